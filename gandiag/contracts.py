@@ -1,0 +1,119 @@
+"""The contracts: what a plugin of each family must be, on one page.
+
+A plugin is a frozen dataclass whose fields are its options, each with a default, a unit and a
+reason in a trailing comment, and whose docstring says what it is. It has the one method (or few)
+listed here. It is found under its name in `gandiag.plugins` or, for a stranger's, through an
+installed entry point in the group ``gandiag.<family>``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+
+if TYPE_CHECKING:  # torch stays unloaded for those who only judge or show
+    from torch import Tensor
+
+    from gandiag.diagnosis import Diagnosis
+    from gandiag.gan import GAN, Data
+    from gandiag.record import Record, Row
+    from gandiag.report import Report
+    from gandiag.scenario import Scenario
+    from gandiag.snapshot import Snapshot
+
+__all__ = ["Dataset", "Detector", "Fix", "Follower", "Probe", "Reporter", "Variant"]
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Loads real samples."""
+
+    def load(self) -> Data:
+        """Return the samples on the CPU; raise `BadInput` where they cannot be had."""
+        ...
+
+
+@runtime_checkable
+class Variant(Protocol):
+    """Builds a GAN."""
+
+    def build(self, shape: tuple[int, ...]) -> GAN:
+        """Return a GAN for samples of `shape`, initialised from torch's global generator."""
+        ...
+
+
+@runtime_checkable
+class Probe(Protocol):
+    """Observes a turn of the game and returns numbers. It keeps nothing and changes nothing."""
+
+    uses: ClassVar[frozenset[str]]
+    """Costly snapshot fields it reads, among ``recent``, ``latents``, ``fixed`` and ``reference``: made only if
+    some probe asks for them."""
+
+    def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
+        """Return 0-dim or 1-dim tensors by ``what/player``; the probe's name is put before it.
+
+        It never calls ``.item()``: the watch moves all numbers to the host in one copy a flush.
+        """
+        ...
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Detects one condition in a record."""
+
+    condition: ClassVar[str]
+    """Name of the failure, in snake_case."""
+    needs: ClassVar[frozenset[str]]
+    """Signals without which the answer is *inconclusive*."""
+
+    def detect(self, record: Record) -> Diagnosis:
+        """Answer from the record alone; the same prefix always gets the same answer."""
+        ...
+
+
+@runtime_checkable
+class Fix(Protocol):
+    """Changes a scenario so that a condition may not come about."""
+
+    treats: ClassVar[frozenset[str]]
+    """Conditions it is meant for."""
+    causes: ClassVar[frozenset[str]]
+    """Causes and kinds it helps against; empty means any."""
+    advice: ClassVar[str]
+    """What to do, in one sentence, for somebody with their own code."""
+
+    def apply(self, scenario: Scenario) -> Scenario:
+        """Return the changed scenario, or the same one where there is nothing to change."""
+        ...
+
+
+@runtime_checkable
+class Reporter(Protocol):
+    """Publishes a report."""
+
+    def publish(self, report: Report, folder: Path) -> str:
+        """Show the report, and return where: a path or a URL."""
+        ...
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """Follows a run while it happens. A reporter may be one too."""
+
+    def begin(self, scenario: Scenario, folder: Path) -> None:
+        """Called once before the first step."""
+        ...
+
+    def follow(self, rows: Sequence[Row], step: int) -> None:
+        """Called with the new rows at each flush."""
+        ...
+
+    def alert(self, diagnosis: Diagnosis, step: int) -> None:
+        """Called when a condition becomes present, and when it clears."""
+        ...
+
+    def end(self) -> None:
+        """Called once when the run is over, however it ended."""
+        ...

@@ -1,0 +1,29 @@
+"""A progress bar for what takes long, and nothing for what does not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import Progress
+
+__all__ = ["slowly"]
+
+Item = TypeVar("Item")
+
+
+def slowly(items: Sequence[Item], what: str, patience: float = 2.0) -> Iterator[Item]:
+    """Go through `items`, showing progress on stderr once it has taken `patience` seconds."""
+    bar = Progress(console=Console(stderr=True), transient=True)
+    task = bar.add_task(what, total=len(items))
+    began = time.monotonic()
+    try:
+        for done, item in enumerate(items):
+            if not bar.live.is_started and time.monotonic() - began > patience:
+                bar.start()
+            bar.update(task, completed=done)
+            yield item
+    finally:
+        bar.stop()

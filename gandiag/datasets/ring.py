@@ -1,0 +1,52 @@
+"""Gaussians on a circle: mode collapse at a glance."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gandiag.datasets.mixture import check, mixture
+from gandiag.gan import Data
+
+__all__ = ["Ring"]
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Points ``(2,)`` from equal Gaussians on a circle around 0, labelled by mode.
+
+    The classical setup is that of Metz et al. 2017 (Unrolled generative adversarial networks):
+    8 modes with sd 0.02 at radius 2. The default is wider, so that losing a mode's width can be
+    told from losing the mode.
+    """
+
+    modes: int = 8  # Gaussians; mode k lies at the angle 2 pi k / modes
+    radius: float = 2.0  # of the circle of their centres, in data units
+    sd: float = 0.1  # of each along either axis, in data units
+    samples: int = 10_000  # training points
+    held_out: int = 2_000  # held-out points, from a stream of their own
+    weights: tuple[float, ...] = ()  # relative mass of each mode; empty: equal
+    seed: int = 0  # the same seed gives the same points
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a ring."""
+        if self.modes < 1:
+            raise ValueError("modes is at least 1")
+        if not (math.isfinite(self.radius) and self.radius > 0):
+            raise ValueError("radius is finite and positive")
+        if self.seed < 0:
+            raise ValueError("seed is not negative")
+        check(self.sd, self.weights, self.modes, (self.samples, self.held_out))
+
+    def centres(self) -> Tensor:
+        """Centres of the modes, ``(modes, 2)``, counter-clockwise from the positive x axis."""
+        angles = torch.arange(self.modes, dtype=torch.float64) * (2 * math.pi / self.modes)
+        return (self.radius * torch.stack([angles.cos(), angles.sin()], 1)).float()
+
+    def load(self) -> Data:
+        """Draw the points."""
+        sizes = (self.samples, self.held_out)
+        return mixture(self.centres(), self.sd, self.weights, sizes, self.seed)

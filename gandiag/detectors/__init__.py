@@ -1,0 +1,1 @@
+"""Detectors judge a record: one condition, one file."""

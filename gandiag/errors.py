@@ -1,0 +1,37 @@
+"""What gandiag says when its user asked for something it cannot do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["BadInput", "nearest"]
+
+
+class BadInput(ValueError):
+    """Input that cannot be used: one line that names the place and, where it helps, the way out.
+
+    The command line prints it without a traceback and exits with status 2.
+    """
+
+    def __init__(self, place: str, problem: str) -> None:
+        """Join place and problem; either may be empty."""
+        super().__init__(": ".join(part for part in (place, problem) if part))
+        self.place = place
+        self.problem = problem
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Say what `name` may have been meant to be.
+
+    >>> nearest("vanila", ["vanilla", "linear_critic"])
+    'nearest is "vanilla"; there are linear_critic, vanilla'
+    >>> nearest("x", [])
+    'there are none'
+    """
+    known = sorted(choices)
+    if not known:
+        return "there are none"
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    listing = "there are " + ", ".join(known)
+    return f'nearest is "{close[0]}"; {listing}' if close else listing

@@ -1,0 +1,28 @@
+"""Keep the generator's slope alive when the discriminator is sure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gandiag.scenario import Scenario
+
+__all__ = ["NonSaturating"]
+
+
+@dataclass(frozen=True)
+class NonSaturating:
+    """Let G minimise -log D(G(z)) instead of log(1 - D(G(z))) (Goodfellow et al. 2014, section 3)."""
+
+    treats: ClassVar[frozenset[str]] = frozenset({"vanishing_gradients"})
+    causes: ClassVar[frozenset[str]] = frozenset({"saturated_objective"})
+    advice: ClassVar[str] = (
+        "Let the generator minimise -log D(G(z)): with logits, softplus(-scores).mean(). Its slope "
+        "stays near 1 when the discriminator is sure, where that of log(1 - D(G(z))) goes to 0."
+    )
+
+    def apply(self, scenario: Scenario) -> Scenario:
+        """Return the scenario with the non-saturating objective."""
+        if scenario.variant.options.get("objective") != "saturating":
+            return scenario
+        return scenario.set({f"variant.{scenario.variant.name}.objective": "non_saturating"})

@@ -1,0 +1,69 @@
+"""Noun 2: the game. What it is played with (`Data`), for (`Objective`) and by whom (`GAN`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+__all__ = ["GAN", "Data", "Objective"]
+
+
+class Data(NamedTuple):
+    """Real samples as one tensor each, so that no loop touches single samples.
+
+    Attributes:
+        train: what the game is played with, float32, ``(N, channels, height, width)`` in [-1, 1]
+            for images and ``(N, d)`` in data units for points.
+        held_out: real samples that no player sees; the reference's nulls come from them.
+        labels: int64 class of each sample in `train`, or None where the data have none.
+        held_out_labels: the same for `held_out`.
+    """
+
+    train: Tensor
+    held_out: Tensor
+    labels: Tensor | None = None
+    held_out_labels: Tensor | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return tuple(self.train.shape[1:])
+
+
+class Objective(NamedTuple):
+    """The pair of functions that the players minimise.
+
+    Attributes:
+        discriminator: ``(real_scores, fake_scores) -> loss``, a 0-dim tensor.
+        generator: ``fake_scores -> loss``, a 0-dim tensor.
+        probability: ``scores -> P(real)`` in [0, 1]; None for a critic, whose score has no such
+            reading.
+    """
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
+    probability: Callable[[Tensor], Tensor] | None
+
+
+@dataclass(frozen=True)
+class GAN:
+    """Two networks and the game between them.
+
+    Attributes:
+        generator: ``(B, latent_size) -> (B, *shape)``.
+        discriminator: ``(B, *shape) -> (B,)`` scores: logits, or a critic's unbounded values.
+        objective: what each player minimises.
+        latent_size: length of a latent vector; latents are drawn from N(0, I).
+        penalty: ``(discriminator, real, fake) -> loss`` added to the discriminator's loss, or None.
+        constrain: called with the discriminator after each of its steps, or None (weight clipping).
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    objective: Objective
+    latent_size: int
+    penalty: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None
+    constrain: Callable[[nn.Module], None] | None = None

@@ -1,0 +1,56 @@
+"""Penalties and constraints on the discriminator that variants share.
+
+A penalty is a function ``(discriminator, real, fake) -> loss`` made with its weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Penalty", "clip_weights", "gradient_penalty", "r1"]
+
+Penalty = Callable[[nn.Module, Tensor, Tensor], Tensor]
+
+
+def r1(gamma: float) -> Penalty | None:
+    """``gamma / 2 * E ||grad D(x)||^2`` on real samples (Mescheder et al. 2018, equation 9).
+
+    None for a gamma of 0, which asks for no penalty.
+    """
+
+    def penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        real = real.detach().requires_grad_()
+        return gamma / 2 * _slopes(discriminator(real), real).square().sum(1).mean()
+
+    return penalty if gamma else None
+
+
+def gradient_penalty(weight: float) -> Penalty:
+    """``weight * E (||grad D(x)|| - 1)^2`` between real and fake (Gulrajani et al. 2017, eq. 3)."""
+
+    def penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        mix = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
+        between = (mix * real + (1 - mix) * fake).detach().requires_grad_()
+        return weight * (_slopes(discriminator(between), between).norm(dim=1) - 1).square().mean()
+
+    return penalty
+
+
+def clip_weights(bound: float) -> Callable[[nn.Module], None]:
+    """Clip every parameter to [-bound, bound] (Arjovsky et al. 2017, algorithm 1)."""
+
+    def clip(discriminator: nn.Module) -> None:
+        with torch.no_grad():
+            for parameter in discriminator.parameters():
+                parameter.clamp_(-bound, bound)
+
+    return clip
+
+
+def _slopes(scores: Tensor, samples: Tensor) -> Tensor:
+    """Gradient of each score at its sample, ``(B, D)``, itself differentiable."""
+    (slopes,) = torch.autograd.grad(scores.sum(), samples, create_graph=True)
+    return slopes.flatten(1)

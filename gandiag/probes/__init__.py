@@ -1,0 +1,1 @@
+"""Probes observe a player's turn and return numbers: one file each."""

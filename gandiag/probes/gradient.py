@@ -1,0 +1,56 @@
+"""How large each player's gradients are, and where in the network they die."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gandiag.snapshot import Snapshot
+
+__all__ = ["Gradient"]
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """Gradient norms of the acting player, whole and by layer, as its optimizer will use them.
+
+    Signals, each ``/<player>``:
+
+    - ``norm``: Euclidean norm over all parameters.
+    - ``relative``: the same over the norm of the parameters.
+    - ``first_to_last``: norm at the first weight tensor over that at the last.
+    - ``non_finite``: how many entries are NaN or infinite.
+    - ``parameters``: Euclidean norm of the parameters themselves.
+    - ``norm.<parameter>``: norm at one weight tensor.
+    """
+
+    layers: bool = True  # also one signal a weight tensor; off for networks of hundreds
+
+    uses: ClassVar[frozenset[str]] = frozenset()
+
+    def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
+        """Return the norms; nothing for a network without gradients."""
+        named = [(n, p) for n, p in snapshot.network.named_parameters() if p.grad is not None]
+        if not named:
+            return {}
+        gradients = [p.grad for _, p in named if p.grad is not None]
+        norms = torch._foreach_norm(gradients)  # one kernel for all tensors
+        whole = torch.stack(norms).norm()
+        size = torch.stack(torch._foreach_norm([p for _, p in named])).norm()
+        weights = [(name, norm) for (name, p), norm in zip(named, norms, strict=True) if p.ndim > 1]
+        player = snapshot.player
+        seen: dict[str, float | Tensor] = {
+            f"norm/{player}": whole,
+            f"relative/{player}": whole / size,
+            f"parameters/{player}": size,
+            f"non_finite/{player}": torch.stack([(~g.isfinite()).sum() for g in gradients]).sum(),
+        }
+        if len(weights) > 1:
+            seen[f"first_to_last/{player}"] = weights[0][1] / weights[-1][1]
+        if self.layers:
+            seen |= {f"norm.{name}/{player}": norm for name, norm in weights}
+        return seen

@@ -1,0 +1,238 @@
+"""Noun 3: the record, what a run leaves behind. It remembers and never judges.
+
+On disk a record is a folder: ``environment.json`` (where, when and with what it was made, and the
+facts of the run), ``signals.jsonl`` (append-only, one line a probed step; non-finite numbers are
+the strings "NaN", "Infinity" and "-Infinity") and ``samples/`` (sheets of samples). A run that is
+interrupted leaves a folder that opens: a half-written last line is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gandiag.errors import BadInput
+from gandiag.series import align
+
+__all__ = ["Record", "Recorder", "Row", "Signal", "write_whole"]
+
+Value: TypeAlias = "float | list[float]"
+
+SIGNALS, ENVIRONMENT, SAMPLES = "signals.jsonl", "environment.json", "samples"
+_SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+class Row(NamedTuple):
+    """What was measured at one step: a number or a vector for each signal."""
+
+    step: int
+    signals: Mapping[str, Value]
+
+
+class Signal(NamedTuple):
+    """One named number (or vector) over steps.
+
+    Attributes:
+        steps: ``(n,)`` int64, increasing.
+        values: ``(n,)`` or ``(n, k)`` float64; non-finite values are kept.
+    """
+
+    steps: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @property
+    def last(self) -> float:
+        """The newest value of a scalar signal; NaN where there is none."""
+        return float(self.values[-1]) if len(self.values) else math.nan
+
+    def until(self, step: int) -> Signal:
+        """The part up to and including `step`."""
+        end = int(np.searchsorted(self.steps, step, side="right"))
+        return Signal(self.steps[:end], self.values[:end])
+
+
+EMPTY = Signal(np.empty(0, np.int64), np.empty(0, np.float64))
+
+
+@dataclass(frozen=True)
+class Record:
+    """Signals over steps, with the facts of the run.
+
+    Attributes:
+        signals: every signal by its name, ``probe/what/player``.
+        facts: what was known before the first step, such as ``steps`` (planned) and ``shape``.
+        environment: versions, device and times; for the page, never for a detector.
+        folder: where it lies, None while only in memory.
+    """
+
+    signals: Mapping[str, Signal]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+
+    def __getitem__(self, name: str) -> Signal:
+        """The signal of that name; an empty one where it was not recorded."""
+        return self.signals.get(name, EMPTY)
+
+    def at(self, name: str, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        """A scalar signal's newest value at or before each of `steps`; NaN where there is none."""
+        signal = self[name]
+        return align(steps, signal.steps, signal.values)
+
+    @property
+    def last_step(self) -> int:
+        """The newest step of any signal; 0 for an empty record."""
+        return max((int(s.steps[-1]) for s in self.signals.values() if len(s.steps)), default=0)
+
+    def until(self, step: int) -> Record:
+        """The record as it stood at `step`: what a detector asked then would have seen."""
+        cut = {name: signal.until(step) for name, signal in self.signals.items()}
+        kept = {name: signal for name, signal in cut.items() if len(signal.steps)}
+        return Record(kept, self.facts, self.environment, self.folder)
+
+    def sheets(self) -> list[tuple[int, Path]]:
+        """Sample sheets of the generator as (step, file), oldest first."""
+        if self.folder is None:
+            return []
+        files = sorted((self.folder / SAMPLES).glob("step-*.*"))
+        return [(int(file.stem.removeprefix("step-")), file) for file in files]
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Row], **other: Any) -> Record:
+        """Build a record from rows in the order of their steps."""
+        memory = _Memory()
+        for row in rows:
+            memory.add(row)
+        return cls(memory.signals(), **other)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Record:
+        """Open a run's folder, finished or not.
+
+        Raises:
+            BadInput: the folder holds no record, or a line of it is damaged.
+        """
+        folder = Path(folder)
+        path = folder / SIGNALS
+        if not path.is_file():
+            raise BadInput(str(folder), f"no record here: {SIGNALS} is missing")
+        about = folder / ENVIRONMENT
+        environment = json.loads(about.read_text()) if about.is_file() else {}
+        facts = environment.pop("facts", {})
+        rows = _read_rows(path)
+        return cls.from_rows(rows, facts=facts, environment=environment, folder=folder)
+
+
+class Recorder:
+    """Writes a record while a run goes on, and shows what there is so far."""
+
+    def __init__(
+        self, folder: Path | None, facts: Mapping[str, Any], environment: Mapping[str, Any]
+    ) -> None:
+        """Begin a record in `folder`, or in memory only where that is None."""
+        self.folder = folder
+        self.facts = dict(facts)
+        self.environment = dict(environment)
+        self._memory = _Memory()
+        if folder is not None:
+            (folder / SAMPLES).mkdir(parents=True, exist_ok=True)
+            self._write_environment()
+            (folder / SIGNALS).write_text("")
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Append rows, whose steps must not go back."""
+        rows = list(rows)
+        for row in rows:
+            self._memory.add(row)
+        if self.folder is not None and rows:
+            with (self.folder / SIGNALS).open("a", encoding="utf-8") as file:
+                file.writelines(_line(row) for row in rows)
+
+    def note(self, **environment: Any) -> None:
+        """Add to the environment what is known only later, such as the seconds it took."""
+        self.environment |= environment
+        if self.folder is not None:
+            self._write_environment()
+
+    def sheet_path(self, step: int, suffix: str) -> Path | None:
+        """Where the sample sheet of `step` goes; None for a record in memory."""
+        return self.folder and self.folder / SAMPLES / f"step-{step:08d}{suffix}"
+
+    def record(self) -> Record:
+        """The record so far."""
+        return Record(self._memory.signals(), self.facts, self.environment, self.folder)
+
+    def _write_environment(self) -> None:
+        assert self.folder is not None
+        text = json.dumps({**self.environment, "facts": self.facts}, indent=2)
+        write_whole(self.folder / ENVIRONMENT, text + "\n")
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file beside its place and move it there, so that nobody meets half of it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+class _Memory:
+    """Rows turned into columns as they come."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, tuple[list[int], list[Value]]] = {}
+
+    def add(self, row: Row) -> None:
+        for name, value in row.signals.items():
+            steps, values = self._columns.setdefault(name, ([], []))
+            steps.append(row.step)
+            values.append(value)
+
+    def signals(self) -> dict[str, Signal]:
+        return {
+            name: Signal(np.asarray(steps, np.int64), np.asarray(values, np.float64))
+            for name, (steps, values) in self._columns.items()
+        }
+
+
+def _line(row: Row) -> str:
+    signals = {name: _encode(value) for name, value in row.signals.items()}
+    return json.dumps({"step": row.step, "signals": signals}, allow_nan=False) + "\n"
+
+
+def _encode(value: Value) -> Any:
+    if isinstance(value, list):
+        return [_encode(item) for item in value]
+    if math.isfinite(value):
+        return float(f"{value:.7g}")  # float32 has 7.2 digits
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _decode(value: Any) -> Value:
+    if isinstance(value, list):
+        return [float(_SPECIAL.get(item, item)) for item in value]
+    return float(_SPECIAL.get(value, value))
+
+
+def _read_rows(path: Path) -> Iterator[Row]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            data = json.loads(line)
+            signals = {name: _decode(value) for name, value in data["signals"].items()}
+            yield Row(int(data["step"]), signals)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if number == len(lines):  # an interrupted write
+                return
+            raise BadInput(f"{path}:{number}", f"not a row of a record ({error})") from error

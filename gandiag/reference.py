@@ -1,0 +1,213 @@
+"""What the real data say about themselves: scale, bins, neighbours, and nulls at a sample size.
+
+Every diversity number of the generator is read against these, so that no threshold depends on
+image size, class balance or sample size: real samples that the reference has not seen score about
+1 on each ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+__all__ = ["Reference", "measure"]
+
+SIDE = 32  # pixels; larger images are averaged down: diversity lies in the coarse content
+DIMENSIONS = 50  # principal components kept of an image; NDB and PRDC were run in such spaces
+BINS = 32  # k-means cells; 3 per class for 10 classes; at n=512 the null of neff is .97 +- .02
+NEIGHBOURS = 5  # k of precision and coverage (Naeem et al. 2020)
+REALS = 2000  # real samples kept; coverage is stable from 1,000
+DRAWS = 100  # real-versus-real resamples behind each null; 8 ms each at n=512
+MISSING = 0.2  # a bin below this share of its real mass counts as missed (science: K=32, n>=256)
+FEW = 4  # fakes that a bin must hold before its dispersion is read
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The real data's own statistics, in a feature space of at most ``DIMENSIONS + 1`` dimensions.
+
+    Attributes:
+        size: how many fakes a diversity probe should bring; the nulls hold at this size.
+        scale: mean distance between two real samples, in data units.
+        extent: largest absolute value in the real data.
+        mean: ``(D,)`` mean of the flattened real samples.
+        basis: ``(D, d)`` principal directions, None for data of few dimensions.
+        features: ``(n, f)`` real samples in feature space.
+        centres: ``(K, f)`` k-means centres of `features`.
+        shares: ``(K,)`` share of the real samples in each bin.
+        spread: ``(K,)`` mean squared distance of a bin's real samples from its centre.
+        radii: ``(n,)`` distance of each feature to its `NEIGHBOURS`-th neighbour.
+        self_distance: mean distance between two features.
+        null: by statistic, mean over real-versus-real draws at `size`; ``turnover`` is the total
+            variation between the histograms of two draws.
+        null_spread: by statistic, standard deviation over those draws.
+        null_high: by statistic, largest value over those draws.
+    """
+
+    size: int
+    scale: float
+    extent: float
+    mean: Tensor
+    basis: Tensor | None
+    features: Tensor
+    centres: Tensor
+    shares: Tensor
+    spread: Tensor
+    radii: Tensor
+    self_distance: float
+    null: Mapping[str, float]
+    null_spread: Mapping[str, float]
+    null_high: Mapping[str, float]
+
+    @classmethod
+    def of(cls, real: Tensor, held_out: Tensor, size: int = 512, seed: int = 0) -> Reference:
+        """Build the reference; draws nothing from a global generator.
+
+        Args:
+            real: ``(N, *shape)``; the first `REALS` of a fixed shuffle are kept.
+            held_out: ``(M, *shape)`` real samples, disjoint from `real`, for the nulls.
+            size: number of fakes that will be measured at a time.
+            seed: of the shuffle, the k-means start and the null's draws.
+        """
+        draw = torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(real), generator=draw)[:REALS]
+        chosen = real[order.to(real.device)].float()
+        flat = _flat(chosen)
+        mean = flat.mean(0)
+        basis = _principal_directions(flat, seed)
+        features = _project(flat, mean, basis)
+        bins = min(BINS, max(2, len(features) // 16))
+        means = KMeans(bins, n_init=1, random_state=seed).fit(features.cpu().numpy())
+        centres = torch.from_numpy(means.cluster_centers_).to(features)
+        nearest, owner = torch.cdist(features, centres).min(1)
+        counts = torch.bincount(owner, minlength=bins).to(features)
+        spread = torch.zeros_like(counts).index_add_(0, owner, nearest.square())
+        distances = torch.cdist(features, features)
+        kth = min(NEIGHBOURS + 1, len(features))  # + 1: a sample is its own nearest neighbour
+        raw = chosen.flatten(1)
+        bare = cls(
+            size=size,
+            scale=float(_mean_pair_distance(torch.cdist(raw, raw))),
+            extent=float(raw.abs().max()),
+            mean=mean,
+            basis=basis,
+            features=features,
+            centres=centres,
+            shares=counts / counts.sum(),
+            spread=spread / counts.clamp(min=1),
+            radii=distances.kthvalue(kth, dim=1).values,
+            self_distance=float(_mean_pair_distance(distances)),
+            null={},
+            null_spread={},
+            null_high={},
+        )
+        return bare._with_nulls(held_out, draw)
+
+    def embed(self, samples: Tensor) -> Tensor:
+        """Samples ``(n, *shape)`` in feature space, ``(n, f)``."""
+        return _project(_flat(samples.float()), self.mean, self.basis)
+
+    def _with_nulls(self, held_out: Tensor, draw: torch.Generator) -> Reference:
+        features = self.embed(held_out)
+        rows: list[Mapping[str, Tensor]] = []
+        for _ in range(DRAWS):
+            if len(features) >= self.size:
+                chosen = torch.randperm(len(features), generator=draw)[: self.size]
+            else:
+                chosen = torch.randint(len(features), (self.size,), generator=draw)
+            rows.append(measure(self, features[chosen.to(features.device)]))
+        scalars = [name for name, value in rows[0].items() if value.ndim == 0]
+        columns = {name: torch.stack([row[name] for row in rows]) for name in scalars}
+        bins = torch.stack([row["bins"] for row in rows])
+        columns["turnover"] = (bins[1:] - bins[:-1]).abs().sum(1) / 2
+        return replace(
+            self,
+            null={name: float(column.nanmean()) for name, column in columns.items()},
+            null_spread={name: float(column.std()) for name, column in columns.items()},
+            null_high={name: float(column.max()) for name, column in columns.items()},
+        )
+
+
+def measure(reference: Reference, features: Tensor) -> dict[str, Tensor]:
+    """Compare ``(n, f)`` features of fakes with the real ones; no host synchronisation.
+
+    Returns:
+        0-dim tensors, not yet divided by any null, and one vector:
+
+        - ``bins`` ``(K,)``: share of the fakes in each bin.
+        - ``effective_bins``: exp H(bins) / exp H(real shares); 1 for equal diversity, 1/K' when
+          all lies in one of K' equal bins.
+        - ``missing_mass``: real mass of the bins that hold under `MISSING` of their share, [0, 1].
+        - ``divergence``: Jensen-Shannon divergence of the two histograms in nats, [0, ln 2].
+        - ``dispersion``: median over bins of squared distance from the bin's centre, fake / real.
+        - ``precision``: share of fakes inside some real sample's neighbourhood (Kynkaanniemi et
+          al. 2019), [0, 1]. ``<=``, so that repeated samples do not break it.
+        - ``coverage``: share of real neighbourhoods that hold a fake (Naeem et al. 2020), [0, 1].
+        - ``energy``: unbiased squared energy distance (Szekely & Rizzo 2013) over the real mean
+          pair distance; about 0 for equal distributions.
+        - ``spread``: mean pair distance of the fakes over that of the reals.
+    """
+    nearest, owner = torch.cdist(features, reference.centres).min(1)
+    member = torch.nn.functional.one_hot(owner, len(reference.centres)).to(features)
+    counts = member.sum(0)
+    bins = counts / len(features)
+    spread = (member * nearest.square()[:, None]).sum(0) / counts.clamp(min=1)
+    ratio = torch.where(counts >= FEW, spread / reference.spread.clamp(min=1e-12), torch.nan)
+    to_real = torch.cdist(reference.features, features)
+    inside = to_real <= reference.radii[:, None]
+    own = _mean_pair_distance(torch.cdist(features, features))
+    shares = reference.shares
+    middle = (bins + shares) / 2
+    return {
+        "bins": bins,
+        "effective_bins": (_entropy(bins) - _entropy(shares)).exp(),
+        "missing_mass": (shares * (bins < MISSING * shares)).sum(),
+        "divergence": _entropy(middle) - (_entropy(bins) + _entropy(shares)) / 2,
+        "dispersion": ratio.nanmedian(),
+        "precision": inside.any(0).float().mean(),
+        "coverage": inside.any(1).float().mean(),
+        "energy": (2 * to_real.mean() - own - reference.self_distance) / reference.self_distance,
+        "spread": own / reference.self_distance,
+    }
+
+
+def _flat(samples: Tensor) -> Tensor:
+    if samples.ndim == 4 and max(samples.shape[2:]) > SIDE:
+        samples = adaptive_avg_pool2d(samples, SIDE)
+    return samples.flatten(1)
+
+
+def _principal_directions(flat: Tensor, seed: int) -> Tensor | None:
+    if flat.shape[1] <= DIMENSIONS:
+        return None
+    count = min(DIMENSIONS, len(flat) - 1)
+    fitted = PCA(count, svd_solver="randomized", random_state=seed).fit(flat.cpu().numpy())
+    return torch.from_numpy(fitted.components_.T.copy()).to(flat)
+
+
+def _project(flat: Tensor, mean: Tensor, basis: Tensor | None) -> Tensor:
+    """Principal components, and how far each sample lies from their space.
+
+    Without that last coordinate, noise outside the space would be invisible.
+    """
+    centred = flat - mean
+    if basis is None:
+        return centred
+    inside = centred @ basis
+    outside = (centred.square().sum(1) - inside.square().sum(1)).clamp(min=0).sqrt()
+    return torch.cat([inside, outside[:, None]], 1)
+
+
+def _mean_pair_distance(distances: Tensor) -> Tensor:
+    n = len(distances)
+    return distances.sum() / max(n * (n - 1), 1)
+
+
+def _entropy(shares: Tensor) -> Tensor:
+    return -torch.xlogy(shares, shares).sum()

@@ -1,0 +1,111 @@
+"""Noun 5: the report, all that a page needs, with nothing rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gandiag.diagnosis import Diagnosis
+from gandiag.record import Record
+from gandiag.scenario import Scenario, difference
+
+if TYPE_CHECKING:
+    from gandiag.contracts import Detector, Fix
+
+__all__ = ["Report", "Treatment", "suggest", "verdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """A fix that may help, written out for this scenario.
+
+    Attributes:
+        fix: its name in the catalogue.
+        condition: what it is suggested against.
+        advice: what to do, in one sentence.
+        diff: unified diff of the scenario's YAML; empty where there is no scenario.
+    """
+
+    fix: str
+    condition: str
+    advice: str
+    diff: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was played, what was seen, what it means and what may help.
+
+    Attributes:
+        scenario: the run as it was written down; None for a loop or log of somebody's own.
+        record: what the run left behind.
+        diagnoses: one for each condition asked for.
+        treatments: fixes for the conditions that are present, best first.
+        detectors: those that were asked; their fields are the thresholds.
+    """
+
+    scenario: Scenario | None
+    record: Record
+    diagnoses: tuple[Diagnosis, ...]
+    treatments: tuple[Treatment, ...] = ()
+    detectors: tuple[Detector, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The scenario's name, or that of the record's folder."""
+        if self.scenario is not None:
+            return self.scenario.name
+        return self.record.folder.name if self.record.folder else "record"
+
+    @property
+    def unexpected(self) -> tuple[tuple[str, str, str], ...]:
+        """(condition, expected, found) where a diagnosis differs from the scenario's `expect`."""
+        found = {diagnosis.condition: diagnosis.status for diagnosis in self.diagnoses}
+        expect: dict[str, Any] = dict(self.scenario.expect) if self.scenario else {}
+        return tuple(
+            (condition, status, found.get(condition, "not asked"))
+            for condition, status in expect.items()
+            if found.get(condition) != status
+        )
+
+
+def verdict(diagnoses: Iterable[Diagnosis]) -> str:
+    """One line for a run.
+
+    >>> verdict([Diagnosis("mode_collapse", "present", "", "total", 800)])
+    'mode collapse (total) since step 800'
+    >>> verdict([Diagnosis("mode_collapse", "absent", "")])
+    'nothing found'
+    """
+    diagnoses = list(diagnoses)
+    present = sorted((d for d in diagnoses if d.status == "present"), key=lambda d: d.onset or 0)
+    if present:
+        return "; ".join(_phrase(diagnosis) for diagnosis in present)
+    unclear = [d.condition.replace("_", " ") for d in diagnoses if d.status == "inconclusive"]
+    return f"nothing found, but {', '.join(unclear)} could not be judged" if unclear else "nothing found"
+
+
+def suggest(
+    scenario: Scenario, diagnoses: Iterable[Diagnosis], fixes: Iterable[tuple[str, Fix]]
+) -> tuple[Treatment, ...]:
+    """Write out the fixes that treat what is present; those that know the cause come first."""
+    found: list[tuple[bool, Treatment]] = []
+    fixes = list(fixes)
+    for diagnosis in diagnoses:
+        if diagnosis.status != "present":
+            continue
+        why = {diagnosis.cause, diagnosis.kind}
+        for name, fix in fixes:
+            if diagnosis.condition not in fix.treats or (fix.causes and not fix.causes & why):
+                continue
+            diff = difference(scenario, fix.apply(scenario))
+            if diff and all(diff != other.diff for _, other in found):
+                specific = bool(fix.causes)
+                found.append((specific, Treatment(name, diagnosis.condition, fix.advice, diff)))
+    return tuple(treatment for _, treatment in sorted(found, key=lambda item: not item[0]))
+
+
+def _phrase(diagnosis: Diagnosis) -> str:
+    kind = f" ({diagnosis.kind.replace('_', ' ')})" if diagnosis.kind else ""
+    return f"{diagnosis.condition.replace('_', ' ')}{kind} since step {diagnosis.onset}"

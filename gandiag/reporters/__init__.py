@@ -1,0 +1,1 @@
+"""Reporters show a report: one format, one file."""

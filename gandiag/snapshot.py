@@ -1,0 +1,71 @@
+"""What a probe sees: one player's turn, after its backward pass and before its step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+from gandiag.reference import Reference
+
+__all__ = ["Player", "Snapshot"]
+
+Player = Literal["generator", "discriminator"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One player's turn: its gradients are fresh, its weights not yet stepped. Read only.
+
+    A field is None where the loop cannot tell it. Every tensor is detached and stays on its device.
+
+    Attributes:
+        step: generator updates completed when the turn began.
+        player: whose turn it is. Only this player's ``.grad`` is its own: the generator's backward
+            pass adds to the discriminator's too.
+        generator: the network that makes samples.
+        discriminator: the network that scores them.
+        real: the real batch that the discriminator saw last, ``(B, *shape)``.
+        fake: discriminator's turn: the fakes it scored; generator's turn: the fakes it is judged
+            by, ``(B, *shape)``.
+        seen_fake: the fakes that the discriminator scored in its last turn, ``(B, *shape)``.
+        real_scores: discriminator's output on `real` in its own turn, ``(B, ...)``.
+        fake_scores: discriminator's output on `fake` in this turn, ``(B, ...)``.
+        score_gradient: generator's turn: dL_G/dscores, shaped as `fake_scores`.
+        input_gradient: generator's turn: dL_G/dfake, shaped as `fake`.
+        probability: scores -> P(real), or None for a critic.
+        loss: what the player minimises in this turn, 0-dim.
+        recent: the newest fakes that the loop itself made, ``(n, *shape)``, newest last.
+        latents: the run's fixed latents, the generator's inputs as a tuple; empty at first.
+        fixed: the generator's output at the fixed latents, ``(k, *shape)``.
+        fixed_before: the same at the newest look that is 100 steps old or older, None before.
+        fixed_steps: generator steps between the two.
+        reference: what the real data say about themselves.
+    """
+
+    step: int
+    player: Player
+    generator: nn.Module
+    discriminator: nn.Module
+    real: Tensor | None = None
+    fake: Tensor | None = None
+    seen_fake: Tensor | None = None
+    real_scores: Tensor | None = None
+    fake_scores: Tensor | None = None
+    score_gradient: Tensor | None = None
+    input_gradient: Tensor | None = None
+    probability: Callable[[Tensor], Tensor] | None = None
+    loss: Tensor | None = None
+    recent: Tensor | None = None
+    latents: tuple[Tensor, ...] = ()
+    fixed: Tensor | None = None
+    fixed_before: Tensor | None = None
+    fixed_steps: int = 0
+    reference: Reference | None = None
+
+    @property
+    def network(self) -> nn.Module:
+        """The acting player's network."""
+        return self.generator if self.player == "generator" else self.discriminator

@@ -1,0 +1,1 @@
+"""Variants build a GAN for a sample shape: one file each."""

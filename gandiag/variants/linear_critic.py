@@ -1,0 +1,36 @@
+"""A GAN whose discriminator is a critic: its score is linear, and no probability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gandiag.gan import GAN
+from gandiag.networks import discriminator_mlp, generator_mlp
+from gandiag.objectives import WASSERSTEIN
+from gandiag.penalties import clip_weights, gradient_penalty
+
+__all__ = ["LinearCritic"]
+
+
+@dataclass(frozen=True)
+class LinearCritic:
+    """A Wasserstein critic with clipped weights (Arjovsky et al. 2017) or a gradient penalty."""
+
+    lipschitz: Literal["gradient_penalty", "clip"] = "gradient_penalty"  # what bounds the slope
+    penalty: float = 10.0  # weight of the gradient penalty (Gulrajani et al. 2017; 0.1 for points)
+    bound: float = 0.01  # of each clipped weight (Arjovsky et al. 2017, algorithm 1)
+    latent_size: int = 64  # entries of a latent, drawn from N(0, I)
+    width: int = 256  # units of a hidden layer
+
+    def build(self, shape: tuple[int, ...]) -> GAN:
+        """Return the GAN for samples of `shape`."""
+        clip = self.lipschitz == "clip"
+        return GAN(
+            generator=generator_mlp(self.latent_size, self.width, shape),
+            discriminator=discriminator_mlp(shape, self.width),
+            objective=WASSERSTEIN,
+            latent_size=self.latent_size,
+            penalty=None if clip else gradient_penalty(self.penalty),
+            constrain=clip_weights(self.bound) if clip else None,
+        )

@@ -1,0 +1,188 @@
+"""The watch: shows each player's turn to the probes that are due, and fills the record.
+
+Both doors use it: gandiag's own loop hands it what it has, an attached loop what its hooks caught.
+It may look at everything and change nothing: no global random draw, no BatchNorm statistic, no
+train/eval flag, no gradient. A probe that raises is switched off with one warning.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gandiag.contracts import Probe
+from gandiag.record import Recorder, Row, Value
+from gandiag.reference import Reference
+from gandiag.snapshot import Player, Snapshot
+from gandiag.undisturbed import undisturbed
+
+__all__ = ["Scheduled", "Watch"]
+
+FIXED = 64  # fixed latents: enough for a mean motion, one cheap forward pass, and an 8 x 8 sheet
+LAG = 100  # generator steps over which motion is taken; samples wander, so shorter lags read higher
+
+
+@dataclass
+class Scheduled:
+    """A probe with its name and cadence."""
+
+    name: str
+    probe: Probe
+    every: int  # generator steps
+    last: dict[Player, int] = field(default_factory=dict)  # step of the last look at each player
+    failed: bool = False
+
+    def due(self, step: int, player: Player) -> bool:
+        """Whether it is to look at this player's turn at `step`."""
+        return not self.failed and step // self.every > self.last.get(player, -1) // self.every
+
+
+class Watch:
+    """Watches one game.
+
+    Args:
+        probes: what to measure, and when.
+        recorder: what remembers it.
+        reference: the real data's own statistics, or None.
+        probability: scores -> P(real); None for a critic.
+        flush_every: steps between two copies of the measured numbers to the host.
+        sheet_every: steps between two sheets of samples, 0 for none.
+        save_sheet: ``(step, samples)`` writes one.
+        after_flush: ``(rows, step)`` is called with what is new; the followers and detectors hang
+            on it.
+    """
+
+    def __init__(
+        self,
+        probes: Sequence[Scheduled],
+        recorder: Recorder,
+        reference: Reference | None = None,
+        probability: Callable[[Tensor], Tensor] | None = None,
+        flush_every: int = 50,
+        sheet_every: int = 0,
+        save_sheet: Callable[[int, Tensor], None] | None = None,
+        after_flush: Callable[[Sequence[Row], int], None] | None = None,
+    ) -> None:
+        self.probes = list(probes)
+        self.recorder = recorder
+        self.reference = reference
+        self.probability = probability
+        self._flush_every = flush_every
+        self._sheet_every = sheet_every
+        self._save_sheet = save_sheet
+        self._after_flush = after_flush
+        self._pending: dict[int, dict[str, float | Tensor]] = {}
+        self._recent: deque[Tensor] = deque()
+        self._latents: tuple[Tensor, ...] = ()
+        self._outputs: deque[tuple[int, Tensor]] = deque()
+        self._flushed = -1
+        self._next_sheet = 0
+
+    def due(self, step: int, player: Player) -> bool:
+        """Whether some probe wants this turn. Cheap: asked before every step."""
+        return any(probe.due(step, player) for probe in self.probes)
+
+    def made(self, fake: Tensor, latents: tuple[Tensor, ...]) -> None:
+        """Take note of a batch that the generator made in its own turn, and of its inputs.
+
+        The first inputs become the fixed latents, so that none need to be drawn.
+        """
+        self._recent.append(fake.detach())
+        wanted = self.reference.size if self.reference else 1
+        while sum(len(batch) for batch in self._recent) - len(self._recent[0]) >= wanted:
+            self._recent.popleft()
+        have = len(self._latents[0]) if self._latents else 0
+        if have < FIXED:
+            parts = zip(self._latents, latents, strict=True) if have else [(x[:0], x) for x in latents]
+            self._latents = tuple(torch.cat([a, b.detach()])[:FIXED] for a, b in parts)
+
+    def turn(self, snapshot: Snapshot) -> None:
+        """Show a turn to the probes that are due."""
+        due = [probe for probe in self.probes if probe.due(snapshot.step, snapshot.player)]
+        if not due:
+            return
+        uses = frozenset().union(*(probe.probe.uses for probe in due))
+        full = self._with_costly(snapshot, uses)
+        row = self._pending.setdefault(snapshot.step, {})
+        for scheduled in due:
+            scheduled.last[snapshot.player] = snapshot.step
+            row.update(_observe(scheduled, full))
+
+    def stepped(self, step: int, generator: nn.Module) -> None:
+        """A generator step is complete: draw a sheet and flush where it is time."""
+        if self._sheet_every and step >= self._next_sheet and self._latents:
+            self._next_sheet = (step // self._sheet_every + 1) * self._sheet_every
+            if self._save_sheet:
+                self._save_sheet(step, self.samples(generator))
+        if step // self._flush_every > self._flushed // self._flush_every:
+            self.flush(step)
+
+    def flush(self, step: int) -> None:
+        """Move what is pending to the host in one copy, and pass it on."""
+        self._flushed = step
+        rows = _to_host(self._pending)
+        self._pending = {}
+        self.recorder.add(rows)
+        if self._after_flush:
+            self._after_flush(rows, step)
+
+    def samples(self, generator: nn.Module) -> Tensor:
+        """The generator's output at the fixed latents, in the mode the loop left it in."""
+        with undisturbed(generator):
+            output: Tensor = generator(*self._latents)
+        return output.detach()
+
+    def _with_costly(self, snapshot: Snapshot, uses: frozenset[str]) -> Snapshot:
+        costly: dict[str, Any] = {"probability": self.probability, "reference": self.reference}
+        generators_turn = snapshot.player == "generator"
+        if "recent" in uses and generators_turn and self._recent:
+            costly["recent"] = torch.cat(list(self._recent))
+        if "latents" in uses:
+            costly["latents"] = self._latents
+        if "fixed" in uses and generators_turn and len(self._latents):
+            fixed = self.samples(snapshot.generator)
+            costly["fixed"] = fixed
+            self._outputs.append((snapshot.step, fixed))
+            while len(self._outputs) > 1 and self._outputs[1][0] <= snapshot.step - LAG:
+                self._outputs.popleft()
+            before, output = self._outputs[0]
+            if before <= snapshot.step - LAG:
+                costly |= {"fixed_before": output, "fixed_steps": snapshot.step - before}
+        return replace(snapshot, **costly)
+
+
+def _observe(scheduled: Scheduled, snapshot: Snapshot) -> dict[str, float | Tensor]:
+    try:
+        with torch.no_grad():
+            seen = scheduled.probe.observe(snapshot)
+    except Exception as error:  # nobody's training may end because of a probe
+        scheduled.failed = True
+        warnings.warn(
+            f"probe {scheduled.name} is switched off since step {snapshot.step}: "
+            f"{type(error).__name__}: {error}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return {}
+    return {f"{scheduled.name}/{name}": value for name, value in seen.items()}
+
+
+def _to_host(pending: Mapping[int, Mapping[str, float | Tensor]]) -> list[Row]:
+    tensors = [v for row in pending.values() for v in row.values() if isinstance(v, Tensor)]
+    flat = iter(torch.cat([t.detach().reshape(-1).double() for t in tensors]).tolist() if tensors else ())
+
+    def value(item: float | Tensor) -> Value:
+        if not isinstance(item, Tensor):
+            return float(item)
+        return next(flat) if item.ndim == 0 else [next(flat) for _ in range(item.numel())]
+
+    return [
+        Row(step, {name: value(item) for name, item in row.items()})
+        for step, row in sorted(pending.items())
+    ]

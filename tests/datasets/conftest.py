@@ -1,0 +1,60 @@
+"""Small stand-ins for data that are too large to carry."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+SPLITS = {"train": 40, "t10k": 20}  # images in the stand-in for MNIST
+
+
+def idx(array: NDArray[np.uint8]) -> bytes:
+    """Bytes of an IDX file of unsigned bytes: magic number, sizes, data."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def idx_files() -> dict[str, bytes]:
+    """MNIST's four files with few random images, and the labels 0 to 9 in turn."""
+    random = np.random.default_rng(0)
+    found = {}
+    for split, count in SPLITS.items():
+        images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        found[f"{split}-images-idx3-ubyte"] = idx(images)
+        found[f"{split}-labels-idx1-ubyte"] = idx(np.arange(count, dtype=np.uint8) % 10)
+    return found
+
+
+@pytest.fixture
+def mnist_root(tmp_path: Path, idx_files: dict[str, bytes]) -> Path:
+    """A folder with those files, laid out as torchvision's MNIST."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, content in idx_files.items():
+        (raw / name).write_bytes(content)
+    return tmp_path
+
+
+@pytest.fixture
+def mirror(
+    tmp_path: Path, idx_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A download server that is a folder, known to torchvision as MNIST's only mirror."""
+    from torchvision.datasets import MNIST
+
+    place = tmp_path / "mirror"
+    place.mkdir()
+    resources = []
+    for name, content in idx_files.items():
+        packed = gzip.compress(content)
+        (place / f"{name}.gz").write_bytes(packed)
+        resources.append((f"{name}.gz", hashlib.md5(packed).hexdigest()))
+    monkeypatch.setattr(MNIST, "mirrors", [f"{place.as_uri()}/"])
+    monkeypatch.setattr(MNIST, "resources", resources)
+    return place

@@ -1,0 +1,81 @@
+"""Laws of the scripts that make the shipped files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+
+from gandiag.assets import make_classifier, make_mnist
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=200), st.data())
+def test_quotas_are_fair(labels: list[int], data: st.DataObject) -> None:
+    """Quotas add up to the count asked for and are within one of the exact shares."""
+    count = data.draw(st.integers(0, len(labels)))
+    found = make_mnist.quotas(np.array(labels), count)
+    exact = np.bincount(labels) * (count / len(labels))
+    assert found.sum() == count
+    assert np.abs(found - exact).max() < 1
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=200), st.data())
+def test_stratified_keeps_quotas(labels: list[int], data: st.DataObject) -> None:
+    """A stratified choice has the quota of each class, takes none twice, and ascends."""
+    count = data.draw(st.integers(0, len(labels)))
+    array = np.array(labels)
+    chosen = make_mnist.stratified(array, count, seed=1)
+    counts = np.bincount(array[chosen], minlength=max(labels) + 1)
+    assert counts.tolist() == make_mnist.quotas(array, count).tolist()
+    assert (np.diff(chosen) > 0).all()
+
+
+def test_same_files_give_same_bytes(
+    mnist_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Making the subset twice gives the same file, with the asked numbers of images."""
+    monkeypatch.setattr(make_mnist, "TRAIN", 20)
+    monkeypatch.setattr(make_mnist, "HELD_OUT", 10)
+    contents = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        make_mnist.main(str(mnist_root), folder)
+        contents.append((folder / "mnist.npz").read_bytes())
+    assert contents[0] == contents[1]
+    with np.load(tmp_path / "first" / "mnist.npz") as arrays:
+        assert np.bincount(arrays["train_labels"]).tolist() == [2] * 10
+        assert arrays["held_out_images"].shape == (10, 28, 28)
+
+
+def test_classifier_is_written_with_accuracy(
+    mnist_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The script writes the weights with the accuracy that it measured on the test split."""
+    monkeypatch.setattr(make_classifier, "EPOCHS", 1)
+    monkeypatch.setattr(make_classifier, "BATCH", 20)
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        make_classifier.main(str(mnist_root), tmp_path)
+    torch.set_num_threads(threads)
+    with safe_open(tmp_path / "mnist_classifier.safetensors", "pt") as file:
+        assert 0 <= float(file.metadata()["accuracy"]) <= 1
+        assert "head.weight" in file.keys()  # noqa: SIM118  # not a mapping
+
+
+def test_distortion_is_mild() -> None:
+    """Distorted images keep shape and range, and the background stays dark on average."""
+    images = -torch.ones(8, 1, 28, 28)
+    with torch.random.fork_rng(devices=[]):
+        found = make_classifier.distorted(images)
+    assert found.shape == images.shape
+    assert found.min() >= -1
+    assert found.max() <= 1
+    assert found.mean() < -0.9
