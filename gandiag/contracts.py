@@ -48,8 +48,8 @@ class Probe(Protocol):
     """Observes a turn of the game and returns numbers. It keeps nothing and changes nothing."""
 
     uses: ClassVar[frozenset[str]]
-    """Costly snapshot fields it reads, among ``recent``, ``latents``, ``fixed`` and ``reference``: made only if
-    some probe asks for them."""
+    """Costly snapshot fields it reads, among ``recent``, ``latents``, ``fixed`` and ``reference``.
+    They are made only if some probe asks for them."""
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Return 0-dim or 1-dim tensors by ``what/player``; the probe's name is put before it.
@@ -102,8 +102,8 @@ class Reporter(Protocol):
 class Follower(Protocol):
     """Follows a run while it happens. A reporter may be one too."""
 
-    def begin(self, scenario: Scenario, folder: Path) -> None:
-        """Called once before the first step."""
+    def begin(self, scenario: Scenario, folder: Path | None) -> None:
+        """Called once before the first step; the folder is None for a run in memory."""
         ...
 
     def follow(self, rows: Sequence[Row], step: int) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
-__all__ = ["BadInput", "nearest"]
+__all__ = ["BadInput", "nearest", "one_line"]
 
 
 class BadInput(ValueError):
@@ -15,8 +14,12 @@ class BadInput(ValueError):
     """
 
     def __init__(self, place: str, problem: str) -> None:
-        """Join place and problem; either may be empty."""
-        super().__init__(": ".join(part for part in (place, problem) if part))
+        """Join place and problem; either may be empty. Line breaks become spaces.
+
+        >>> str(BadInput("ring.yaml:3", "first\\n  second"))
+        'ring.yaml:3: first second'
+        """
+        super().__init__(one_line(": ".join(part for part in (place, problem) if part)))
         self.place = place
         self.problem = problem
 
@@ -29,9 +32,20 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     >>> nearest("x", [])
     'there are none'
     """
+    import difflib  # here: `gandiag --help` never needs it
+
     known = sorted(choices)
     if not known:
         return "there are none"
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     listing = "there are " + ", ".join(known)
     return f'nearest is "{close[0]}"; {listing}' if close else listing
+
+
+def one_line(text: str) -> str:
+    """Join the lines of a message.
+
+    >>> one_line("a\\n\\n   b ")
+    'a b'
+    """
+    return " ".join(filter(None, (line.strip() for line in text.splitlines())))

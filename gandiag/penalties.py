@@ -32,6 +32,8 @@ def gradient_penalty(weight: float) -> Penalty:
     """``weight * E (||grad D(x)|| - 1)^2`` between real and fake (Gulrajani et al. 2017, eq. 3)."""
 
     def penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        pairs = min(len(real), len(fake))  # few data make a smaller real batch
+        real, fake = real[:pairs], fake[:pairs]
         mix = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
         between = (mix * real + (1 - mix) * fake).detach().requires_grad_()
         return weight * (_slopes(discriminator(between), between).norm(dim=1) - 1).square().mean()
@@ -52,5 +54,6 @@ def clip_weights(bound: float) -> Callable[[nn.Module], None]:
 
 def _slopes(scores: Tensor, samples: Tensor) -> Tensor:
     """Gradient of each score at its sample, ``(B, D)``, itself differentiable."""
-    (slopes,) = torch.autograd.grad(scores.sum(), samples, create_graph=True)
-    return slopes.flatten(1)
+    (slopes,) = torch.autograd.grad(scores.sum(), (samples,), create_graph=True)
+    flat: Tensor = slopes.flatten(1)
+    return flat

@@ -54,8 +54,8 @@ def run(
     data = parts.dataset.load()
     with _seeded(scenario.seed, device):
         gan = _to(parts.variant.build(data.shape), device)
-        images = data.train.to(device)
-        reference = Reference.of(images, data.held_out.to(device))
+        samples = data.train.to(device)
+        reference = Reference.of(samples, data.held_out.to(device))
         recorder = Recorder(folder, _facts(scenario, data, reference), describe_environment(device))
         monitor = Monitor(
             recorder,
@@ -67,9 +67,9 @@ def run(
             write_whole(folder / SCENARIO, scenario.as_yaml())
             write_sheet(folder / "samples" / "real", data.held_out[:FIXED].numpy())
 
-        def save_sheet(step: int, samples: Tensor) -> None:
+        def save_sheet(step: int, sheet: Tensor) -> None:
             if folder is not None:
-                write_sheet(folder / "samples" / f"step-{step:08d}", samples.float().cpu().numpy())
+                write_sheet(folder / "samples" / f"step-{step:08d}", sheet.float().cpu().numpy())
 
         def after_flush(rows: Sequence[Row], step: int) -> None:
             monitor.flushed(rows, step)
@@ -88,11 +88,12 @@ def run(
         monitor.tell(lambda follower: follower.begin(scenario, folder))
         try:
             began = time.perf_counter()
-            played = train(gan, images, scenario.training, scenario.seed, watch)
+            played = train(gan, samples, scenario.training, scenario.seed, watch)
             recorder.note(seconds=round(time.perf_counter() - began, 1), steps_played=played)
             report = report_on(recorder.record(), scenario, parts.detectors, parts.fixes)
-            for reporter in parts.reporters if folder is not None else ():
-                reporter.publish(report, folder)
+            if folder is not None:
+                for reporter in parts.reporters:
+                    reporter.publish(report, folder)
         finally:
             monitor.tell(lambda follower: follower.end())
     return report
@@ -133,7 +134,10 @@ class Parts:
             for choice in scenario.detection.detectors
         )
         conditions = [detector.condition for detector in detectors]
-        for key, named in (("detection.stop_on", scenario.detection.stop_on), ("expect", scenario.expect)):
+        for key, named in (
+            ("detection.stop_on", scenario.detection.stop_on),
+            ("expect", scenario.expect),
+        ):
             for condition in named:
                 if condition not in conditions:
                     hint = nearest(condition, conditions)

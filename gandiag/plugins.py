@@ -130,7 +130,9 @@ def load(family: str, name: str, place: str = "") -> type:
     try:
         found = entry.load()
     except Exception as error:  # a stranger's module may raise anything while it is imported
-        raise BadInput(place, f"{family}.{name} ({entry.value}) cannot be imported: {error}") from error
+        raise BadInput(
+            place, f"{family}.{name} ({entry.value}) cannot be imported: {error}"
+        ) from error
     problem = _breach(found, _CONTRACTS[family])
     if problem:
         raise BadInput(place, f"{family}.{name} ({entry.value}) {problem}")
@@ -138,9 +140,7 @@ def load(family: str, name: str, place: str = "") -> type:
     return kind
 
 
-def build(
-    family: str, name: str, options: Mapping[str, Any] | None = None, place: str = ""
-) -> Any:
+def build(family: str, name: str, options: Mapping[str, Any] | None = None, place: str = "") -> Any:
     """Make a plugin from its options.
 
     Args:

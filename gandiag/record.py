@@ -125,7 +125,10 @@ class Record:
         if not path.is_file():
             raise BadInput(str(folder), f"no record here: {SIGNALS} is missing")
         about = folder / ENVIRONMENT
-        environment = json.loads(about.read_text()) if about.is_file() else {}
+        try:
+            environment = dict(json.loads(about.read_bytes())) if about.is_file() else {}
+        except (ValueError, TypeError) as error:
+            raise BadInput(str(about), f"not a JSON object ({error})") from error
         facts = environment.pop("facts", {})
         rows = _read_rows(path)
         return cls.from_rows(rows, facts=facts, environment=environment, folder=folder)
@@ -149,7 +152,7 @@ class Recorder:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Append rows, whose steps must not go back."""
-        rows = list(rows)
+        rows = [_rounded(row) for row in rows]  # so that memory and disk give the same answers
         for row in rows:
             self._memory.add(row)
         if self.folder is not None and rows:
@@ -206,6 +209,14 @@ class _Memory:
         }
 
 
+def _rounded(row: Row) -> Row:
+    def near(value: Value) -> Value:
+        # float32 has 7.2 digits
+        return [float(f"{v:.7g}") for v in value] if isinstance(value, list) else float(f"{value:.7g}")
+
+    return Row(row.step, {name: near(value) for name, value in row.signals.items()})
+
+
 def _line(row: Row) -> str:
     signals = {name: _encode(value) for name, value in row.signals.items()}
     return json.dumps({"step": row.step, "signals": signals}, allow_nan=False) + "\n"
@@ -215,24 +226,29 @@ def _encode(value: Value) -> Any:
     if isinstance(value, list):
         return [_encode(item) for item in value]
     if math.isfinite(value):
-        return float(f"{value:.7g}")  # float32 has 7.2 digits
+        return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _decode(value: Any) -> Value:
     if isinstance(value, list):
-        return [float(_SPECIAL.get(item, item)) for item in value]
-    return float(_SPECIAL.get(value, value))
+        return [_SPECIAL[item] if isinstance(item, str) else float(item) for item in value]
+    return _SPECIAL[value] if isinstance(value, str) else float(value)
 
 
 def _read_rows(path: Path) -> Iterator[Row]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_bytes().splitlines()
+    newest = -1
     for number, line in enumerate(lines, start=1):
         try:
             data = json.loads(line)
             signals = {name: _decode(value) for name, value in data["signals"].items()}
-            yield Row(int(data["step"]), signals)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            step = int(data["step"])
+            if step < newest:
+                raise ValueError(f"step {step} comes after step {newest}")
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             if number == len(lines):  # an interrupted write
                 return
             raise BadInput(f"{path}:{number}", f"not a row of a record ({error})") from error
+        newest = step
+        yield Row(step, signals)

@@ -82,7 +82,8 @@ class Reference:
         mean = flat.mean(0)
         basis = _principal_directions(flat, seed)
         features = _project(flat, mean, basis)
-        bins = min(BINS, max(2, len(features) // 16))
+        distinct = len(torch.unique(features, dim=0))  # k-means cannot make more cells than points
+        bins = min(BINS, max(2, len(features) // 16), distinct)
         means = KMeans(bins, n_init=1, random_state=seed).fit(features.cpu().numpy())
         centres = torch.from_numpy(means.cluster_centers_).to(features)
         nearest, owner = torch.cdist(features, centres).min(1)
@@ -169,7 +170,7 @@ def measure(reference: Reference, features: Tensor) -> dict[str, Tensor]:
         "effective_bins": (_entropy(bins) - _entropy(shares)).exp(),
         "missing_mass": (shares * (bins < MISSING * shares)).sum(),
         "divergence": _entropy(middle) - (_entropy(bins) + _entropy(shares)) / 2,
-        "dispersion": ratio.nanmedian(),
+        "dispersion": ratio.nanmedian(0).values,  # without an axis it waits for the GPU
         "precision": inside.any(0).float().mean(),
         "coverage": inside.any(1).float().mean(),
         "energy": (2 * to_real.mean() - own - reference.self_distance) / reference.self_distance,
@@ -184,7 +185,7 @@ def _flat(samples: Tensor) -> Tensor:
 
 
 def _principal_directions(flat: Tensor, seed: int) -> Tensor | None:
-    if flat.shape[1] <= DIMENSIONS:
+    if flat.shape[1] <= DIMENSIONS or bool((flat == flat[0]).all()):  # one point has no directions
         return None
     count = min(DIMENSIONS, len(flat) - 1)
     fitted = PCA(count, svd_solver="randomized", random_state=seed).fit(flat.cpu().numpy())

@@ -83,7 +83,11 @@ def verdict(diagnoses: Iterable[Diagnosis]) -> str:
     if present:
         return "; ".join(_phrase(diagnosis) for diagnosis in present)
     unclear = [d.condition.replace("_", " ") for d in diagnoses if d.status == "inconclusive"]
-    return f"nothing found, but {', '.join(unclear)} could not be judged" if unclear else "nothing found"
+    return (
+        f"nothing found, but {', '.join(unclear)} could not be judged"
+        if unclear
+        else "nothing found"
+    )
 
 
 def suggest(

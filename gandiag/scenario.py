@@ -206,7 +206,14 @@ class Scenario(_Frozen):
 def difference(before: Scenario, after: Scenario) -> str:
     """Unified diff of two scenarios' YAML; empty where they are equal."""
     lines = difflib.unified_diff(
-        before.as_yaml().splitlines(), after.as_yaml().splitlines(), "before", "after", "", "", 1, ""
+        before.as_yaml().splitlines(),
+        after.as_yaml().splitlines(),
+        "before",
+        "after",
+        "",
+        "",
+        1,
+        "",
     )
     return "\n".join(lines)
 

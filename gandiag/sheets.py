@@ -44,7 +44,7 @@ def tile(samples: NDArray[np.float32]) -> NDArray[np.uint8]:
         ``(H, W)`` for one channel, ``(H, W, 3)`` for three, 0 to 255.
     """
     finite = np.nan_to_num(samples, nan=-1.0, posinf=1.0, neginf=-1.0)
-    pixels = np.clip((finite + 1) * 127.5, 0, 255).round().astype(np.uint8)
+    pixels = ((np.clip(finite, -1, 1) + 1) * 127.5).round().astype(np.uint8)
     count, channels, height, width = pixels.shape
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)

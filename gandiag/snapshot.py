@@ -31,7 +31,7 @@ class Snapshot:
         fake: discriminator's turn: the fakes it scored; generator's turn: the fakes it is judged
             by, ``(B, *shape)``.
         seen_fake: the fakes that the discriminator scored in its last turn, ``(B, *shape)``.
-        real_scores: discriminator's output on `real` in its own turn, ``(B, ...)``.
+        real_scores: discriminator's output on `real` in its last turn, ``(B, ...)``.
         fake_scores: discriminator's output on `fake` in this turn, ``(B, ...)``.
         score_gradient: generator's turn: dL_G/dscores, shaped as `fake_scores`.
         input_gradient: generator's turn: dL_G/dfake, shaped as `fake`.

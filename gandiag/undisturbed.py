@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,8 +20,10 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
     Random layers (dropout, noise) draw from a stream that starts anew each time, so that two looks
     at the same weights agree.
     """
-    buffers = [(buffer, buffer.clone()) for network in networks for buffer in network.buffers()]
-    state = torch.get_rng_state()
+    modules = {module for network in networks for module in network.modules()}
+    held = [(module, dict(module._buffers)) for module in modules]  # a module may replace a buffer
+    buffers = [(b, b.clone()) for _, named in held for b in named.values() if b is not None]
+    state, numpy_state, python_state = torch.get_rng_state(), np.random.get_state(), random.getstate()
     cuda = [torch.device("cuda", i) for i in _cuda_devices(networks)]
     cuda_states = [torch.cuda.get_rng_state(device) for device in cuda]
     try:
@@ -32,6 +36,10 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
         torch.set_rng_state(state)
         for device, cuda_state in zip(cuda, cuda_states, strict=True):
             torch.cuda.set_rng_state(cuda_state, device)
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+        for module, named in held:
+            module._buffers.update(named)
         for buffer, saved in buffers:
             buffer.copy_(saved)
 

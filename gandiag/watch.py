@@ -97,9 +97,9 @@ class Watch:
         wanted = self.reference.size if self.reference else 1
         while sum(len(batch) for batch in self._recent) - len(self._recent[0]) >= wanted:
             self._recent.popleft()
-        have = len(self._latents[0]) if self._latents else 0
-        if have < FIXED:
-            parts = zip(self._latents, latents, strict=True) if have else [(x[:0], x) for x in latents]
+        have = self._latents or tuple(part[:0] for part in latents)
+        if len(have[0]) < FIXED:
+            parts = zip(have, latents, strict=True)
             self._latents = tuple(torch.cat([a, b.detach()])[:FIXED] for a, b in parts)
 
     def turn(self, snapshot: Snapshot) -> None:
@@ -141,11 +141,12 @@ class Watch:
     def _with_costly(self, snapshot: Snapshot, uses: frozenset[str]) -> Snapshot:
         costly: dict[str, Any] = {"probability": self.probability, "reference": self.reference}
         generators_turn = snapshot.player == "generator"
+        fixed_ready = bool(self._latents) and len(self._latents[0]) == FIXED
         if "recent" in uses and generators_turn and self._recent:
             costly["recent"] = torch.cat(list(self._recent))
-        if "latents" in uses:
+        if "latents" in uses and fixed_ready:
             costly["latents"] = self._latents
-        if "fixed" in uses and generators_turn and len(self._latents):
+        if "fixed" in uses and generators_turn and fixed_ready:
             fixed = self.samples(snapshot.generator)
             costly["fixed"] = fixed
             self._outputs.append((snapshot.step, fixed))
@@ -174,8 +175,9 @@ def _observe(scheduled: Scheduled, snapshot: Snapshot) -> dict[str, float | Tens
 
 
 def _to_host(pending: Mapping[int, Mapping[str, float | Tensor]]) -> list[Row]:
-    tensors = [v for row in pending.values() for v in row.values() if isinstance(v, Tensor)]
-    flat = iter(torch.cat([t.detach().reshape(-1).double() for t in tensors]).tolist() if tensors else ())
+    found = [v for row in pending.values() for v in row.values() if isinstance(v, Tensor)]
+    parts = [tensor.detach().reshape(-1).double() for tensor in found]
+    flat = iter(torch.cat(parts).tolist() if parts else ())
 
     def value(item: float | Tensor) -> Value:
         if not isinstance(item, Tensor):

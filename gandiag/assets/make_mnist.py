@@ -24,8 +24,8 @@ HELD_OUT = 2_000  # images from MNIST's test split, so that none can stand in bo
 def quotas(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """How many of each class make `count` with the shares of `labels` (largest remainders).
 
-    >>> quotas(np.array([0, 0, 0, 1, 1, 2]), 3).tolist()
-    [1, 1, 1]
+    >>> quotas(np.array([0, 0, 0, 1, 1, 2]), 2).tolist()
+    [1, 1, 0]
     """
     exact = np.bincount(labels) * (count / len(labels))
     given: NDArray[np.int64] = np.floor(exact).astype(np.int64)
@@ -63,4 +63,4 @@ def _arrays(name: str, split: Split, count: int) -> dict[str, NDArray[np.uint8]]
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])

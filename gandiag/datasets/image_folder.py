@@ -76,8 +76,8 @@ class ImageFolder:
         classes = [pictures for pictures in inner if pictures]
         if flat and classes:
             first = classes[0][0].relative_to(folder).parts[0]
-            problem = f"{flat[0].name} lies beside {first}/, so are there classes or not?"
-            raise BadInput(self.path, f"{problem} Put pictures either here or in subfolders")
+            problem = f"{flat[0].name} lies beside the class {first}/"
+            raise BadInput(self.path, f"{problem}; keep pictures here or in subfolders, not both")
         if len(flat) + sum(map(len, classes)) < 2:
             raise BadInput(self.path, f"fewer than 2 pictures ({', '.join(endings)})")
         found: list[tuple[Path, int | None]] = [(path, None) for path in flat]

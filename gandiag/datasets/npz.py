@@ -69,7 +69,7 @@ class Npz:
         return split(ready, classes, self.held_out_share, self.seed)
 
     def _only(self, arrays: Mapping[str, Any]) -> str:
-        found = [name for name in arrays if name != self.labels]
+        found = [name for name in arrays if not self.labels or name != self.labels]
         if len(found) != 1:
             choices = ", ".join(sorted(found)) or "none"
             raise BadInput(self.path, f"set images to one of its arrays: {choices}")
@@ -93,12 +93,9 @@ class Npz:
 def _opened(path: str) -> Iterator[Mapping[str, Any]]:
     """The arrays by name, each read when asked for; that of an ``.npy`` has the empty name."""
     try:
-        found = np.load(os.path.expanduser(path), allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            yield {"": found}
-        else:
-            with found:
-                yield found
+        with open(os.path.expanduser(path), "rb") as file:  # numpy leaves a damaged .npz open
+            found = np.load(file, allow_pickle=False)
+            yield {"": found} if isinstance(found, np.ndarray) else found
     except BadInput:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:

@@ -49,9 +49,13 @@ STORY = {
 class ModeCollapse:
     """The generator covers few of the data's modes, or one."""
 
-    effective_bins: float = 0.70  # of the null, below: worst of 300 real draws .92, half the modes .5
+    effective_bins: float = (
+        0.70  # of the null, below: worst of 300 real draws .92, half the modes .5
+    )
     missing_mass: float = 0.2  # real mass of cells that the samples miss, above: 7 of 8 modes .13
-    divergence: float = 3.0  # Jensen-Shannon over the null's largest, above: instead of missing mass
+    divergence: float = (
+        3.0  # Jensen-Shannon over the null's largest, above: instead of missing mass
+    )
     dispersion: float = 0.25  # spread within the cells over the real one, below: intra-mode
     total: float = 0.2  # of the null, below: one kind of sample
     warm_up: int = 500  # generator steps before which nothing is judged: every G begins as a blob
@@ -113,9 +117,7 @@ class ModeCollapse:
         precision = record.at("diversity/precision/generator", steps)
         return (motion < self.at_rest) & (precision < self.off_the_data)
 
-    def _present(
-        self, record: Record, onset: int, evidence: tuple[Evidence, ...]
-    ) -> Diagnosis:
+    def _present(self, record: Record, onset: int, evidence: tuple[Evidence, ...]) -> Diagnosis:
         effective = evidence[0].observed
         kind = self._kind(record, onset, effective)
         cause = self._cause(record, onset)
@@ -129,9 +131,7 @@ class ModeCollapse:
             parts.append(STORY[cause])
         severity = float(np.clip(1 - effective, 0, 1))
         summary = " ".join(parts)
-        return Diagnosis(
-            self.condition, "present", summary, kind, onset, cause, severity, evidence
-        )
+        return Diagnosis(self.condition, "present", summary, kind, onset, cause, severity, evidence)
 
     def _kind(self, record: Record, onset: int, effective: float) -> str:
         steps, bins = record["diversity/bins/generator"]
@@ -162,7 +162,7 @@ class ModeCollapse:
 
 
 def _effective(shares: Array) -> float:
-    """exp of the entropy of a histogram."""
+    """Exp of the entropy of a histogram."""
     held = shares[shares > 0]
     return float(np.exp(-(held * np.log(held)).sum()))
 

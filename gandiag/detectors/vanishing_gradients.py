@@ -76,9 +76,7 @@ class VanishingGradients:
         evidence = self._evidence(links, motion.values, coverage)
         onset = onset_of(state, beyond, window=4)
         if onset is None:
-            return Diagnosis(
-                self.condition, "absent", _why_absent(evidence), evidence=evidence
-            )
+            return Diagnosis(self.condition, "absent", _why_absent(evidence), evidence=evidence)
         cause = self._cause(links, beyond)
         step = int(motion.steps[onset])
         summary = (
@@ -88,9 +86,7 @@ class VanishingGradients:
         )
         slope = max(evidence[0].observed, 1e-12) / self.slope
         severity = float(np.clip(-np.log10(slope) / 4, 0.1, 1.0))
-        return Diagnosis(
-            self.condition, "present", summary, cause, step, cause, severity, evidence
-        )
+        return Diagnosis(self.condition, "present", summary, cause, step, cause, severity, evidence)
 
     def _links(self, record: Record, steps: NDArray[np.int64]) -> dict[str, tuple[Array, float]]:
         """By signal, its medians between the looks, and the gate below which the link is dead."""

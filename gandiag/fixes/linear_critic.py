@@ -20,8 +20,8 @@ class LinearCritic:
     )
     causes: ClassVar[frozenset[str]] = frozenset()
     advice: ClassVar[str] = (
-        "Use a linear critic: no sigmoid, loss E D(G(z)) - E D(x), gradient penalty 10, 3 to 5 critic "
-        "steps, Adam 5e-4 (0.5, 0.9). Its slope at the fakes does not die as it gets better."
+        "Use a linear critic: no sigmoid, loss E D(G(z)) - E D(x), gradient penalty 10, 3 to 5 "
+        "critic steps, Adam 5e-4 (0.5, 0.9). Its slope at the fakes does not die as it gets better."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:

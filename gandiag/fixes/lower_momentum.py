@@ -18,8 +18,8 @@ class LowerMomentum:
     treats: ClassVar[frozenset[str]] = frozenset({"non_convergence", "mode_collapse"})
     causes: ClassVar[frozenset[str]] = frozenset()
     advice: ClassVar[str] = (
-        "Set Adam's beta1 to 0.5 or 0 instead of 0.9, and use no momentum with SGD: what speeds one "
-        "network up keeps two from settling."
+        "Set Adam's beta1 to 0.5 or 0 instead of 0.9, and use no momentum with SGD: what "
+        "speeds one network up keeps two from settling."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:

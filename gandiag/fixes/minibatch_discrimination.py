@@ -17,8 +17,8 @@ class MinibatchDiscrimination:
     treats: ClassVar[frozenset[str]] = frozenset({"mode_collapse"})
     causes: ClassVar[frozenset[str]] = frozenset()
     advice: ClassVar[str] = (
-        "Add minibatch discrimination before the discriminator's last layer, so that it sees how alike "
-        "the samples of a batch are; the generator can then no longer pass with one sample."
+        "Add minibatch discrimination before the discriminator's last layer, so that it sees how "
+        "alike the samples of a batch are; the generator can then no longer pass with one sample."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:

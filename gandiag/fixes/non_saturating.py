@@ -12,7 +12,7 @@ __all__ = ["NonSaturating"]
 
 @dataclass(frozen=True)
 class NonSaturating:
-    """Let G minimise -log D(G(z)) instead of log(1 - D(G(z))) (Goodfellow et al. 2014, section 3)."""
+    """Let G minimise -log D(G(z)), not log(1 - D(G(z))) (Goodfellow et al. 2014, section 3)."""
 
     treats: ClassVar[frozenset[str]] = frozenset({"vanishing_gradients"})
     causes: ClassVar[frozenset[str]] = frozenset({"saturated_objective"})

@@ -18,7 +18,7 @@ class R1:
     treats: ClassVar[frozenset[str]] = frozenset({"mode_collapse", "non_convergence"})
     causes: ClassVar[frozenset[str]] = frozenset()
     advice: ClassVar[str] = (
-        "Add gamma / 2 * E ||grad D(x)||^2 over real x to the discriminator's loss (R1, gamma = 10). "
+        "Add gamma / 2 * E ||grad D(x)||^2 over real x to the discriminator's loss (R1, gamma 10). "
         "It keeps D smooth at the data and makes the game converge locally."
     )
 

@@ -24,7 +24,8 @@ class Slope:
       under cross-entropy and is 1 for a critic; small means that D is saturated under this
       objective.
     - ``critic``: D's mean slope at the fakes, times the real data's mean pair distance, over the
-      spread of its scores; of order 1 for a sane D, near 0 for a flat one. NaN where ``score`` is 0.
+      spread of its scores; of order 1 for a sane D, near 0 for a flat one. NaN where ``score``
+      is 0.
     - ``input``: sum over the batch of ||dL_G/dfake||, times the mean pair distance.
     - ``score_spread``: standard deviation of D's scores over real and fake, relative to
       1 + |mean|; near 0 for a discriminator that says the same to everything.

@@ -25,11 +25,12 @@ class MinibatchDiscrimination:
     width: int = 256  # units of a hidden layer
     kernels: int = 16  # similarities a sample gets (paper: 100 on CIFAR-10); cost batch^2 x kernels
     dimensions: int = 5  # length of the rows that are compared (paper: 5)
+    average: bool = False  # divide the sum by batch - 1, so that it does not grow with the batch
     r1: float = 0.0  # weight gamma of the R1 penalty on real samples; 0 is none
 
     def build(self, shape: tuple[int, ...]) -> GAN:
         """Return the GAN for samples of `shape`."""
-        similarity = MinibatchSimilarity(self.width, self.kernels, self.dimensions)
+        similarity = MinibatchSimilarity(self.width, self.kernels, self.dimensions, self.average)
         return GAN(
             generator=generator_mlp(self.latent_size, self.width, shape),
             discriminator=discriminator_mlp(shape, self.width, similarity, self.kernels),
@@ -47,15 +48,18 @@ class MinibatchSimilarity(nn.Module):
     far-apart ones. Memory and time grow with ``B^2 x kernels x dimensions``.
     """
 
-    def __init__(self, features: int, kernels: int, dimensions: int) -> None:
+    def __init__(self, features: int, kernels: int, dimensions: int, average: bool = False) -> None:
         """Make the tensor T for ``(B, features)`` inputs."""
         super().__init__()
-        self.kernels, self.dimensions = kernels, dimensions
+        self.kernels, self.dimensions, self.average = kernels, dimensions, average
         self.project = nn.Linear(features, kernels * dimensions, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
         """``(B, features) -> (B, features + kernels)``."""
-        return torch.cat([features, self.similarities(features)], 1)
+        similarities = self.similarities(features)
+        if self.average:
+            similarities = similarities / max(len(features) - 1, 1)
+        return torch.cat([features, similarities], 1)
 
     def similarities(self, features: Tensor) -> Tensor:
         """``o``, ``(B, kernels)``."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import struct
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,13 @@ import pytest
 from numpy.typing import NDArray
 
 SPLITS = {"train": 40, "t10k": 20}  # images in the stand-in for MNIST
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files without a line on stderr for each."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
 
 
 def idx(array: NDArray[np.uint8]) -> bytes:
@@ -44,8 +55,8 @@ def mnist_root(tmp_path: Path, idx_files: dict[str, bytes]) -> Path:
 @pytest.fixture
 def mirror(
     tmp_path: Path, idx_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """A download server that is a folder, known to torchvision as MNIST's only mirror."""
+) -> Iterator[Path]:
+    """A folder served on this machine only, known to torchvision as MNIST's only mirror."""
     from torchvision.datasets import MNIST
 
     place = tmp_path / "mirror"
@@ -55,6 +66,11 @@ def mirror(
         packed = gzip.compress(content)
         (place / f"{name}.gz").write_bytes(packed)
         resources.append((f"{name}.gz", hashlib.md5(packed).hexdigest()))
-    monkeypatch.setattr(MNIST, "mirrors", [f"{place.as_uri()}/"])
     monkeypatch.setattr(MNIST, "resources", resources)
-    return place
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    handler = functools.partial(QuietHandler, directory=str(place))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setattr(MNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
+        yield place
+        server.shutdown()

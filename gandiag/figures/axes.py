@@ -1,0 +1,107 @@
+"""What curves have in common: scale, gaps, marks for values that no axis can hold, the onset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gandiag.figures.style import MUTED, RED
+from gandiag.figures.thinning import thin
+from gandiag.record import Signal
+from gandiag.series import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["curve", "fit", "mark_onset", "strange"]
+
+DECADES = 50.0  # largest over smallest value from which a curve is drawn on a log scale
+EDGE = 0.03  # of the height: how far from the edge marks stand
+
+
+def curve(axes: Axes, signal: Signal, colour: str, label: str | None = None) -> None:
+    """Draw a scalar signal, broken where it is not finite, with a mark at the edge instead."""
+    steps, values = thin(signal.steps, signal.values)
+    finite = np.isfinite(values)
+    axes.plot(steps, np.where(finite, values, np.nan), color=colour, label=label)
+    before, after = np.r_[False, finite[:-1]], np.r_[finite[1:], False]
+    alone = finite & ~before & ~after  # a line shows no point that has no neighbour
+    axes.plot(steps[alone], values[alone], ".", color=colour, markersize=4)
+    for where, marker, height in (
+        (np.isnan(values), "x", 1 - EDGE),
+        (np.isposinf(values), "^", 1 - EDGE),
+        (np.isneginf(values), "v", EDGE),
+    ):
+        if where.any():
+            at_edge = axes.get_xaxis_transform()
+            heights = np.full(int(where.sum()), height)
+            axes.plot(steps[where], heights, marker, color=RED, markersize=4, transform=at_edge)
+
+
+def fit(axes: Axes, curves: Sequence[Array], threshold: float | None) -> bool:
+    """Set the vertical scale so that all finite values and the threshold are in sight.
+
+    Returns:
+        Whether the scale is logarithmic and there are zeros, which then stand at the lower edge.
+    """
+    values = np.concatenate([np.ravel(values) for values in curves])
+    values = values[np.isfinite(values)]
+    shown = np.append(values, threshold) if threshold is not None else values
+    if not len(shown):
+        axes.set_ylim(0, 1)
+        axes.set_yticks([])
+        return False
+    positive = shown[shown > 0]
+    if len(positive) and shown.min() >= 0 and positive.max() > DECADES * positive.min():
+        axes.set_yscale("log")
+        axes.set_ylim(positive.min() / 1.6, positive.max() * 1.6)
+        return _zeros(axes)
+    low, high = float(shown.min()), float(shown.max())
+    margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
+    axes.set_ylim(low - margin, high + margin)
+    return False
+
+
+def mark_onset(axes: Axes, onset: int, colour: str) -> None:
+    """Draw when it began."""
+    axes.axvline(onset, color=colour, linestyle=(0, (1, 2)), linewidth=1.3)
+    left, right = axes.get_xlim()
+    align = "left" if onset < (left + right) / 2 else "right"
+    top, text = axes.get_xaxis_transform(), f"since {onset}"
+    axes.annotate(
+        text, (onset, 1), (0, 3), top, "offset points", color=colour, ha=align, fontsize=7.5
+    )
+
+
+def strange(values: Array, zeros: bool = False) -> str:
+    """Say what the marks at the edges are; nothing where there are none.
+
+    >>> strange(np.array([1.0, np.nan, np.inf]))
+    ' Crosses and triangles at the edges: 2 values that are not finite (1 NaN, 1 infinite).'
+    """
+    nans, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+    text = " Circles at the lower edge: exact zeros." if zeros else ""
+    if nans + infinite:
+        text += (
+            f" Crosses and triangles at the edges: {nans + infinite} values that are not finite "
+            f"({nans} NaN, {infinite} infinite)."
+        )
+    return text
+
+
+def _zeros(axes: Axes) -> bool:
+    """Mark exact zeros, which a log scale cannot hold, at the lower edge."""
+    found = False
+    for line in list(axes.lines):
+        steps, values = (np.asarray(data) for data in line.get_data())
+        where = values == 0
+        if where.any() and line.get_transform() == axes.transData:
+            heights = np.full(int(where.sum()), EDGE)
+            at_edge = axes.get_xaxis_transform()
+            axes.plot(
+                steps[where], heights, "o", color=MUTED, markersize=3, mfc="none", transform=at_edge
+            )
+            found = True
+    return found

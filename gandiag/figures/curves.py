@@ -1,0 +1,162 @@
+"""Curves over steps: a signal beside its threshold, the losses, the discriminator's confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gandiag.diagnosis import Diagnosis, Evidence
+from gandiag.figures.axes import curve, fit, mark_onset, strange
+from gandiag.figures.maps import heatmap_figure
+from gandiag.figures.style import BLUE, GREEN, MUTED, ORANGE, RED, Picture, as_svg, drawing
+from gandiag.record import Record, Signal
+from gandiag.series import Array, align, recent_median
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["confidence_figure", "evidence_figure", "is_measured_on", "loss_figure"]
+
+_WHOSE = {"discriminator": BLUE, "generator": ORANGE}
+_CONFIDENCE = {"real": GREEN, "fake": ORANGE, "auc": BLUE}
+_READING = {
+    "real": "D on real samples, mean P(real)",
+    "fake": "D on fakes, mean P(real)",
+    "auc": "pairs of real and fake ranked rightly",
+}
+
+
+def evidence_figure(
+    record: Record, diagnosis: Diagnosis, evidence: Evidence, name: str
+) -> Picture | None:
+    """Draw the signal of a piece of evidence with its threshold and the condition's onset.
+
+    Args:
+        record: where the signal is.
+        diagnosis: whose onset is drawn.
+        evidence: which signal, which threshold.
+        name: id of the figure, unique in its page.
+
+    Returns:
+        None where the signal was not recorded.
+    """
+    signal = record[evidence.signal]
+    if not len(signal.steps):
+        return None
+    if signal.values.ndim > 1:
+        title = f"{evidence.signal}: {evidence.meaning} is read from it"
+        return heatmap_figure(signal, name, title, onset=diagnosis.onset)
+    own = is_measured_on(record, diagnosis, evidence)
+    with drawing() as figure:
+        axes = figure.subplots()
+        curve(axes, signal, BLUE)
+        zeros = fit(axes, [signal.values], evidence.threshold if own else None)
+        if own:
+            _gate(axes, evidence)
+        axes.set_title(evidence.meaning if own else evidence.signal)
+        _finish(axes, record, diagnosis.onset)
+        caption = _caption(diagnosis, evidence, own) + strange(signal.values, zeros)
+        return Picture(as_svg(figure, name, f"{evidence.signal} over steps. {caption}"), caption)
+
+
+def is_measured_on(record: Record, diagnosis: Diagnosis, evidence: Evidence) -> bool:
+    """Whether the threshold lies on the signal's own scale.
+
+    It does if the observed number is one of the signal's values, or the median of its newest looks
+    at the steps of this or another piece of evidence. Otherwise the detector derived a number of
+    another scale from it, and a line in its figure would mislead.
+    """
+    signal = record[evidence.signal]
+    if signal.values.ndim > 1 or not np.isfinite(evidence.threshold):
+        return False
+    if not np.isfinite(evidence.observed):
+        return not np.isfinite(signal.values).all()
+    if np.isclose(signal.values, evidence.observed, rtol=1e-9, atol=0).any():
+        return True
+    grids = (record[item.signal].steps for item in diagnosis.evidence)
+    series: list[Array] = [align(grid, signal.steps, signal.values) for grid in grids]
+    medians = [recent_median(values, looks) for values in series for looks in range(1, 21)]
+    return bool(np.isclose(medians, evidence.observed, rtol=1e-9, atol=0).any())
+
+
+def loss_figure(record: Record, name: str, onset: int | None = None) -> Picture | None:
+    """Draw both players' losses; None where there are none."""
+    lines = {f"{who}'s loss": (record[f"loss/value/{who}"], c) for who, c in _WHOSE.items()}
+    caption = (
+        "Neither loss has to fall: each player's depends on how good the other one is, so read no "
+        "success and no failure from these curves; only NaN or a blow-up is a bad sign by itself."
+    )
+    return _lines(record, lines, name, "Losses of the two players", caption, onset)
+
+
+def confidence_figure(record: Record, name: str, onset: int | None = None) -> Picture | None:
+    """Draw how sure the discriminator is; None where nobody looked."""
+    lines = {
+        _READING[what]: (record[f"confidence/{what}/discriminator"], colour)
+        for what, colour in _CONFIDENCE.items()
+    }
+    caption = (
+        "At 0.5 the discriminator cannot tell real from fake, at 1 for real and 0 for fake it is "
+        "sure; a sure discriminator is no failure as long as the samples still improve."
+    )
+    return _lines(record, lines, name, "How sure the discriminator is", caption, onset)
+
+
+def _lines(
+    record: Record,
+    lines: Mapping[str, tuple[Signal, str]],
+    name: str,
+    title: str,
+    caption: str,
+    onset: int | None,
+) -> Picture | None:
+    drawn = {label: item for label, item in lines.items() if len(item[0].steps)}
+    if not drawn:
+        return None
+    with drawing() as figure:
+        axes = figure.subplots()
+        for label, (signal, colour) in drawn.items():
+            curve(axes, signal, colour, label)
+        zeros = fit(axes, [signal.values for signal, _ in drawn.values()], None)
+        axes.set_title(title)
+        _finish(axes, record, onset)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+        values = np.concatenate([signal.values for signal, _ in drawn.values()])
+        caption += strange(values, zeros)
+        return Picture(as_svg(figure, name, f"{title}. {caption}"), caption)
+
+
+def _gate(axes: Axes, evidence: Evidence) -> None:
+    """The threshold as a line, and the side that speaks for the condition shaded."""
+    low, high = axes.get_ylim()
+    gate, text = evidence.threshold, f"{evidence.relation} {evidence.threshold:.3g}"
+    span = (low, gate) if evidence.relation == "<" else (gate, high)
+    axes.axhspan(*span, color=RED, alpha=0.09, linewidth=0, zorder=0)
+    axes.axhline(gate, color=RED, linestyle=(0, (5, 3)), linewidth=1.2)
+    where = axes.get_yaxis_transform()
+    axes.annotate(text, (1, gate), (4, 0), where, "offset points", color=RED, va="center")
+
+
+def _finish(axes: Axes, record: Record, onset: int | None) -> None:
+    axes.set_xlim(0, max(record.last_step, 1))
+    axes.set_xlabel("generator step")
+    axes.grid(visible=False, axis="x")
+    axes.tick_params(length=0)
+    if onset is not None:
+        mark_onset(axes, onset, MUTED)
+
+
+def _caption(diagnosis: Diagnosis, evidence: Evidence, own: bool) -> str:
+    condition = diagnosis.condition.replace("_", " ")
+    since = ""
+    if diagnosis.onset is not None:
+        since = f"; the dotted line marks step {diagnosis.onset}, since when it has been there"
+    if not own:
+        return (
+            f'This is the signal from which "{evidence.meaning}" is derived; the threshold '
+            f"{evidence.threshold:.3g} belongs to that number and is not drawn{since}."
+        )
+    side = "below" if evidence.relation == "<" else "above"
+    return f"Values {side} the dashed line, in the shaded area, speak for {condition}{since}."

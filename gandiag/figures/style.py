@@ -1,0 +1,130 @@
+"""One look for all figures, and SVG that many of can stand in one page.
+
+No pyplot: a figure is an object that is drawn, written and forgotten. The few colours are written
+as CSS variables with themselves as fallback, so a page can turn its figures dark.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "INK",
+    "LINE",
+    "MUTED",
+    "ORANGE",
+    "RED",
+    "Picture",
+    "as_png",
+    "as_svg",
+    "drawing",
+]
+
+INK, MUTED, LINE = "#1d2430", "#5a6472", "#dde2e8"
+# seaborn's "colorblind" palette, chosen to stay apart under the common colour deficiencies
+BLUE, ORANGE, GREEN, RED = "#0173b2", "#de8f05", "#029e73", "#d55e00"
+
+_VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    LINE: "--line",
+    BLUE: "--blue",
+    ORANGE: "--orange",
+    GREEN: "--green",
+    RED: "--red",
+}
+_STYLE: Mapping[str, Any] = {
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9.5,
+    "axes.titlepad": 14,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # measured with the widest, shown with the page's own
+    "font.size": 8.5,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.3,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "svg.fonttype": "none",  # text stays text: small, sharp and searchable
+}
+_NO_DATE = {"Date": None, "Creator": None, "Format": None, "Type": None}
+
+
+class Picture(NamedTuple):
+    """A figure for a page.
+
+    Attributes:
+        svg: an ``<svg>`` element whose ids occur in no other figure.
+        caption: one sentence that tells how to read it.
+    """
+
+    svg: str
+    caption: str
+
+
+@contextmanager
+def drawing(width: float = 5.4, height: float = 2.4) -> Iterator[Figure]:
+    """Give an empty figure, in inches, with the common style in force while it is drawn."""
+    import matplotlib
+    import seaborn
+    from matplotlib.figure import Figure
+
+    style = {**seaborn.axes_style("whitegrid"), **_STYLE}
+    with matplotlib.rc_context(style):
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+def as_svg(figure: Figure, name: str, label: str) -> str:
+    """Write a figure as an SVG element; the same figure always gives the same text.
+
+    Args:
+        figure: what was drawn.
+        name: put before every id; unique in the page.
+        label: what is to be seen, for those who cannot see it.
+    """
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_DATE)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.S)  # it would style the whole page
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r'href="#', f'href="#{name}-', text)
+    text = text.replace("url(#", f"url(#{name}-")
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, f"var({variable}, {colour})")
+    text = text.replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'")
+    head = f'<svg role="img" aria-label="{html.escape(label)}" stroke-linejoin="round"'
+    return _without_size(text).replace("<svg", head, 1).strip()
+
+
+def as_png(figure: Figure) -> bytes:
+    """Write a figure as PNG on white."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _without_size(svg: str) -> str:
+    """Leave the size to the page; the view box keeps the proportions."""
+    head, rest = svg.split(">", 1)
+    return re.sub(r' (width|height|version)="[^"]*"', "", head) + ">" + rest

@@ -1,0 +1,101 @@
+"""The report on a terminal: the verdict first, then what it rests on and what may help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gandiag.diagnosis import Diagnosis
+from gandiag.report import Report
+from gandiag.reporters.wording import MARKS, by_weight, gate, holds, notes, number, plain, sentence
+
+if TYPE_CHECKING:
+    from rich.console import Console as Terminal
+    from rich.table import Table
+
+__all__ = ["Console"]
+
+_STYLES = {"present": "bold red", "absent": "green", "inconclusive": "yellow"}
+PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class Console:
+    """Prints verdict, evidence and advice; in colour only on a terminal that has it."""
+
+    def publish(self, report: Report, folder: Path) -> str:
+        """Print the report to standard output; return where the page or the record lies."""
+        from rich.console import Console as Terminal
+
+        page = folder / PAGE
+        where = str(page if page.is_file() else folder)
+        terminal = Terminal(highlight=False, markup=False, emoji=False)
+        status = "present" if any(d.status == "present" for d in report.diagnoses) else ""
+        terminal.print(f"{report.title}: {sentence(report)}", style=_STYLES.get(status, "bold"))
+        for note in notes(report):
+            terminal.print(f"! {note}", style="yellow")
+        if report.diagnoses:
+            terminal.print(_overview(report))
+        for diagnosis in by_weight(report.diagnoses):
+            _explain(terminal, diagnosis)
+        _advise(terminal, report)
+        terminal.print(where, soft_wrap=True)
+        return where
+
+
+def _overview(report: Report) -> Table:
+    table = _table("Condition", "Status", "Kind", "Since step")
+    table.columns[3].justify = "right"
+    for diagnosis in by_weight(report.diagnoses):
+        table.add_row(
+            plain(diagnosis.condition),
+            f"{MARKS[diagnosis.status]} {diagnosis.status}",
+            plain(diagnosis.kind or "-"),
+            "-" if diagnosis.onset is None else str(diagnosis.onset),
+            style=_STYLES[diagnosis.status],
+        )
+    return table
+
+
+def _explain(terminal: Terminal, diagnosis: Diagnosis) -> None:
+    from rich.padding import Padding
+
+    mark = MARKS[diagnosis.status]
+    terminal.print(f"{mark} {plain(diagnosis.condition)}", style=_STYLES[diagnosis.status])
+    terminal.print(Padding(diagnosis.summary, (0, 0, 0, 2)))
+    if not diagnosis.evidence:
+        terminal.print()
+        return
+    table = _table("What was measured", "Observed", "Speaks for it", "Does it?")
+    for column in table.columns[1:]:
+        column.no_wrap = True
+    table.columns[1].justify = "right"
+    for item in diagnosis.evidence:
+        style = "bold" if item.holds else ""
+        table.add_row(item.meaning, number(item.observed), gate(item), holds(item), style=style)
+        table.add_row(f"  {item.signal}", style="dim")
+    terminal.print(table)
+
+
+def _advise(terminal: Terminal, report: Report) -> None:
+    from rich.padding import Padding
+
+    if not report.treatments:
+        return
+    terminal.print("What may help", style="bold")
+    for treatment in report.treatments:
+        against = plain(treatment.condition)
+        terminal.print(f"  {treatment.fix} (against {against})", style="cyan")
+        terminal.print(Padding(treatment.advice, (0, 0, 0, 4)))
+    terminal.print()
+
+
+def _table(*headers: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
+    for header in headers:
+        table.add_column(header)
+    return table

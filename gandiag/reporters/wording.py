@@ -1,0 +1,79 @@
+"""How numbers, names and verdicts are put into words, the same in every report."""
+
+from __future__ import annotations
+
+import math
+
+from gandiag.diagnosis import Diagnosis, Evidence
+from gandiag.report import Report, verdict
+
+__all__ = ["MARKS", "by_weight", "gate", "holds", "notes", "number", "plain", "sentence"]
+
+MARKS = {"present": "●", "absent": "○", "inconclusive": "?"}
+_ORDER = {"present": 0, "inconclusive": 1, "absent": 2}
+
+
+def number(value: float) -> str:
+    """Write a number to three digits.
+
+    >>> number(0.0421371), number(float("nan")), number(float("-inf")), number(12345678)
+    ('0.0421', 'NaN', '-infinity', '1.23e+07')
+    """
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "infinity" if value > 0 else "-infinity"
+    return f"{value:.3g}"
+
+
+def plain(name: str) -> str:
+    """Write a name as words.
+
+    >>> plain("mode_collapse")
+    'mode collapse'
+    """
+    return name.replace("_", " ")
+
+
+def gate(evidence: Evidence) -> str:
+    """Say where the observed number must lie to speak for the condition.
+
+    >>> gate(Evidence("a/b", 0.1, "<", 0.7, True, "diversity"))
+    'below 0.7'
+    """
+    return f"{'below' if evidence.relation == '<' else 'above'} {number(evidence.threshold)}"
+
+
+def holds(evidence: Evidence) -> str:
+    """Say whether the evidence speaks for the condition; *unknown* where nothing was seen."""
+    if math.isnan(evidence.observed) and not evidence.holds:
+        return "unknown"
+    return "yes" if evidence.holds else "no"
+
+
+def sentence(report: Report) -> str:
+    """The verdict as a sentence."""
+    text = verdict(report.diagnoses) if report.diagnoses else "nothing was asked"
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def notes(report: Report) -> list[str]:
+    """What a reader must know before trusting the verdict: a short run, an unexpected answer."""
+    record, found = report.record, []
+    planned = record.facts.get("steps")
+    played = record.environment.get("steps_played", record.last_step)
+    if not record.signals:
+        found.append("The record is empty: nothing was measured.")
+    elif isinstance(planned, int) and played < planned:
+        how = "ended early, at" if "steps_played" in record.environment else "was interrupted at"
+        found.append(f"The run {how} step {played} of {planned} planned ones.")
+    for condition, expected, status in report.unexpected:
+        found.append(
+            f"Not as the scenario expects: {plain(condition)} is {status}, expected {expected}."
+        )
+    return found
+
+
+def by_weight(diagnoses: tuple[Diagnosis, ...]) -> list[Diagnosis]:
+    """Present ones first, by onset; then those that could not be judged; then absent ones."""
+    return sorted(diagnoses, key=lambda d: (_ORDER[d.status], d.onset or 0))
