@@ -1,1 +1,187 @@
-"""The command line: parses, calls, prints."""
+"""The command line: parses, calls, prints. Each command imports what it needs, when it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from gandiag import help_texts
+
+__all__ = ["main"]
+
+BAD_INPUT, INTERRUPTED = 2, 130  # 130 = 128 + SIGINT, as shells have it
+LOOK = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def _refuse(problem: str) -> int:
+    click.echo(f"gandiag: {problem}", err=True)
+    return BAD_INPUT
+
+
+@contextmanager
+def _one_line_warnings() -> Iterator[None]:
+    """Show warnings without their source line, which says nothing to a user."""
+    import warnings
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        click.echo(f"gandiag: warning: {' '.join(str(message).split())}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+class _Front(click.Group):
+    """Says in one line what went wrong, and exits with a status that says who is to blame."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command; whatever is wrong with its input is one line and status 2."""
+        from gandiag.errors import BadInput, one_line
+
+        try:
+            with _one_line_warnings():
+                status = super().main(*args, **{**extra, "standalone_mode": False})
+        except BadInput as error:
+            status = _refuse(str(error))
+        except click.Abort:
+            status = INTERRUPTED
+        except click.ClickException as error:
+            asked = getattr(getattr(error, "ctx", None), "command_path", "gandiag")
+            status = _refuse(f"{one_line(error.format_message())} (see {asked} --help)")
+        except OSError as error:
+            if error.filename is None:
+                raise
+            status = _refuse(f"{error.filename}: {(error.strerror or 'cannot be used').lower()}")
+        sys.exit(status or 0)
+
+
+@click.group(
+    cls=_Front, invoke_without_command=True, context_settings=LOOK, help=help_texts.GANDIAG
+)
+@click.version_option(package_name="gandiag", message="gandiag %(version)s")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Print the help where no command is named."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@main.command(help=help_texts.RUN)
+@click.argument("scenario")
+@click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Replace a value; repeat it."
+)
+@click.option("--seed", type=int, help="Short for --set seed=N.")
+@click.option("--steps", type=int, help="Generator steps; short for --set training.steps=N.")
+@click.option("--device", help="auto, cpu, cuda, cuda:1, ...")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder. [reports/NAME/SEED]")
+@click.option("--overwrite", is_flag=True, help="Replace the record that is there.")
+@click.option("--check", is_flag=True, help="Exit 1 if a diagnosis is not what the file expects.")
+def run(
+    scenario: str,
+    sets: tuple[str, ...],
+    out: Path | None,
+    overwrite: bool,
+    check: bool,
+    **short: Any,
+) -> int:
+    """Play a scenario."""
+    from gandiag import plugins
+    from gandiag.errors import BadInput
+    from gandiag.front import play
+    from gandiag.places import clear, find_scenario, folder_for, relative, reports_in
+    from gandiag.progress import Progress
+    from gandiag.scenario import Scenario
+    from gandiag.source import read
+
+    source = read(find_scenario(scenario))
+    source.put_texts(sets, "--set")
+    for option, value in short.items():
+        if value is not None:
+            key = "training.steps" if option == "steps" else option
+            source.put(key, value, f"--{option} {value}")
+    checked = Scenario.of(source)
+    if check and not checked.expect:
+        problem = "has no expect; write, for one, expect: {mode_collapse: absent}"
+        raise BadInput("--check", f"{source.name} {problem}")
+    folder, note = folder_for(checked.name, checked.seed, out, overwrite)
+    with Progress(note, before=clear) as progress:
+        try:
+            report = play(source, folder, [progress])
+        except KeyboardInterrupt:
+            click.echo(f"gandiag: {progress.stopped(folder)}", err=True)
+            return INTERRUPTED
+    told = plugins.build("reporters", "console").publish(report, folder)
+    for made in map(relative, reports_in(folder)):
+        if made != relative(told):
+            click.echo(made)
+    for condition, expected, found in report.unexpected if check else ():
+        click.echo(f"--check: {condition}: expected {expected}, found {found}")
+    return int(check and bool(report.unexpected))
+
+
+@main.command(help=help_texts.DIAGNOSE)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--json", "as_json", is_flag=True, help='Print {"diagnoses": [...]} and nothing else.'
+)
+@click.option(
+    "--detector", "detectors", multiple=True, metavar="NAME", help="Ask this one; repeat it."
+)
+@click.option("--until", type=click.IntRange(min=0), metavar="STEP", help="As it stood at STEP.")
+def diagnose(path: Path, as_json: bool, detectors: tuple[str, ...], until: int | None) -> int:
+    """Ask a saved run again."""
+    from gandiag import plugins
+    from gandiag.front import reopen
+
+    report = reopen(path, until, detectors)
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"diagnoses": [d.as_json() for d in report.diagnoses]}, indent=2))
+    else:
+        plugins.build("reporters", "console").publish(report, report.record.folder or path)
+    return int(any(diagnosis.status == "present" for diagnosis in report.diagnoses))
+
+
+@main.command(help=help_texts.REPORT)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--to", "reporters", multiple=True, metavar="NAME", help="A reporter; repeat it.")
+def report(path: Path, reporters: tuple[str, ...]) -> None:
+    """Make a saved run's reports again."""
+    from gandiag.front import reopen, reporters_for
+    from gandiag.places import relative
+
+    made = reopen(path)
+    folder = made.record.folder or path
+    for reporter in reporters_for(made.scenario, reporters):
+        click.echo(relative(reporter.publish(made, folder)))
+
+
+@main.command("list", help=help_texts.LIST)
+@click.argument("family", required=False)
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print plain data and nothing else.")
+def list_(family: str | None, name: str | None, as_json: bool) -> None:
+    """List plugins and scenarios."""
+    from gandiag.listing import entries, show
+
+    found = entries(family, name)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found, indent=2))
+    else:
+        show(found, detail=name is not None)

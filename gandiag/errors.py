@@ -14,9 +14,9 @@ class BadInput(ValueError):
     """
 
     def __init__(self, place: str, problem: str) -> None:
-        """Join place and problem; either may be empty. Line breaks become spaces.
+        r"""Join place and problem; either may be empty. Line breaks become spaces.
 
-        >>> str(BadInput("ring.yaml:3", "first\\n  second"))
+        >>> str(BadInput("ring.yaml:3", "first\n  second"))
         'ring.yaml:3: first second'
         """
         super().__init__(one_line(": ".join(part for part in (place, problem) if part)))
@@ -43,9 +43,9 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Join the lines of a message.
+    r"""Join the lines of a message.
 
-    >>> one_line("a\\n\\n   b ")
+    >>> one_line("a\n\n   b ")
     'a b'
     """
     return " ".join(filter(None, (line.strip() for line in text.splitlines())))

@@ -7,21 +7,28 @@ plugin's docstring and options from its source.
 
 from __future__ import annotations
 
-import ast
-import dataclasses
 import functools
-import importlib.util
-import io
-import tokenize
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from gandiag import contracts
+from gandiag.conformance import breach, make
+from gandiag.descriptions import Description, Option, read_description
 from gandiag.errors import BadInput, nearest
 
-__all__ = ["BUILT_IN", "Description", "Option", "build", "describe", "families", "load", "names"]
+__all__ = [
+    "BUILT_IN",
+    "Description",
+    "Option",
+    "build",
+    "build_all",
+    "describe",
+    "families",
+    "load",
+    "names",
+]
 
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "datasets": {
@@ -87,26 +94,6 @@ _CONTRACTS: Mapping[str, type] = {
 }
 
 
-class Option(NamedTuple):
-    """One option of a plugin, as its source shows it."""
-
-    name: str
-    type: str
-    default: str
-    comment: str
-
-
-class Description(NamedTuple):
-    """What `gandiag list` says of a plugin without importing it."""
-
-    family: str
-    name: str
-    summary: str
-    options: tuple[Option, ...]
-    source: str
-    """``gandiag`` or the distribution that brings it."""
-
-
 def families() -> tuple[str, ...]:
     """The plugin families, in the order of the data's way."""
     return tuple(BUILT_IN)
@@ -123,19 +110,18 @@ def load(family: str, name: str, place: str = "") -> type:
     Raises:
         BadInput: there is no such plugin, it cannot be imported, or it breaks its contract.
     """
-    entries = _entries(family)
-    if name not in entries:
-        raise BadInput(place, f'no {_singular(family)} "{name}"; {nearest(name, entries)}')
-    entry = entries[name]
+    entry = _entry(family, name, place)
+    called = f"{family}.{name} ({entry.value})"
     try:
         found = entry.load()
+    except BadInput:
+        raise
     except Exception as error:  # a stranger's module may raise anything while it is imported
-        raise BadInput(
-            place, f"{family}.{name} ({entry.value}) cannot be imported: {error}"
-        ) from error
-    problem = _breach(found, _CONTRACTS[family])
+        reason = f"{type(error).__name__}: {error}"
+        raise BadInput(place, f"{called} cannot be imported: {reason}") from error
+    problem = breach(found, _CONTRACTS[family])
     if problem:
-        raise BadInput(place, f"{family}.{name} ({entry.value}) {problem}")
+        raise BadInput(place, f"{called} {problem}")
     kind: type = found
     return kind
 
@@ -152,90 +138,51 @@ def build(family: str, name: str, options: Mapping[str, Any] | None = None, plac
     Raises:
         BadInput: as `load`, or an option is unknown or has a bad value.
     """
-    from pydantic import TypeAdapter, ValidationError
+    return make(load(family, name, place), options or {}, name, place)
 
-    kind = load(family, name, place)
-    try:
-        return TypeAdapter(kind).validate_python(dict(options or {}))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join([name, *map(str, first["loc"])])
-        if first["type"] == "unexpected_keyword_argument":
-            known = [field.name for field in dataclasses.fields(kind) if field.init]
-            problem = f"unknown option; {nearest(str(first['loc'][-1]), known)}"
-        else:
-            problem = first["msg"].removeprefix("Value error, ")
-            problem = f"{problem[0].lower()}{problem[1:]} (got {first['input']!r})"
-        raise BadInput(place, f"{key}: {problem}") from error
+
+def build_all(family: str) -> tuple[tuple[str, Any], ...]:
+    """Make every plugin of a family with its defaults; warn of those that cannot be, and go on."""
+    made = []
+    for name in names(family):
+        try:
+            made.append((name, build(family, name)))
+        except BadInput as error:
+            warnings.warn(f"left out: {error}", RuntimeWarning, stacklevel=2)
+    return tuple(made)
 
 
 def describe(family: str, name: str) -> Description:
     """Read a plugin's summary and options from its source, without importing it."""
-    entry = _entries(family)[name]
-    source = entry.dist.name if entry.dist else "gandiag"
-    path = _source_of(entry.module)
-    if path is None:
-        return Description(family, name, f"{entry.value} cannot be found", (), source)
-    text = path.read_text(encoding="utf-8")
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.ClassDef) and node.name == entry.attr:
-            summary = (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")
-            return Description(family, name, summary, _options(node, text), source)
-    return Description(family, name, f"{entry.attr} is not defined in {path.name}", (), source)
+    return read_description(family, name, _entry(family, name))
+
+
+def _entry(family: str, name: str, place: str = "") -> EntryPoint:
+    entries = _entries(family)
+    if name not in entries:
+        raise BadInput(place, f'no {_singular(family)} "{name}"; {nearest(name, entries)}')
+    first, *others = entries[name]
+    if others and name not in BUILT_IN[family]:
+        owners = ", ".join(_owner(entry) for entry in entries[name])
+        raise BadInput(place, f"{family}.{name} is brought by {owners}; uninstall all but one")
+    for other in others:
+        problem = f"{family}.{name} of {_owner(other)} is left out: the name is gandiag's own"
+        warnings.warn(problem, RuntimeWarning, stacklevel=3)
+    return first
 
 
 @functools.cache
-def _entries(family: str) -> dict[str, EntryPoint]:
+def _entries(family: str) -> dict[str, list[EntryPoint]]:
+    """Who claims each name, ours first."""
     group = f"gandiag.{family}"
-    ours = {name: EntryPoint(name, value, group) for name, value in BUILT_IN[family].items()}
-    for entry in entry_points(group=group):
-        if entry.name in ours:
-            owner = entry.dist.name if entry.dist else entry.value
-            raise BadInput(owner, f"{family}.{entry.name} is taken by {ours[entry.name].value}")
-        ours[entry.name] = entry
-    return ours
+    found = {name: [EntryPoint(name, value, group)] for name, value in BUILT_IN[family].items()}
+    for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, _owner(entry))):
+        found.setdefault(entry.name, []).append(entry)
+    return found
 
 
-def _breach(found: Any, contract: type) -> str | None:
-    """How a loaded object breaks its contract; None if it keeps it."""
-    if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
-        return "is not a dataclass"
-    if not found.__dataclass_params__.frozen:  # type: ignore[attr-defined]  # typeshed leaves it out
-        return "is not a frozen dataclass"
-    members = [name for name in _members(contract) if not hasattr(found, name)]
-    return f"lacks {', '.join(members)} of {contract.__name__}" if members else None
-
-
-def _members(contract: type) -> list[str]:
-    annotated = getattr(contract, "__annotations__", {})
-    return [*annotated, *(name for name in vars(contract) if not name.startswith("_"))]
-
-
-def _source_of(module: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        return None
-    return Path(spec.origin) if spec and spec.origin else None
-
-
-def _options(node: ast.ClassDef, text: str) -> tuple[Option, ...]:
-    comments = {
-        token.start[0]: token.string.lstrip("# ")
-        for token in tokenize.generate_tokens(io.StringIO(text).readline)
-        if token.type == tokenize.COMMENT
-    }
-    found = []
-    for item in node.body:
-        if not (isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)):
-            continue
-        kind = ast.unparse(item.annotation)
-        if "ClassVar" in kind:
-            continue
-        default = ast.unparse(item.value) if item.value else "required"
-        comment = comments.get(item.end_lineno or 0, "")
-        found.append(Option(item.target.id, kind, default, comment))
-    return tuple(found)
+def _owner(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else entry.value
 
 
 def _singular(family: str) -> str:

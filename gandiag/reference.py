@@ -155,7 +155,8 @@ def measure(reference: Reference, features: Tensor) -> dict[str, Tensor]:
         - ``spread``: mean pair distance of the fakes over that of the reals.
     """
     nearest, owner = torch.cdist(features, reference.centres).min(1)
-    member = torch.nn.functional.one_hot(owner, len(reference.centres)).to(features)
+    every_bin = torch.arange(len(reference.centres), device=owner.device)
+    member = (owner[:, None] == every_bin).to(features)
     counts = member.sum(0)
     bins = counts / len(features)
     spread = (member * nearest.square()[:, None]).sum(0) / counts.clamp(min=1)

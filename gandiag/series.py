@@ -7,7 +7,15 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["align", "mann_kendall", "onset_of", "persistent", "recent_median", "theil_sen"]
+__all__ = [
+    "align",
+    "mann_kendall",
+    "onset_of",
+    "persistent",
+    "recent_median",
+    "rise",
+    "theil_sen",
+]
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -34,17 +42,23 @@ def persistent(beyond: Bools, clear: Bools, enter: int = 4, window: int = 5) -> 
     return state
 
 
-def onset_of(state: Bools, beyond: Bools, window: int = 5) -> int | None:
-    """Index of the probe at which the state that holds at the end began to show; None if off.
+def onset_of(state: Bools, beyond: Bools, enter: int = 4, window: int = 5) -> int | None:
+    """Index of the look at which the state that holds at the end began to show; None if it is off.
 
-    That is the first probe beyond the gate within the window that turned the state on.
+    From where the state was turned on, that goes back as long as `enter` of `window` looks lay
+    beyond the gate: also into a warm-up in which nothing was judged yet.
+
+    >>> onset_of(np.array([0, 0, 0, 0, 1, 1], bool), np.array([0, 1, 1, 1, 1, 1], bool))
+    1
     """
     if not len(state) or not state[-1]:
         return None
     off = np.flatnonzero(~state)
-    start = int(off[-1]) + 1 if len(off) else 0
-    first = max(0, start - window + 1)
-    return first + int(np.argmax(beyond[first : start + 1]))
+    end = int(off[-1]) + 2 if len(off) else 1
+    while end > window and beyond[end - window - 1 : end - 1].sum() >= enter:
+        end -= 1
+    begin = max(0, end - window)
+    return begin + int(np.argmax(beyond[begin:end]))
 
 
 def theil_sen(x: Array, y: Array) -> float:
@@ -105,3 +119,21 @@ def recent_median(values: Array, looks: int = 5) -> float:
     newest = values[-looks:]
     finite = newest[np.isfinite(newest)]
     return float(np.median(finite)) if len(finite) else math.nan
+
+
+def rise(values: Array, window: int = 20, least: int = 8, p: float = 0.01) -> Array:
+    """At each look, how far the values have risen over the window before it; 0 if by chance.
+
+    The rise is Sen's slope times the window's length; a trend counts where Mann and Kendall's test
+    gives a p-value below `p`. A fall is negative. NaN while there are fewer than `least` looks.
+
+    >>> rise(np.arange(30.0))[-1], rise(np.ones(30))[-1]
+    (19.0, 0.0)
+    """
+    risen = np.full(len(values), np.nan)
+    for end in range(least, len(values) + 1):
+        part = values[max(0, end - window) : end]
+        looks = np.arange(float(len(part)))
+        significant = mann_kendall(part)[1] < p
+        risen[end - 1] = theil_sen(looks, part) * (len(part) - 1) if significant else 0.0
+    return risen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from gandiag.errors import BadInput
 from gandiag.yaml_text import Key, parse
 
-__all__ = ["Source", "put", "read"]
+__all__ = ["Source", "ordered", "put", "read"]
 
 
 @dataclass
@@ -35,6 +35,21 @@ class Source:
         self.places = {k: old for k, old in self.places.items() if k[: len(way)] != way}
         self.places[way] = place
 
+    def put_texts(self, texts: Sequence[str], option: str) -> None:
+        """Set each ``key=value``, whose value is YAML; mistakes are blamed on `option`."""
+        changes = {}
+        for text in texts:
+            key, equals, value = text.partition("=")
+            if not equals:
+                problem = "write key=value, as in training.steps=500"
+                raise BadInput(f"{option} {text}", problem)
+            try:
+                changes[key.strip()] = (parse(value, text)[0], f"{option} {text}")
+            except BadInput as error:
+                raise BadInput(f"{option} {text}", error.problem) from error
+        for key, (found, place) in ordered(changes):
+            self.put(key, found, place)
+
     def place_of(self, key: Key) -> str:
         """Who wrote `key`, or else the nearest key below it or above it."""
         for end in range(len(key), 0, -1):
@@ -53,12 +68,12 @@ class Source:
         >>> str(source.blame(BadInput("ring.yaml: variant", "vanilla.objectve: unknown option")))
         'ring.yaml:7: variant: vanilla.objectve: unknown option'
         """
-        said, prefix = str(error), f"{self.name}: "
-        found = _KEYS.match(said, len(prefix)) if said.startswith(prefix) else None
-        if found is None:
+        said = str(error).removeprefix(f"{self.name}: ")
+        found = _KEYS.match(said)
+        key = ".".join(part for part in found.groups() if part).split(".") if found else []
+        if not any(known[:1] == tuple(key[:1]) for known in self.places):
             return error
-        key = ".".join(part for part in found.groups() if part)
-        return BadInput(self.place_of(tuple(key.split("."))), said.removeprefix(prefix))
+        return BadInput(self.place_of(tuple(key)), said)
 
 
 # "variant: vanilla.objectve: ...", 'variant: no variant "vanila"; ...', "probes.loss.every: ..."
@@ -106,22 +121,25 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        if isinstance(value, Mapping) and _same_kind(key, old, value):
+        if isinstance(old, Mapping) and isinstance(value, Mapping) and _same_kind(key, old, value):
             merged[key] = _merge(old, value)
         else:
             merged[key] = value
     return merged
 
 
-def _same_kind(key: str, old: Any, new: Mapping[str, Any]) -> bool:
-    if not isinstance(old, Mapping):
-        return False
+def _same_kind(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     if key in ("data", "variant"):
         return old.keys() == new.keys()
     if key == "optimizer":
         was = old.get("name", "adam")
         return bool(new.get("name", was) == was)
     return True
+
+
+def ordered(changes: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Changes from the outermost key inwards, so that none takes another away."""
+    return sorted(changes.items(), key=lambda change: _depth(change[0]))
 
 
 def put(data: dict[str, Any], key: str, value: Any, place: str = "") -> None:
@@ -135,19 +153,26 @@ def put(data: dict[str, Any], key: str, value: Any, place: str = "") -> None:
     parts = key.split(".")
     if not all(parts):
         raise BadInput(place, f'"{key}" is no key; write key=value, as in training.steps=500')
-    for depth, part in enumerate(parts[:-1], start=1):
-        data[part] = _inner(data.get(part), part, parts[depth], place)
-        data = data[part]
+    for depth, part in enumerate(parts[:-1]):
+        inner = _inner(data.get(part), part, place)
+        if depth == 0 and part in ("data", "variant"):  # another plugin replaces the chosen one
+            inner = {name: old for name, old in inner.items() if name == parts[1]}
+        data[part] = inner
+        data = inner
     if parts[-2:] == ["optimizer", "name"] and value != data.get("name", "adam"):
         data.clear()  # another optimizer has other options
     data[parts[-1]] = value
 
 
-def _inner(old: Any, key: str, below: str, place: str) -> dict[str, Any]:
-    """A copy of the mapping under `key`, ready to take `below`."""
+def _depth(key: str) -> float:
+    inner = 0.5 if key.endswith("optimizer.name") else 0.0  # another name has other options
+    return key.count(".") - inner
+
+
+def _inner(old: Any, key: str, place: str) -> dict[str, Any]:
+    """A copy of the mapping under `key`; an empty one where something else stands."""
     if isinstance(old, list):
         raise BadInput(place, f"{key} is a list; set it as a whole, as in {key}=[a, b]")
-    found = dict(old) if isinstance(old, Mapping) else {}
-    if key in ("data", "variant"):  # another plugin replaces the one that was chosen
-        return {below: found[below]} if below in found else {}
-    return found
+    if isinstance(old, str) and key == "optimizer":
+        return {"name": old}
+    return dict(old) if isinstance(old, Mapping) else {}

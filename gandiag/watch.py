@@ -107,19 +107,18 @@ class Watch:
         due = [probe for probe in self.probes if probe.due(snapshot.step, snapshot.player)]
         if not due:
             return
-        uses = frozenset().union(*(probe.probe.uses for probe in due))
-        full = self._with_costly(snapshot, uses)
+        full = self._with_costly(snapshot, due)
         row = self._pending.setdefault(snapshot.step, {})
         for scheduled in due:
-            scheduled.last[snapshot.player] = snapshot.step
-            row.update(_observe(scheduled, full))
+            if not scheduled.failed:
+                scheduled.last[snapshot.player] = snapshot.step
+                row.update(_observe(scheduled, full))
 
     def stepped(self, step: int, generator: nn.Module) -> None:
         """A generator step is complete: draw a sheet and flush where it is time."""
         if self._sheet_every and step >= self._next_sheet and self._latents:
             self._next_sheet = (step // self._sheet_every + 1) * self._sheet_every
-            if self._save_sheet:
-                self._save_sheet(step, self.samples(generator))
+            self._draw_sheet(step, generator)
         if step // self._flush_every > self._flushed // self._flush_every:
             self.flush(step)
 
@@ -138,7 +137,17 @@ class Watch:
             output: Tensor = generator(*self._latents)
         return output.detach()
 
-    def _with_costly(self, snapshot: Snapshot, uses: frozenset[str]) -> Snapshot:
+    def _draw_sheet(self, step: int, generator: nn.Module) -> None:
+        if self._save_sheet is None:
+            return
+        try:
+            self._save_sheet(step, self.samples(generator))
+        except Exception as error:
+            self._sheet_every = 0
+            _warn(f"no sheets of samples since step {step}", error)
+
+    def _with_costly(self, snapshot: Snapshot, due: Sequence[Scheduled]) -> Snapshot:
+        uses = frozenset().union(*(probe.probe.uses for probe in due))
         costly: dict[str, Any] = {"probability": self.probability, "reference": self.reference}
         generators_turn = snapshot.player == "generator"
         fixed_ready = bool(self._latents) and len(self._latents[0]) == FIXED
@@ -147,36 +156,57 @@ class Watch:
         if "latents" in uses and fixed_ready:
             costly["latents"] = self._latents
         if "fixed" in uses and generators_turn and fixed_ready:
-            fixed = self.samples(snapshot.generator)
-            costly["fixed"] = fixed
-            self._outputs.append((snapshot.step, fixed))
-            while len(self._outputs) > 1 and self._outputs[1][0] <= snapshot.step - LAG:
-                self._outputs.popleft()
-            before, output = self._outputs[0]
-            if before <= snapshot.step - LAG:
-                costly |= {"fixed_before": output, "fixed_steps": snapshot.step - before}
+            try:
+                costly |= self._fixed(snapshot.step, snapshot.generator)
+            except Exception as error:  # such as a generator that takes one batch size only
+                for scheduled in due:
+                    if "fixed" in scheduled.probe.uses:
+                        _switch_off(scheduled, snapshot.step, error)
         return replace(snapshot, **costly)
+
+    def _fixed(self, step: int, generator: nn.Module) -> dict[str, Any]:
+        fixed = self.samples(generator)
+        self._outputs.append((step, fixed))
+        while len(self._outputs) > 1 and self._outputs[1][0] <= step - LAG:
+            self._outputs.popleft()
+        before, output = self._outputs[0]
+        if before > step - LAG:
+            return {"fixed": fixed}
+        return {"fixed": fixed, "fixed_before": output, "fixed_steps": step - before}
 
 
 def _observe(scheduled: Scheduled, snapshot: Snapshot) -> dict[str, float | Tensor]:
     try:
         with torch.no_grad():
             seen = scheduled.probe.observe(snapshot)
+        return {f"{scheduled.name}/{name}": _storable(value) for name, value in seen.items()}
     except Exception as error:  # nobody's training may end because of a probe
-        scheduled.failed = True
-        warnings.warn(
-            f"probe {scheduled.name} is switched off since step {snapshot.step}: "
-            f"{type(error).__name__}: {error}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        _switch_off(scheduled, snapshot.step, error)
         return {}
-    return {f"{scheduled.name}/{name}": value for name, value in seen.items()}
+
+
+def _storable(value: float | Tensor) -> float | Tensor:
+    if not isinstance(value, Tensor):
+        return float(value)
+    if value.ndim > 1:
+        raise TypeError(f"a number or a vector can be stored, not a {value.ndim}-dim tensor")
+    return value.detach()
+
+
+def _switch_off(scheduled: Scheduled, step: int, error: Exception) -> None:
+    scheduled.failed = True
+    _warn(f"probe {scheduled.name} is switched off since step {step}", error)
+
+
+def _warn(what: str, error: Exception) -> None:
+    message = f"{what}: {type(error).__name__}: {error}"
+    warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
 def _to_host(pending: Mapping[int, Mapping[str, float | Tensor]]) -> list[Row]:
     found = [v for row in pending.values() for v in row.values() if isinstance(v, Tensor)]
-    parts = [tensor.detach().reshape(-1).double() for tensor in found]
+    device = next((tensor.device for tensor in found if tensor.is_cuda), None)  # probes may mix
+    parts = [tensor.reshape(-1).to(device, torch.float64) for tensor in found]
     flat = iter(torch.cat(parts).tolist() if parts else ())
 
     def value(item: float | Tensor) -> Value:

@@ -72,8 +72,13 @@ for _kind in (_Loader, _Dumper):  # both, so that the text "1e-3" is written in 
     _kind.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-+.0123456789"))
 
 
+_BREAKS = set("\r\x85\u2028\u2029")
+
+
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     style = "|" if "\n" in value else None
+    if _BREAKS & set(value):  # line breaks to YAML, which would be read back as others
+        style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from gandiag.diagnosis import Diagnosis, Evidence, weigh
 from gandiag.record import Record
-from gandiag.series import Array, Bools, onset_of, persistent, recent_median, theil_sen
+from gandiag.series import Array, Bools, onset_of, persistent, recent_median, rise
 
 __all__ = ["ModeCollapse"]
 
@@ -60,6 +60,8 @@ class ModeCollapse:
     total: float = 0.2  # of the null, below: one kind of sample
     warm_up: int = 500  # generator steps before which nothing is judged: every G begins as a blob
     looks: int = 10  # probes before which nothing is judged
+    motion: float = 0.25  # real scales per 100 steps, above, and ...
+    together: float = 2.0  # ... motion over the samples' own spread, above: hopping as one; or ...
     hopping: float = 1.7  # diversity of 8 looks pooled over that of one, above, and ...
     turnover: float = 0.4  # ... histogram change between looks less its null, above
     at_rest: float = 5e-3  # motion in real scales per 100 steps, below, and ...
@@ -67,7 +69,7 @@ class ModeCollapse:
     sure: float = 0.98  # D's ranking of real over fake, above: too strong
     outrun: float = 0.3  # the same, below in a fifth of the looks: too weak
     ignored: float = 0.15  # spread of the samples at fixed latents in real scales, below
-    improving: float = 0.03  # relative gain a probe over 8 probes, above: still on its way
+    gain: float = 0.05  # rise of the diversity over 20 looks, above: still on its way
 
     condition: ClassVar[str] = "mode_collapse"
     needs: ClassVar[frozenset[str]] = frozenset({EFFECTIVE, MISSING, DIVERGENCE})
@@ -88,25 +90,26 @@ class ModeCollapse:
             (missing > self.missing_mass) | (divergence > self.divergence)
         )
         narrow = dispersion < self.dispersion
-        beyond = (few | narrow) & ~self._at_rest_off_the_data(record, steps)
-        clear = (effective > 1.1 * self.effective_bins) & ~(dispersion < 1.2 * self.dispersion)
-        state = persistent(beyond, clear)
+        shown = (few | narrow) & ~self._at_rest_off_the_data(record, steps)
+        learning = rise(effective) > self.gain
+        clear = (effective > 1.05 * self.effective_bins) & ~(dispersion < 1.2 * self.dispersion)
+        state = persistent(shown & ~learning & (steps >= self.warm_up), clear)
         evidence = (
             weigh(EFFECTIVE, effective, "<", self.effective_bins, "effective number of modes"),
             weigh(MISSING, missing, ">", self.missing_mass, "share of the real data missed"),
             weigh(DIVERGENCE, divergence, ">", self.divergence, "histogram distance to the data"),
             weigh(DISPERSION, dispersion, "<", self.dispersion, "variety within a mode"),
         )
-        onset = onset_of(state, beyond)
-        if onset is None:
-            return Diagnosis(self.condition, "absent", _why_absent(evidence), evidence=evidence)
-        if theil_sen(np.arange(8.0), effective[-8:]) > self.improving * recent_median(effective, 8):
+        onset = onset_of(state, shown)
+        if onset is not None:
+            return self._present(record, int(steps[onset]), evidence)
+        if few[-5:].sum() >= 3 and learning[-1]:
             summary = (
-                f"Few modes so far ({evidence[0].observed:.2f} of the real diversity), but more "
-                "with every look: it is still learning."
+                f"Few modes so far ({evidence[0].observed:.0%} of the real diversity), and "
+                "rising: it is still learning."
             )
             return Diagnosis(self.condition, "inconclusive", summary, evidence=evidence)
-        return self._present(record, int(steps[onset]), evidence)
+        return Diagnosis(self.condition, "absent", _why_absent(evidence), evidence=evidence)
 
     def _at_rest_off_the_data(self, record: Record, steps: NDArray[np.int64]) -> Bools:
         """Probes at which G stands still and makes nothing like the data: it never learned.
@@ -134,12 +137,15 @@ class ModeCollapse:
         return Diagnosis(self.condition, "present", summary, kind, onset, cause, severity, evidence)
 
     def _kind(self, record: Record, onset: int, effective: float) -> str:
+        motion = recent_median(record["motion/fixed/generator"].values, 10)
+        relative = recent_median(record["motion/relative/generator"].values, 10)
+        if motion > self.motion and relative > self.together:
+            return "hopping"
         steps, bins = record["diversity/bins/generator"]
         since = bins[steps >= onset][-8:]
-        shares = np.asarray(record.facts.get("bin_shares", ()))
-        if len(since) >= 4 and len(shares) == since.shape[1]:
-            pooled = _effective(since.mean(0)) / _effective(shares)
-            each = float(np.median([_effective(row) / _effective(shares) for row in since]))
+        if len(since) >= 4:
+            pooled = _effective(since.mean(0))
+            each = float(np.median([_effective(row) for row in since]))
             turnover = np.abs(np.diff(since, axis=0)).sum(1).mean() / 2
             excess = turnover - float(record.facts.get("turnover_null", 0.0))
             if pooled > self.hopping * each and excess > self.turnover:

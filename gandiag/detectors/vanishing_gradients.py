@@ -17,16 +17,24 @@ loss scale, and Adam hides it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.diagnosis import Diagnosis, Evidence, weigh
 from gandiag.record import Record
-from gandiag.series import Array, Bools, onset_of, persistent
+from gandiag.series import Array, Bools, onset_of, persistent, recent_median
 
 __all__ = ["VanishingGradients"]
+
+SLOPE = "slope/score/generator"
+CRITIC = "slope/critic/generator"
+SPREAD = "slope/score_spread/generator"
+PASSAGE = "gradient/passage/generator"
+LAYERS = "gradient/first_to_last/generator"
+MOTION = "motion/fixed/generator"
+ENERGY = "diversity/energy/generator"
 
 STORY = {
     "saturated_objective": (
@@ -38,7 +46,8 @@ STORY = {
         "generator nothing about where to go."
     ),
     "generator_layers": (
-        "The signal reaches the generator's output but dies on the way to its first layers."
+        "The signal reaches the generator's output but dies on its way through the layers: they "
+        "are saturated, or too many for their initialisation."
     ),
 }
 
@@ -50,107 +59,121 @@ class VanishingGradients:
     slope: float = 1e-2  # sum |dL_G/dscore|, below: healthy 0.3-0.7, a critic 1, dying 1e-4
     critic: float = 1e-2  # D's slope at the fakes in units of score spread and data scale, below
     constant: float = 1e-6  # relative spread of D's scores, below: D says the same to everything
-    layers: float = 1e-3  # first-to-last gradient ratio, below (AutoTrainer: 1e-3), and ...
-    layers_drop: float = 1e-2  # ... below this share of its own early median
+    layers: float = 1e-3  # G's inner gradient ratios over their own early median, below
     motion: float = 5e-3  # real scales per 100 steps, below: healthy 0.05-0.5, frozen 0-0.002
-    coverage: float = 0.5  # of the null, below: short of the data
-    enter: int = 3  # probes of the last 4 that must agree; effects are decades wide
+    far: float = 0.1  # energy distance in real scales, above: healthy .01-.03, noise .8-1.5
+    enter: int = 3  # looks of the last 4 that must agree; effects are decades wide
 
     condition: ClassVar[str] = "vanishing_gradients"
-    needs: ClassVar[frozenset[str]] = frozenset(
-        {"slope/score/generator", "motion/fixed/generator", "diversity/coverage/generator"}
-    )
+    needs: ClassVar[frozenset[str]] = frozenset({SLOPE, MOTION, ENERGY})
 
     def detect(self, record: Record) -> Diagnosis:
         """Judge each look at the generator's motion with what was measured around it."""
-        motion = record["motion/fixed/generator"]
-        if len(motion.steps) < 4:
-            return _too_early(len(motion.steps))
-        links = self._links(record, motion.steps)
-        coverage = record.at("diversity/coverage/generator", motion.steps)
-        dead = np.logical_or.reduce([values < gate for values, gate in links.values()])
-        nearly = np.logical_or.reduce([values < 3 * gate for values, gate in links.values()])
-        beyond = dead & (motion.values < self.motion) & (coverage < self.coverage)
-        near = nearly & (motion.values < 2 * self.motion) & (coverage < 1.2 * self.coverage)
-        state = persistent(beyond, ~near, enter=self.enter, window=4)
-        evidence = self._evidence(links, motion.values, coverage)
-        onset = onset_of(state, beyond, window=4)
+        steps, motion = record[MOTION]
+        if len(steps) < 4:
+            text = f"Only {len(steps)} looks at the generator's motion so far; 4 are needed."
+            return Diagnosis(self.condition, "inconclusive", text)
+        links = self._links(record, steps)
+        energy = record.at(ENERGY, steps)
+        flat = np.logical_or.reduce([link.values < link.gate for link in links])
+        nearly = np.logical_or.reduce([link.values < 3 * link.gate for link in links])
+        beyond = flat & (motion < self.motion) & (energy > self.far)
+        near = nearly & (motion < 2 * self.motion) & (energy > 0.8 * self.far)
+        onset = onset_of(persistent(beyond, ~near, self.enter, 4), beyond, self.enter, 4)
+        evidence = (
+            *(weigh(link.signal, link.values, "<", link.gate, link.meaning, 4) for link in links),
+            weigh(MOTION, motion, "<", self.motion, "motion of the samples, per 100 steps", 4),
+            weigh(ENERGY, energy, ">", self.far, "distance of the samples from the data", 4),
+        )
         if onset is None:
             return Diagnosis(self.condition, "absent", _why_absent(evidence), evidence=evidence)
-        cause = self._cause(links, beyond)
-        step = int(motion.steps[onset])
+        cause = _first_flat(links, beyond)
+        step = int(steps[onset])
         summary = (
-            f"Since step {step} the generator has stood still "
-            f"({evidence[-2].observed:.2g} real scales per 100 steps) short of the data. "
-            f"{STORY[cause]}"
+            f"Since step {step} the generator has stood still far from the data: within 100 steps "
+            f"its samples move {evidence[-2].observed:.2g} times the distance between two real "
+            f"samples. {STORY[cause]}"
         )
-        slope = max(evidence[0].observed, 1e-12) / self.slope
-        severity = float(np.clip(-np.log10(slope) / 4, 0.1, 1.0))
-        return Diagnosis(self.condition, "present", summary, cause, step, cause, severity, evidence)
-
-    def _links(self, record: Record, steps: NDArray[np.int64]) -> dict[str, tuple[Array, float]]:
-        """By signal, its medians between the looks, and the gate below which the link is dead."""
-        links = {"slope/score/generator": self.slope, "slope/critic/generator": self.critic}
-        links["slope/score_spread/generator"] = self.constant
-        found = {name: (record.at(name, steps), gate) for name, gate in links.items()}
-        ratio = record.at("gradient/first_to_last/generator", steps)
-        early = ratio[np.isfinite(ratio)][:5]
-        gate = min(self.layers, self.layers_drop * float(np.median(early))) if len(early) else 0.0
-        found["gradient/first_to_last/generator"] = (ratio, gate)
-        return found
-
-    def _cause(self, links: dict[str, tuple[Array, float]], beyond: Bools) -> str:
-        """The first link of the chain that is dead in most of the judged probes."""
-        judged = np.flatnonzero(beyond)[-4:]
-        names = ("saturated_objective", "flat_discriminator", "flat_discriminator")
-        for name, (values, gate) in zip((*names, "generator_layers"), links.values(), strict=True):
-            if (values[judged] < gate).mean() > 0.5:
-                return name
-        return "saturated_objective"
-
-    def _evidence(
-        self, links: dict[str, tuple[Array, float]], motion: Array, coverage: Array
-    ) -> tuple[Evidence, ...]:
-        meanings = (
-            "slope of the generator's objective at the scores",
-            "slope of the discriminator at the fakes",
-            "spread of the discriminator's scores",
-            "gradient at the generator's first layer over that at its last",
+        return Diagnosis(
+            self.condition, "present", summary, cause, step, cause, _severity(links), evidence
         )
-        rows = [
-            (name, values, gate, text)
-            for (name, (values, gate)), text in zip(links.items(), meanings, strict=True)
+
+    def _links(self, record: Record, steps: NDArray[np.int64]) -> tuple[_Link, ...]:
+        """The chain from the loss to G's first layer, each link with its gate.
+
+        What lies inside G is compared with its own beginning: such ratios depend on the layers'
+        sizes.
+        """
+        found = [
+            _Link(
+                "saturated_objective",
+                SLOPE,
+                record.at(SLOPE, steps),
+                self.slope,
+                "objective's slope at the scores",
+            ),
+            _Link(
+                "flat_discriminator",
+                CRITIC,
+                record.at(CRITIC, steps),
+                self.critic,
+                "D's slope at the fakes",
+            ),
+            _Link(
+                "flat_discriminator",
+                SPREAD,
+                record.at(SPREAD, steps),
+                self.constant,
+                "spread of D's scores",
+            ),
         ]
-        rows.append(
-            ("motion/fixed/generator", motion, self.motion, "motion of the samples, per 100 steps")
-        )
-        rows.append(
-            (
-                "diversity/coverage/generator",
-                coverage,
-                self.coverage,
-                "share of the real data's neighbourhoods that hold a sample, over its null",
-            )
-        )
-        return tuple(
-            weigh(name, values, "<", gate, text, looks=4) for name, values, gate, text in rows
-        )
+        for signal, meaning in (
+            (PASSAGE, "gradient at G's weights over that at its output"),
+            (LAYERS, "gradient at G's first layer over that at its last"),
+        ):
+            values = record.at(signal, steps)
+            early = record[signal].values[:5]
+            gate = self.layers * float(np.median(early)) if len(early) else 0.0
+            found.append(_Link("generator_layers", signal, values, gate, meaning))
+        return tuple(found)
+
+
+class _Link(NamedTuple):
+    """One link of the chain at each look: what was seen, and below what it is flat."""
+
+    cause: str
+    signal: str
+    values: Array
+    gate: float
+    meaning: str
+
+
+def _first_flat(links: tuple[_Link, ...], beyond: Bools) -> str:
+    """The first link of the chain that is flat at most of the newest judged looks."""
+    judged = np.flatnonzero(beyond)[-4:]
+    flat = [link.cause for link in links if (link.values[judged] < link.gate).mean() > 0.5]
+    return flat[0] if flat else links[0].cause
+
+
+def _severity(links: tuple[_Link, ...]) -> float:
+    """Decades by which the flattest link lies below its gate, a quarter each, in [0.1, 1]."""
+    depths = [recent_median(link.values, 4) / link.gate for link in links if link.gate]
+    worst = min((depth for depth in depths if np.isfinite(depth)), default=1.0)
+    return float(np.clip(-np.log10(max(worst, 1e-12)) / 4, 0.1, 1.0))
 
 
 def _why_absent(evidence: tuple[Evidence, ...]) -> str:
-    *links, motion, coverage = evidence
-    if not any(link.holds for link in links):
+    *links, motion, energy = evidence
+    flat = any(link.holds for link in links)
+    if motion.holds and energy.holds and not flat:
+        return (
+            "A learning signal reaches the generator, yet its samples stand still far from the "
+            "data: its learning rate is too small, or its optimizer does not step."
+        )
+    if not flat:
         return "A learning signal reaches the generator: no link of the chain is flat."
     if not motion.holds:
         return "A link of the chain is weak, but the samples still move."
-    if not coverage.holds:
-        return "The generator rests, but it covers the data."
+    if not energy.holds:
+        return "The generator rests, but close to the data."
     return "The signal is weak of late, but not for long enough to speak of a failure."
-
-
-def _too_early(looks: int) -> Diagnosis:
-    return Diagnosis(
-        "vanishing_gradients",
-        "inconclusive",
-        f"Only {looks} looks at the generator's motion so far; 4 are needed.",
-    )

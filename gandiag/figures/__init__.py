@@ -6,7 +6,8 @@ Each returns a `Picture`: SVG for a page, with the sentence that tells how to re
 from __future__ import annotations
 
 from gandiag.figures.curves import confidence_figure, evidence_figure, loss_figure
-from gandiag.figures.maps import heatmap_figure, scatter_figure, scatter_png
+from gandiag.figures.maps import heatmap_figure
+from gandiag.figures.points import scatter_figure, scatter_png
 from gandiag.figures.style import Picture
 from gandiag.figures.thinning import thin
 

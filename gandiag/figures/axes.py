@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["curve", "fit", "mark_onset", "strange"]
 
-DECADES = 50.0  # largest over smallest value from which a curve is drawn on a log scale
+DECADES = (1.7, 200.0)  # spans of values that are drawn on a log scale; ticks overflow beyond
+LARGEST = 1e300  # that a linear scale can hold with its margins
 EDGE = 0.03  # of the height: how far from the edge marks stand
 
 
 def curve(axes: Axes, signal: Signal, colour: str, label: str | None = None) -> None:
     """Draw a scalar signal, broken where it is not finite, with a mark at the edge instead."""
+    axes.autoscale(enable=False)  # overflows at the largest floats; `fit` sets the scale
     steps, values = thin(signal.steps, signal.values)
     finite = np.isfinite(values)
     axes.plot(steps, np.where(finite, values, np.nan), color=colour, label=label)
@@ -54,11 +56,12 @@ def fit(axes: Axes, curves: Sequence[Array], threshold: float | None) -> bool:
         axes.set_yticks([])
         return False
     positive = shown[shown > 0]
-    if len(positive) and shown.min() >= 0 and positive.max() > DECADES * positive.min():
+    span = float(np.ptp(np.log10(positive))) if len(positive) else 0.0
+    if shown.min() >= 0 and DECADES[0] < span < DECADES[1]:
         axes.set_yscale("log")
         axes.set_ylim(positive.min() / 1.6, positive.max() * 1.6)
         return _zeros(axes)
-    low, high = float(shown.min()), float(shown.max())
+    low, high = float(max(shown.min(), -LARGEST)), float(min(shown.max(), LARGEST))
     margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
     axes.set_ylim(low - margin, high + margin)
     return False

@@ -22,9 +22,9 @@ __all__ = ["confidence_figure", "evidence_figure", "is_measured_on", "loss_figur
 _WHOSE = {"discriminator": BLUE, "generator": ORANGE}
 _CONFIDENCE = {"real": GREEN, "fake": ORANGE, "auc": BLUE}
 _READING = {
-    "real": "D on real samples, mean P(real)",
-    "fake": "D on fakes, mean P(real)",
-    "auc": "pairs of real and fake ranked rightly",
+    "real": "mean P(real) of real samples",
+    "fake": "mean P(real) of fakes",
+    "auc": "real and fake told apart (AUC)",
 }
 
 
@@ -46,8 +46,9 @@ def evidence_figure(
     if not len(signal.steps):
         return None
     if signal.values.ndim > 1:
-        title = f"{evidence.signal}: {evidence.meaning} is read from it"
-        return heatmap_figure(signal, name, title, onset=diagnosis.onset)
+        picture = heatmap_figure(signal, name, evidence.signal, onset=diagnosis.onset)
+        derived = f' "{evidence.meaning}" is derived from it.'
+        return picture._replace(caption=picture.caption + derived)
     own = is_measured_on(record, diagnosis, evidence)
     with drawing() as figure:
         axes = figure.subplots()

@@ -1,26 +1,24 @@
-"""Vectors over steps as heat maps, and two-dimensional samples as scatter plots."""
+"""Vectors over steps as heat maps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.figures.axes import mark_onset
-from gandiag.figures.style import MUTED, ORANGE, RED, Picture, as_png, as_svg, drawing
+from gandiag.figures.style import BLUE, RED, Picture, as_svg, drawing
 from gandiag.record import Signal
 from gandiag.series import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-__all__ = ["heatmap_figure", "scatter_figure", "scatter_png"]
+__all__ = ["heatmap_figure"]
 
 COLUMNS = 150  # looks in a heat map; more cannot be told apart on a page
-POINTS = 1000  # samples in a scatter plot
 
 
 def heatmap_figure(
@@ -43,7 +41,7 @@ def heatmap_figure(
     steps, values = signal.steps[shown], signal.values[shown].T
     values = np.where(np.isfinite(values), values, np.nan)
     beside = np.asarray(real, float)[:, None] if len(real) == len(values) else None
-    with drawing(5.4, 1.3 + min(len(values), 32) * 0.13) as figure:
+    with drawing(4.6, 1.2 + min(0.11 * len(values), 1.8)) as figure:
         parts = [30, 1] if beside is not None else [1]
         panels = figure.subplots(1, len(parts), width_ratios=parts, squeeze=False)[0]
         top = float(np.nanmax([np.nanmax(values), *real, 1e-12])) if values.size else 1.0
@@ -58,38 +56,18 @@ def heatmap_figure(
         if beside is not None:
             _map(panels[1], beside, top)
             panels[1].set(xticks=[], yticks=[], xlabel="real")
-        figure.colorbar(panels[0].collections[0], ax=list(panels), pad=0.02).outline.set_visible(False)  # type: ignore[operator]
+        bar = figure.colorbar(panels[0].collections[0], ax=list(panels), pad=0.02)
+        bar.ax.tick_params(length=0)
         caption = _reading(signal, len(steps), beside is not None)
         return Picture(as_svg(figure, name, f"{title}. {caption}"), caption)
-
-
-def scatter_figure(
-    points: NDArray[np.float32], real: NDArray[np.float32], name: str, title: str
-) -> Picture:
-    """Draw samples over real ones: the first two coordinates of ``(n, d)`` each."""
-    caption = "Orange crosses are samples, grey dots real data; both should cover the same places."
-    lost = int((~np.isfinite(points)).any(axis=1).sum())
-    if lost:
-        caption += f" {lost} samples are not finite and cannot be drawn."
-    with drawing(2.6, 2.6) as figure:
-        _scatter(figure, points, real, title)
-        return Picture(as_svg(figure, name, f"{title}. {caption}"), caption)
-
-
-def scatter_png(points: NDArray[np.float32], real: NDArray[np.float32], title: str) -> bytes:
-    """Draw the same as PNG, for those who show no SVG."""
-    with drawing(3.6, 3.6) as figure:
-        _scatter(figure, points, real, title)
-        return as_png(figure)
 
 
 def _map(axes: Axes, values: Array, top: float) -> None:
     import seaborn
 
-    # a mesh of thousands of paths would be far larger than a picture of them
-    seaborn.heatmap(
-        values, ax=axes, vmin=0, vmax=top, cmap="crest", cbar=False, rasterized=True, xticklabels=False
-    )
+    style = {"cmap": seaborn.light_palette(BLUE, as_cmap=True), "vmin": 0, "vmax": top}
+    # a mesh of thousands of paths would be far larger than a picture of them: rasterized
+    seaborn.heatmap(values, ax=axes, cbar=False, xticklabels=False, rasterized=True, **style)
     rows = np.arange(0, len(values), max(1, len(values) // 16))
     axes.set_yticks(rows + 0.5, [str(row) for row in rows], rotation=0)
     axes.tick_params(length=0)
@@ -99,38 +77,6 @@ def _label_steps(axes: Axes, steps: NDArray[np.int64]) -> None:
     ticks = np.unique(np.linspace(0, len(steps) - 1, 6).astype(int))
     axes.set_xticks(ticks + 0.5, [str(steps[tick]) for tick in ticks], rotation=0)
     axes.set_xlabel("generator step")
-
-
-def _scatter(
-    figure: Figure, points: NDArray[np.float32], real: NDArray[np.float32], title: str
-) -> None:
-    import seaborn
-
-    axes = figure.subplots()
-    styles: tuple[tuple[Any, dict[str, Any]], ...] = (
-        (real, {"color": MUTED, "alpha": 0.45, "s": 12, "linewidth": 0}),
-        (points, {"color": ORANGE, "marker": "X", "s": 22, "linewidth": 0}),
-    )
-    for data, style in styles:
-        x, y = _plane(data[:POINTS])
-        seaborn.scatterplot(x=x, y=y, ax=axes, legend=False, **style)
-    everywhere = np.concatenate([_plane(data) for data, _ in styles], axis=1)
-    if everywhere.size:
-        low, high = everywhere.min() - 0.1, everywhere.max() + 0.1
-        axes.set(xlim=(low, high), ylim=(low, high))
-    axes.set_aspect("equal")
-    axes.set_title(title)
-    axes.set(xlabel="", ylabel="")
-    axes.tick_params(length=0)
-
-
-def _plane(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The first two coordinates of the finite points, ``(2, n)``; a missing one is 0."""
-    flat = points.reshape(len(points), -1)
-    flat = flat[np.isfinite(flat).all(axis=1)]
-    if flat.shape[1] < 2:
-        flat = np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
-    return flat[:, :2].T
 
 
 def _reading(signal: Signal, columns: int, beside: bool) -> str:

@@ -23,6 +23,7 @@ class Gradient:
     - ``norm``: Euclidean norm over all parameters.
     - ``relative``: the same over the norm of the parameters.
     - ``first_to_last``: norm at the first weight tensor over that at the last.
+    - ``passage``: generator only: norm over that of the gradient at its output, dL_G/dfake.
     - ``non_finite``: how many entries are NaN or infinite.
     - ``parameters``: Euclidean norm of the parameters themselves.
     - ``norm.<parameter>``: norm at one weight tensor.
@@ -51,6 +52,8 @@ class Gradient:
         }
         if len(weights) > 1:
             seen[f"first_to_last/{player}"] = weights[0][1] / weights[-1][1]
+        if snapshot.input_gradient is not None:
+            seen[f"passage/{player}"] = whole / snapshot.input_gradient.norm()
         if self.layers:
             seen |= {f"norm.{name}/{player}": norm for name, norm in weights}
         return seen

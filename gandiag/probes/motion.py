@@ -14,14 +14,21 @@ from gandiag.snapshot import Snapshot
 __all__ = ["Motion"]
 
 
+TINY = 1e-3  # of the real scale: below it all samples are one, and only "far above 1" is meant
+
+
 @dataclass(frozen=True)
 class Motion:
     """How far the samples at fixed latents moved over 100 steps or more.
 
-    Signals, each ``/generator``, both over the mean distance of two real samples:
+    Signals, each ``/generator``:
 
-    - ``fixed``: mean distance that a sample moved, net, per 100 generator steps.
-    - ``spread``: mean distance between two of the samples; near 0 where all latents give one.
+    - ``spread``: mean distance between two of the samples, over that of two real samples; near 0
+      where all latents give one sample.
+    - ``fixed``: mean distance that a sample moved, net, per 100 generator steps, over the mean
+      distance of two real samples.
+    - ``relative``: the same over the samples' own spread. At 1 a sample is after 100 steps as far
+      from itself as from any other; far above it, all samples move together.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset({"fixed", "reference"})
@@ -36,5 +43,7 @@ class Motion:
         seen: dict[str, float | Tensor] = {"spread/generator": pairs / scale}
         if snapshot.fixed_before is not None and snapshot.fixed_steps:
             moved = (now - snapshot.fixed_before.flatten(1).float()).norm(dim=1).mean()
-            seen["fixed/generator"] = moved / scale * (100 / snapshot.fixed_steps)
+            rate = 100 / snapshot.fixed_steps
+            seen["fixed/generator"] = moved / scale * rate
+            seen["relative/generator"] = moved / pairs.clamp(min=TINY * scale) * rate
         return seen

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gandiag.diagnosis import Diagnosis
 from gandiag.report import Report
-from gandiag.reporters.wording import MARKS, by_weight, gate, holds, notes, number, plain, sentence
+from gandiag.reporters.wording import (
+    MARKS,
+    PAGE,
+    by_weight,
+    gate,
+    holds,
+    notes,
+    number,
+    plain,
+    sentence,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console as Terminal
@@ -17,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Console"]
 
 _STYLES = {"present": "bold red", "absent": "green", "inconclusive": "yellow"}
-PAGE = "report.html"
+_ASCII = {"present": "*", "absent": "-", "inconclusive": "?"}  # for a pipe that is not UTF-8
 
 
 @dataclass(frozen=True)
@@ -31,26 +42,27 @@ class Console:
         page = folder / PAGE
         where = str(page if page.is_file() else folder)
         terminal = Terminal(highlight=False, markup=False, emoji=False)
+        marks = _ASCII if terminal.options.ascii_only else MARKS
         status = "present" if any(d.status == "present" for d in report.diagnoses) else ""
         terminal.print(f"{report.title}: {sentence(report)}", style=_STYLES.get(status, "bold"))
         for note in notes(report):
             terminal.print(f"! {note}", style="yellow")
         if report.diagnoses:
-            terminal.print(_overview(report))
+            terminal.print(_overview(report, marks))
         for diagnosis in by_weight(report.diagnoses):
-            _explain(terminal, diagnosis)
+            _explain(terminal, diagnosis, marks[diagnosis.status])
         _advise(terminal, report)
         terminal.print(where, soft_wrap=True)
         return where
 
 
-def _overview(report: Report) -> Table:
+def _overview(report: Report, marks: Mapping[str, str]) -> Table:
     table = _table("Condition", "Status", "Kind", "Since step")
     table.columns[3].justify = "right"
     for diagnosis in by_weight(report.diagnoses):
         table.add_row(
             plain(diagnosis.condition),
-            f"{MARKS[diagnosis.status]} {diagnosis.status}",
+            f"{marks[diagnosis.status]} {diagnosis.status}",
             plain(diagnosis.kind or "-"),
             "-" if diagnosis.onset is None else str(diagnosis.onset),
             style=_STYLES[diagnosis.status],
@@ -58,16 +70,15 @@ def _overview(report: Report) -> Table:
     return table
 
 
-def _explain(terminal: Terminal, diagnosis: Diagnosis) -> None:
+def _explain(terminal: Terminal, diagnosis: Diagnosis, mark: str) -> None:
     from rich.padding import Padding
 
-    mark = MARKS[diagnosis.status]
     terminal.print(f"{mark} {plain(diagnosis.condition)}", style=_STYLES[diagnosis.status])
     terminal.print(Padding(diagnosis.summary, (0, 0, 0, 2)))
     if not diagnosis.evidence:
         terminal.print()
         return
-    table = _table("What was measured", "Observed", "Speaks for it", "Does it?")
+    table = _table("What was measured", "Observed", "Speaks for it if", "Does it?")
     for column in table.columns[1:]:
         column.no_wrap = True
     table.columns[1].justify = "right"

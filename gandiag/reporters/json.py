@@ -12,10 +12,9 @@ from typing import Any
 from gandiag.diagnosis import Diagnosis
 from gandiag.record import write_whole
 from gandiag.report import Report, verdict
+from gandiag.reporters.wording import DIAGNOSES
 
-__all__ = ["FILE", "Json", "as_data"]
-
-FILE = "diagnoses.json"
+__all__ = ["Json", "as_data"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Json:
     def publish(self, report: Report, folder: Path) -> str:
         """Write the file whole and return its path."""
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / FILE
+        path = folder / DIAGNOSES
         text = json.dumps(as_data(report), indent=2, ensure_ascii=False, allow_nan=False)
         write_whole(path, text + "\n")
         return str(path)

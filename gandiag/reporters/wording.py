@@ -7,7 +7,20 @@ import math
 from gandiag.diagnosis import Diagnosis, Evidence
 from gandiag.report import Report, verdict
 
-__all__ = ["MARKS", "by_weight", "gate", "holds", "notes", "number", "plain", "sentence"]
+__all__ = [
+    "DIAGNOSES",
+    "MARKS",
+    "PAGE",
+    "by_weight",
+    "gate",
+    "holds",
+    "notes",
+    "number",
+    "plain",
+    "sentence",
+]
+
+PAGE, DIAGNOSES = "report.html", "diagnoses.json"  # what reporters write into a run's folder
 
 MARKS = {"present": "●", "absent": "○", "inconclusive": "?"}
 _ORDER = {"present": 0, "inconclusive": 1, "absent": 2}

@@ -53,6 +53,7 @@ class MinibatchSimilarity(nn.Module):
         super().__init__()
         self.kernels, self.dimensions, self.average = kernels, dimensions, average
         self.project = nn.Linear(features, kernels * dimensions, bias=False)
+        nn.init.normal_(self.project.weight, std=features**-0.5)
 
     def forward(self, features: Tensor) -> Tensor:
         """``(B, features) -> (B, features + kernels)``."""

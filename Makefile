@@ -1,0 +1,36 @@
+# Every target works on a fresh clone with nothing but Python >= 3.10 and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -q -c constraints.txt
+
+.PHONY: demo test lint types check clean
+
+demo: $(VENV)/.installed  ## a failing game and its cure, and a page about each
+	$(BIN)/gandiag run mode_collapse
+	$(BIN)/gandiag run mode_collapse_cured
+
+test: $(VENV)/.tools  ## all tests, in parallel with one thread each
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+
+lint: $(VENV)/.tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.tools
+	$(BIN)/mypy
+
+check: lint types test  ## everything that must hold before a change is merged
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing gandiag; torch is large, this can take a few minutes."
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/.tools: $(VENV)/.installed
+	$(PIP) -e ".[test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

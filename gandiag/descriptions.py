@@ -1,0 +1,89 @@
+"""Reads what a plugin is from its source, so that a list of plugins imports none of them."""
+
+from __future__ import annotations
+
+import ast
+import importlib.machinery
+import importlib.util
+import io
+import tokenize
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["Description", "Option", "read_description"]
+
+
+class Option(NamedTuple):
+    """One option of a plugin, as its source shows it."""
+
+    name: str
+    type: str
+    default: str
+    comment: str
+
+
+class Description(NamedTuple):
+    """What `gandiag list` says of a plugin without importing it."""
+
+    family: str
+    name: str
+    summary: str
+    options: tuple[Option, ...]
+    source: str
+    """``gandiag`` or the distribution that brings it."""
+
+
+def read_description(family: str, name: str, entry: EntryPoint) -> Description:
+    """Read summary and options; a plugin that cannot be read has that as its summary."""
+    source = entry.dist.name if entry.dist else "gandiag"
+    path = _source_of(entry.module)
+    if path is None:
+        return Description(family, name, f"broken: {entry.module} cannot be found", (), source)
+    try:
+        text = path.read_text(encoding="utf-8")
+        body = ast.parse(text).body
+    except (OSError, ValueError, SyntaxError) as error:
+        problem = f"broken: {path.name} cannot be read: {error}"
+        return Description(family, name, problem, (), source)
+    for node in body:
+        if isinstance(node, ast.ClassDef) and node.name == entry.attr:
+            summary = (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")
+            return Description(family, name, summary, _options(node, text), source)
+    return Description(family, name, f"({entry.attr} is not made in {path.name})", (), source)
+
+
+def _source_of(module: str) -> Path | None:
+    """The file of a module; its packages are not imported, as they might import anything."""
+    top, *below = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+        for depth in range(len(below)):
+            if spec is None or spec.submodule_search_locations is None:
+                return None
+            name = ".".join([top, *below[: depth + 1]])
+            where = list(spec.submodule_search_locations)
+            spec = importlib.machinery.PathFinder.find_spec(name, where)
+    except (ImportError, ValueError):
+        return None
+    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _options(node: ast.ClassDef, text: str) -> tuple[Option, ...]:
+    comments = {
+        token.start[0]: token.string.lstrip("# ")
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT
+    }
+    found = []
+    for item in node.body:
+        if not (isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)):
+            continue
+        kind = ast.unparse(item.annotation)
+        if "ClassVar" in kind:
+            continue
+        default = ast.unparse(item.value) if item.value else "required"
+        lines = range(item.lineno, (item.end_lineno or item.lineno) + 1)  # some values are wrapped
+        comment = " ".join(comments[line] for line in lines if line in comments)
+        found.append(Option(item.target.id, kind, default, comment))
+    return tuple(found)

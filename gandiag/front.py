@@ -1,0 +1,137 @@
+"""The front door for Python: play a scenario, open what a run left behind, ask it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gandiag import plugins
+from gandiag.diagnosis import Diagnosis
+from gandiag.diagnosis import diagnose as ask
+from gandiag.errors import BadInput
+from gandiag.places import SCENARIO, find_scenario, holds_run
+from gandiag.record import Record
+from gandiag.report import Report, suggest
+from gandiag.scenario import Choice, Scenario
+from gandiag.source import Source, ordered, read
+
+if TYPE_CHECKING:
+    from gandiag.contracts import Detector, Follower, Reporter
+
+__all__ = ["diagnose", "load", "play", "reopen", "reporters_for", "run", "scenario_of"]
+
+
+def run(
+    scenario: Scenario | Path | str, folder: Path | str | None = None, **changes: Any
+) -> Report:
+    """Play a scenario, watch it, and say what was seen.
+
+    Args:
+        scenario: itself, its file, or the name of a shipped one.
+        folder: where record and reports go; they stay in memory if None.
+        **changes: values to replace, by dotted key: ``seed=3``, or
+            ``**{"training.steps": 500, "variant.vanilla.objective": "saturating"}``.
+
+    Raises:
+        BadInput: naming the place of a mistake. Nothing has been written then.
+    """
+    if isinstance(scenario, Scenario):
+        source = Source(scenario.as_data())
+    else:
+        source = read(find_scenario(str(scenario)))
+    for key, value in ordered(changes):
+        source.put(key, value, f"{key}={value}")
+    return play(source, None if folder is None else Path(folder))
+
+
+def play(source: Source, folder: Path | None, followers: Sequence[Follower] = ()) -> Report:
+    """Play what was read; mistakes are blamed on the line or option that wrote them."""
+    scenario = Scenario.of(source)
+    try:
+        import torch  # noqa: F401  # first and alone, so that its failure is told from ours
+    except (ImportError, OSError) as error:
+        way = "install it as pytorch.org/get-started says"
+        raise BadInput("torch", f"cannot be imported ({error}); {way}") from error
+    from gandiag.pipeline import run
+
+    try:
+        return run(scenario, folder, followers, source.name)
+    except BadInput as error:
+        raise source.blame(error) from error
+
+
+def load(path: Path | str) -> Record:
+    """Open a run's folder, finished or not.
+
+    Raises:
+        BadInput: there is no record, or it is damaged.
+    """
+    folder = Path(path)
+    if folder.is_file() and holds_run(folder.parent):
+        folder = folder.parent  # somebody pointed at one of its files
+    if not folder.is_dir():
+        problem = "is not a run's folder" if folder.exists() else "no such folder"
+        raise BadInput(str(path), f"{problem}; gandiag run makes one below reports/")
+    if not holds_run(folder):
+        runs = sorted(str(file.parent) for file in folder.glob("**/signals.jsonl"))
+        below = f"; there are {', '.join(runs)}" if runs else "; gandiag run makes one"
+        raise BadInput(str(path), f"no record here{below}")
+    return Record.load(folder)
+
+
+def diagnose(
+    record: Record | Path | str, detectors: Iterable[Detector] | None = None
+) -> tuple[Diagnosis, ...]:
+    """Ask a record what it suffers from.
+
+    Args:
+        record: itself, or a run's folder.
+        detectors: whom to ask; those of the run's scenario, or gandiag's own, if None.
+    """
+    record = record if isinstance(record, Record) else load(record)
+    chosen = _detectors(scenario_of(record)) if detectors is None else tuple(detectors)
+    return ask(record, chosen)
+
+
+def reopen(path: Path | str, until: int | None = None, names: Sequence[str] = ()) -> Report:
+    """The report of a saved run as it is judged now, or as it stood at step `until`.
+
+    Args:
+        path: the run's folder.
+        until: the last generator step that counts; all of them if None.
+        names: detectors to ask; those of its scenario, or gandiag's own, if empty.
+    """
+    record = load(path)
+    scenario = scenario_of(record)
+    detectors = _detectors(scenario, names)
+    record = record if until is None else record.until(until)
+    diagnoses = ask(record, detectors)
+    fixes = plugins.build_all("fixes")
+    treatments = suggest(scenario, diagnoses, fixes) if scenario is not None else ()
+    return Report(scenario, record, diagnoses, treatments, detectors)
+
+
+def scenario_of(record: Record) -> Scenario | None:
+    """The scenario that a record was made with; None where its folder holds none."""
+    path = record.folder / SCENARIO if record.folder else None
+    return Scenario.load(path) if path is not None and path.is_file() else None
+
+
+def reporters_for(scenario: Scenario | None, names: Sequence[str] = ()) -> tuple[Reporter, ...]:
+    """The reporters of a scenario, or those of `names` with its options for them."""
+    chosen = _chosen((scenario or Scenario()).reporters, names)
+    place = "--to" if names else f"{SCENARIO}: reporters"
+    return tuple(plugins.build("reporters", c.name, c.options, place) for c in chosen)
+
+
+def _detectors(scenario: Scenario | None, names: Sequence[str] = ()) -> tuple[Detector, ...]:
+    """The detectors of a scenario, or those of `names` with its options for them."""
+    chosen = _chosen((scenario or Scenario()).detection.detectors, names)
+    place = "--detector" if names else f"{SCENARIO}: detection.detectors"
+    return tuple(plugins.build("detectors", c.name, c.options, place) for c in chosen)
+
+
+def _chosen(written: Sequence[Choice], names: Sequence[str]) -> Sequence[Choice]:
+    known = {choice.name: choice for choice in written}
+    return [known.get(name, Choice(name=name)) for name in names] if names else written

@@ -1,0 +1,106 @@
+"""A run at Weights & Biases: followed while it happens, with the report at its end.
+
+Works offline and without an account; nothing is ever asked for. wandb is imported when a run
+begins, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from gandiag.diagnosis import Diagnosis
+from gandiag.record import Record, Row, Value
+from gandiag.report import Report
+from gandiag.reporters.wandb_connection import Mode, connect
+from gandiag.reporters.wandb_session import Session
+from gandiag.scenario import Scenario
+
+__all__ = ["WeightsAndBiases"]
+
+
+class _Live:
+    """The session that is open, if any: what changes while the options do not."""
+
+    session: Session | None = None
+
+
+@dataclass(frozen=True)
+class WeightsAndBiases:
+    """Logs signals, sample sheets, alerts and the report; offline where there is no login."""
+
+    project: str = "gandiag"  # made by W&B if there is none of that name
+    entity: str | None = None  # user or team; None: the login's own
+    mode: Mode | None = None  # None: as W&B is set up, offline without an API key
+    group: str | None = None  # shown together there, such as the seeds of a comparison
+    timeout: float = 20.0  # seconds to wait for the server at the beginning, then offline
+
+    @cached_property
+    def _live(self) -> _Live:  # not a field: it is no option, and equality is that of the options
+        return _Live()
+
+    def begin(self, scenario: Scenario, folder: Path) -> None:
+        """Begin a run with the scenario as its config."""
+        self._live.session = self._open(scenario, scenario.name, folder)
+
+    def follow(self, rows: Sequence[Row], step: int) -> None:
+        """Log new rows and sheets."""
+        if self._live.session is not None:
+            self._live.session.log(rows)
+            self._live.session.log_sheets()
+
+    def alert(self, diagnosis: Diagnosis, step: int) -> None:
+        """Alert whoever subscribed to the project's alerts."""
+        if self._live.session is not None:
+            self._live.session.alert(diagnosis, step)
+
+    def end(self) -> None:
+        """End the run, whatever has become of it."""
+        session, self._live.session = self._live.session, None
+        if session is not None:
+            try:
+                session.finish()
+            except Exception:  # all data lie on disk, and the training must end as it would
+                return
+
+    def publish(self, report: Report, folder: Path) -> str:
+        """Add the report to the open run, or make a run of a saved record.
+
+        Returns:
+            The run's URL, or the folder of an offline run and how to upload it.
+        """
+        session = self._live.session
+        if session is not None:
+            session.publish(report)
+            return session.address
+        session = self._open(report.scenario, report.title, folder)
+        try:
+            session.log(list(_rows(report.record)))
+            session.publish(report)
+            return session.address
+        finally:
+            session.finish()
+
+    def _open(self, scenario: Scenario | None, name: str, folder: Path) -> Session:
+        run, mode = connect(
+            folder,
+            self.mode,
+            self.timeout,
+            project=self.project,
+            entity=self.entity,
+            group=self.group,
+            name=name,
+            config=scenario.as_data() if scenario is not None else {},
+        )
+        return Session(run, mode, folder)
+
+
+def _rows(record: Record) -> Iterator[Row]:
+    """A record's columns as the rows that they were made of."""
+    rows: dict[int, dict[str, Value]] = {}
+    for name, (steps, values) in record.signals.items():
+        for step, value in zip(steps.tolist(), values.tolist(), strict=True):
+            rows.setdefault(step, {})[name] = value
+    return (Row(step, rows[step]) for step in sorted(rows))

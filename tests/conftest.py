@@ -1,0 +1,92 @@
+"""Networks, data and snapshots whose answers can be worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gandiag.datasets.ring import Ring
+from gandiag.gan import GAN, Data
+from gandiag.networks import Scorer
+from gandiag.objectives import NON_SATURATING
+from gandiag.record import Recorder
+from gandiag.reference import Reference
+from gandiag.snapshot import Snapshot
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Small tensors gain nothing from threads, and the machine may be shared."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def ring() -> Data:
+    """Eight Gaussians with sd 0.02 at radius 2, as in the tables of science.md."""
+    return Ring(sd=0.02).load()
+
+
+@pytest.fixture(scope="session")
+def ring_reference(ring: Data) -> Reference:
+    """What the ring says about itself, for 512 fakes at a time."""
+    return Reference.of(ring.train, ring.held_out)
+
+
+def random_points(shape: tuple[int, ...], seed: int = 0) -> Tensor:
+    """Normal numbers from a stream of their own."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def normal() -> Callable[..., Tensor]:
+    """Normal numbers of a shape: ``normal((3, 2), seed=1)``."""
+    return random_points
+
+
+@pytest.fixture
+def turn(ring_reference: Reference) -> Callable[..., Snapshot]:
+    """A snapshot of a generator's turn on the ring, complete but for what is given."""
+    generator = nn.Linear(4, 2)
+    discriminator = Scorer(nn.Linear(2, 1))
+
+    def make(**given: Any) -> Snapshot:
+        fields: dict[str, Any] = {
+            "step": 7,
+            "player": "generator",
+            "generator": generator,
+            "discriminator": discriminator,
+            "reference": ring_reference,
+        }
+        return Snapshot(**fields | given)
+
+    return make
+
+
+@pytest.fixture
+def memory() -> Recorder:
+    """A record that stays in memory."""
+    return Recorder(None, {}, {})
+
+
+def noisy_gan() -> GAN:
+    """A small GAN for points whose players have everything that a look could disturb.
+
+    BatchNorm has running statistics; dropout draws from torch's global generator.
+    """
+    generator = nn.Sequential(
+        nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 2)
+    )
+    body = nn.Sequential(
+        nn.Linear(2, 16), nn.BatchNorm1d(16), nn.LeakyReLU(0.2), nn.Dropout(0.2), nn.Linear(16, 1)
+    )
+    return GAN(generator, Scorer(body), NON_SATURATING, latent_size=4)
+
+
+@pytest.fixture
+def build_noisy_gan() -> Callable[[], GAN]:
+    """Builds a GAN with BatchNorm and dropout in both networks."""
+    return noisy_gan

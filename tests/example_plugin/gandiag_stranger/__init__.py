@@ -1,0 +1,1 @@
+"""One plugin of each family, in one file each."""

@@ -1,0 +1,26 @@
+"""Let the generator take smaller steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gandiag.scenario import Scenario
+
+__all__ = ["SmallerGeneratorStep"]
+
+
+@dataclass(frozen=True)
+class SmallerGeneratorStep:
+    """Divide the generator's learning rate."""
+
+    factor: float = 10.0  # by which it is divided
+
+    treats: ClassVar[frozenset[str]] = frozenset({"out_of_range"})
+    causes: ClassVar[frozenset[str]] = frozenset()
+    advice: ClassVar[str] = "Divide the generator's learning rate by 10."
+
+    def apply(self, scenario: Scenario) -> Scenario:
+        """Return the scenario with smaller generator steps."""
+        rate = scenario.training.generator.optimizer.lr / self.factor
+        return scenario.set({"training.generator.optimizer.lr": rate})

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gandiag.record import Record
+from gandiag.report import Report
+from gandiag.reporters.gallery import BYTES, choose, hang
+from gandiag.sheets import write_sheet
+
+
+@pytest.mark.parametrize("onset", [None, 0, 340, 5000])
+def test_choice_is_spread(onset: int | None) -> None:
+    """First, last and the first since the onset are shown, and no more than asked for."""
+    steps = [step for step, _ in choose([(s, Path()) for s in range(0, 3000, 50)], onset)]
+    assert len(steps) == 6
+    assert (steps[0], steps[-1]) == (0, 2950)
+    assert steps == sorted(set(steps))
+    if onset == 340:
+        assert 350 in steps
+
+
+def test_real_data_hang_first(sick: Report) -> None:
+    """One compares with the real data, so they come first."""
+    plates = hang(sick.record, 350)
+    assert plates[0].title == "real data"
+    assert plates[1].title == "step 100"
+    assert "step 400" in [plate.title for plate in plates]
+    assert all(plate.alt for plate in plates)
+
+
+def test_large_sheets_shrink(tmp_path: Path) -> None:
+    """Noise in colour, the worst for a PNG, still travels in the page."""
+    (tmp_path / "samples").mkdir()
+    noise = np.random.default_rng(0).uniform(-1, 1, (64, 3, 64, 64)).astype(np.float32)
+    path = write_sheet(tmp_path / "samples" / "step-00000001", noise)
+    assert path.stat().st_size > BYTES
+    (plate,) = hang(Record({}, folder=tmp_path), None)
+    head, data = plate.url.split(",")
+    assert head == "data:image/jpeg;base64"
+    assert len(base64.b64decode(data)) <= BYTES

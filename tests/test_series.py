@@ -1,0 +1,154 @@
+"""Laws of the statistics of one signal."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import kendalltau, norm, theilslopes
+
+from gandiag.series import (
+    align,
+    mann_kendall,
+    onset_of,
+    persistent,
+    recent_median,
+    theil_sen,
+)
+
+numbers = st.floats(-1e6, 1e6).map(lambda x: round(x, 3))
+series = st.lists(numbers, min_size=4, max_size=30).map(np.array)
+gates = st.lists(st.sampled_from(["beyond", "between", "clear"]), max_size=40)
+
+
+def bools(gate: list[str], name: str) -> NDArray[np.bool_]:
+    """Where a list of gates holds a name."""
+    return np.array([item == name for item in gate], dtype=bool)
+
+
+@given(series)
+def test_theil_sen_is_scipys(y: NDArray[np.float64]) -> None:
+    """The slope is that of scipy's theilslopes."""
+    x = np.arange(len(y)) * 50.0
+    assert theil_sen(x, y) == pytest.approx(theilslopes(y, x).slope)
+
+
+def test_theil_sen_leaves_out_nan() -> None:
+    """Values that are not finite have no slope, and the others keep theirs."""
+    y = np.array([0.0, np.nan, 4.0, np.inf, 8.0, -np.inf])
+    assert theil_sen(np.arange(6.0), y) == 2.0
+    assert math.isnan(theil_sen(np.arange(3.0), np.array([1.0, np.nan, np.inf])))
+
+
+@settings(deadline=None)
+@given(st.lists(numbers, min_size=4, max_size=25, unique=True).map(np.array))
+def test_tau_is_scipys(y: NDArray[np.float64]) -> None:
+    """Without ties, tau is Kendall's and p within 0.05 of the exact one."""
+    found, p = mann_kendall(y)
+    exact = kendalltau(np.arange(len(y)), y, method="exact")
+    assert found == pytest.approx(exact.statistic)
+    assert p == pytest.approx(exact.pvalue, abs=0.05)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 3), min_size=4, max_size=30).map(np.array))
+def test_ties_count_as_in_scipy(levels: NDArray[np.int64]) -> None:
+    """With ties, z is scipy's but for the continuity correction, (|S| - 1) / |S|."""
+    y = levels.astype(float)
+    score = sum(np.sign(b - a) for a, b in combinations(y, 2))
+    tau, p = mann_kendall(y)
+    assert tau == pytest.approx(score / math.comb(len(y), 2))
+    if score:
+        theirs = norm.isf(kendalltau(np.arange(len(y)), y, method="asymptotic").pvalue / 2)
+        assert norm.isf(p / 2) == pytest.approx(theirs * (abs(score) - 1) / abs(score), abs=1e-6)
+    else:
+        assert p == 1.0
+
+
+def test_constant_series_has_no_trend() -> None:
+    """A constant series, and one too short to tell, has p = 1."""
+    assert mann_kendall(np.full(9, 3.0)) == (0.0, 1.0)
+    tau, p = mann_kendall(np.array([1.0, 2.0, 3.0, np.nan]))
+    assert math.isnan(tau)
+    assert p == 1.0
+
+
+@given(st.permutations(range(8)))
+def test_trend_mirrors_with_sign(order: list[int]) -> None:
+    """Turning a series upside down turns tau's sign and keeps p."""
+    y = np.array(order, dtype=float)
+    (up, p), (down, q) = mann_kendall(y), mann_kendall(-y)
+    assert (up, p) == (-down, q)
+
+
+@given(gates, st.integers(1, 5), st.integers(0, 3))
+def test_persistence_twins_counting(gate: list[str], enter: int, more: int) -> None:
+    """The state is what counting the last few probes by hand says."""
+    beyond, clear = bools(gate, "beyond"), bools(gate, "clear")
+    window = enter + more
+    on, expected = False, []
+    for now in range(len(gate)):
+        recent = gate[max(0, now + 1 - window) : now + 1]
+        on = recent.count("clear") < enter if on else recent.count("beyond") >= enter
+        expected.append(on)
+    assert persistent(beyond, clear, enter, window).tolist() == expected
+
+
+@given(gates, st.integers(0, 40))
+def test_state_ignores_the_future(gate: list[str], cut: int) -> None:
+    """The state at a probe depends on the probes up to it alone."""
+    beyond, clear = bools(gate, "beyond"), bools(gate, "clear")
+    whole = persistent(beyond, clear)
+    assert persistent(beyond[:cut], clear[:cut]).tolist() == whole[:cut].tolist()
+
+
+def test_single_probe_changes_nothing() -> None:
+    """One odd probe neither raises nor ends a condition."""
+    one = np.zeros(12, dtype=bool)
+    one[6] = True
+    assert not persistent(one, ~one).any()
+    assert persistent(~one, one)[3:].all()
+
+
+@given(gates)
+def test_onset_lies_beyond_gate(gate: list[str]) -> None:
+    """There is an onset just where the state holds at the end, at a probe beyond the gate."""
+    beyond = bools(gate, "beyond")
+    state = persistent(beyond, bools(gate, "clear"))
+    onset = onset_of(state, beyond)
+    assert (onset is not None) == bool(len(state) and state[-1])
+    if onset is not None:
+        assert beyond[onset]
+        assert np.flatnonzero(state)[0] - 4 <= onset
+
+
+def test_onset_is_first_sign() -> None:
+    """The onset is the first probe beyond the gate, not the one that made it persist."""
+    beyond = np.array([0, 0, 1, 1, 0, 1, 1, 1], dtype=bool)
+    state = persistent(beyond, ~beyond)
+    assert state.tolist() == [False] * 6 + [True] * 2
+    assert onset_of(state, beyond) == 2
+
+
+@given(
+    st.lists(st.integers(0, 50), max_size=8),
+    st.lists(st.integers(0, 50), max_size=8, unique=True).map(sorted),
+)
+def test_align_twins_looking_up(steps: list[int], known: list[int]) -> None:
+    """Each step gets the value of the newest known step at or before it."""
+    values = np.array(known, dtype=float) * 10
+    found = align(np.array(steps, np.int64), np.array(known, np.int64), values)
+    expected = [max((k * 10.0 for k in known if k <= s), default=math.nan) for s in steps]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_recent_median_skips_nonfinite() -> None:
+    """The median is over the finite ones of the newest values; there may be none."""
+    assert recent_median(np.array([100.0, 1.0, np.inf, 2.0, 3.0, np.nan]), 5) == 2.0
+    assert math.isnan(recent_median(np.array([1.0, np.nan, np.nan]), 2))
+    assert math.isnan(recent_median(np.empty(0)))
