@@ -12,7 +12,7 @@ from gandiag.diagnosis import diagnose as ask
 from gandiag.errors import BadInput
 from gandiag.places import SCENARIO, find_scenario, holds_run
 from gandiag.record import Record
-from gandiag.report import Report, suggest
+from gandiag.report import Report, report_on
 from gandiag.scenario import Choice, Scenario
 from gandiag.source import Source, ordered, read
 
@@ -23,13 +23,18 @@ __all__ = ["diagnose", "load", "play", "reopen", "reporters_for", "run", "scenar
 
 
 def run(
-    scenario: Scenario | Path | str, folder: Path | str | None = None, **changes: Any
+    scenario: Scenario | Path | str,
+    folder: Path | str | None = None,
+    *,
+    overwrite: bool = False,
+    **changes: Any,
 ) -> Report:
     """Play a scenario, watch it, and say what was seen.
 
     Args:
         scenario: itself, its file, or the name of a shipped one.
         folder: where record and reports go; they stay in memory if None.
+        overwrite: whether a record that is there already may be replaced.
         **changes: values to replace, by dotted key: ``seed=3``, or
             ``**{"training.steps": 500, "variant.vanilla.objective": "saturating"}``.
 
@@ -42,6 +47,8 @@ def run(
         source = read(find_scenario(str(scenario)))
     for key, value in ordered(changes):
         source.put(key, value, f"{key}={value}")
+    if folder is not None and holds_run(Path(folder)) and not overwrite:
+        raise BadInput(str(folder), "holds a record; choose another folder, or overwrite=True")
     return play(source, None if folder is None else Path(folder))
 
 
@@ -106,10 +113,7 @@ def reopen(path: Path | str, until: int | None = None, names: Sequence[str] = ()
     scenario = scenario_of(record)
     detectors = _detectors(scenario, names)
     record = record if until is None else record.until(until)
-    diagnoses = ask(record, detectors)
-    fixes = plugins.build_all("fixes")
-    treatments = suggest(scenario, diagnoses, fixes) if scenario is not None else ()
-    return Report(scenario, record, diagnoses, treatments, detectors)
+    return report_on(record, scenario, detectors, plugins.build_all("fixes"))
 
 
 def scenario_of(record: Record) -> Scenario | None:

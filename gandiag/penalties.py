@@ -36,7 +36,8 @@ def gradient_penalty(weight: float) -> Penalty:
         real, fake = real[:pairs], fake[:pairs]
         mix = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
         between = (mix * real + (1 - mix) * fake).detach().requires_grad_()
-        return weight * (_slopes(discriminator(between), between).norm(dim=1) - 1).square().mean()
+        loss: Tensor = (_slopes(discriminator(between), between).norm(dim=1) - 1).square().mean()
+        return weight * loss
 
     return penalty
 

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gandiag import plugins
-from gandiag.contracts import Dataset, Detector, Fix, Follower, Reporter, Variant
-from gandiag.diagnosis import diagnose
+from gandiag.contracts import Follower, Reporter
 from gandiag.environment import describe_environment, pick_device
-from gandiag.errors import BadInput, nearest
 from gandiag.gan import GAN, Data
 from gandiag.monitor import Monitor
-from gandiag.record import Record, Recorder, Row, write_whole
+from gandiag.parts import Parts
+from gandiag.record import SAMPLES, Recorder, Row, write_whole
 from gandiag.reference import Reference
-from gandiag.report import Report, suggest
-from gandiag.scenario import Choice, Scenario
+from gandiag.report import Report, report_on
+from gandiag.scenario import Scenario
 from gandiag.sheets import write_sheet
 from gandiag.train import Stop, train
-from gandiag.watch import FIXED, Scheduled, Watch
+from gandiag.watch import FIXED, Watch
 
-__all__ = ["Parts", "report_on", "run"]
+__all__ = ["run"]
 
 SCENARIO = "scenario.yaml"
 
@@ -42,7 +41,7 @@ def run(
 
     Args:
         scenario: what to play.
-        folder: where record and reports go; they stay in memory if None.
+        folder: where record and reports go, in place of what is there; in memory only if None.
         followers: shown the run while it happens, beside the scenario's own reporters.
         place: what mistakes are blamed on, usually the scenario's file.
 
@@ -58,113 +57,75 @@ def run(
         reference = Reference.of(samples, data.held_out.to(device))
         recorder = Recorder(folder, _facts(scenario, data, reference), describe_environment(device))
         monitor = Monitor(
-            recorder,
-            parts.detectors,
-            scenario.detection.every,
-            [*followers, *(r for r in parts.reporters if folder and isinstance(r, Follower))],
+            recorder, parts.detectors, scenario.detection.every, [*followers, *_live(parts, folder)]
         )
-        if folder is not None:
-            write_whole(folder / SCENARIO, scenario.as_yaml())
-            write_sheet(folder / "samples" / "real", data.held_out[:FIXED].numpy())
-
-        def save_sheet(step: int, sheet: Tensor) -> None:
-            if folder is not None:
-                write_sheet(folder / "samples" / f"step-{step:08d}", sheet.float().cpu().numpy())
-
-        def after_flush(rows: Sequence[Row], step: int) -> None:
-            monitor.flushed(rows, step)
-            if monitor.present & set(scenario.detection.stop_on):
-                raise Stop
-
         watch = Watch(
             parts.probes,
             recorder,
             reference,
             gan.objective.probability,
             sheet_every=scenario.sheet_every,
-            save_sheet=save_sheet,
-            after_flush=after_flush,
+            save_sheet=lambda step, sheet: _save(folder, f"step-{step:08d}", sheet),
+            after_flush=_between(monitor, frozenset(scenario.detection.stop_on)),
         )
+        if folder is not None:
+            write_whole(folder / SCENARIO, scenario.as_yaml())
+            _save(folder, "real", data.held_out[:FIXED])
         monitor.tell(lambda follower: follower.begin(scenario, folder))
+        began = time.perf_counter()
         try:
-            began = time.perf_counter()
-            played = train(gan, samples, scenario.training, scenario.seed, watch)
-            recorder.note(seconds=round(time.perf_counter() - began, 1), steps_played=played)
+            train(gan, samples, scenario.training, scenario.seed, watch)
+            _note(recorder, watch, began)
             report = report_on(recorder.record(), scenario, parts.detectors, parts.fixes)
             if folder is not None:
-                for reporter in parts.reporters:
-                    reporter.publish(report, folder)
+                report = replace(report, places=_publish(report, parts.reporters, folder))
+        except BaseException:
+            _note(recorder, watch, began)
+            raise
         finally:
             monitor.tell(lambda follower: follower.end())
     return report
 
 
-def report_on(
-    record: Record,
-    scenario: Scenario | None,
-    detectors: Sequence[Detector],
-    fixes: Sequence[tuple[str, Fix]],
-) -> Report:
-    """Diagnose a record and look for fixes: what a run ends with, and all a saved one needs."""
-    diagnoses = diagnose(record, detectors)
-    treatments = suggest(scenario, diagnoses, fixes) if scenario is not None else ()
-    return Report(scenario, record, diagnoses, treatments, tuple(detectors))
+def _live(parts: Parts, folder: Path | None) -> list[Follower]:
+    """The scenario's reporters that follow a run too; they need somewhere to write."""
+    return [r for r in parts.reporters if folder is not None and isinstance(r, Follower)]
 
 
-@dataclass(frozen=True)
-class Parts:
-    """A scenario's plugins, made. Whatever is wrong with their names or options shows here."""
+def _between(monitor: Monitor, stop_on: frozenset[str]) -> Callable[[Sequence[Row], int], None]:
+    """What happens between two steps: followers are told, detectors asked, and maybe it ends."""
 
-    dataset: Dataset
-    variant: Variant
-    probes: tuple[Scheduled, ...]
-    detectors: tuple[Detector, ...]
-    reporters: tuple[Reporter, ...]
-    fixes: tuple[tuple[str, Fix], ...]
+    def after_flush(rows: Sequence[Row], step: int) -> None:
+        monitor.flushed(rows, step)
+        if monitor.present & stop_on:
+            raise Stop
 
-    @classmethod
-    def of(cls, scenario: Scenario, place: str = "scenario") -> Parts:
-        """Make every plugin that the scenario names.
-
-        Raises:
-            BadInput: naming `place`, the key, and the nearest name that exists.
-        """
-        detectors = tuple(
-            _build("detectors", choice, f"{place}: detection.detectors")
-            for choice in scenario.detection.detectors
-        )
-        conditions = [detector.condition for detector in detectors]
-        for key, named in (
-            ("detection.stop_on", scenario.detection.stop_on),
-            ("expect", scenario.expect),
-        ):
-            for condition in named:
-                if condition not in conditions:
-                    hint = nearest(condition, conditions)
-                    raise BadInput(f"{place}: {key}", f'nobody detects "{condition}"; {hint}')
-        return cls(
-            dataset=_build("datasets", scenario.data, f"{place}: data"),
-            variant=_build("variants", scenario.variant, f"{place}: variant"),
-            probes=tuple(_schedule(n, o, place) for n, o in scenario.probes.items()),
-            detectors=detectors,
-            reporters=tuple(
-                _build("reporters", choice, f"{place}: reporters") for choice in scenario.reporters
-            ),
-            fixes=tuple((name, plugins.build("fixes", name)) for name in plugins.names("fixes")),
-        )
+    return after_flush
 
 
-def _build(family: str, choice: Choice, place: str) -> Any:
-    return plugins.build(family, choice.name, choice.options, place)
+def _save(folder: Path | None, name: str, sheet: Tensor) -> None:
+    if folder is not None:
+        write_sheet(folder / SAMPLES / name, sheet.float().cpu().numpy())
 
 
-def _schedule(name: str, options: dict[str, Any], place: str) -> Scheduled:
-    options = dict(options)
-    every = options.pop("every")
-    if not isinstance(every, int) or isinstance(every, bool) or every < 1:
-        problem = f"a whole number of generator steps, at least 1 (got {every!r})"
-        raise BadInput(f"{place}: probes.{name}.every", problem)
-    return Scheduled(name, plugins.build("probes", name, options, f"{place}: probes"), every)
+def _note(recorder: Recorder, watch: Watch, began: float) -> None:
+    recorder.note(seconds=round(time.perf_counter() - began, 1), steps_played=watch.step)
+
+
+def _publish(report: Report, reporters: Sequence[Reporter], folder: Path) -> tuple[str, ...]:
+    """Where each report lies. One that cannot be made is named; the record is safe by then."""
+    places = []
+    for reporter in reporters:
+        try:
+            places.append(reporter.publish(report, folder))
+        except Exception as error:  # a reporter may be a stranger's, or its server away
+            warnings.warn(
+                f"no report by {type(reporter).__name__}: {type(error).__name__}: {error}; "
+                f"try again with gandiag report {folder}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+    return tuple(places)
 
 
 def _to(gan: GAN, device: torch.device) -> GAN:

@@ -147,6 +147,8 @@ class Recorder:
         self._memory = _Memory()
         if folder is not None:
             (folder / SAMPLES).mkdir(parents=True, exist_ok=True)
+            for sheet in (folder / SAMPLES).glob("step-*"):
+                sheet.unlink()  # an earlier run's would be taken for this one's
             self._write_environment()
             (folder / SIGNALS).write_text("")
 
@@ -210,11 +212,13 @@ class _Memory:
 
 
 def _rounded(row: Row) -> Row:
-    def near(value: Value) -> Value:
-        # float32 has 7.2 digits
-        return [float(f"{v:.7g}") for v in value] if isinstance(value, list) else float(f"{value:.7g}")
+    return Row(row.step, {name: _near(value) for name, value in row.signals.items()})
 
-    return Row(row.step, {name: near(value) for name, value in row.signals.items()})
+
+def _near(value: Value) -> Value:
+    if isinstance(value, list):
+        return [float(f"{item:.7g}") for item in value]
+    return float(f"{value:.7g}")  # float32 has 7.2 digits
 
 
 def _line(row: Row) -> str:

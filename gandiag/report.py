@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gandiag.diagnosis import Diagnosis
+from gandiag.diagnosis import Diagnosis, diagnose
 from gandiag.record import Record
 from gandiag.scenario import Scenario, difference
 
 if TYPE_CHECKING:
     from gandiag.contracts import Detector, Fix
 
-__all__ = ["Report", "Treatment", "suggest", "verdict"]
+__all__ = ["Report", "Treatment", "report_on", "suggest", "verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Report:
         diagnoses: one for each condition asked for.
         treatments: fixes for the conditions that are present, best first.
         detectors: those that were asked; their fields are the thresholds.
+        places: where its reports lie, a path or URL each; empty before they are published.
     """
 
     scenario: Scenario | None
@@ -50,6 +51,7 @@ class Report:
     diagnoses: tuple[Diagnosis, ...]
     treatments: tuple[Treatment, ...] = ()
     detectors: tuple[Detector, ...] = ()
+    places: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -70,6 +72,18 @@ class Report:
         )
 
 
+def report_on(
+    record: Record,
+    scenario: Scenario | None,
+    detectors: Sequence[Detector],
+    fixes: Sequence[tuple[str, Fix]],
+) -> Report:
+    """Diagnose a record and look for fixes: a run's end, and all that a saved one needs."""
+    diagnoses = diagnose(record, detectors)
+    treatments = suggest(scenario, diagnoses, fixes) if scenario is not None else ()
+    return Report(scenario, record, diagnoses, treatments, tuple(detectors))
+
+
 def verdict(diagnoses: Iterable[Diagnosis]) -> str:
     """One line for a run.
 
@@ -82,7 +96,7 @@ def verdict(diagnoses: Iterable[Diagnosis]) -> str:
     present = sorted((d for d in diagnoses if d.status == "present"), key=lambda d: d.onset or 0)
     if present:
         return "; ".join(_phrase(diagnosis) for diagnosis in present)
-    unclear = [d.condition.replace("_", " ") for d in diagnoses if d.status == "inconclusive"]
+    unclear = [_plain(d.condition) for d in diagnoses if d.status == "inconclusive"]
     return (
         f"nothing found, but {', '.join(unclear)} could not be judged"
         if unclear
@@ -112,4 +126,9 @@ def suggest(
 
 def _phrase(diagnosis: Diagnosis) -> str:
     kind = f" ({diagnosis.kind.replace('_', ' ')})" if diagnosis.kind else ""
-    return f"{diagnosis.condition.replace('_', ' ')}{kind} since step {diagnosis.onset}"
+    return f"{_plain(diagnosis.condition)}{kind} since step {diagnosis.onset}"
+
+
+def _plain(condition: str) -> str:
+    """A condition's name as it stands in a sentence."""
+    return condition.replace("_", "-" if condition.startswith("non_") else " ")

@@ -31,7 +31,15 @@ from gandiag.settings import Count, Frozen, Optimizer, PlayerTraining, Seed, Tra
 from gandiag.source import Source, ordered, put, read
 from gandiag.yaml_text import dump
 
-__all__ = ["Choice", "Optimizer", "PlayerTraining", "Scenario", "Training", "difference"]
+__all__ = [
+    "Choice",
+    "Detection",
+    "Optimizer",
+    "PlayerTraining",
+    "Scenario",
+    "Training",
+    "difference",
+]
 
 _PROBES: Mapping[str, Any] = {
     "loss": {"every": 10},

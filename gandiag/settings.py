@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["Count", "Frozen", "Optimizer", "PlayerTraining", "Seed", "Training"]
+__all__ = [
+    "Adam",
+    "Count",
+    "Frozen",
+    "Optimizer",
+    "PlayerTraining",
+    "RMSprop",
+    "SGD",
+    "Seed",
+    "Training",
+]
 
 
 class Frozen(BaseModel):

@@ -23,7 +23,8 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
     modules = {module for network in networks for module in network.modules()}
     held = [(module, dict(module._buffers)) for module in modules]  # a module may replace a buffer
     buffers = [(b, b.clone()) for _, named in held for b in named.values() if b is not None]
-    state, numpy_state, python_state = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    state, numpy_state = torch.get_rng_state(), np.random.get_state()
+    python_state = random.getstate()
     cuda = [torch.device("cuda", i) for i in _cuda_devices(networks)]
     cuda_states = [torch.cuda.get_rng_state(device) for device in cuda]
     try:

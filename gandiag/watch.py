@@ -46,6 +46,8 @@ class Scheduled:
 class Watch:
     """Watches one game.
 
+    `step` is the number of generator steps completed.
+
     Args:
         probes: what to measure, and when.
         recorder: what remembers it.
@@ -73,6 +75,7 @@ class Watch:
         self.recorder = recorder
         self.reference = reference
         self.probability = probability
+        self.step = 0
         self._flush_every = flush_every
         self._sheet_every = sheet_every
         self._save_sheet = save_sheet
@@ -116,6 +119,7 @@ class Watch:
 
     def stepped(self, step: int, generator: nn.Module) -> None:
         """A generator step is complete: draw a sheet and flush where it is time."""
+        self.step = step
         if self._sheet_every and step >= self._next_sheet and self._latents:
             self._next_sheet = (step // self._sheet_every + 1) * self._sheet_every
             self._draw_sheet(step, generator)

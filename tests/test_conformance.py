@@ -97,7 +97,7 @@ ALL_SIGNALS = sorted(
 
 
 def made_up(seed: int, looks: int = 40, odd: float = 0.0) -> list[Row]:
-    """Rows in which every signal wanders over decades; a share `odd` of the values is not finite."""
+    """Rows in which every signal wanders over decades; a share `odd` of them is not finite."""
     draw, count = np.random.default_rng(seed), len(ALL_SIGNALS)
     walks = draw.normal(0, 0.2, (looks, count)).cumsum(0) + draw.uniform(-5, 1, count)
     levels = 10.0 ** walks.clip(-30, 30)
@@ -184,7 +184,9 @@ def test_missing_signals_are_named(name: str) -> None:
 
 @every_detector
 @settings(deadline=None, max_examples=40)
-@given(seed=st.integers(0, 10**6), odd=st.sampled_from([0.0, 0.1, 0.5, 1.0]), looks=st.integers(1, 40))
+@given(
+    seed=st.integers(0, 10**6), odd=st.sampled_from([0.0, 0.1, 0.5, 1.0]), looks=st.integers(1, 40)
+)
 def test_detector_answers_anything(name: str, seed: int, odd: float, looks: int) -> None:
     """Whatever a record holds, NaN and infinities included, there is a well-formed answer."""
     judged(name, made_up(seed, looks, odd))
@@ -275,7 +277,9 @@ def traces(snapshot: Snapshot) -> Traces:
         for name, value in network.state_dict().items():
             found[f"{player}.{name}"] = value.clone()
         for name, parameter in network.named_parameters():
-            found[f"{player}.{name}.grad"] = None if parameter.grad is None else parameter.grad.clone()
+            found[f"{player}.{name}.grad"] = (
+                None if parameter.grad is None else parameter.grad.clone()
+            )
         for name, module in network.named_modules():
             hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks)
             found[f"{player}.{name}.state"] = (module.training, *map(len, hooks))
@@ -311,9 +315,7 @@ def test_probe_leaves_no_trace(
 
 
 @every_probe
-def test_probe_returns_numbers(
-    name: str, noisy_turn: Callable[[Player, bool], Snapshot]
-) -> None:
+def test_probe_returns_numbers(name: str, noisy_turn: Callable[[Player, bool], Snapshot]) -> None:
     """Each answer is named `what/player` and is a number or a 0- or 1-dim tensor, and repeats."""
     seen: set[str] = set()
     for player in PLAYERS:
@@ -324,7 +326,11 @@ def test_probe_returns_numbers(
             assert re.fullmatch(r"[\w.]+/(generator|discriminator)", signal)
             assert isinstance(value, float) or (isinstance(value, Tensor) and value.ndim <= 1)
             torch.testing.assert_close(
-                torch.as_tensor(value), torch.as_tensor(again[signal]), rtol=0, atol=0, equal_nan=True
+                torch.as_tensor(value),
+                torch.as_tensor(again[signal]),
+                rtol=0,
+                atol=0,
+                equal_nan=True,
             )
         seen |= answer.keys()
     assert seen
@@ -335,16 +341,14 @@ def test_probe_returns_numbers(
 def test_probe_bears_ignorance(
     name: str, player: Player, build_noisy_gan: Callable[[], GAN]
 ) -> None:
-    """Of a loop that tells nothing but whose turn it is, a probe says what it can, and never fails."""
+    """Of a loop that tells only whose turn it is, a probe says what it can, and never fails."""
     gan = build_noisy_gan()
     answer = watched(name, Snapshot(0, player, gan.generator, gan.discriminator))
     assert isinstance(answer, Mapping)
 
 
 @every_probe
-def test_docstring_names_signals(
-    name: str, noisy_turn: Callable[[Player, bool], Snapshot]
-) -> None:
+def test_docstring_names_signals(name: str, noisy_turn: Callable[[Player, bool], Snapshot]) -> None:
     """Every signal that a probe returns is explained in its docstring."""
     probe = plugins.build("probes", name)
     for player in PLAYERS:
@@ -354,9 +358,7 @@ def test_docstring_names_signals(
 
 
 @every_detector
-def test_needs_are_recorded(
-    name: str, noisy_turn: Callable[[Player, bool], Snapshot]
-) -> None:
+def test_needs_are_recorded(name: str, noisy_turn: Callable[[Player, bool], Snapshot]) -> None:
     """Every signal that a detector needs is one that some default probe returns."""
     given_by = {
         f"{probe}/{signal}"

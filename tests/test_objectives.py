@@ -50,9 +50,9 @@ def test_critic_losses_are_tf_gans() -> None:
 def test_cross_entropy_is_torchs(real: Tensor, fake: Tensor) -> None:
     """The losses are torch's cross-entropy of logits against ones and zeros."""
     ones, zeros = torch.ones_like, torch.zeros_like
-    both = binary_cross_entropy_with_logits(
-        real, ones(real)
-    ) + binary_cross_entropy_with_logits(fake, zeros(fake))
+    both = binary_cross_entropy_with_logits(real, ones(real)) + binary_cross_entropy_with_logits(
+        fake, zeros(fake)
+    )
     fooled = binary_cross_entropy_with_logits(fake, ones(fake))
     caught = binary_cross_entropy_with_logits(fake, zeros(fake))
     torch.testing.assert_close(NON_SATURATING.discriminator(real, fake), both)

@@ -120,7 +120,7 @@ def test_memory_run_is_the_same() -> None:
 
 
 def test_run_leaves_random_state() -> None:
-    """torch's global generator goes on after a run as if there had been none."""
+    """Torch's global generator goes on after a run as if there had been none."""
     state = torch.get_rng_state()
     run(tiny(training={"steps": 2, "batch_size": 32}))
     assert torch.equal(torch.get_rng_state(), state)
@@ -254,7 +254,7 @@ def test_stop_on_ends_early(tmp_path: Path) -> None:
 
 
 def test_saved_record_makes_a_report(folder: Path) -> None:
-    """A record without a scenario is diagnosed too; no fix is suggested where none can be written."""
+    """A record without a scenario is diagnosed too; no fix can be written out for it."""
     parts = Parts.of(tiny())
     report = report_on(Record.load(folder), None, parts.detectors, parts.fixes)
     assert isinstance(report, Report)

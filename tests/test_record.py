@@ -22,7 +22,9 @@ values = st.floats(width=32)  # NaN and infinities too
 
 def some_signals() -> st.SearchStrategy[dict[str, float | list[float]]]:
     """Values for any of the signals, each of its own length."""
-    kinds = {n: st.lists(values, min_size=k, max_size=k) if k else values for n, k in LENGTHS.items()}
+    kinds = {
+        n: st.lists(values, min_size=k, max_size=k) if k else values for n, k in LENGTHS.items()
+    }
     return st.fixed_dictionaries({}, optional=kinds)
 
 

@@ -57,9 +57,13 @@ def test_fresh_reals_score_one(ring_reference: Reference) -> None:
     ],
 )
 def test_lost_modes_are_counted(
-    ring_reference: Reference, kept: tuple[int, ...], effective: float, missing: float, spread: float
+    ring_reference: Reference,
+    kept: tuple[int, ...],
+    effective: float,
+    missing: float,
+    spread: float,
 ) -> None:
-    """k of 8 equal modes have k/8 of the diversity; the mean distance may hide it (science 2.2)."""
+    """K of 8 equal modes have k/8 of the diversity; the mean distance may hide it (science 2.2)."""
     found = seen(ring_reference, drawn(weights=modes(*kept)))
     assert found["effective_bins"] == pytest.approx(effective, abs=0.04)
     assert found["missing_mass"] == pytest.approx(missing, abs=0.04)
@@ -77,7 +81,7 @@ def test_garbage_is_no_collapse(ring_reference: Reference, normal: Normal) -> No
 
 
 def test_coverage_null_is_naeems(ring_reference: Reference) -> None:
-    """The mean of coverage over real draws is 1 - prod (N - i) / (M + N - i) (Naeem et al. 2020)."""
+    """Mean coverage of real draws is 1 - prod (N - i) / (M + N - i) (Naeem et al. 2020)."""
     expected = 1 - math.prod((REALS - i) / (512 + REALS - i) for i in range(1, NEIGHBOURS + 1))
     sd = ring_reference.null_spread["coverage"]
     assert abs(ring_reference.null["coverage"] - expected) < 3 * sd
@@ -94,7 +98,9 @@ def test_measure_twins_loops(normal: Normal) -> None:
     """Every number is what loops over samples, bins and pairs give."""
     reference = Reference.of(normal((80, 2)), normal((60, 2), seed=1), size=40)
     fakes = 1.3 * normal((40, 2), seed=2) + 0.4
-    fast = {name: value.numpy() for name, value in measure(reference, reference.embed(fakes)).items()}
+    fast = {
+        name: value.numpy() for name, value in measure(reference, reference.embed(fakes)).items()
+    }
     fake, real = (reference.embed(fakes).double().numpy(), reference.features.double().numpy())
     centres, shares = reference.centres.double().numpy(), reference.shares.double().numpy()
     owner = cdist(fake, centres).argmin(1)
@@ -153,7 +159,9 @@ def test_scale_leaves_ratios(ring: Data, ring_reference: Reference) -> None:
 
 def test_reference_repeats(normal: Normal) -> None:
     """The same data and seed give the same bits."""
-    one, other = (Reference.of(normal((300, 3)), normal((90, 3), seed=1), size=64) for _ in range(2))
+    one, other = (
+        Reference.of(normal((300, 3)), normal((90, 3), seed=1), size=64) for _ in range(2)
+    )
     assert torch.equal(one.features, other.features)
     assert torch.equal(one.centres, other.centres)
     assert one.null == other.null

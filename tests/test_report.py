@@ -54,9 +54,7 @@ def test_present_gets_treatment(name: str) -> None:
 def test_known_cause_comes_first() -> None:
     """A fix for the very cause stands before those that help whatever it is."""
     scenario = Scenario.parse({"variant": {"vanilla": {"objective": "saturating"}}})
-    found = suggest(
-        scenario, [present("vanishing_gradients", cause="saturated_objective")], ALL
-    )
+    found = suggest(scenario, [present("vanishing_gradients", cause="saturated_objective")], ALL)
     assert found[0].fix == "non_saturating"
     assert "-    objective: saturating" in found[0].diff
     assert "+    objective: non_saturating" in found[0].diff

@@ -27,7 +27,9 @@ def test_values_become_pixels(value: float, pixel: int) -> None:
     assert set(tile(images(value)).ravel()) == {pixel}
 
 
-@pytest.mark.parametrize(("count", "rows", "columns"), [(1, 1, 1), (2, 1, 2), (5, 2, 3), (64, 8, 8)])
+@pytest.mark.parametrize(
+    ("count", "rows", "columns"), [(1, 1, 1), (2, 1, 2), (5, 2, 3), (64, 8, 8)]
+)
 def test_grid_is_near_square(count: int, rows: int, columns: int) -> None:
     """Images lie in rows of a near-square grid with gaps between them."""
     sheet = tile(images(*np.ones(count)))

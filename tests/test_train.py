@@ -201,9 +201,7 @@ def test_stop_falls_between_steps(ring: Data, memory: Recorder, end: int) -> Non
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), MemoryError()])
-def test_interrupted_run_opens(
-    ring: Data, tmp_path: Path, error: BaseException
-) -> None:
+def test_interrupted_run_opens(ring: Data, tmp_path: Path, error: BaseException) -> None:
     """Ctrl-C in the middle of a turn ends the run, and what was measured until then is kept."""
     watch = Watch([Scheduled("p", Raises(error, 13), 1)], Recorder(tmp_path, {}, {}))
     plan = training(30)

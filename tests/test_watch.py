@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gandiag import plugins
-from gandiag.gan import GAN, Data
+from gandiag.gan import Data
 from gandiag.record import Recorder, Row
 from gandiag.reference import Reference
 from gandiag.scenario import Scenario, Training
@@ -171,7 +171,14 @@ def test_one_copy_a_flush(memory: Recorder, monkeypatch: pytest.MonkeyPatch) -> 
     assert copies == [2 * 2 * 5, 2 * 2 * 5 * 9, 2 * 2 * 5 * 10]
 
 
-WAITS = ("_local_scalar_dense", "nonzero", "bincount", "masked_select", "unique", "nanmedian.default")
+WAITS = (
+    "_local_scalar_dense",
+    "nonzero",
+    "bincount",
+    "masked_select",
+    "unique",
+    "nanmedian.default",
+)
 
 
 class NoWaiting(TorchDispatchMode):
@@ -299,11 +306,15 @@ def test_stubborn_generator_goes_on(memory: Recorder) -> None:
         save_sheet=lambda step, samples: None,
     )
     generator = OneSize()
-    with pytest.warns(RuntimeWarning) as caught:
+
+    def go_on() -> None:
         for step in range(20):
             watch.made(torch.zeros(16, 2), (torch.zeros(16, 2),))
             watch.turn(Snapshot(step, "generator", generator, nn.Identity()))
             watch.stepped(step + 1, generator)
+
+    with pytest.warns(RuntimeWarning) as caught:
+        go_on()
     assert sorted(str(w.message).split(" since")[0] for w in caught) == [
         "no sheets of samples",
         "probe fixed is switched off",
@@ -354,23 +365,28 @@ def test_probes_see_no_gradient_mode(memory: Recorder) -> None:
     assert set(modes) == {False}
 
 
+class Strict(Watch):
+    """A watch on a GPU that may wait for it in a flush only."""
+
+    def flush(self, step: int) -> None:
+        """Allow waiting, flush, and forbid it again."""
+        torch.cuda.set_sync_debug_mode("default")
+        super().flush(step)
+        torch.cuda.set_sync_debug_mode("error")
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_no_sync_between_flushes(ring: Data) -> None:
+def test_no_sync_between_flushes(ring: Data, memory: Recorder) -> None:
     """On a GPU, nothing waits for the device between two flushes, with every default probe."""
     gan, probes = Vanilla(width=32).build((2,)), Scenario().probes
-    gan = GAN(gan.generator.cuda(), gan.discriminator.cuda(), gan.objective, gan.latent_size)
-    recorder, samples = Recorder(None, {}, {}), ring.train.cuda()
+    gan.generator.cuda()
+    gan.discriminator.cuda()
+    samples = ring.train.cuda()
     reference = Reference.of(samples, ring.held_out.cuda())
-    scheduled = [Scheduled(n, plugins.build("probes", n), 1) for n in probes]
-
-    def strict(rows: object, step: int) -> None:
-        torch.cuda.set_sync_debug_mode("error" if step < 450 else "default")
-
-    watch = Watch(scheduled, recorder, reference, gan.objective.probability, 450, after_flush=strict)
+    scheduled = [Scheduled(name, plugins.build("probes", name), 1) for name in probes]
+    watch = Strict(scheduled, memory, reference, gan.objective.probability)
     try:
-        train(gan, samples, Training(steps=449), 0, watch)
-    except RuntimeError as error:  # the last flush is the one copy that may wait
-        assert "synchroniz" in str(error)
+        assert train(gan, samples, Training(steps=160), 0, watch) == 160
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert not any(probe.failed for probe in scheduled)

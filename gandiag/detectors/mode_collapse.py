@@ -124,7 +124,10 @@ class ModeCollapse:
         effective = evidence[0].observed
         kind = self._kind(record, onset, effective)
         cause = self._cause(record, onset)
-        parts = [f"Since step {onset} the samples have {effective:.0%} of the real diversity."]
+        share = (
+            "an unknown part" if np.isnan(effective) else f"{effective:.0%}"
+        )  # of late not finite
+        parts = [f"Since step {onset} the samples have {share} of the real diversity."]
         missed = _missing_classes(record)
         if missed:
             parts.append(f"Classes hardly made: {', '.join(missed)}.")
@@ -132,7 +135,7 @@ class ModeCollapse:
             parts.append("Which modes they show changes from look to look.")
         if cause:
             parts.append(STORY[cause])
-        severity = float(np.clip(1 - effective, 0, 1))
+        severity = float(np.nan_to_num(np.clip(1 - effective, 0, 1), nan=1.0))
         summary = " ".join(parts)
         return Diagnosis(self.condition, "present", summary, kind, onset, cause, severity, evidence)
 

@@ -168,7 +168,7 @@ class NonConvergence:
         )
 
     def _blown(self, name: str, values: Array) -> tuple[float, int | None]:
-        """A signal's limit, and the index since which it has been beyond; once is enough for NaN."""
+        """A signal's limit, and the index since which it is beyond; once is enough for NaN."""
         if name.startswith("gradient/non_finite/"):
             lost, gate = values > 0, 0.0
         else:

@@ -19,8 +19,8 @@ class MoreDiscriminatorSteps:
         {"discriminator_too_weak", "hopping", "oscillation"}
     )
     advice: ClassVar[str] = (
-        "Let the discriminator keep up: step the generator once for each discriminator step, or the "
-        "discriminator twice where that is so already."
+        "Let the discriminator keep up: step the generator once for each discriminator step, or "
+        "the discriminator twice where that is so already."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:

@@ -14,7 +14,7 @@ from gandiag.report import Report
 from gandiag.reporters.page import compose
 from gandiag.reporters.wording import MARKS, PAGE, gate, holds, number, plain
 
-__all__ = ["Html"]
+__all__ = ["Html", "render"]
 
 TEMPLATE, STYLE = "page.html.j2", "page.css"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import PositiveFloat, PositiveInt
+
 from gandiag.gan import GAN
 from gandiag.networks import discriminator_mlp, generator_mlp
 from gandiag.objectives import WASSERSTEIN
@@ -18,10 +20,12 @@ class LinearCritic:
     """A Wasserstein critic with clipped weights (Arjovsky et al. 2017) or a gradient penalty."""
 
     lipschitz: Literal["gradient_penalty", "clip"] = "gradient_penalty"  # what bounds the slope
-    penalty: float = 10.0  # weight of the gradient penalty (Gulrajani et al. 2017; 0.1 for points)
-    bound: float = 0.01  # of each clipped weight (Arjovsky et al. 2017, algorithm 1)
-    latent_size: int = 64  # entries of a latent, drawn from N(0, I)
-    width: int = 256  # units of a hidden layer
+    penalty: PositiveFloat = (
+        10.0  # weight of the gradient penalty (Gulrajani et al. 2017; 0.1 for points)
+    )
+    bound: PositiveFloat = 0.01  # of each clipped weight (Arjovsky et al. 2017, algorithm 1)
+    latent_size: PositiveInt = 64  # entries of a latent, drawn from N(0, I)
+    width: PositiveInt = 256  # units of a hidden layer
 
     def build(self, shape: tuple[int, ...]) -> GAN:
         """Return the GAN for samples of `shape`."""

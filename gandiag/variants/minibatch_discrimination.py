@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
 from gandiag.gan import GAN
@@ -21,12 +22,14 @@ class MinibatchDiscrimination:
     """Vanilla with minibatch discrimination before D's last layer (Salimans et al. 2016, 3.2)."""
 
     objective: Literal["non_saturating", "saturating"] = "non_saturating"  # what G minimises
-    latent_size: int = 64  # entries of a latent, drawn from N(0, I)
-    width: int = 256  # units of a hidden layer
-    kernels: int = 16  # similarities a sample gets (paper: 100 on CIFAR-10); cost batch^2 x kernels
-    dimensions: int = 5  # length of the rows that are compared (paper: 5)
+    latent_size: PositiveInt = 64  # entries of a latent, drawn from N(0, I)
+    width: PositiveInt = 256  # units of a hidden layer
+    kernels: PositiveInt = (
+        16  # similarities a sample gets (paper: 100 on CIFAR-10); cost batch^2 x kernels
+    )
+    dimensions: PositiveInt = 5  # length of the rows that are compared (paper: 5)
     average: bool = False  # divide the sum by batch - 1, so that it does not grow with the batch
-    r1: float = 0.0  # weight gamma of the R1 penalty on real samples; 0 is none
+    r1: NonNegativeFloat = 0.0  # weight gamma of the R1 penalty on real samples; 0 is none
 
     def build(self, shape: tuple[int, ...]) -> GAN:
         """Return the GAN for samples of `shape`."""

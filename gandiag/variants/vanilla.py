@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import NonNegativeFloat, PositiveInt
+
 from gandiag.gan import GAN
 from gandiag.networks import discriminator_mlp, generator_mlp
 from gandiag.objectives import CROSS_ENTROPY
@@ -18,9 +20,9 @@ class Vanilla:
     """Three linear layers each, LeakyReLU 0.2, cross-entropy on logits (Goodfellow et al. 2014)."""
 
     objective: Literal["non_saturating", "saturating"] = "non_saturating"  # what G minimises
-    latent_size: int = 64  # entries of a latent, drawn from N(0, I)
-    width: int = 256  # units of a hidden layer
-    r1: float = 0.0  # weight gamma of the R1 penalty on real samples; 0 is none
+    latent_size: PositiveInt = 64  # entries of a latent, drawn from N(0, I)
+    width: PositiveInt = 256  # units of a hidden layer
+    r1: NonNegativeFloat = 0.0  # weight gamma of the R1 penalty on real samples; 0 is none
 
     def build(self, shape: tuple[int, ...]) -> GAN:
         """Return the GAN for samples of `shape`."""

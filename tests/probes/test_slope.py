@@ -55,9 +55,7 @@ def test_score_slope_is_known(
     assert float(Slope().observe(snapshot)["score/generator"]) == pytest.approx(expected, rel=1e-3)
 
 
-def test_input_slope_is_weight_norm(
-    turn: Turn, ring_reference: Reference, normal: Normal
-) -> None:
+def test_input_slope_is_weight_norm(turn: Turn, ring_reference: Reference, normal: Normal) -> None:
     """For a linear critic the gradient at its input sums to |w|, in units of the data's scale."""
     snapshot = played(turn, WASSERSTEIN, normal((32, 2)), linear(3.0, 4.0))
     seen = Slope().observe(snapshot)
@@ -76,14 +74,18 @@ def test_critic_slope_has_no_units(turn: Turn, normal: Normal) -> None:
 
 def test_flat_critic_shows(turn: Turn, normal: Normal) -> None:
     """A discriminator that says the same to everything has no slope and no spread."""
-    seen = Slope().observe(played(turn, NON_SATURATING, normal((32, 2)), linear(0.0, 0.0, bias=3.0)))
+    seen = Slope().observe(
+        played(turn, NON_SATURATING, normal((32, 2)), linear(0.0, 0.0, bias=3.0))
+    )
     assert float(seen["critic/generator"]) == 0
     assert float(seen["score_spread/generator"]) == 0
 
 
 def test_exact_zero_is_reported(turn: Turn) -> None:
     """A slope that float32 rounds to 0 is reported as 0, and what rests on it as NaN."""
-    seen = Slope().observe(played(turn, SATURATING, torch.zeros(8, 2), linear(1.0, 0.0, bias=-120.0)))
+    seen = Slope().observe(
+        played(turn, SATURATING, torch.zeros(8, 2), linear(1.0, 0.0, bias=-120.0))
+    )
     assert float(seen["score/generator"]) == 0
     assert torch.as_tensor(seen["critic/generator"]).isnan()
 
