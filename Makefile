@@ -1,4 +1,5 @@
 # Every target works on a fresh clone with nothing but Python >= 3.10 and make.
+# Another interpreter: make demo PYTHON=python3.12. Another place: make demo VENV=~/venvs/gandiag.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

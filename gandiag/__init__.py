@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gandiag.attachment import Attachment, attach
     from gandiag.errors import BadInput
     from gandiag.front import diagnose, load, run
     from gandiag.record import Record
@@ -20,9 +21,21 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__all__ = ["BadInput", "Record", "Scenario", "__version__", "diagnose", "load", "run"]
+__all__ = [
+    "Attachment",
+    "BadInput",
+    "Record",
+    "Scenario",
+    "__version__",
+    "attach",
+    "diagnose",
+    "load",
+    "run",
+]
 
 _HOMES = {
+    "Attachment": "gandiag.attachment",
+    "attach": "gandiag.attachment",
     "BadInput": "gandiag.errors",
     "Record": "gandiag.record",
     "Scenario": "gandiag.scenario",

@@ -55,19 +55,19 @@ def run(
         gan = _to(parts.variant.build(data.shape), device)
         samples = data.train.to(device)
         reference = Reference.of(samples, data.held_out.to(device))
-        recorder = Recorder(folder, _facts(scenario, data, reference), describe_environment(device))
+        recorder = Recorder(folder, _facts(scenario, data), describe_environment(device))
         monitor = Monitor(
             recorder, parts.detectors, scenario.detection.every, [*followers, *_live(parts, folder)]
         )
         watch = Watch(
             parts.probes,
             recorder,
-            reference,
             gan.objective.probability,
             sheet_every=scenario.sheet_every,
             save_sheet=lambda step, sheet: _save(folder, f"step-{step:08d}", sheet),
             after_flush=_between(monitor, frozenset(scenario.detection.stop_on)),
         )
+        watch.refer_to(reference)
         if folder is not None:
             write_whole(folder / SCENARIO, scenario.as_yaml())
             _save(folder, "real", data.held_out[:FIXED])
@@ -134,15 +134,11 @@ def _to(gan: GAN, device: torch.device) -> GAN:
     return gan
 
 
-def _facts(scenario: Scenario, data: Data, reference: Reference) -> dict[str, Any]:
+def _facts(scenario: Scenario, data: Data) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "steps": scenario.training.steps,
         "batch_size": scenario.training.batch_size,
         "shape": list(data.shape),
-        "scale": reference.scale,
-        "sample_size": reference.size,
-        "bin_shares": [round(share, 6) for share in reference.shares.tolist()],
-        "turnover_null": reference.null["turnover"],
     }
     if data.labels is not None:
         counts = torch.bincount(data.labels)

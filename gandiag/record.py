@@ -167,9 +167,11 @@ class Recorder:
         if self.folder is not None:
             self._write_environment()
 
-    def sheet_path(self, step: int, suffix: str) -> Path | None:
-        """Where the sample sheet of `step` goes; None for a record in memory."""
-        return self.folder and self.folder / SAMPLES / f"step-{step:08d}{suffix}"
+    def know(self, **facts: Any) -> None:
+        """Add to the facts what is known before the signals that need it are recorded."""
+        self.facts |= facts
+        if self.folder is not None:
+            self._write_environment()
 
     def record(self) -> Record:
         """The record so far."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from sklearn.cluster import KMeans
@@ -16,7 +17,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-__all__ = ["Reference", "measure"]
+__all__ = ["Reference", "flatten", "measure"]
 
 SIDE = 32  # pixels; larger images are averaged down: diversity lies in the coarse content
 DIMENSIONS = 50  # principal components kept of an image; NDB and PRDC were run in such spaces
@@ -34,8 +35,8 @@ class Reference:
 
     Attributes:
         size: how many fakes a diversity probe should bring; the nulls hold at this size.
-        scale: mean distance between two real samples, in data units.
-        extent: largest absolute value in the real data.
+        scale: mean distance between two real samples, flattened, in data units.
+        extent: largest absolute value in the real data, flattened.
         mean: ``(D,)`` mean of the flattened real samples.
         basis: ``(D, d)`` principal directions, None for data of few dimensions.
         features: ``(n, f)`` real samples in feature space.
@@ -70,15 +71,15 @@ class Reference:
         """Build the reference; draws nothing from a global generator.
 
         Args:
-            real: ``(N, *shape)``; the first `REALS` of a fixed shuffle are kept.
+            real: ``(N, *shape)``, or what `flatten` made of them; the first `REALS` of a fixed
+                shuffle are kept.
             held_out: ``(M, *shape)`` real samples, disjoint from `real`, for the nulls.
             size: number of fakes that will be measured at a time.
             seed: of the shuffle, the k-means start and the null's draws.
         """
         draw = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(real), generator=draw)[:REALS]
-        chosen = real[order.to(real.device)].float()
-        flat = _flat(chosen)
+        flat = flatten(real[order.to(real.device)])
         mean = flat.mean(0)
         basis = _principal_directions(flat, seed)
         features = _project(flat, mean, basis)
@@ -91,11 +92,10 @@ class Reference:
         spread = torch.zeros_like(counts).index_add_(0, owner, nearest.square())
         distances = torch.cdist(features, features)
         kth = min(NEIGHBOURS + 1, len(features))  # + 1: a sample is its own nearest neighbour
-        raw = chosen.flatten(1)
         bare = cls(
             size=size,
-            scale=float(_mean_pair_distance(torch.cdist(raw, raw))),
-            extent=float(raw.abs().max()),
+            scale=float(_mean_pair_distance(torch.cdist(flat, flat))),
+            extent=float(flat.abs().max()),
             mean=mean,
             basis=basis,
             features=features,
@@ -112,7 +112,16 @@ class Reference:
 
     def embed(self, samples: Tensor) -> Tensor:
         """Samples ``(n, *shape)`` in feature space, ``(n, f)``."""
-        return _project(_flat(samples.float()), self.mean, self.basis)
+        return _project(flatten(samples), self.mean, self.basis)
+
+    def facts(self) -> dict[str, Any]:
+        """What a detector must know of the reference to read the histogram of its bins."""
+        return {
+            "scale": self.scale,
+            "sample_size": self.size,
+            "bin_shares": [round(share, 6) for share in self.shares.tolist()],
+            "turnover_null": self.null["turnover"],
+        }
 
     def _with_nulls(self, held_out: Tensor, draw: torch.Generator) -> Reference:
         features = self.embed(held_out)
@@ -179,9 +188,15 @@ def measure(reference: Reference, features: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _flat(samples: Tensor) -> Tensor:
+def flatten(samples: Tensor) -> Tensor:
+    """Samples ``(n, *shape)`` as float32 rows, ``(n, D)``; large images are averaged down.
+
+    What is averaged is scaled up again, so that distances between smooth images stay what they are.
+    """
+    samples = samples.float()
     if samples.ndim == 4 and max(samples.shape[2:]) > SIDE:
-        samples = adaptive_avg_pool2d(samples, SIDE)
+        pixels = samples.shape[2] * samples.shape[3]
+        samples = adaptive_avg_pool2d(samples, SIDE) * (pixels**0.5 / SIDE)
     return samples.flatten(1)
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
     "align",
+    "effective_number",
+    "improving",
     "mann_kendall",
     "onset_of",
     "persistent",
     "recent_median",
     "rise",
+    "rolling",
     "theil_sen",
 ]
 
@@ -127,8 +132,8 @@ def rise(values: Array, window: int = 20, least: int = 8, p: float = 0.01) -> Ar
     The rise is Sen's slope times the window's length; a trend counts where Mann and Kendall's test
     gives a p-value below `p`. A fall is negative. NaN while there are fewer than `least` looks.
 
-    >>> rise(np.arange(30.0))[-1], rise(np.ones(30))[-1]
-    (19.0, 0.0)
+    >>> [float(rise(values)[-1]) for values in (np.arange(30.0), np.ones(30))]
+    [19.0, 0.0]
     """
     risen = np.full(len(values), np.nan)
     for end in range(least, len(values) + 1):
@@ -137,3 +142,45 @@ def rise(values: Array, window: int = 20, least: int = 8, p: float = 0.01) -> Ar
         significant = mann_kendall(part)[1] < p
         risen[end - 1] = theil_sen(looks, part) * (len(part) - 1) if significant else 0.0
     return risen
+
+
+def rolling(values: Array, window: int, statistic: Callable[[Array], Any] = np.nanmedian) -> Array:
+    """A statistic of each value with those before it in the window; NaN where none is finite.
+
+    >>> rolling(np.array([np.nan, 1.0, 5.0, 3.0]), window=3).tolist()
+    [nan, 1.0, 3.0, 3.0]
+    """
+    taken = np.full(len(values), np.nan)
+    for end in range(1, len(values) + 1):
+        part = values[max(0, end - window) : end]
+        if np.isfinite(part).any():
+            taken[end - 1] = statistic(part)
+    return taken
+
+
+def improving(
+    distance: Array, diversity: Array, nearer: float, gain: float, few: float, window: int = 20
+) -> Bools:
+    """Where the samples get clearly more diverse, or nearer to the data.
+
+    Diversity must rise over the window by more than `gain`, or distance fall by more than the share
+    `nearer` of its level. The latter counts only while diversity is above `few`: one sample that
+    wanders to the middle of the data comes nearer, too, but learns nothing.
+
+    >>> closer, less = np.linspace(1.0, 0.5, 10), np.full(10, 0.05)
+    >>> [bool(improving(closer, much, 0.2, 0.05, 0.2)[-1]) for much in (10 * less, less)]
+    [True, False]
+    """
+    level = np.fmax(rolling(distance, window), 0)
+    fallen = (rise(distance, window) < -nearer * level) & (rolling(diversity, 5) > few)
+    return fallen | (rise(diversity, window) > gain)
+
+
+def effective_number(shares: Array) -> float:
+    """How many equal bins would be as diverse as these: exp of the histogram's entropy.
+
+    >>> round(effective_number(np.array([0.25, 0.25, 0.5, 0.0])), 2)
+    2.83
+    """
+    held = shares[shares > 0]
+    return float(np.exp(-(held * np.log(held)).sum()))

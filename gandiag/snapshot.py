@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
 
 from gandiag.reference import Reference
 
-__all__ = ["Player", "Snapshot"]
+__all__ = ["Call", "Player", "Snapshot", "first_tensor"]
 
 Player = Literal["generator", "discriminator"]
+
+
+class Call(NamedTuple):
+    """What a network was called with."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
+def first_tensor(output: Any) -> Tensor:
+    """A network's output, or its first part where it gives several.
+
+    Raises:
+        TypeError: there is no tensor in it.
+    """
+    if isinstance(output, Tensor):
+        return output
+    parts = output.values() if isinstance(output, Mapping) else output
+    if isinstance(parts, Iterable):
+        for part in parts:
+            if isinstance(part, Tensor):
+                return part
+    raise TypeError(f"no tensor in an output of type {type(output).__name__}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +53,17 @@ class Snapshot:
         real: the real batch that the discriminator saw last, ``(B, *shape)``.
         fake: discriminator's turn: the fakes it scored; generator's turn: the fakes it is judged
             by, ``(B, *shape)``.
-        seen_fake: the fakes that the discriminator scored in its last turn, ``(B, *shape)``.
         real_scores: discriminator's output on `real` in its last turn, ``(B, ...)``.
         fake_scores: discriminator's output on `fake` in this turn, ``(B, ...)``.
+        score_real: scores the real batch of the discriminator's last turn again, with its weights
+            as they are now; to be called within `gandiag.undisturbed`.
+        score_fake: the same for the fakes of the discriminator's last turn.
         score_gradient: generator's turn: dL_G/dscores, shaped as `fake_scores`.
         input_gradient: generator's turn: dL_G/dfake, shaped as `fake`.
         probability: scores -> P(real), or None for a critic.
         loss: what the player minimises in this turn, 0-dim.
         recent: the newest fakes that the loop itself made, ``(n, *shape)``, newest last.
-        latents: the run's fixed latents, the generator's inputs as a tuple; empty at first.
+        latents: calls of the generator that make the run's fixed samples; empty at first.
         fixed: the generator's output at the fixed latents, ``(k, *shape)``.
         fixed_before: the same at the newest look that is 100 steps old or older, None before.
         fixed_steps: generator steps between the two.
@@ -51,15 +76,16 @@ class Snapshot:
     discriminator: nn.Module
     real: Tensor | None = None
     fake: Tensor | None = None
-    seen_fake: Tensor | None = None
     real_scores: Tensor | None = None
     fake_scores: Tensor | None = None
+    score_real: Callable[[], Tensor] | None = None
+    score_fake: Callable[[], Tensor] | None = None
     score_gradient: Tensor | None = None
     input_gradient: Tensor | None = None
     probability: Callable[[Tensor], Tensor] | None = None
     loss: Tensor | None = None
     recent: Tensor | None = None
-    latents: tuple[Tensor, ...] = ()
+    latents: tuple[Call, ...] = ()
     fixed: Tensor | None = None
     fixed_before: Tensor | None = None
     fixed_steps: int = 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import torch
@@ -69,7 +70,8 @@ class _Game:
             gan.discriminator, training.discriminator.optimizer
         )
         self.real: Tensor | None = None
-        self.seen_fake: Tensor | None = None
+        self.score_real: Callable[[], Tensor] | None = None
+        self.score_fake: Callable[[], Tensor] | None = None
         self.real_scores: Tensor | None = None
 
     def discriminator_turn(self, step: int) -> None:
@@ -83,7 +85,9 @@ class _Game:
             loss = loss + gan.penalty(gan.discriminator, real, fake)
         self.discriminator_optimizer.zero_grad()
         torch.autograd.backward(loss)
-        self.real, self.seen_fake, self.real_scores = real, fake, real_scores.detach()
+        self.real, self.real_scores = real, real_scores.detach()
+        self.score_real = functools.partial(gan.discriminator, real)
+        self.score_fake = functools.partial(gan.discriminator, fake)
         if self.watch is not None and self.watch.due(step, "discriminator"):
             self.watch.turn(self._snapshot(step, "discriminator", fake, fake_scores, loss))
         self.discriminator_optimizer.step()
@@ -103,7 +107,7 @@ class _Game:
         self.generator_optimizer.zero_grad()
         torch.autograd.backward(loss)
         if self.watch is not None:
-            self.watch.made(fake, (latents,))
+            self.watch.made(fake, latents)
             if looked_at:
                 self.watch.turn(self._snapshot(step, "generator", fake, scores, loss))
         self.generator_optimizer.step()
@@ -123,7 +127,8 @@ class _Game:
             discriminator=self.gan.discriminator,
             real=self.real,
             fake=fake.detach(),
-            seen_fake=self.seen_fake,
+            score_real=self.score_real,
+            score_fake=self.score_fake,
             real_scores=self.real_scores,
             fake_scores=scores.detach(),
             score_gradient=scores.grad if generators else None,

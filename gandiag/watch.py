@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from gandiag.contracts import Probe
 from gandiag.record import Recorder, Row, Value
 from gandiag.reference import Reference
-from gandiag.snapshot import Player, Snapshot
+from gandiag.snapshot import Call, Player, Snapshot, first_tensor
 from gandiag.undisturbed import undisturbed
 
 __all__ = ["Scheduled", "Watch"]
@@ -46,12 +46,12 @@ class Scheduled:
 class Watch:
     """Watches one game.
 
-    `step` is the number of generator steps completed.
+    `step` is the number of generator steps completed; `reference` is what the real data say about
+    themselves, None until `refer_to` is called.
 
     Args:
         probes: what to measure, and when.
         recorder: what remembers it.
-        reference: the real data's own statistics, or None.
         probability: scores -> P(real); None for a critic.
         flush_every: steps between two copies of the measured numbers to the host.
         sheet_every: steps between two sheets of samples, 0 for none.
@@ -64,7 +64,6 @@ class Watch:
         self,
         probes: Sequence[Scheduled],
         recorder: Recorder,
-        reference: Reference | None = None,
         probability: Callable[[Tensor], Tensor] | None = None,
         flush_every: int = 50,
         sheet_every: int = 0,
@@ -73,7 +72,7 @@ class Watch:
     ) -> None:
         self.probes = list(probes)
         self.recorder = recorder
-        self.reference = reference
+        self.reference: Reference | None = None
         self.probability = probability
         self.step = 0
         self._flush_every = flush_every
@@ -82,16 +81,22 @@ class Watch:
         self._after_flush = after_flush
         self._pending: dict[int, dict[str, float | Tensor]] = {}
         self._recent: deque[Tensor] = deque()
-        self._latents: tuple[Tensor, ...] = ()
+        self._latents: list[Call] = []
+        self._fixed_count = 0
         self._outputs: deque[tuple[int, Tensor]] = deque()
         self._flushed = -1
         self._next_sheet = 0
+
+    def refer_to(self, reference: Reference) -> None:
+        """Measure against this reference from now on."""
+        self.reference = reference
+        self.recorder.know(**reference.facts())
 
     def due(self, step: int, player: Player) -> bool:
         """Whether some probe wants this turn. Cheap: asked before every step."""
         return any(probe.due(step, player) for probe in self.probes)
 
-    def made(self, fake: Tensor, latents: tuple[Tensor, ...]) -> None:
+    def made(self, fake: Tensor, *args: Any, **kwargs: Any) -> None:
         """Take note of a batch that the generator made in its own turn, and of its inputs.
 
         The first inputs become the fixed latents, so that none need to be drawn.
@@ -100,10 +105,12 @@ class Watch:
         wanted = self.reference.size if self.reference else 1
         while sum(len(batch) for batch in self._recent) - len(self._recent[0]) >= wanted:
             self._recent.popleft()
-        have = self._latents or tuple(part[:0] for part in latents)
-        if len(have[0]) < FIXED:
-            parts = zip(have, latents, strict=True)
-            self._latents = tuple(torch.cat([a, b.detach()])[:FIXED] for a, b in parts)
+        if self._fixed_count < FIXED:
+            wanted = FIXED - self._fixed_count
+            kept = tuple(_first(value, len(fake), wanted) for value in args)
+            named = {key: _first(value, len(fake), wanted) for key, value in kwargs.items()}
+            self._latents.append(Call(kept, named))
+            self._fixed_count += min(len(fake), wanted)
 
     def turn(self, snapshot: Snapshot) -> None:
         """Show a turn to the probes that are due."""
@@ -138,8 +145,8 @@ class Watch:
     def samples(self, generator: nn.Module) -> Tensor:
         """The generator's output at the fixed latents, in the mode the loop left it in."""
         with undisturbed(generator):
-            output: Tensor = generator(*self._latents)
-        return output.detach()
+            outputs = [first_tensor(generator(*c.args, **c.kwargs)) for c in self._latents]
+        return torch.cat(outputs)[:FIXED].detach()
 
     def _draw_sheet(self, step: int, generator: nn.Module) -> None:
         if self._save_sheet is None:
@@ -154,11 +161,11 @@ class Watch:
         uses = frozenset().union(*(probe.probe.uses for probe in due))
         costly: dict[str, Any] = {"probability": self.probability, "reference": self.reference}
         generators_turn = snapshot.player == "generator"
-        fixed_ready = bool(self._latents) and len(self._latents[0]) == FIXED
+        fixed_ready = self._fixed_count == FIXED
         if "recent" in uses and generators_turn and self._recent:
             costly["recent"] = torch.cat(list(self._recent))
         if "latents" in uses and fixed_ready:
-            costly["latents"] = self._latents
+            costly["latents"] = tuple(self._latents)
         if "fixed" in uses and generators_turn and fixed_ready:
             try:
                 costly |= self._fixed(snapshot.step, snapshot.generator)
@@ -177,6 +184,13 @@ class Watch:
         if before > step - LAG:
             return {"fixed": fixed}
         return {"fixed": fixed, "fixed_before": output, "fixed_steps": step - before}
+
+
+def _first(value: Any, batch: int, wanted: int) -> Any:
+    """The part of an input that belongs to the first samples of a batch; others as they are."""
+    if isinstance(value, Tensor):
+        return value[:wanted].detach().clone() if value.ndim and len(value) == batch else value
+    return value
 
 
 def _observe(scheduled: Scheduled, snapshot: Snapshot) -> dict[str, float | Tensor]:

@@ -22,7 +22,7 @@ from gandiag.gan import GAN
 from gandiag.record import Record, Recorder, Row, Signal
 from gandiag.reference import Reference
 from gandiag.scenario import Scenario
-from gandiag.snapshot import Player, Snapshot
+from gandiag.snapshot import Call, Player, Snapshot
 
 EVERY = [(family, name) for family, names in plugins.BUILT_IN.items() for name in names]
 DETECTORS = list(plugins.BUILT_IN["detectors"])
@@ -255,12 +255,27 @@ def noisy_turn(
         loss = gan.objective.generator(scores)
         loss.backward()
         return Snapshot(
-            100, player, gan.generator, gan.discriminator, real, fake.detach(), fake.detach(),
-            gan.discriminator(real).detach(), scores.detach(), scores.grad, fake.grad,
-            torch.sigmoid, loss.detach(),
-            normal((512, 1, 28, 28)) if digits else normal((512, 2)),
-            (latents,), fake.detach(), normal((64, 2)), 100, ring_reference,
-        )  # fmt: skip
+            step=100,
+            player=player,
+            generator=gan.generator,
+            discriminator=gan.discriminator,
+            real=real,
+            fake=fake.detach(),
+            real_scores=gan.discriminator(real).detach(),
+            fake_scores=scores.detach(),
+            score_real=lambda: gan.discriminator(real),
+            score_fake=lambda: gan.discriminator(fake.detach()),
+            score_gradient=scores.grad,
+            input_gradient=fake.grad,
+            probability=torch.sigmoid,
+            loss=loss.detach(),
+            recent=normal((512, 1, 28, 28)) if digits else normal((512, 2)),
+            latents=(Call((latents,), {}),),
+            fixed=fake.detach(),
+            fixed_before=normal((64, 2)),
+            fixed_steps=100,
+            reference=ring_reference,
+        )
 
     return make
 

@@ -53,6 +53,12 @@ TABLE = {
     "probes": "snapshot reference undisturbed classifier",
     "watch": "contracts record reference snapshot undisturbed",
     "train": "gan scenario snapshot watch",
+    # watching a loop that knows nothing of it
+    "hooks": "",
+    "calls": "",
+    "scores": "",
+    "gathering": "reference",
+    "turns": "calls gathering hooks scores snapshot watch",
     # judging and mending
     "detectors": "record series diagnosis",
     "fixes": "scenario",
@@ -67,40 +73,26 @@ TABLE = {
     "listing": "errors places plugins scenario",
     "help_texts": "",
     # where stations meet
-    "pipeline": "contracts plugins errors environment scenario gan reference train watch monitor "
-    "record diagnosis report sheets",
-    "attach": "contracts plugins errors environment scenario gan reference snapshot undisturbed "
-    "watch monitor record diagnosis report sheets pipeline series",
+    "parts": "contracts plugins errors scenario watch",
+    "pipeline": "parts contracts environment scenario gan reference train watch monitor record "
+    "report sheets",
+    "attachment": "gathering scores turns parts contracts environment errors reference snapshot "
+    "undisturbed watch monitor record diagnosis report scenario sheets",
     "compare": "contracts plugins errors scenario record diagnosis report pipeline series places",
     "front": "contracts plugins errors places source scenario record diagnosis report pipeline",
     "cli": "front listing places plugins errors progress scenario source help_texts serve compare",
     # shipped data with the scripts that made them, and the doors
     "assets": "classifier datasets",
     "__main__": "cli",
-    "gandiag": "attach compare errors front record scenario",
+    "gandiag": "attachment compare errors front record scenario",
 }
 FAMILIES = ("datasets", "variants", "probes", "detectors", "fixes", "reporters", "readers")
-TORCH = set(
-    [
-        "assets",
-        "classifier",
-        "gan",
-        "networks",
-        "objectives",
-        "penalties",
-        "datasets",
-        "variants",
-        "reference",
-        "snapshot",
-        "undisturbed",
-        "probes",
-        "watch",
-        "train",
-        "environment",
-        "attach",
-        "pipeline",
-    ]
-)
+TORCH_ROOMS = """
+    assets classifier gan networks objectives penalties datasets variants reference snapshot
+    undisturbed probes watch train environment parts pipeline hooks calls
+    scores gathering turns attachment
+"""
+TORCH = set(TORCH_ROOMS.split())
 
 
 class Import(NamedTuple):

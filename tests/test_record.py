@@ -149,7 +149,7 @@ def test_interrupted_write_opens(cut: int) -> None:
 )
 def test_damaged_line_is_named(tmp_path: Path, damage: bytes) -> None:
     """A line that cannot be a row, with others after it, is bad input and named."""
-    file = recorded(tmp_path) / "signals.jsonl"
+    file = recorded(tmp_path, count=3) / "signals.jsonl"
     lines = file.read_bytes().splitlines()
     file.write_bytes(b"\n".join([*lines[:1], damage, *lines[2:], b""]))
     with pytest.raises(BadInput, match=r"signals\.jsonl:2: not a row of a record"):

@@ -107,7 +107,7 @@ def test_verdict_puts_earliest_first() -> None:
     late = present("mode_collapse", onset=900, kind="intra_mode")
     assert (
         verdict([late, present("non_convergence", kind=None)])
-        == "non convergence since step 100; mode collapse (intra mode) since step 900"
+        == "non-convergence since step 100; mode collapse (intra mode) since step 900"
     )
 
 

@@ -14,10 +14,13 @@ from scipy.stats import kendalltau, norm, theilslopes
 
 from gandiag.series import (
     align,
+    effective_number,
+    improving,
     mann_kendall,
     onset_of,
     persistent,
     recent_median,
+    rolling,
     theil_sen,
 )
 
@@ -152,3 +155,26 @@ def test_recent_median_skips_nonfinite() -> None:
     assert recent_median(np.array([100.0, 1.0, np.inf, 2.0, 3.0, np.nan]), 5) == 2.0
     assert math.isnan(recent_median(np.array([1.0, np.nan, np.nan]), 2))
     assert math.isnan(recent_median(np.empty(0)))
+
+
+@given(st.lists(st.floats(-9, 9) | st.just(math.nan), max_size=12).map(np.array), st.integers(1, 6))
+def test_rolling_twins_recent_median(values: NDArray[np.float64], window: int) -> None:
+    """At each look the rolling median is the recent median of what was known then."""
+    twin = [recent_median(values[: end + 1], window) for end in range(len(values))]
+    np.testing.assert_array_equal(rolling(values, window), twin)
+
+
+@given(st.integers(1, 40), st.integers(0, 40))
+def test_equal_bins_count_themselves(held: int, empty: int) -> None:
+    """As many equal bins as are held is the effective number; empty ones add nothing."""
+    shares = np.r_[np.full(held, 1 / held), np.zeros(empty)]
+    assert effective_number(shares) == pytest.approx(held)
+
+
+@given(st.floats(1e-6, 1e6))
+def test_improvement_has_no_unit(unit: float) -> None:
+    """A distance counts as falling by its own level: in any unit, and never once it is level."""
+    diversity, falling = np.full(30, 0.5), unit * np.linspace(1.0, 0.2, 30)
+    assert improving(falling, diversity, 0.2, 0.05, 0.2)[-1]
+    assert not improving(np.full(30, unit), diversity, 0.2, 0.05, 0.2).any()
+    assert not improving(falling[::-1], diversity, 0.2, 0.05, 0.2).any()

@@ -81,15 +81,16 @@ def watching(reference: Reference, recorder: Recorder, every: int = 1) -> Watch:
     """A watch with every probe of the catalogue, and a sheet every third step."""
     names = plugins.BUILT_IN["probes"]
     probes = [Scheduled(name, plugins.build("probes", name), every) for name in names]
-    return Watch(
+    watch = Watch(
         probes,
         recorder,
-        reference,
         torch.sigmoid,
         flush_every=5,
         sheet_every=3,
         save_sheet=lambda step, samples: None,
     )
+    watch.reference = reference
+    return watch
 
 
 @pytest.mark.parametrize("name", [*BUILDERS, "noisy"])

@@ -20,10 +20,10 @@ from gandiag.gan import Data
 from gandiag.record import Recorder, Row
 from gandiag.reference import Reference
 from gandiag.scenario import Scenario, Training
-from gandiag.snapshot import Player, Snapshot
+from gandiag.snapshot import Call, Player, Snapshot
 from gandiag.train import train
 from gandiag.variants.vanilla import Vanilla
-from gandiag.watch import FIXED, LAG, Scheduled, Watch
+from gandiag.watch import FIXED, Scheduled, Watch
 
 PLAYERS: tuple[Player, ...] = ("discriminator", "generator")
 Normal = Callable[..., Tensor]
@@ -75,7 +75,7 @@ def play(watch: Watch, steps: int, batch: int = 16, d_steps: int = 1, g_steps: i
         for _ in range(min(g_steps, steps - step)):
             latents = torch.arange(made, made + batch).float()[:, None].repeat(1, 2)
             made += batch
-            watch.made(2 * latents, (latents,))
+            watch.made(2 * latents, latents)
             if watch.due(step, "generator"):
                 watch.turn(replace(turn, step=step, player="generator"))
             step += 1
@@ -209,9 +209,11 @@ def test_probes_do_not_wait(name: str, ring_reference: Reference, normal: Normal
     for player in PLAYERS:
         snapshot = Snapshot(
             3, player, generator, discriminator, real=normal((8, 2)), fake=normal((8, 2)),
-            seen_fake=normal((8, 2)), real_scores=normal((8,)), fake_scores=normal((8,)),
+            score_real=lambda: discriminator(normal((8, 2))),
+            score_fake=lambda: discriminator(normal((8, 2))),
+            real_scores=normal((8,)), fake_scores=normal((8,)),
             score_gradient=normal((8,)), input_gradient=normal((8, 2)), loss=normal(()),
-            recent=recent, latents=(normal((64, 2)),), fixed=normal((64, 2)),
+            recent=recent, latents=(Call((normal((64, 2)),), {}),), fixed=normal((64, 2)),
             fixed_before=normal((64, 2), seed=1), fixed_steps=100, reference=ring_reference,
             probability=torch.sigmoid,
         )  # fmt: skip
@@ -240,7 +242,8 @@ def test_fixed_latents_freeze(batch: int) -> None:
     first = math.ceil(FIXED / batch) - 1  # the step whose batch completes them
     assert min(s.step for s in complete if s.player == "generator") == first
     expected = torch.arange(FIXED).float()[:, None].repeat(1, 2)
-    assert all(torch.equal(s.latents[0], expected) for s in complete)
+    drawn = [torch.cat([call.args[0] for call in s.latents]) for s in complete]
+    assert all(torch.equal(latents, expected) for latents in drawn)
     fixed = [s.fixed for s in complete if s.fixed is not None]
     assert fixed
     assert all(torch.equal(output, 2 * expected) for output in fixed)
@@ -251,7 +254,9 @@ def test_recent_holds_newest(batch: int, ring_reference: Reference, memory: Reco
     """The recent fakes are the newest batches, enough for the reference and at most one more."""
     diary = Diary()
     steps = 3 + 600 // batch
-    play(Watch([Scheduled("diary", diary, 1)], memory, ring_reference), steps, batch)
+    watch = Watch([Scheduled("diary", diary, 1)], memory)
+    watch.reference = ring_reference
+    play(watch, steps, batch)
     for snapshot in diary.seen:
         if snapshot.player == "discriminator":
             assert snapshot.recent is None
@@ -271,7 +276,7 @@ def test_motion_lag_is_long(every: int, memory: Recorder) -> None:
     steps = [s.step for s in looks]
     assert steps == list(range(0, 520, every))
     for look in looks:
-        old = [step for step in steps if step <= look.step - LAG]
+        old = [step for step in steps if step <= look.step - 100]
         assert look.fixed_steps == (look.step - max(old) if old else 0)
         assert (look.fixed_before is not None) == bool(old)
 
@@ -283,17 +288,17 @@ def test_costly_is_made_on_demand(memory: Recorder) -> None:
     generator, discriminator = players()
     generator.register_forward_hook(lambda *_: calls.append(1))
     for step in range(3):
-        watch.made(torch.zeros(64, 2), (torch.zeros(64, 2),))
+        watch.made(torch.zeros(64, 2), torch.zeros(64, 2))
         watch.turn(Snapshot(step, "generator", generator, discriminator))
     assert not calls
 
 
 class OneSize(nn.Module):
-    """A generator that takes batches of 16 and no others."""
+    """A generator that takes batches of 128 and no others."""
 
     def forward(self, latents: Tensor) -> Tensor:
         """Reshape to a fixed batch."""
-        return latents.reshape(16, 2)
+        return latents.reshape(128, 2)
 
 
 def test_stubborn_generator_goes_on(memory: Recorder) -> None:
@@ -309,7 +314,7 @@ def test_stubborn_generator_goes_on(memory: Recorder) -> None:
 
     def go_on() -> None:
         for step in range(20):
-            watch.made(torch.zeros(16, 2), (torch.zeros(16, 2),))
+            watch.made(torch.zeros(128, 2), torch.zeros(128, 2))
             watch.turn(Snapshot(step, "generator", generator, nn.Identity()))
             watch.stepped(step + 1, generator)
 
@@ -382,9 +387,9 @@ def test_no_sync_between_flushes(ring: Data, memory: Recorder) -> None:
     gan.generator.cuda()
     gan.discriminator.cuda()
     samples = ring.train.cuda()
-    reference = Reference.of(samples, ring.held_out.cuda())
     scheduled = [Scheduled(name, plugins.build("probes", name), 1) for name in probes]
-    watch = Strict(scheduled, memory, reference, gan.objective.probability)
+    watch = Strict(scheduled, memory, gan.objective.probability)
+    watch.reference = Reference.of(samples, ring.held_out.cuda())
     try:
         assert train(gan, samples, Training(steps=160), 0, watch) == 160
     finally:

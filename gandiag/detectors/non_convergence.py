@@ -17,16 +17,16 @@ parameters that grow tenfold.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gandiag.detectors.pace import TOO_WEAK, outrun_signs
 from gandiag.diagnosis import Diagnosis, Evidence, weigh
 from gandiag.record import Record
-from gandiag.series import Array, Bools, align, onset_of, persistent, rise
+from gandiag.series import Array, Bools, align, improving, onset_of, persistent, rolling
 
 __all__ = ["NonConvergence"]
 
@@ -36,7 +36,6 @@ MOTION = "motion/fixed/generator"
 RELATIVE = "motion/relative/generator"
 EFFECTIVE = "diversity/effective_bins/generator"
 EXTENT = "diversity/extent/generator"
-LEARNING = 20  # looks over which a trend is sought
 BLOWN = ("loss/value/", "gradient/parameters/", "gradient/non_finite/", EXTENT)  # never NaN if sane
 
 
@@ -50,10 +49,14 @@ class NonConvergence:
     window: int = 10  # looks over which these are taken
     nearer: float = 0.2  # fall of the distance to the data over 20 looks, above: it learns; or ...
     gain: float = 0.05  # ... rise of the diversity over 20 looks, above
+    one_kind: float = 0.2  # diversity, below: one blob that drifts nearer does not learn
     worse: float = 1.5  # distance to the data over its best, above (17 of 64 public runs end so)
     worse_by: float = 0.05  # and above the best by this share of the mean real distance
     extent: float = 10.0  # largest sample value over the real data's, above
     growth: float = 10.0  # of the norm of a player's parameters since the first look, above
+    outrun: float = 0.3  # D's ranking of real over fake, below: the fakes win, ...
+    often: float = 0.2  # ... in more than this share of its turns: D is too weak; healthy 0; or
+    undone: float = 0.4  # share of D's gain gone at its next turn, above: healthy -.1-.3
     warm_up: int = 500  # generator steps before which only divergence is judged
 
     condition: ClassVar[str] = "non_convergence"
@@ -73,22 +76,26 @@ class NonConvergence:
             return Diagnosis(self.condition, "inconclusive", summary)
         turnover = self._turnover(record, steps)
         motion, relative = record.at(MOTION, steps), record.at(RELATIVE, steps)
-        above = _smooth(energy) - np.fmin.accumulate(_smooth(energy))
+        level = rolling(np.where(np.isfinite(energy), energy, np.nan), 5)
+        best = np.fmin.accumulate(level)
         evidence = (
             weigh(MOTION, motion, ">", self.motion, "motion of the samples, per 100 steps", 10),
             weigh(RELATIVE, relative, ">", self.relative, "the same over their own spread", 10),
             weigh(BINS, turnover, ">", self.turnover, "histogram change from look to look", 10),
-            weigh(ENERGY, above, ">", self.worse_by, "distance to the data above its best"),
+            weigh(ENERGY, level - best, ">", self.worse_by, "distance to the data above its best"),
+            weigh(ENERGY, _ratio(level, best), ">", self.worse, "the same over its best"),
         )
-        states = {
-            "oscillation": self._swinging(record, steps, turnover),
-            "regression": self._fallen(steps, energy),
-        }
+        unknown = [item.signal for item in (evidence[0], evidence[3]) if np.isnan(item.observed)]
+        if unknown:
+            summary = f"Of late {' and '.join(unknown)} gave no finite number: it cannot be judged."
+            return Diagnosis(self.condition, "inconclusive", summary, evidence=evidence)
+        restless, learning, swinging = self._swinging(record, steps, turnover)
+        states = {"oscillation": (swinging, restless), "regression": self._fallen(steps, level)}
         for kind, (state, beyond) in states.items():
             onset = onset_of(state, beyond)
             if onset is not None:
-                return self._present(kind, int(steps[onset]), evidence)
-        summary = "The samples settle: they change little from look to look, or are getting better."
+                return self._present(record, kind, int(steps[onset]), evidence)
+        summary = _why_absent(bool(restless[-1]), bool(learning[-1]), evidence)
         return Diagnosis(self.condition, "absent", summary, evidence=evidence)
 
     def _turnover(self, record: Record, steps: NDArray[np.int64]) -> Array:
@@ -99,34 +106,30 @@ class NonConvergence:
 
     def _swinging(
         self, record: Record, steps: NDArray[np.int64], turnover: Array
-    ) -> tuple[Bools, Bools]:
-        """Where the samples keep turning into others and get neither closer nor more diverse."""
-        motion = _rolling(record.at(MOTION, steps), self.window)
-        relative = _rolling(record.at(RELATIVE, steps), self.window)
-        swaps = _rolling(turnover, self.window, np.nanmean)
+    ) -> tuple[Bools, Bools, Bools]:
+        """Where the samples keep turning into others, where they learn, and where they swing."""
+        motion = rolling(record.at(MOTION, steps), self.window)
+        relative = rolling(record.at(RELATIVE, steps), self.window)
+        swaps = rolling(turnover, self.window, np.nanmean)
         restless = (motion > self.motion) & ((relative > self.relative) | (swaps > self.turnover))
-        beyond = restless & ~self._learning(record, steps) & (steps >= self.warm_up)
+        energy, diversity = record[ENERGY].values, record.at(EFFECTIVE, steps)
+        learning = improving(energy, diversity, self.nearer, self.gain, self.one_kind)
+        beyond = restless & ~learning & (steps >= self.warm_up)
         calm = (relative < 0.8 * self.relative) & (swaps < 0.8 * self.turnover)
         calm |= motion < 0.8 * self.motion
-        return persistent(beyond, calm), restless
+        return restless, learning, persistent(beyond, calm)
 
-    def _learning(self, record: Record, steps: NDArray[np.int64]) -> Bools:
-        """Where the samples get clearly nearer to the data, or more diverse."""
-        energy = record[ENERGY].values
-        level = _rolling(energy, LEARNING)
-        nearer = rise(energy, LEARNING) < -self.nearer * level
-        return nearer | (rise(record.at(EFFECTIVE, steps), LEARNING) > self.gain)
-
-    def _fallen(self, steps: NDArray[np.int64], energy: Array) -> tuple[Bools, Bools]:
+    def _fallen(self, steps: NDArray[np.int64], level: Array) -> tuple[Bools, Bools]:
         """Where the distance to the data is clearly above the best so far."""
-        smooth = _smooth(energy)
-        best = np.fmin.accumulate(smooth)
-        beyond = (smooth > self.worse * best) & (smooth > best + self.worse_by)
-        clear = (smooth < 0.8 * self.worse * best) | (smooth < best + 0.8 * self.worse_by)
+        best = np.fmin.accumulate(level)
+        beyond = (level > self.worse * best) & (level > best + self.worse_by)
+        clear = (level < 0.8 * self.worse * best) | (level < best + 0.8 * self.worse_by)
         return persistent(beyond & (steps >= self.warm_up), clear), beyond
 
-    def _present(self, kind: str, step: int, evidence: tuple[Evidence, ...]) -> Diagnosis:
-        motion, relative, _, above = evidence
+    def _present(
+        self, record: Record, kind: str, step: int, evidence: tuple[Evidence, ...]
+    ) -> Diagnosis:
+        motion, relative, _, above, _ = evidence
         texts = {
             "oscillation": (
                 f"Since step {step} the samples have kept changing without getting better. Within "
@@ -138,60 +141,59 @@ class NonConvergence:
                 f"{above.observed:.0%} of the distance between two real samples."
             ),
         }
+        signs = outrun_signs(record, step, self.outrun, self.often, self.undone)
+        weak = any(sign.holds for sign in signs)
+        cause = "discriminator_too_weak" if weak else None
+        text = f"{texts[kind]} {TOO_WEAK}" if weak else texts[kind]
         size = motion.observed if kind == "oscillation" else above.observed
-        severity = float(np.clip(size, 0.1, 1))
-        return Diagnosis(
-            self.condition, "present", texts[kind], kind, step, None, severity, evidence
-        )
+        severity, evidence = float(np.clip(size, 0.1, 1)), evidence + signs
+        return Diagnosis(self.condition, "present", text, kind, step, cause, severity, evidence)
 
     def _divergence(self, record: Record) -> Diagnosis | None:
         """The first value that blew up and has stayed so, if any has."""
         found = [
-            (
-                int(signal.steps[onset]),
-                Evidence(name, float(signal.values[onset]), ">", gate, True, "blew up"),
-            )
+            (int(signal.steps[at]), name, float(signal.values[at]), gate)
             for name, signal in record.signals.items()
             if signal.values.ndim == 1 and name.startswith(BLOWN)
-            for gate, onset in [self._blown(name, signal.values)]
-            if onset is not None
+            for gate, at in [self._blown(name, signal.values)]
+            if at is not None
         ]
         if not found:
             return None
-        step, evidence = min(found, key=lambda item: item[0])
-        text = (
-            f"Since step {step} {evidence.signal} has been out of all bounds "
-            f"({evidence.observed:.3g} then): the run blew up."
-        )
-        return Diagnosis(
-            self.condition, "present", text, "divergence", step, None, 1.0, (evidence,)
-        )
+        step, name, value, gate = min(found)  # by step, then by name, which is never the same twice
+        text = f"Since step {step} {name} has been out of bounds ({value:.3g} then): it blew up."
+        evidence = (Evidence(name, value, ">", gate, True, "blew up"),)
+        return Diagnosis(self.condition, "present", text, "divergence", step, None, 1.0, evidence)
 
     def _blown(self, name: str, values: Array) -> tuple[float, int | None]:
         """A signal's limit, and the index since which it is beyond; once is enough for NaN."""
-        if name.startswith("gradient/non_finite/"):
-            lost, gate = values > 0, 0.0
-        else:
-            lost, gate = ~np.isfinite(values), np.inf
-        if lost[-3:].all() or (lost.any() and not name.startswith("gradient/non_finite/")):
-            return gate, int(np.argmax(lost))
+        if name.startswith("gradient/non_finite/"):  # a scaler's first steps overflow by design
+            lost = values > 0
+            return 0.0, onset_of(persistent(lost, ~lost, 3, 3), lost, 3, 3)
+        lost = ~np.isfinite(values)
+        if lost.any():
+            return np.inf, int(np.argmax(lost))
         if name == EXTENT or name.startswith("gradient/parameters/"):
             gate = self.extent if name == EXTENT else self.growth * float(values[0])
-            beyond = values > gate
+            beyond = (values > gate) & (gate > 0)  # weights that all begin at 0 have no size yet
             return gate, onset_of(persistent(beyond, ~beyond), beyond)
-        return gate, None
+        return np.inf, None
 
 
-def _rolling(values: Array, window: int, statistic: Callable[[Array], Any] = np.nanmedian) -> Array:
-    """A statistic of each value with those before it in the window."""
-    taken = np.full(len(values), np.nan)
-    for end in range(1, len(values) + 1):
-        part = values[max(0, end - window) : end]
-        if np.isfinite(part).any():
-            taken[end - 1] = statistic(part)
-    return taken
+def _ratio(level: Array, best: Array) -> Array:
+    """Distance over the best one; infinite where the best was no distance at all."""
+    return np.asarray(np.divide(level, best, out=np.full(len(level), np.inf), where=best > 0))
 
 
-def _smooth(values: Array) -> Array:
-    """Median of each value with the four before it."""
-    return np.array([np.nanmedian(values[max(0, i - 4) : i + 1]) for i in range(len(values))])
+def _why_absent(restless: bool, learning: bool, evidence: tuple[Evidence, ...]) -> str:
+    motion, relative, turnover, above, ratio = evidence
+    if restless and learning:
+        return "The samples change much from look to look, but are getting better: it is learning."
+    if above.holds and ratio.holds:
+        return "The samples were nearer to the data a while ago, but not for long."
+    if motion.holds and (relative.holds or turnover.holds):
+        return "The samples change much from look to look, but have not done so for long."
+    return (
+        f"The samples change within bounds: each moves {motion.observed:.2g} times the distance "
+        "between two real samples within 100 steps, and they are about as near to the data as ever."
+    )

@@ -36,6 +36,8 @@ LAYERS = "gradient/first_to_last/generator"
 MOTION = "motion/fixed/generator"
 ENERGY = "diversity/energy/generator"
 
+ZERO = 1e-30  # a ratio below it is none, also where it was none from the first look
+
 STORY = {
     "saturated_objective": (
         "The discriminator is so sure of the fakes that the generator's objective is flat at their "
@@ -77,14 +79,21 @@ class VanishingGradients:
         energy = record.at(ENERGY, steps)
         flat = np.logical_or.reduce([link.values < link.gate for link in links])
         nearly = np.logical_or.reduce([link.values < 3 * link.gate for link in links])
+        known = np.logical_or.reduce([np.isfinite(link.values) for link in links])
+        known &= np.isfinite(motion) & np.isfinite(energy)
         beyond = flat & (motion < self.motion) & (energy > self.far)
         near = nearly & (motion < 2 * self.motion) & (energy > 0.8 * self.far)
-        onset = onset_of(persistent(beyond, ~near, self.enter, 4), beyond, self.enter, 4)
+        onset = onset_of(persistent(beyond, known & ~near, self.enter, 4), beyond, self.enter, 4)
         evidence = (
             *(weigh(link.signal, link.values, "<", link.gate, link.meaning, 4) for link in links),
             weigh(MOTION, motion, "<", self.motion, "motion of the samples, per 100 steps", 4),
             weigh(ENERGY, energy, ">", self.far, "distance of the samples from the data", 4),
         )
+        if onset is None and not known[-4:].any():
+            text = (
+                "Of late the slopes, the motion or the distance to the data are no finite numbers."
+            )
+            return Diagnosis(self.condition, "inconclusive", text, evidence=evidence)
         if onset is None:
             return Diagnosis(self.condition, "absent", _why_absent(evidence), evidence=evidence)
         cause = _first_flat(links, beyond)
@@ -133,7 +142,10 @@ class VanishingGradients:
         ):
             values = record.at(signal, steps)
             early = record[signal].values[:5]
-            gate = self.layers * float(np.median(early)) if len(early) else 0.0
+            early = early[np.isfinite(early)]  # a slope that is 0 at first makes its ratios NaN
+            if not len(record[signal].values):
+                continue
+            gate = max(self.layers * float(np.median(early)) if len(early) else 0.0, ZERO)
             found.append(_Link("generator_layers", signal, values, gate, meaning))
         return tuple(found)
 

@@ -36,11 +36,10 @@ class Confidence:
                 return {}
             real, fake = snapshot.real_scores, snapshot.fake_scores
             return {"auc/discriminator": auc(real, fake)} | _read(snapshot, real, fake, "")
-        if snapshot.real is None or snapshot.seen_fake is None:
+        if snapshot.score_real is None or snapshot.score_fake is None:
             return {}
         with undisturbed(snapshot.discriminator):
-            real = snapshot.discriminator(snapshot.real)
-            fake = snapshot.discriminator(snapshot.seen_fake)
+            real, fake = snapshot.score_real(), snapshot.score_fake()
         return _read(snapshot, real, fake, "_after")
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from gandiag.reference import Reference, measure
+from gandiag.reference import Reference, flatten, measure
 from gandiag.snapshot import Snapshot
 
 __all__ = ["Diversity", "against_null"]
@@ -41,7 +41,7 @@ class Diversity:
             return {}
         fakes = recent[-reference.size :]
         seen = against_null(reference, measure(reference, reference.embed(fakes)))
-        seen["extent"] = fakes.abs().max() / reference.extent
+        seen["extent"] = flatten(fakes).abs().max() / reference.extent
         return {f"{name}/generator": value for name, value in seen.items()}
 
 

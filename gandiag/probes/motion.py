@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from gandiag.reference import flatten
 from gandiag.snapshot import Snapshot
 
 __all__ = ["Motion"]
@@ -38,11 +39,11 @@ class Motion:
         if snapshot.fixed is None or snapshot.reference is None:
             return {}
         scale = snapshot.reference.scale
-        now = snapshot.fixed.flatten(1).float()
+        now = flatten(snapshot.fixed)
         pairs = torch.pdist(now).mean() if len(now) > 1 else now.new_tensor(0.0)
         seen: dict[str, float | Tensor] = {"spread/generator": pairs / scale}
         if snapshot.fixed_before is not None and snapshot.fixed_steps:
-            moved = (now - snapshot.fixed_before.flatten(1).float()).norm(dim=1).mean()
+            moved = (now - flatten(snapshot.fixed_before)).norm(dim=1).mean()
             rate = 100 / snapshot.fixed_steps
             seen["fixed/generator"] = moved / scale * rate
             seen["relative/generator"] = moved / pairs.clamp(min=TINY * scale) * rate

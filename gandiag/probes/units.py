@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,10 +36,13 @@ class Units:
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Look at D on the real batch in its turn, at G on the fixed latents in its own."""
         player = snapshot.player
-        inputs = (snapshot.real,) if player == "discriminator" else snapshot.latents
-        if not inputs or inputs[0] is None:
+        if player == "generator" and snapshot.latents:
+            args, kwargs = snapshot.latents[0]
+            layers = _layers(snapshot.network, lambda: snapshot.network(*args, **kwargs))
+        elif player == "discriminator" and snapshot.score_real is not None:
+            layers = _layers(snapshot.network, snapshot.score_real)
+        else:
             return {}
-        layers = _layers(snapshot.network, inputs)
         if player == "generator" and layers and layers[-1][1] is not None:
             layers = layers[:-1]
         saturated = [share for _, share in layers if share is not None]
@@ -51,7 +54,9 @@ class Units:
         return seen
 
 
-def _layers(network: nn.Module, inputs: tuple[Any, ...]) -> list[tuple[Tensor, Tensor | None]]:
+def _layers(
+    network: nn.Module, look_again: Callable[[], Any]
+) -> list[tuple[Tensor, Tensor | None]]:
     """By activation layer: share of dead units, and of saturated outputs if it is bounded."""
     found: list[tuple[Tensor, Tensor | None]] = []
 
@@ -66,7 +71,7 @@ def _layers(network: nn.Module, inputs: tuple[Any, ...]) -> list[tuple[Tensor, T
     hooks = [m.register_forward_hook(look) for m in network.modules() if isinstance(m, kinds)]
     try:
         with undisturbed(network):
-            network(*inputs)
+            look_again()
     finally:
         for hook in hooks:
             hook.remove()

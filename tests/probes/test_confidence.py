@@ -66,11 +66,12 @@ def test_after_step_asks_again(turn: Turn) -> None:
     layer = nn.Linear(2, 1)
     nn.init.ones_(layer.weight)
     nn.init.zeros_(layer.bias)
+    network = Scorer(layer)
     seen = Confidence().observe(
         turn(
-            discriminator=Scorer(layer),
-            real=torch.tensor([[1.0, 2.0]]),
-            seen_fake=torch.tensor([[-1.0, 0.0]]),
+            discriminator=network,
+            score_real=lambda: network(torch.tensor([[1.0, 2.0]])),
+            score_fake=lambda: network(torch.tensor([[-1.0, 0.0]])),
             fake=torch.tensor([[100.0, 100.0]]),
         )
     )

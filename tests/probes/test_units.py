@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gandiag.probes.units import Units
-from gandiag.snapshot import Snapshot
+from gandiag.snapshot import Call, Snapshot
 
 Turn = Callable[..., Snapshot]
 Normal = Callable[..., Tensor]
@@ -24,7 +24,10 @@ def layer(weight: Tensor, *bias: float) -> nn.Linear:
 
 def seen(turn: Turn, network: nn.Module, inputs: Tensor, player: str) -> dict[str, float]:
     """What the probe says of a network on its inputs."""
-    role = {"generator": {"latents": (inputs,)}, "discriminator": {"real": inputs}}[player]
+    role = {
+        "generator": {"latents": (Call((inputs,), {}),)},
+        "discriminator": {"score_real": lambda: network(inputs)},
+    }[player]
     found = Units().observe(turn(player=player, **{player: network}, **role))
     return {name: float(value) for name, value in found.items()}
 
@@ -80,9 +83,9 @@ def test_output_tanh_is_left_out(turn: Turn, normal: Normal) -> None:
 def test_hooks_are_removed(turn: Turn, normal: Normal) -> None:
     """After a look, also one that failed, no hook is left on the network."""
     network = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
-    Units().observe(turn(latents=(normal((8, 2)),), generator=network))
+    Units().observe(turn(latents=(Call((normal((8, 2)),), {}),), generator=network))
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        Units().observe(turn(latents=(normal((8, 3)),), generator=network))
+        Units().observe(turn(latents=(Call((normal((8, 3)),), {}),), generator=network))
     assert not any(module._forward_hooks for module in network.modules())
 
 

@@ -1,0 +1,247 @@
+"""The side door: the same probes on somebody's own loop, which stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import LBFGS, Optimizer
+from torch.utils.data import Dataset
+
+from gandiag.contracts import Follower
+from gandiag.diagnosis import Diagnosis, diagnose
+from gandiag.environment import describe_environment
+from gandiag.errors import BadInput, nearest
+from gandiag.gathering import NEEDED, SIZE
+from gandiag.monitor import Monitor
+from gandiag.parts import Parts
+from gandiag.record import SAMPLES, Record, Recorder
+from gandiag.reference import Reference
+from gandiag.report import Report, report_on
+from gandiag.scenario import Scenario
+from gandiag.scores import READINGS, Scores
+from gandiag.sheets import write_sheet
+from gandiag.snapshot import Player
+from gandiag.turns import Turns
+from gandiag.undisturbed import undisturbed
+from gandiag.watch import Watch
+
+__all__ = ["Attachment", "attach"]
+
+Optimizers = Optimizer | Sequence[Optimizer]
+FEWEST = 600  # real samples below which neither bins nor nulls would mean much
+
+
+def attach(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    generator_optimizer: Optimizers,
+    discriminator_optimizer: Optimizers,
+    *,
+    scores: Scores,
+    real: Tensor | Dataset[Any] | None = None,
+    folder: Path | str | None = None,
+    select: Callable[[Any], Tensor] | None = None,
+    probes: Mapping[str, Any] | None = None,
+    detection: Mapping[str, Any] | None = None,
+    followers: Sequence[Follower] = (),
+    on_alert: Callable[[Diagnosis, int], None] | None = None,
+) -> Attachment:
+    """Watch a training loop of your own without touching it.
+
+    Call it after networks and optimizers are made and before the loop. The trained weights are the
+    same bits as without it. It watches one generator and one discriminator; for several, attach one
+    watch to each pair.
+
+    Args:
+        generator: called by the loop with latents (and labels, if it likes); gives samples.
+        discriminator: called by the loop with samples (and labels); gives scores of any shape.
+        generator_optimizer: what steps the generator; a sequence if several do, in their order.
+        discriminator_optimizer: what steps the discriminator.
+        scores: what the discriminator's output is: ``logits``, ``probabilities`` (it ends in a
+            sigmoid), or ``critic``.
+        real: real samples, ``(N, *shape)`` or a dataset of them, to know the data from at once;
+            otherwise the first 2,512 that the discriminator sees are gathered.
+        folder: where the record goes while the loop runs; in memory only if None.
+        select: picks the scores where the discriminator gives more than one tensor, such as
+            ``lambda output: output[0]``.
+        probes: as in a scenario: ``{"diversity": {"every": 100}, "units": False}``.
+        detection: as in a scenario: ``{"every": 200, "detectors": ["mode_collapse"]}``.
+        followers: shown the run while it happens.
+        on_alert: called with ``(diagnosis, step)`` when a condition appears or clears.
+
+    Raises:
+        BadInput: what was given cannot be watched; the message says why.
+    """
+    players: dict[Player, tuple[nn.Module, Sequence[Optimizer]]] = {
+        "generator": (generator, _listed(generator_optimizer)),
+        "discriminator": (discriminator, _listed(discriminator_optimizer)),
+    }
+    _check(players, scores)
+    scenario = Scenario.parse({"probes": probes or {}, "detection": detection or {}}, "attach")
+    parts = Parts.of(scenario, "attach")
+    reference = None if real is None else _reference(real, generator)
+    where = None if folder is None else Path(folder)
+    parameter = next(generator.parameters())
+    recorder = Recorder(where, {}, describe_environment(parameter.device))
+    told = [*followers, *([_Alarm(on_alert)] if on_alert else [])]
+    monitor = Monitor(recorder, parts.detectors, scenario.detection.every, told)
+    reading = READINGS[scores]
+
+    def save_sheet(step: int, sheet: Tensor) -> None:
+        if where is not None:
+            write_sheet(where / SAMPLES / f"step-{step:08d}", sheet.float().cpu().numpy())
+
+    watch = Watch(
+        parts.probes,
+        recorder,
+        reading.probability,
+        sheet_every=scenario.sheet_every if where is not None else 0,
+        save_sheet=save_sheet,
+        after_flush=monitor.flushed,
+    )
+    if reference is not None:
+        watch.refer_to(reference)
+    optimizers = {player: listed for player, (_, listed) in players.items()}
+    turns = Turns(generator, discriminator, optimizers, reading, select or _only_tensor, watch)
+    monitor.tell(lambda follower: follower.begin(scenario, where))
+    return Attachment(turns, watch, monitor, parts)
+
+
+class Attachment:
+    """What `gandiag.attach` returns: a watch over somebody's own loop.
+
+    Use it with ``with``, or call `detach` when the loop is over; until then the networks carry
+    hooks. It holds no network alive.
+    """
+
+    def __init__(self, turns: Turns, watch: Watch, monitor: Monitor, parts: Parts) -> None:
+        self._turns = turns
+        self._watch = watch
+        self._monitor = monitor
+        self._parts = parts
+
+    @property
+    def step(self) -> int:
+        """Generator steps seen so far."""
+        return self._watch.step
+
+    @property
+    def record(self) -> Record:
+        """The record so far, with what was measured since the last flush."""
+        self._watch.flush(self._watch.step)
+        return self._watch.recorder.record()
+
+    def label(self, *, real: Tensor | None = None, fake: Tensor | None = None) -> None:
+        """Say what a tensor is before the discriminator is called with it.
+
+        Only needed where gandiag cannot tell: see `Diagnosis.summary` of an inconclusive answer.
+        """
+        self._turns.label(real, fake)
+
+    def diagnose(self) -> tuple[Diagnosis, ...]:
+        """Ask every detector about what has been seen so far."""
+        return diagnose(self.record, self._parts.detectors)
+
+    def report(self) -> Report:
+        """All that a page needs, as it is now."""
+        return report_on(self.record, None, self._parts.detectors, self._parts.fixes)
+
+    def publish(self, folder: Path | str) -> tuple[str, ...]:
+        """Write the reports (a page and JSON unless told otherwise) and return where they lie."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        report = self.report()
+        return tuple(reporter.publish(report, folder) for reporter in self._parts.reporters)
+
+    def detach(self) -> None:
+        """Take every hook away; what was measured stays. Calling it again does nothing."""
+        if self._turns.attached:
+            self._turns.detach()
+            self._watch.flush(self._watch.step)
+            self._monitor.tell(lambda follower: follower.end())
+
+    def __enter__(self) -> Attachment:
+        """Go on watching."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Detach, however the loop ended."""
+        self.detach()
+
+
+class _Alarm:
+    """A follower that only passes alerts on."""
+
+    def __init__(self, on_alert: Callable[[Diagnosis, int], None]) -> None:
+        self._on_alert = on_alert
+
+    def begin(self, scenario: Scenario, folder: Path | None) -> None:
+        pass
+
+    def follow(self, rows: Sequence[Any], step: int) -> None:
+        pass
+
+    def alert(self, diagnosis: Diagnosis, step: int) -> None:
+        self._on_alert(diagnosis, step)
+
+    def end(self) -> None:
+        pass
+
+
+def _listed(optimizers: Optimizers) -> Sequence[Optimizer]:
+    return (optimizers,) if isinstance(optimizers, Optimizer) else tuple(optimizers)
+
+
+def _check(players: Mapping[Player, tuple[nn.Module, Sequence[Optimizer]]], scores: str) -> None:
+    if scores not in READINGS:
+        raise BadInput(f"attach: scores={scores!r}", nearest(str(scores), READINGS))
+    for player, (network, optimizers) in players.items():
+        place = f"attach: {player}_optimizer"
+        if any(isinstance(optimizer, LBFGS) for optimizer in optimizers):
+            problem = "LBFGS evaluates its closure many times a step; no one gradient is its step's"
+            raise BadInput(place, problem)
+        theirs = {id(p) for o in optimizers for group in o.param_groups for p in group["params"]}
+        own = {id(parameter) for parameter in network.parameters()}
+        if not theirs & own:
+            raise BadInput(place, f"holds no parameter of the {player}; are the two swapped?")
+        if theirs - own:
+            raise BadInput(place, f"also steps parameters that are not the {player}'s")
+
+
+def _reference(real: Tensor | Dataset[Any], generator: nn.Module) -> Reference:
+    samples = real if isinstance(real, Tensor) else _drawn(real)
+    if len(samples) < FEWEST:
+        raise BadInput("attach: real", f"{len(samples)} samples; at least {FEWEST} are needed")
+    device = next(generator.parameters()).device
+    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:NEEDED]
+    chosen = samples[order.to(samples.device)].to(device)
+    held_out = min(SIZE, len(chosen) // 4)
+    return Reference.of(chosen[held_out:], chosen[:held_out])
+
+
+def _drawn(dataset: Dataset[Any]) -> Tensor:
+    """Samples spread evenly over a dataset, whose transforms may draw random numbers."""
+    count = len(dataset)  # type: ignore[arg-type]  # those without a length are refused by Python
+    with undisturbed():
+        items = [dataset[i * count // min(count, NEEDED)] for i in range(min(count, NEEDED))]
+    tensors = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
+    return torch.stack([torch.as_tensor(tensor) for tensor in tensors])
+
+
+def _only_tensor(output: Any) -> Tensor:
+    if isinstance(output, Tensor):
+        return output
+    raise TypeError(
+        f"the discriminator gives a {type(output).__name__}; tell attach which part is the score, "
+        "such as select=lambda output: output[0]"
+    )

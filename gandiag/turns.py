@@ -1,0 +1,269 @@
+"""Sees the turns of a loop that knows nothing of it: hooks on networks and optimizers.
+
+Measured at the optimizer's step, one player at a time: forward and backward hooks fire a different
+number of times in every loop, and the generator's backward pass adds to the discriminator's
+gradients (see the tests).
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gandiag.calls import NOTHING, Scored, tell_apart
+from gandiag.gathering import Gathering
+from gandiag.hooks import Hook
+from gandiag.scores import Reading
+from gandiag.snapshot import Player, Snapshot, first_tensor
+from gandiag.watch import Watch
+
+__all__ = ["Turns"]
+
+KEPT = 8  # of the generator's newest batches: among them are the fakes that D is shown next
+CALLS = 16  # of the discriminator's calls since its last step; a loop that never steps adds no more
+
+
+class Turns:
+    """Turns what hooks see into snapshots for the watch.
+
+    Args:
+        generator: makes samples; its calls with gradients are its turns' batches.
+        discriminator: scores them.
+        optimizers: by player, those that step it, in the order in which they step.
+        reading: how the discriminator's output is to be read.
+        select: picks the scores from the discriminator's output.
+        watch: what is shown the snapshots. Without a reference, one is gathered from real batches.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        optimizers: Mapping[Player, Sequence[Optimizer]],
+        reading: Reading,
+        select: Callable[[Any], Tensor],
+        watch: Watch,
+    ) -> None:
+        self._generator, self._discriminator = weakref.ref(generator), weakref.ref(discriminator)
+        self._reading, self._select, self._watch = reading, select, watch
+        self._gathering = Gathering() if watch.reference is None else None
+        self._fakes: deque[Tensor] = deque(maxlen=KEPT)
+        self._labels: deque[tuple[Tensor, bool]] = deque(maxlen=KEPT)
+        self._made: deque[tuple[Tensor, tuple[Any, ...], dict[str, Any]]] = deque(maxlen=KEPT)
+        self._calls: deque[Scored] = deque(maxlen=CALLS)
+        self._turn = NOTHING
+        self._looking = False
+        self._armed = True
+        self._handles = [
+            generator.register_forward_hook(self._hook(self._generated), with_kwargs=True),
+            discriminator.register_forward_hook(self._hook(self._scored), with_kwargs=True),
+            optimizers["discriminator"][0].register_step_pre_hook(
+                self._hook(self._before_discriminator_step)
+            ),
+            optimizers["generator"][0].register_step_pre_hook(
+                self._hook(self._before_generator_step)
+            ),
+            optimizers["generator"][-1].register_step_post_hook(
+                self._hook(self._after_generator_step)
+            ),
+        ]
+
+    @property
+    def attached(self) -> bool:
+        """Whether hooks hang on the networks."""
+        return bool(self._handles)
+
+    def detach(self) -> None:
+        """Take every hook away, and let go of every tensor."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        for kept in (self._fakes, self._labels, self._made, self._calls):
+            kept.clear()
+        self._turn = NOTHING
+
+    def label(self, real: Tensor | None, fake: Tensor | None) -> None:
+        """Remember what a tensor is until the discriminator is called with it."""
+        for tensor, is_fake in ((real, False), (fake, True)):
+            if tensor is not None:
+                self._labels.append((tensor, is_fake))
+
+    def _hook(self, seen: Callable[..., None]) -> Hook:
+        """A hook that never ends a training: what it raises is told once, and it is over."""
+
+        @functools.wraps(seen)
+        def guarded(*args: Any, **kwargs: Any) -> None:
+            if self._looking:
+                return
+            try:
+                self._looking = True
+                seen(*args, **kwargs)
+            except Exception as error:
+                self.detach()
+                text = f"gandiag no longer watches: {type(error).__name__}: {error}"
+                warnings.warn(text, RuntimeWarning, stacklevel=2)
+            finally:
+                self._looking = False
+
+        return Hook(guarded)
+
+    def _generated(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> None:
+        fake = first_tensor(output)
+        self._fakes.append(fake.detach())
+        if fake.requires_grad:
+            self._made.append((fake.detach(), args, kwargs))
+
+    def _scored(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> None:
+        if not (self._armed or self._gathering):
+            return
+        scores = self._select(output)
+        samples = _samples(args, kwargs, self._fakes)
+        if samples is None or not scores.requires_grad:  # such as an evaluation
+            return
+        call = Scored(
+            samples=samples.detach(),
+            output=scores.detach(),
+            again=functools.partial(self._again, _detached(args), _detached(kwargs)),
+            fake=self._is_fake(samples),
+            to_generator=samples.requires_grad and not samples.is_leaf,
+        )
+        self._calls.append(call)
+        scores.register_hook(  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            functools.partial(_keep, call, "output_gradient")
+        )
+        if call.to_generator:
+            samples.register_hook(  # type: ignore[no-untyped-call]
+                functools.partial(_keep, call, "sample_gradient")
+            )
+
+    def _before_discriminator_step(self, optimizer: Optimizer, *_: Any) -> None:
+        calls = tuple(self._calls)
+        if calls:
+            self._turn = tell_apart(calls)
+        for call in calls:
+            if not call.to_generator or call.output_gradient is not None:
+                self._calls.remove(call)
+        if self._gathering is not None and self._turn.real is not None:
+            reference = self._gathering.add(self._turn.real)
+            if reference is not None:
+                self._watch.refer_to(reference)
+                self._gathering = None
+        self._show("discriminator", self._turn.fake, self._turn.fake_output, None, None)
+
+    def _before_generator_step(self, optimizer: Optimizer, *_: Any) -> None:
+        for fake, args, kwargs in self._made:
+            self._watch.made(fake, *args, **kwargs)
+        self._made.clear()
+        calls = [call for call in self._calls if call.to_generator]
+        self._calls.clear()
+        graded = [call for call in calls if call.output_gradient is not None]
+        slopes = [self._reading.slope(c.output, c.output_gradient) for c in graded]  # type: ignore[arg-type]
+        inputs = [call.sample_gradient for call in graded if call.sample_gradient is not None]
+        self._show(
+            "generator",
+            _joined([call.samples for call in calls]),
+            _joined([call.output for call in calls]),
+            _joined(slopes),
+            _joined(inputs),
+        )
+
+    def _after_generator_step(self, *_: Any) -> None:
+        generator = self._generator()
+        if generator is not None:
+            self._watch.stepped(self._watch.step + 1, generator)
+        self._arm()
+
+    def _show(
+        self,
+        player: Player,
+        fake: Tensor | None,
+        output: Tensor | None,
+        score_gradient: Tensor | None,
+        input_gradient: Tensor | None,
+    ) -> None:
+        generator, discriminator = self._generator(), self._discriminator()
+        step, turn = self._watch.step, self._turn
+        if generator is None or discriminator is None or not self._watch.due(step, player):
+            return
+        score = self._reading.score
+        self._watch.turn(
+            Snapshot(
+                step=step,
+                player=player,
+                generator=generator,
+                discriminator=discriminator,
+                real=turn.real,
+                fake=fake,
+                real_scores=None if turn.real_output is None else score(turn.real_output),
+                fake_scores=None if output is None else score(output),
+                score_real=turn.score_real,
+                score_fake=turn.score_fake,
+                score_gradient=score_gradient,
+                input_gradient=input_gradient,
+            )
+        )
+        self._arm()
+
+    def _arm(self) -> None:
+        """Whether the coming turns are to be looked at closely; most are not, and cost nothing."""
+        step = self._watch.step
+        self._armed = self._watch.due(step, "generator") or self._watch.due(step, "discriminator")
+
+    def _is_fake(self, samples: Tensor) -> bool | None:
+        for tensor, is_fake in self._labels:
+            if _same_memory(tensor, samples):
+                return is_fake
+        if any(_same_memory(fake, samples) for fake in self._fakes):
+            return True
+        return True if samples.requires_grad and not samples.is_leaf else None
+
+    def _again(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        discriminator = self._discriminator()
+        assert discriminator is not None  # the turn that asks is being played by it
+        return self._reading.score(self._select(discriminator(*args, **kwargs)))
+
+
+def _samples(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], fakes: Sequence[Tensor]
+) -> Tensor | None:
+    """Which of the discriminator's inputs is the samples: the one shaped as the generator's."""
+    tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+    shape = fakes[-1].shape[1:] if fakes else None
+    shaped = [tensor for tensor in tensors if tensor.shape[1:] == shape]
+    floating = [tensor for tensor in tensors if tensor.is_floating_point()]
+    return next(iter(shaped or floating), None)
+
+
+def _same_memory(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors share storage. Both are kept, so that no address is used twice."""
+    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
+
+
+def _detached(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, tuple):
+        return tuple(_detached(item) for item in value)
+    if isinstance(value, Mapping):
+        return {key: _detached(item) for key, item in value.items()}
+    return value
+
+
+def _keep(call: Scored, name: str, gradient: Tensor) -> None:
+    setattr(call, name, gradient.detach())
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor | None:
+    return torch.cat(list(parts)) if parts else None

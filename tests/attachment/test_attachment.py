@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import copy
+import functools
+import gc
+import io
+import pickle
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import LBFGS, SGD, Adam, Optimizer, RMSprop
+
+import gandiag
+from gandiag.attachment import Attachment
+from gandiag.snapshot import Snapshot
+from gandiag.watch import Scheduled
+from tests.attachment import loops
+from tests.attachment.loops import LOOPS, Game, game
+
+EVERY_STEP = {
+    name: {"every": 1}
+    for name in ("loss", "gradient", "confidence", "slope", "diversity", "motion", "units")
+}
+
+
+def watch(played: Game, **options: object) -> Attachment:
+    """Attach to a game."""
+    return gandiag.attach(*played[:4], scores=played.scores, **options)  # type: ignore[arg-type]
+
+
+def same(one: Game, other: Game) -> bool:
+    """Whether two games stand at the same bits, optimizers and random numbers included."""
+    states = [
+        [*g.generator.state_dict().values(), *g.discriminator.state_dict().values()]
+        for g in (one, other)
+    ]
+    return all(torch.equal(a, b) for a, b in zip(*states, strict=True))
+
+
+OPTIMIZERS: Mapping[str, Callable[..., Optimizer]] = {
+    "adam": functools.partial(Adam, lr=2e-4),
+    "fused adam": functools.partial(Adam, lr=2e-4, fused=True),
+    "sgd": functools.partial(SGD, lr=0.01, momentum=0.9),
+    "rmsprop": functools.partial(RMSprop, lr=1e-4),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_watching_changes_no_bit(name: str) -> None:
+    """With every probe at every step, weights, buffers and random numbers end as without."""
+    alone, watched = game(name), game(name)
+    torch.manual_seed(1)
+    alone.play(alone, 50)
+    after = torch.get_rng_state()
+    torch.manual_seed(1)
+    with watch(watched, probes=EVERY_STEP):
+        watched.play(watched, 50)
+    assert torch.equal(after, torch.get_rng_state())
+    assert same(alone, watched)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_any_optimizer_keeps_its_bits(optimizer: str) -> None:
+    """500 watched steps are 500 unwatched ones, whatever steps the networks."""
+    alone, watched = (game("real_fake_then_generator", OPTIMIZERS[optimizer]) for _ in range(2))
+    torch.manual_seed(1)
+    alone.play(alone, 500)
+    torch.manual_seed(1)
+    with watch(watched):
+        watched.play(watched, 500)
+    assert same(alone, watched)
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_every_style_is_understood(name: str) -> None:
+    """Real and fake are told apart, both players are seen, and the reference is gathered."""
+    played = game(name)
+    with watch(played) as watched:
+        played.play(played, 110)
+        record = watched.record
+    wanted = {
+        "slope/score/generator",
+        "slope/critic/generator",
+        "confidence/auc/discriminator",
+        "confidence/gap_after/discriminator",
+        "gradient/norm/generator",
+        "gradient/norm/discriminator",
+        "diversity/effective_bins/generator",
+        "motion/spread/generator",
+    }
+    assert wanted <= record.signals.keys()
+    assert ("confidence/real/discriminator" in record.signals) == (played.scores != "critic")
+    assert watched.step == 110
+    assert {d.status for d in watched.diagnose()} <= {"absent", "inconclusive"}
+
+
+def test_real_is_what_the_loop_drew() -> None:
+    """What D is taken to have seen as real is the loop's real batch, in every style."""
+    seen: list[Tensor] = []
+
+    @dataclass(frozen=True)
+    class Keeper:
+        """Keeps the real batches."""
+
+        uses: ClassVar[frozenset[str]] = frozenset()
+
+        def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
+            """Keep the batch of the discriminator's turn."""
+            if snapshot.player == "discriminator" and snapshot.real is not None:
+                seen.append(snapshot.real)
+            return {}
+
+    for name in LOOPS:
+        seen.clear()
+        played = game(name)
+        with watch(played) as watched:
+            watched._watch.probes.append(Scheduled("keeper", Keeper(), 1))
+            played.play(played, 1)
+        first = next(iter(loops.reals(1)))[0]
+        assert torch.equal(seen[0], first[-len(seen[0]) :]) or torch.equal(
+            seen[0], first[: len(seen[0])]
+        ), name
+
+
+def test_probabilities_are_read_as_logits() -> None:
+    """The slope at a sigmoid's logits is p (1 - p) times that at its output: (p - 1) / B here."""
+    played = game("generator_first")
+    with watch(played, probes={"slope": {"every": 1}}) as watched:
+        played.play(played, 1)
+        slope = watched.record["slope/score/generator"].values[0]
+    torch.manual_seed(0)
+    again = game("generator_first")
+    state = torch.get_rng_state()
+    torch.manual_seed(0)
+    game("generator_first")
+    torch.set_rng_state(state)
+    with torch.no_grad():
+        p = again.discriminator(again.generator(torch.randn(loops.BATCH, loops.LATENT)))
+    assert slope == pytest.approx(float((1 - p).mean()), rel=1e-4)
+
+
+def test_step_decides_not_backward() -> None:
+    """Recorded gradient norms are those that the optimizer used; the twin reads them at its step."""
+    played = game("real_fake_then_generator")
+    norms: list[float] = []
+
+    def keep(optimizer: Optimizer, *_: object) -> None:
+        gradients = [
+            p.grad.flatten() for p in played.discriminator.parameters() if p.grad is not None
+        ]
+        norms.append(float(torch.cat(gradients).norm()))
+
+    played.discriminator_optimizer.register_step_pre_hook(keep)
+    with watch(played, probes={"gradient": {"every": 1}}) as watched:
+        played.play(played, 20)
+        seen = watched.record["gradient/norm/discriminator"].values
+    assert seen.tolist() == pytest.approx(norms, rel=1e-5)
+
+
+def test_detaching_leaves_no_hook() -> None:
+    """After any number of attachments, networks and optimizers carry what they carried before."""
+    played = game("real_fake_then_generator")
+    for _ in range(3):
+        with watch(played):
+            played.play(played, 2)
+    for network in (played.generator, played.discriminator):
+        assert not any(m._forward_hooks or m._backward_hooks for m in network.modules())
+    for optimizer in (played.generator_optimizer, played.discriminator_optimizer):
+        assert not optimizer._optimizer_step_pre_hooks
+        assert not optimizer._optimizer_step_post_hooks
+
+
+@pytest.mark.parametrize("detached", [True, False])
+def test_no_network_is_kept_alive(detached: bool) -> None:
+    """A network that its owner forgets is gone, attached or not, though the watch is kept."""
+    played = game("real_fake_then_generator")
+    watched = watch(played)
+    played.play(played, 12)
+    references = [weakref.ref(played.generator), weakref.ref(played.discriminator)]
+    if detached:
+        watched.detach()
+    del played
+    gc.collect()
+    assert [reference() for reference in references] == [None, None]
+    assert watched.step == 12
+
+
+def test_copies_are_not_watched() -> None:
+    """A watched network can be copied and pickled; the copy works, and nobody watches it."""
+    played = game("real_fake_then_generator")
+    with watch(played) as watched:
+        played.play(played, 3)
+        copied = copy.deepcopy(played.generator)
+        buffer = io.BytesIO()
+        torch.save(played.generator, buffer)
+        before = len(watched._turns._fakes)
+        copied(torch.randn(2, loops.LATENT))
+        assert len(watched._turns._fakes) == before
+        assert b"gandiag" not in pickle.dumps(copied._forward_hooks)
+
+
+def test_pickle_opens_without_gandiag(tmp_path: Path) -> None:
+    """A network saved while watched opens where gandiag cannot be imported."""
+    network = nn.Linear(2, 2)
+    other = nn.Linear(2, 1)
+    attached = gandiag.attach(
+        network,
+        other,
+        SGD(network.parameters(), 0.1),
+        SGD(other.parameters(), 0.1),
+        scores="logits",
+    )
+    torch.save(network, tmp_path / "network.pt")
+    attached.detach()
+    code = (
+        "import sys; sys.modules['gandiag'] = None\n"
+        "import torch\n"
+        f"n = torch.load({str(tmp_path / 'network.pt')!r}, weights_only=False)\n"
+        "print(n(torch.zeros(1, 2)).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_failing_probe_costs_itself_only() -> None:
+    """A probe that raises is told once; loop, bits and the other probes go on."""
+
+    @dataclass(frozen=True)
+    class Broken:
+        """Always fails."""
+
+        uses: ClassVar[frozenset[str]] = frozenset()
+
+        def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
+            """Fail."""
+            raise ValueError("broken")
+
+    alone, watched = game("real_fake_then_generator"), game("real_fake_then_generator")
+    torch.manual_seed(1)
+    alone.play(alone, 30)
+    torch.manual_seed(1)
+    attached = watch(watched)
+    attached._watch.probes.append(Scheduled("broken", Broken(), 1))
+    with pytest.warns(RuntimeWarning, match="broken is switched off") as told, attached:
+        watched.play(watched, 30)
+    assert len(told) == 1
+    assert same(alone, watched)
+    assert len(attached.record["gradient/norm/generator"].steps) == 3
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_exception_in_loop_passes(error: type[BaseException], tmp_path: Path) -> None:
+    """An exception or Ctrl-C in the loop passes through; hooks are gone and the record opens."""
+    played = game("real_fake_then_generator")
+
+    def play() -> None:
+        with watched:
+            played.play(played, 25)
+            raise error
+
+    watched = watch(played, folder=tmp_path / "run")
+    with pytest.raises(error):
+        play()
+    assert not watched._turns.attached
+    assert gandiag.load(tmp_path / "run").last_step == 20
+
+
+def test_unclear_output_is_told_once() -> None:
+    """A discriminator with several heads is refused in one sentence that says what to do."""
+    torch.manual_seed(0)
+    g, d = loops.Generator(), loops.Discriminator(heads=True)
+    optimizers = Adam(g.parameters()), Adam(d.parameters())
+
+    def play(attached: Attachment) -> None:
+        with attached:
+            for real, _ in loops.reals(3):
+                (
+                    d(real)[0].mean() - d(g(torch.randn(4, loops.LATENT)).detach())[0].mean()
+                ).backward()
+                optimizers[1].step()
+                (-d(g(torch.randn(4, loops.LATENT)))[0].mean()).backward()
+                optimizers[0].step()
+
+    with pytest.warns(RuntimeWarning, match=r"select=lambda output: output\[0\]") as told:
+        play(gandiag.attach(g, d, *optimizers, scores="critic"))
+    assert len(told) == 1
+    attached = gandiag.attach(g, d, *optimizers, scores="critic", select=lambda output: output[0])
+    play(attached)
+    assert "slope/score/generator" in attached.record.signals
+
+
+def test_impossible_is_refused() -> None:
+    """What cannot be watched is refused at once, in one line that says why."""
+    g, d = loops.Generator(), loops.Discriminator()
+    g_step, d_step = Adam(g.parameters()), Adam(d.parameters())
+    both = Adam([*g.parameters(), *d.parameters()])
+    cases: list[tuple[tuple[object, ...], dict[str, object], str]] = [
+        ((g, d, d_step, g_step), {}, "are the two swapped"),
+        ((g, d, LBFGS(g.parameters()), d_step), {}, "LBFGS"),
+        ((g, d, both, d_step), {}, "also steps parameters"),
+        ((g, d, g_step, d_step), {"scores": "logit"}, 'nearest is "logits"'),
+        ((g, d, g_step, d_step), {"real": torch.zeros(10, 1, 8, 8)}, "at least 600"),
+        ((g, d, g_step, d_step), {"probes": {"diversty": {}}}, 'nearest is "diversity"'),
+    ]
+    for args, options, message in cases:
+        with pytest.raises(gandiag.BadInput, match=message):
+            gandiag.attach(*args, **{"scores": "logits", **options})  # type: ignore[arg-type]
+    assert not g._forward_hooks
+
+
+def test_known_data_need_no_gathering() -> None:
+    """With `real` given, the first look already measures diversity."""
+    played = game("real_fake_then_generator")
+    samples = torch.cat([images for images, _ in loops.reals(40)])
+    for given in (samples, torch.utils.data.TensorDataset(samples)):
+        with watch(played, real=given, probes={"diversity": {"every": 20}}) as watched:
+            played.play(played, 41)
+            assert watched.record["diversity/coverage/generator"].steps.tolist() == [20, 40]
+
+
+def test_alerts_reach_the_caller() -> None:
+    """`on_alert` hears of a condition when it appears, with the step."""
+    heard: list[tuple[str, int]] = []
+    torch.manual_seed(0)
+    g, d = loops.Generator(), loops.Discriminator()
+    g_step, d_step = SGD(g.parameters(), lr=0.0), SGD(d.parameters(), lr=0.01)
+    options = {"on_alert": lambda diagnosis, step: heard.append((diagnosis.condition, step))}
+    with gandiag.attach(g, d, g_step, d_step, scores="logits", **options):  # type: ignore[arg-type]
+        for real, _ in loops.reals(500):
+            d_step.zero_grad()
+            (d(g(torch.randn(32, loops.LATENT)).detach()) - d(real)).mean().backward()
+            d_step.step()
+            g_step.zero_grad()
+            (-1e-6 * d(g(torch.randn(32, loops.LATENT))).mean()).backward()
+            g_step.step()
+    assert [condition for condition, _ in heard] == ["vanishing_gradients"]
+
+
+def test_published_page_is_whole(tmp_path: Path) -> None:
+    """A loop of one's own gets the same page as a scenario, without settings that it has not."""
+    played = game("real_fake_then_generator")
+    with watch(played, folder=tmp_path / "run") as watched:
+        played.play(played, 60)
+        places = watched.publish(tmp_path / "run")
+    assert {Path(place).name for place in places} == {"report.html", "diagnoses.json"}
+    assert len(gandiag.diagnose(tmp_path / "run")) == 3

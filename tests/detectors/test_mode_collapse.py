@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from gandiag.detectors.mode_collapse import ModeCollapse
+from gandiag.diagnosis import Diagnosis
+from gandiag.record import Record
+
+Looks = Callable[..., Record]
+Kept = Callable[..., dict[str, Any]]
+Array = NDArray[np.float64]
+
+ONE_POINT = {"effective": 0.03, "missing": 0.97, "divergence": 30.0, "spread": 0.5, "energy": 0.9}
+TEN = {"class_shares": [0.1] * 10}
+
+few = settings(deadline=None, max_examples=20)
+
+
+def judged(record: Record) -> Diagnosis:
+    """What the detector says of a record."""
+    return ModeCollapse().detect(record)
+
+
+def digits(*lost: int, count: int = 40) -> Array:
+    """Class histograms in which some of ten digits are never made."""
+    made = np.array([digit not in lost for digit in range(10)], dtype=float)
+    return np.tile(made / made.sum(), (count, 1))
+
+
+@pytest.mark.parametrize(
+    ("modes", "kind"), [(16, "partial"), (8, "partial"), (3, "total"), (1, "total")]
+)
+def test_lost_modes_are_present(looks: Looks, kept: Kept, modes: int, kind: str) -> None:
+    """Half or a quarter of equal modes is a partial collapse, a tenth or one a total one."""
+    found = judged(looks(**kept(modes)))
+    assert (found.status, found.kind, found.onset) == ("present", kind, 50)
+    assert found.severity == pytest.approx(1 - modes / 32)
+
+
+@pytest.mark.parametrize("modes", [32, 28, 26])
+def test_few_lost_modes_are_absent(looks: Looks, kept: Kept, modes: int) -> None:
+    """Seven of eight modes is in the grey zone, and raises no alarm."""
+    assert judged(looks(**kept(modes))).status == "absent"
+
+
+def test_uneven_samples_are_no_collapse(looks: Looks) -> None:
+    """Modes made too often while none is missing count only once half the diversity is gone."""
+    uneven = {"missing": 0.0, "divergence": 8.0}
+    assert judged(looks(effective=0.6, **uneven)).status == "absent"
+    assert judged(looks(effective=0.45, **uneven)).kind == "partial"
+
+
+@few
+@given(seed=st.integers(0, 10**6), peak=st.sampled_from([0.3, 1.0, 30.0]))
+def test_real_draws_never_collapse(looks: Looks, seed: int, peak: float) -> None:
+    """Draws from the data themselves look diverse, however unbalanced these are."""
+    draw = np.random.default_rng(seed)
+    real = draw.dirichlet(np.full(32, peak))
+    made = draw.multinomial(512, real, 40) / 512
+    effective = np.exp([entropy(row) - entropy(real) for row in made])
+    missing = [real[row < 0.2 * real].sum() for row in made]
+    apart = [entropy((row + real) / 2) - (entropy(row) + entropy(real)) / 2 for row in made]
+    record = looks(
+        effective=effective / effective.mean(),
+        missing=np.array(missing) - np.mean(missing),
+        divergence=np.array(apart) / max(apart),
+        bins=made,
+    )
+    assert judged(record).status == "absent"
+
+
+def entropy(shares: Array) -> float:
+    """Entropy in nats."""
+    held = shares[shares > 0]
+    return float(-(held * np.log(held)).sum())
+
+
+@few
+@given(st.permutations(range(8)), st.booleans())
+def test_which_modes_does_not_matter(looks: Looks, order: list[int], moving: bool) -> None:
+    """Bins have no names: losing others, or hopping in another order, is the same failure."""
+    bins = np.eye(8)[np.arange(40) % 8 if moving else np.zeros(40, int)]
+    one, other = (judged(looks(**ONE_POINT, bins=rows)) for rows in (bins, bins[:, order]))
+    assert one == other
+    assert one.kind == ("hopping" if moving else "total")
+
+
+@few
+@given(st.lists(st.integers(1, 20), min_size=2, max_size=2))
+def test_severity_grows_with_loss(looks: Looks, kept: Kept, modes: list[int]) -> None:
+    """The fewer modes are left, the worse."""
+    worse, better = (judged(looks(**kept(count))).severity for count in sorted(modes))
+    assert worse is not None
+    assert better is not None
+    assert worse >= better
+
+
+def test_samples_that_move_as_one_hop(looks: Looks) -> None:
+    """A collapse in which all samples move together, further than they lie apart, is hopping."""
+    assert judged(looks(**ONE_POINT, motion=1.0, relative=5.0)).kind == "hopping"
+    assert judged(looks(**ONE_POINT, motion=0.01, relative=5.0)).kind == "total"
+
+
+def test_alike_samples_in_a_mode(looks: Looks) -> None:
+    """All modes with one sample in each is a collapse within the modes, and a severe one."""
+    found = judged(looks(dispersion=0.05))
+    assert (found.status, found.kind) == ("present", "intra_mode")
+    assert "Within a mode they vary 5% as much" in found.summary
+    assert found.severity == pytest.approx(0.95)
+
+
+def test_kind_stays_while_it_heals(looks: Looks, kept: Kept) -> None:
+    """Between the gates a partial collapse is still a partial one."""
+    lost = kept(16) | {"effective": [0.5] * 20 + [0.72] * 20}
+    found = judged(looks(**lost))
+    assert (found.status, found.kind) == ("present", "partial")
+
+
+def test_blob_that_learns_is_held(looks: Looks) -> None:
+    """Every G begins with one kind; while diversity rises it is inconclusive, afterwards ill."""
+    rising = np.linspace(0.03, 0.5, 30).tolist()
+    record = looks(80, effective=rising + [0.5] * 50, missing=0.5, divergence=10.0, energy=0.3)
+    assert judged(record.until(1500)).status == "inconclusive"
+    assert "getting better" in judged(record.until(1500)).summary
+    assert judged(record).status == "present"
+    assert judged(record).onset == 50
+
+
+def test_nearing_samples_are_held(looks: Looks) -> None:
+    """Some modes that come nearer to the data still learn; one blob that does so wanders."""
+    nearing = 0.97 ** np.arange(40)
+    few, blob = {"effective": 0.5, "missing": 0.5}, {"effective": 0.05, "missing": 0.9}
+    assert judged(looks(**few, energy=nearing)).status == "inconclusive"
+    assert judged(looks(**blob, energy=nearing)).status == "present"
+
+
+@few
+@given(scale=st.floats(1e-3, 1e3))
+def test_unit_of_distance_does_not_matter(looks: Looks, scale: float) -> None:
+    """Whether the samples come nearer is judged by the distance's own level."""
+    nearing = scale * 0.97 ** np.arange(40)
+    few = {"effective": 0.5, "missing": 0.5}
+    assert judged(looks(**few, energy=nearing)).status == "inconclusive"
+    assert judged(looks(**few, energy=nearing[::-1])).status == "present"
+
+
+def test_recovery_ends_it(looks: Looks, kept: Kept) -> None:
+    """Once the modes are back, it is over."""
+    back = {name: [value] * 20 + [{"effective": 0.9}.get(name, 0.0)] * 20
+            for name, value in kept(8).items()}  # fmt: skip
+    record = looks(**back)
+    assert judged(record.until(1000)).status == "present"
+    assert judged(record).status == "absent"
+
+
+@few
+@given(odd=st.integers(0, 39), sick=st.booleans())
+def test_odd_look_changes_nothing(looks: Looks, kept: Kept, odd: int, sick: bool) -> None:
+    """One look unlike the others neither raises the alarm nor ends it."""
+    usual, other = (kept(4), kept(32)) if sick else (kept(32), kept(4))
+    mixed = {name: [value] * 40 for name, value in usual.items()}
+    for name, value in other.items():
+        mixed[name][odd] = value
+    assert judged(looks(**mixed)).status == ("present" if sick else "absent")
+
+
+@pytest.mark.parametrize(
+    ("cause", "seen"),
+    [
+        ("discriminator_too_weak", {"auc": 0.1}),
+        ("discriminator_too_weak", {"auc": [0.1, 0.9, 0.9] * 13 + [0.9]}),  # it swings
+        ("discriminator_too_weak", {"gap": 0.5, "gap_after": 1.0}),  # G undoes half of each step
+        ("discriminator_too_strong", {"auc": 0.995}),
+        ("latent_ignored", {"spread": 0.05}),
+        (None, {}),
+    ],
+)
+def test_cause_is_what_is_seen(looks: Looks, cause: str | None, seen: dict[str, Any]) -> None:
+    """The cause is read from the players' balance or from the latents; unknown without a sign."""
+    found = judged(looks(**ONE_POINT | seen))
+    assert (found.status, found.cause) == ("present", cause)
+
+
+def test_missing_digits_are_named(looks: Looks) -> None:
+    """Where a classifier has looked, the digits hardly made are listed; two are no collapse."""
+    found = judged(looks(classes=digits(3, 7), facts=TEN))
+    assert found.status == "absent"
+    assert "Classes hardly made: 3, 7." in found.summary
+
+
+def test_half_the_digits_is_a_collapse(looks: Looks) -> None:
+    """Cells overlap: five of ten digits leave 73% of their number. The classifier sees it."""
+    lost = {"effective": 0.73, "missing": 0.15}
+    assert judged(looks(**lost)).status == "absent"
+    found = judged(looks(**lost, classes=digits(0, 2, 4, 6, 8), facts=TEN))
+    assert (found.status, found.kind) == ("present", "partial")
+    assert "Classes hardly made: 0, 2, 4, 6, 8." in found.summary
+
+
+def test_unknown_classes_are_not_asked(looks: Looks) -> None:
+    """A histogram without the real shares to compare it with, or of other classes, says nothing."""
+    for facts in ({}, {"class_shares": [0.5, 0.5]}):
+        found = judged(looks(classes=digits(0, 2, 4, 6, 8), facts=facts))
+        assert found.status == "absent"
+        assert "Classes" not in found.summary
+
+
+def test_generator_that_never_learned(looks: Looks) -> None:
+    """What stands still and was never like the data has lost nothing: it cannot be judged."""
+    found = judged(looks(**ONE_POINT, motion=1e-4, precision=0.0))
+    assert found.status == "inconclusive"
+    assert "has not begun to learn" in found.summary
+
+
+def test_samples_off_the_data_are_named(looks: Looks) -> None:
+    """A collapse onto something that is nothing like the data is called so."""
+    found = judged(looks(**ONE_POINT, precision=0.0))
+    assert found.status == "present"
+    assert "Hardly any of them lies near a real sample." in found.summary
+
+
+def test_nan_is_inconclusive(looks: Looks) -> None:
+    """A diversity that is no number is neither good nor bad."""
+    assert judged(looks(effective=np.nan)).status == "inconclusive"
+
+
+@few
+@given(value=st.floats(-1e6, 1e6), sick=st.booleans())
+def test_other_signals_change_nothing(looks: Looks, value: float, sick: bool) -> None:
+    """Losses and gradients are never asked."""
+    other = {"loss/value/generator": value, "gradient/norm/generator": value}
+    values = ONE_POINT if sick else {}
+    assert judged(looks(other=other, **values)) == judged(looks(**values))

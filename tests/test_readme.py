@@ -1,0 +1,208 @@
+"""The README keeps its word: its commands run, its map is the tree, its links lead somewhere.
+
+Each ``gandiag`` command and Python block is executed, in the README's order and in one empty
+folder, as it stands there but for the number of steps, which is cut to `STEPS`. Commands that
+install, or run the tests, are compared with what ``make`` would run instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import CliRunner
+
+import gandiag
+from gandiag import places
+from gandiag.cli import main
+
+ROOT = Path(__file__).parent.parent
+STEPS = 120  # of each run, in place of its scenario's
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "reports/README.md")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LARGEST = 250_000  # bytes of a picture
+OUTER = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the make that runs these tests, if one does
+TREE = (".ci", "Makefile", "constraints.txt", "gandiag", "pyproject.toml", "reports", "scenarios",
+        "tests")  # fmt: skip
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, and its text."""
+
+    language: str
+    text: str
+
+
+def blocks(text: str) -> list[Block]:
+    """The fenced blocks of a document, in order."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [Block(*block) for block in found]
+
+
+def commands(text: str) -> list[str]:
+    """The lines of a document's shell blocks."""
+    shell = [block.text for block in blocks(text) if block.language in ("bash", "console", "sh")]
+    return [line for line in "".join(shell).splitlines() if line]
+
+
+def execute(line: str) -> None:
+    """Run a ``gandiag`` command with few steps; assert that its status is one that it explains."""
+    name, *arguments = shlex.split(line)
+    assert name == "gandiag"
+    if arguments[0] == "run":
+        arguments += ["--steps", str(STEPS)]
+    result = CliRunner().invoke(main, arguments)
+    allowed = (0, 1) if arguments[0] == "diagnose" else (0,)
+    assert result.exit_code in allowed, f"{line}\n{result.output}\n{result.exception}"
+
+
+def test_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the README tells to type works in this order in an empty folder, Python too."""
+    monkeypatch.chdir(tmp_path)
+    play = gandiag.run
+
+    def play_shortly(*given: Any, **changes: Any) -> Any:
+        return play(*given, **{**changes, "training.steps": STEPS})
+
+    monkeypatch.setattr(gandiag, "run", play_shortly)
+    executed = 0
+    for block in blocks(README):
+        if block.language == "yaml":
+            name = block.text.splitlines()[0].removeprefix("# ")
+            Path(name).write_text(block.text, encoding="utf-8")
+        elif block.language == "python":
+            names: dict[str, Any] = {}
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(compile(block.text, "README.md", "exec"), names)
+            assert len(names["steps"]) == len(names["loss"]) > 0
+            assert printed.getvalue().count("\n") == len(names["report"].diagnoses)
+        elif block.language == "bash":
+            for line in commands(f"```bash\n{block.text}```"):
+                if line.startswith("gandiag "):
+                    execute(line)
+                    executed += 1
+    assert executed >= 10
+
+
+def made(target: str) -> str:
+    """What ``make`` would run for a target on a fresh clone, as one would type it."""
+    if shutil.which("make") is None:
+        pytest.skip("make is missing")
+    command = ["make", "--dry-run", "--always-make", target, "VENV=.venv", "PYTHON=python3"]
+    env = {name: value for name, value in os.environ.items() if name not in OUTER}
+    ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    lines = ran.stdout.replace(".venv/bin/python -m pip", "pip").replace(" -q ", " ")
+    return lines.replace(".venv/bin/", "")
+
+
+@pytest.mark.parametrize("target", ["demo", "test"])
+def test_make_does_what_is_written(target: str) -> None:
+    """The block under a make target is what the target runs."""
+    begin = README.index(f"`make {target}`")
+    block = blocks(README[begin:])[0].text
+    ran = made(target)
+    for line in block.splitlines():
+        if not line.startswith(". "):  # a shell's own affair
+            assert line in ran, f"{line!r} is not in what make {target} runs:\n{ran}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_make_targets_exist(document: str) -> None:
+    """Whatever a document asks make to do, it can."""
+    for line in commands((ROOT / document).read_text(encoding="utf-8")):
+        if line.startswith("make "):
+            made(line.removeprefix("make "))
+
+
+def test_no_command_is_unchecked() -> None:
+    """Every line of the README's shell blocks is executed, or compared with what make runs."""
+    known = made("demo") + made("test") + "make demo\nmake test\n. .venv/bin/activate\n"
+    for line in commands(README):
+        pinned = re.fullmatch(r"pip install torch==\S+ torchvision==\S+ --index-url \S+", line)
+        assert line.startswith("gandiag ") or pinned or line in known, line
+
+
+def test_torch_builds_are_the_pinned_ones() -> None:
+    """The CPU builds are of the releases in constraints.txt: else pip replaces them."""
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    (torch,) = set(re.findall(r"torch==\S+", README))
+    (torchvision,) = set(re.findall(r"torchvision==\S+", README))
+    assert f"\n{torch};" in pins
+    assert f"\n{torchvision};" in pins
+
+
+def house() -> set[str]:
+    """Every path of the README's map; two spaces end the paths of a line."""
+    text = README[README.index("## The house") :]
+    (block, *_) = (block for block in blocks(text) if block.language == "text")
+    found, inside = set(), ""
+    for line in block.text.splitlines():
+        names = re.split(r"  +", line.strip())[0].split()
+        inside = inside if line.startswith(" ") else ""
+        found |= {inside + name.rstrip("/") for name in names}
+        inside = inside or names[0]
+    return found
+
+
+def test_map_names_what_is_there() -> None:
+    """Every path of the map exists."""
+    assert not [path for path in sorted(house()) if not (ROOT / path).exists()]
+
+
+def test_map_leaves_nothing_out() -> None:
+    """Every module and folder of gandiag has its place on the map, and so has what is beside it."""
+    there = {
+        f"gandiag/{path.name}"
+        for path in (ROOT / "gandiag").iterdir()
+        if path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))
+    }
+    assert there <= house(), f"give them a line in the README's map: {sorted(there - house())}"
+    assert set(TREE) <= {path.split("/")[0] for path in house()}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    """Links and pictures that are files exist; a picture is small and says what it shows."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for picture, label, target in re.findall(r"(!?)\[([^\]]*)\]\(([^)]+)\)", text):
+        if not target.startswith("https://"):
+            file = (ROOT / document).parent / target.partition("#")[0]
+            assert file.exists(), target
+            if picture:
+                assert len(label) > 40, f"{target} needs words for those who do not see it"
+                assert file.stat().st_size <= LARGEST
+
+
+def test_every_scenario_has_a_row() -> None:
+    """The table of scenarios has those that are shipped, with their number of steps."""
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([\d,]+) \| (\d+) \|$", README, re.MULTILINE)
+    steps = {name: int(count.replace(",", "")) for name, count, _ in rows}
+    shipped = places.shipped()
+    assert steps == {
+        name: gandiag.Scenario.load(path).training.steps for name, path in shipped.items()
+    }
+
+
+def test_shown_signals_exist() -> None:
+    """The printed diagnosis names signals that the detectors read."""
+    sources = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "gandiag/detectors").glob("*.py")
+    )
+    shown = re.findall(r"^ +(\w+/\w+/(?:generator|discriminator))$", README, re.MULTILINE)
+    assert shown
+    assert all(signal in sources for signal in shown)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_documents_name_no_machine(document: str) -> None:
+    """No path of the machine that it was written on."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert not re.search(r"(?<![\w.])/(?:home|root|work|tmp|Users|opt)/", text)
