@@ -65,7 +65,7 @@ def attach(
         scores: what the discriminator's output is: ``logits``, ``probabilities`` (it ends in a
             sigmoid), or ``critic``.
         real: real samples, ``(N, *shape)`` or a dataset of them, to know the data from at once;
-            otherwise the first 2,512 that the discriminator sees are gathered.
+            otherwise the first 3,024 that the discriminator sees are gathered.
         folder: where the record goes while the loop runs; in memory only if None.
         select: picks the scores where the discriminator gives more than one tensor, such as
             ``lambda output: output[0]``.
@@ -225,7 +225,7 @@ def _reference(real: Tensor | Dataset[Any], generator: nn.Module) -> Reference:
     device = next(generator.parameters()).device
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:NEEDED]
     chosen = samples[order.to(samples.device)].to(device)
-    held_out = min(SIZE, len(chosen) // 4)
+    held_out = min(2 * SIZE, len(chosen) // 3)
     return Reference.of(chosen[held_out:], chosen[:held_out])
 
 

@@ -10,7 +10,7 @@ from gandiag.reference import REALS, Reference, flatten
 __all__ = ["Gathering"]
 
 SIZE = 512  # fakes that the diversity probe compares at a time, and held-out reals kept
-NEEDED = REALS + SIZE  # at 32 x 32 x 3 pixels these are 31 MB while they are collected
+NEEDED = REALS + 2 * SIZE  # at 32 x 32 x 3 pixels these are 37 MB while they are collected
 
 
 class Gathering:

@@ -124,22 +124,31 @@ class Reference:
         }
 
     def _with_nulls(self, held_out: Tensor, draw: torch.Generator) -> Reference:
+        """Measure draws of held-out samples as if they were fakes.
+
+        Drawn without replacement from N, their variance is 1 - size / N of independent draws'
+        (Cochran 1977, theorem 2.2); the spreads are corrected for that. Below 2 x `size` held-out
+        samples they are drawn with replacement.
+        """
         features = self.embed(held_out)
+        count, size = len(features), self.size
+        distinct = count >= 2 * size
+        shrunk = (1 - size / count) ** 0.5 if distinct else 1.0
         rows: list[Mapping[str, Tensor]] = []
         for _ in range(DRAWS):
-            if len(features) >= self.size:
-                chosen = torch.randperm(len(features), generator=draw)[: self.size]
+            if distinct:
+                chosen = torch.randperm(count, generator=draw)[:size]
             else:
-                chosen = torch.randint(len(features), (self.size,), generator=draw)
+                chosen = torch.randint(count, (size,), generator=draw)
             rows.append(measure(self, features[chosen.to(features.device)]))
         scalars = [name for name, value in rows[0].items() if value.ndim == 0]
         columns = {name: torch.stack([row[name] for row in rows]) for name in scalars}
         bins = torch.stack([row["bins"] for row in rows])
-        columns["turnover"] = (bins[1:] - bins[:-1]).abs().sum(1) / 2
+        columns["turnover"] = (bins[1:] - bins[:-1]).abs().sum(1) / 2 / shrunk
         return replace(
             self,
             null={name: float(column.nanmean()) for name, column in columns.items()},
-            null_spread={name: float(column.std()) for name, column in columns.items()},
+            null_spread={name: float(column.std()) / shrunk for name, column in columns.items()},
             null_high={name: float(column.max()) for name, column in columns.items()},
         )
 

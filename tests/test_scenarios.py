@@ -19,7 +19,7 @@ SHORTEST, LONGEST = (
     500,
     5000,
 )  # generator steps: judged from 500 on; a demonstration ends in minutes
-TURNS = 40_000  # of either player, whatever the number of steps
+TURNS = 10_000  # of both players together; the steps are the generator's
 LOOKS = 10  # at the samples before anything is judged
 SHEETS = 4  # a story in pictures needs a few
 CHANGES = 3  # keys at most by which a cure differs
@@ -113,7 +113,7 @@ def test_scenario_names_no_machine(name: str) -> None:
 def test_scenario_is_long_enough_and_short(name: str) -> None:
     """It is long enough to be judged, and ends within minutes."""
     training = scenario(name).training
-    turns = training.steps * (training.generator.steps + training.discriminator.steps)
+    turns = training.steps * (1 + training.discriminator.steps / training.generator.steps)
     assert SHORTEST < training.steps <= LONGEST
     assert turns <= TURNS
     for probe in ("diversity", "motion"):

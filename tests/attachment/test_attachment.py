@@ -148,7 +148,7 @@ def test_probabilities_are_read_as_logits() -> None:
 
 
 def test_step_decides_not_backward() -> None:
-    """Recorded gradient norms are those that the optimizer used; the twin reads them at its step."""
+    """Recorded gradient norms are those that its optimizer used; a twin reads them at its step."""
     played = game("real_fake_then_generator")
     norms: list[float] = []
 
