@@ -16,11 +16,11 @@ from gandiag.contracts import Follower
 from gandiag.diagnosis import Diagnosis, diagnose
 from gandiag.environment import describe_environment
 from gandiag.errors import BadInput, nearest
-from gandiag.gathering import NEEDED, SIZE
+from gandiag.gathering import NEEDED
 from gandiag.monitor import Monitor
 from gandiag.parts import Parts
 from gandiag.record import SAMPLES, Record, Recorder
-from gandiag.reference import Reference
+from gandiag.reference import SIZE, Reference
 from gandiag.report import Report, report_on
 from gandiag.scenario import Scenario
 from gandiag.scores import READINGS, Scores

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 __all__ = ["Scored", "Turn", "tell_apart"]
@@ -21,6 +22,7 @@ class Scored:
         again: says it again, with the weights as they are then.
         fake: True if the samples are the generator's, False if the user said they are real, None
             if that is not known.
+        asks_slope: whether the loop asks for the slope at the samples, as penalties do.
         to_generator: whether a gradient can flow through the samples to the generator.
         output_gradient: gradient at `output`, of the newest backward pass through it.
         sample_gradient: the same at the samples.
@@ -30,6 +32,7 @@ class Scored:
     output: Tensor
     again: Callable[[], Tensor]
     fake: bool | None
+    asks_slope: bool
     to_generator: bool
     output_gradient: Tensor | None = None
     sample_gradient: Tensor | None = None
@@ -52,34 +55,43 @@ NOTHING = Turn(None, None, None, None, None, None)
 def tell_apart(calls: Sequence[Scored]) -> Turn:
     """Find the real and the fake samples among the calls of a discriminator's turn.
 
-    Fakes are known by their memory, or because the user labelled them. Beside a known fake, the
-    first other call is on real samples: what comes later are interpolates of a gradient penalty.
-    Where no fake is known (it was cloned, scaled or concatenated), the gradients tell: descending
-    the loss raises the scores of what the loop takes for real, so there they are negative.
+    Fakes are known by their memory, or because the user labelled them. Beside known fakes, the
+    other calls are on real samples, but for those whose slope the loop asks for, if there are any
+    where it does not: they are the interpolates of a gradient penalty. Where no fake is known (it
+    was cloned, scaled or concatenated), the gradients tell: descending the loss raises the scores
+    of what the loop takes for real, so there they are negative.
     """
     fakes = [call for call in calls if call.fake]
     others = [call for call in calls if not call.fake]
     labelled = [call for call in others if call.fake is False]
+    plain = [call for call in others if not call.asks_slope]
     if fakes and others:
-        real = (labelled or others)[0]
-        fake = fakes[-1]
-        return Turn(real.samples, fake.samples, real.output, fake.output, real.again, fake.again)
+        return _turn(labelled or plain or others[:1], fakes)
     return _by_gradient(calls)
 
 
+def _turn(real: Sequence[Scored], fake: Sequence[Scored]) -> Turn:
+    """The parts joined, where a loop accumulates several calls before a step."""
+    return Turn(
+        torch.cat([call.samples for call in real]),
+        torch.cat([call.samples for call in fake]),
+        torch.cat([call.output for call in real]),
+        torch.cat([call.output for call in fake]),
+        lambda: torch.cat([call.again() for call in real]),
+        lambda: torch.cat([call.again() for call in fake]),
+    )
+
+
 def _by_gradient(calls: Sequence[Scored]) -> Turn:
+    """Told by the signs of the gradients; on a GPU this waits for them."""
     known = [call for call in calls if call.output_gradient is not None]
-    raised = [_share_raised(call) for call in known]
-    whole_real = [c for c, share in zip(known, raised, strict=True) if bool((share > 0.5).all())]
-    whole_fake = [c for c, share in zip(known, raised, strict=True) if bool((share < 0.5).all())]
-    if whole_real and whole_fake:
-        real, fake = whole_real[0], whole_fake[0]
-        return Turn(real.samples, fake.samples, real.output, fake.output, real.again, fake.again)
-    for call, share in zip(known, raised, strict=True):
-        is_real = share > 0.5
-        if 0 < int(is_real.sum()) < len(is_real):  # one call on a concatenated batch
-            return _parted(call, is_real)
-    return NOTHING
+    raised = [_share_raised(call) > 0.5 for call in known]
+    real = [call for call, up in zip(known, raised, strict=True) if bool(up.all())]
+    fake = [call for call, up in zip(known, raised, strict=True) if not bool(up.any())]
+    if real and fake:
+        return _turn(real, fake)
+    mixed = [(c, up) for c, up in zip(known, raised, strict=True) if up.any() and not up.all()]
+    return _parted(*mixed[0]) if mixed else NOTHING
 
 
 def _parted(call: Scored, is_real: Tensor) -> Turn:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gandiag.reference import REALS, Reference, flatten
+from gandiag.reference import REALS, SIZE, Reference, flatten
 
-__all__ = ["Gathering"]
+__all__ = ["NEEDED", "Gathering"]
 
-SIZE = 512  # fakes that the diversity probe compares at a time, and held-out reals kept
 NEEDED = REALS + 2 * SIZE  # at 32 x 32 x 3 pixels these are 37 MB while they are collected
 
 

@@ -24,6 +24,7 @@ DIMENSIONS = 50  # principal components kept of an image; NDB and PRDC were run 
 BINS = 32  # k-means cells; 3 per class for 10 classes; at n=512 the null of neff is .97 +- .02
 NEIGHBOURS = 5  # k of precision and coverage (Naeem et al. 2020)
 REALS = 2000  # real samples kept; coverage is stable from 1,000
+SIZE = 512  # fakes compared at a time, unless told otherwise
 DRAWS = 100  # real-versus-real resamples behind each null; 8 ms each at n=512
 MISSING = 0.2  # a bin below this share of its real mass counts as missed (science: K=32, n>=256)
 FEW = 4  # fakes that a bin must hold before its dispersion is read
@@ -67,7 +68,7 @@ class Reference:
     null_high: Mapping[str, float]
 
     @classmethod
-    def of(cls, real: Tensor, held_out: Tensor, size: int = 512, seed: int = 0) -> Reference:
+    def of(cls, real: Tensor, held_out: Tensor, size: int = SIZE, seed: int = 0) -> Reference:
         """Build the reference; draws nothing from a global generator.
 
         Args:

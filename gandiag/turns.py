@@ -137,6 +137,7 @@ class Turns:
             output=scores.detach(),
             again=functools.partial(self._again, _detached(args), _detached(kwargs)),
             fake=self._is_fake(samples),
+            asks_slope=samples.requires_grad and samples.is_leaf,
             to_generator=samples.requires_grad and not samples.is_leaf,
         )
         self._calls.append(call)

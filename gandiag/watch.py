@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from gandiag.contracts import Probe
 from gandiag.record import Recorder, Row, Value
-from gandiag.reference import Reference
+from gandiag.reference import SIZE, Reference
 from gandiag.snapshot import Call, Player, Snapshot, first_tensor
 from gandiag.undisturbed import undisturbed
 
@@ -102,7 +102,7 @@ class Watch:
         The first inputs become the fixed latents, so that none need to be drawn.
         """
         self._recent.append(fake.detach())
-        wanted = self.reference.size if self.reference else 1
+        wanted = self.reference.size if self.reference else SIZE
         while sum(len(batch) for batch in self._recent) - len(self._recent[0]) >= wanted:
             self._recent.popleft()
         if self._fixed_count < FIXED:

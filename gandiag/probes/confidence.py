@@ -46,6 +46,7 @@ class Confidence:
 def auc(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
     """P(score of a real > score of a fake), ties counted half (Mann & Whitney 1947).
 
+    >>> import torch
     >>> float(auc(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0])))
     0.875
     """

@@ -331,7 +331,7 @@ def test_alerts_reach_the_caller() -> None:
     heard: list[tuple[str, int]] = []
     torch.manual_seed(0)
     g, d = loops.Generator(), loops.Discriminator()
-    g_step, d_step = SGD(g.parameters(), lr=0.0), SGD(d.parameters(), lr=0.01)
+    g_step, d_step = SGD(g.parameters(), lr=0.0), SGD(d.parameters(), lr=1e-4)
     options = {"on_alert": lambda diagnosis, step: heard.append((diagnosis.condition, step))}
     with gandiag.attach(g, d, g_step, d_step, scores="logits", **options):  # type: ignore[arg-type]
         for real, _ in loops.reals(500):

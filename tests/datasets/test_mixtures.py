@@ -125,10 +125,10 @@ def test_held_out_has_own_stream(kind: type[Ring] | type[Grid]) -> None:
     [
         ("ring", {"modes": 0}, "modes is at least 1"),
         ("ring", {"radius": 0.0}, "radius is finite and positive"),
-        ("ring", {"radius": math.inf}, "radius is finite and positive"),
+        ("ring", {"radius": math.inf}, "radius: should be a finite number"),
         ("ring", {"seed": -1}, "seed is not negative"),
         ("ring", {"sd": -0.1}, "sd is finite and not negative"),
-        ("ring", {"sd": math.nan}, "sd is finite and not negative"),
+        ("ring", {"sd": math.nan}, "sd: should be a finite number"),
         ("ring", {"weights": [1.0]}, "one entry for each of the 8 modes"),
         ("ring", {"modes": 2, "weights": [0.0, 0.0]}, "not all are 0"),
         ("ring", {"modes": 2, "weights": [1.0, -1.0]}, "not negative"),
