@@ -294,7 +294,14 @@ def test_list_shows_every_family() -> None:
 def test_list_shows_options() -> None:
     """One plugin is shown with its options, their types, defaults and comments."""
     shown = gandiag("list", "variants", "vanilla").stdout
-    for part in ("objective", "'non_saturating'", "latent_size", "PositiveInt", "64", "what G minimises"):
+    for part in (
+        "objective",
+        "'non_saturating'",
+        "latent_size",
+        "PositiveInt",
+        "64",
+        "what G minimises",
+    ):
         assert part in shown
 
 

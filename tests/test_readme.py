@@ -23,6 +23,7 @@ from click.testing import CliRunner
 import gandiag
 from gandiag import places
 from gandiag.cli import main
+from tests.attachment.loops import game
 
 ROOT = Path(__file__).parent.parent
 STEPS = 120  # of each run, in place of its scenario's
@@ -64,6 +65,29 @@ def execute(line: str) -> None:
     assert result.exit_code in allowed, f"{line}\n{result.output}\n{result.exception}"
 
 
+def somebodys_script() -> dict[str, Any]:
+    """What a script of one's own has made before it attaches."""
+    played = game("real_fake_then_generator")
+    names = ("generator", "discriminator", "generator_optimizer", "discriminator_optimizer")
+    return {name: getattr(played, name) for name in names} | {
+        "train": lambda: played.play(played, STEPS)
+    }
+
+
+def execute_python(text: str) -> None:
+    """Run a Python block, with what a script of one's own has where the block attaches to it."""
+    attaches = "gandiag.attach" in text
+    names = somebodys_script() if attaches else {}
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(text, "README.md", "exec"), names)
+    if attaches:
+        assert "mode_collapse" in printed.getvalue()
+        assert Path("reports/attached/report.html").is_file()
+    else:
+        assert len(names["steps"]) == len(names["loss"]) > 0
+        assert printed.getvalue().count("\n") == len(names["report"].diagnoses)
+
+
 def test_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the README tells to type works in this order in an empty folder, Python too."""
     monkeypatch.chdir(tmp_path)
@@ -73,23 +97,17 @@ def test_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return play(*given, **{**changes, "training.steps": STEPS})
 
     monkeypatch.setattr(gandiag, "run", play_shortly)
-    executed = 0
     for block in blocks(README):
         if block.language == "yaml":
             name = block.text.splitlines()[0].removeprefix("# ")
             Path(name).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
-            names: dict[str, Any] = {}
-            with contextlib.redirect_stdout(io.StringIO()) as printed:
-                exec(compile(block.text, "README.md", "exec"), names)
-            assert len(names["steps"]) == len(names["loss"]) > 0
-            assert printed.getvalue().count("\n") == len(names["report"].diagnoses)
+            execute_python(block.text)
         elif block.language == "bash":
             for line in commands(f"```bash\n{block.text}```"):
                 if line.startswith("gandiag "):
                     execute(line)
-                    executed += 1
-    assert executed >= 10
+    assert len([line for line in commands(README) if line.startswith("gandiag ")]) >= 10
 
 
 def made(target: str) -> str:
