@@ -138,4 +138,11 @@ def test_variant_options_are_kept() -> None:
     """Another variant keeps the sizes and, where it has them, the options of the old one."""
     wide = Scenario.parse({"variant": {"vanilla": {"objective": "saturating", "width": 32}}})
     assert fixed("linear_critic", wide).variant.options == {"width": 32}
-    assert fixed("minibatch_discrimination", wide).variant.options == wide.variant.options
+    averaged = {**wide.variant.options, "average": True}
+    assert fixed("minibatch_discrimination", wide).variant.options == averaged
+
+
+def test_r1_never_weakens() -> None:
+    """Where a stronger R1 penalty is there already, the fix leaves it."""
+    strong = Scenario.parse({"variant": {"vanilla": {"r1": 20.0}}})
+    assert fixed("r1", strong) == strong

@@ -24,6 +24,9 @@ class R1:
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with an R1 penalty, where its variant has one."""
-        if scenario.variant.name not in ("vanilla", "minibatch_discrimination"):
+        variant = scenario.variant
+        if variant.name not in ("vanilla", "minibatch_discrimination"):
+            return scenario
+        if variant.options.get("r1", 0.0) >= self.gamma:
             return scenario
         return scenario.set({f"variant.{scenario.variant.name}.r1": self.gamma})
