@@ -19,7 +19,7 @@ from gandiag.series import recent_median
 if TYPE_CHECKING:
     from gandiag.contracts import Detector
 
-__all__ = ["Diagnosis", "Evidence", "Status", "diagnose", "weigh"]
+__all__ = ["Diagnosis", "Evidence", "Status", "diagnose", "in_words", "weigh"]
 
 Status = Literal["present", "absent", "inconclusive"]
 
@@ -108,6 +108,15 @@ class Diagnosis:
             for item in data["evidence"]
         )
         return cls(**{**data, "evidence": evidence})
+
+
+def in_words(condition: str) -> str:
+    """A condition's name as it stands in a sentence.
+
+    >>> in_words("mode_collapse"), in_words("non_convergence")
+    ('mode collapse', 'non-convergence')
+    """
+    return condition.replace("_", "-" if condition.startswith("non_") else " ")
 
 
 def weigh(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gandiag.diagnosis import Diagnosis, diagnose
+from gandiag.diagnosis import Diagnosis, diagnose, in_words
 from gandiag.record import Record
 from gandiag.scenario import Scenario, difference
 
@@ -96,7 +96,7 @@ def verdict(diagnoses: Iterable[Diagnosis]) -> str:
     present = sorted((d for d in diagnoses if d.status == "present"), key=lambda d: d.onset or 0)
     if present:
         return "; ".join(_phrase(diagnosis) for diagnosis in present)
-    unclear = [_plain(d.condition) for d in diagnoses if d.status == "inconclusive"]
+    unclear = [in_words(d.condition) for d in diagnoses if d.status == "inconclusive"]
     return (
         f"nothing found, but {', '.join(unclear)} could not be judged"
         if unclear
@@ -126,9 +126,4 @@ def suggest(
 
 def _phrase(diagnosis: Diagnosis) -> str:
     kind = f" ({diagnosis.kind.replace('_', ' ')})" if diagnosis.kind else ""
-    return f"{_plain(diagnosis.condition)}{kind} since step {diagnosis.onset}"
-
-
-def _plain(condition: str) -> str:
-    """A condition's name as it stands in a sentence."""
-    return condition.replace("_", "-" if condition.startswith("non_") else " ")
+    return f"{in_words(diagnosis.condition)}{kind} since step {diagnosis.onset}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.diagnosis import Diagnosis, Evidence
+from gandiag.diagnosis import Diagnosis, Evidence, in_words
 from gandiag.figures.axes import curve, fit, mark_onset, strange
 from gandiag.figures.maps import heatmap_figure
 from gandiag.figures.style import BLUE, GREEN, MUTED, ORANGE, RED, Picture, as_svg, drawing
@@ -150,7 +150,7 @@ def _finish(axes: Axes, record: Record, onset: int | None) -> None:
 
 
 def _caption(diagnosis: Diagnosis, evidence: Evidence, own: bool) -> str:
-    condition = diagnosis.condition.replace("_", " ")
+    condition = in_words(diagnosis.condition)
     since = ""
     if diagnosis.onset is not None:
         since = f"; the dotted line marks step {diagnosis.onset}, since when it has been there"

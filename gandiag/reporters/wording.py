@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gandiag.diagnosis import Diagnosis, Evidence
+from gandiag.diagnosis import Diagnosis, Evidence, in_words
 from gandiag.report import Report, verdict
 
 __all__ = [
@@ -45,7 +45,7 @@ def plain(name: str) -> str:
     >>> plain("mode_collapse")
     'mode collapse'
     """
-    return name.replace("_", " ")
+    return in_words(name)
 
 
 def gate(evidence: Evidence) -> str:
