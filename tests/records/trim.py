@@ -14,8 +14,8 @@ radius 2, width 128, and
   steps for each of the generator's;
 - ``ring_collapse`` and ``ring_hopping``: Adam 5e-4, fifteen steps of the discriminator for each of
   the generator's, and the reverse;
-- ``ring_vanishing``: log(1 - D), a generator that starts far from the data, ten steps of the
-  discriminator for each of its own.
+- ``ring_vanishing``: log(1 - D), Adam 1e-4 for the generator and 1e-3 for the discriminator, which
+  takes ten steps for each of the generator's.
 """
 
 from __future__ import annotations
