@@ -7,8 +7,8 @@ run. No version, time, path or machine comes along.
 
 ``healthy``, ``vanishing_gradients``, ``mode_collapse`` and ``non_convergence`` are seed 0 of the
 scenarios of those names, ``mode_collapse_cured`` is seed 3; ``vanishing_gradients`` goes to step
-600, the cured one to 2,150 and the others to 1,500. The rings, all whole, have 8 modes with sd 0.1 at
-radius 2, width 128, and
+600, the cured one to 2,150 and the others to 1,500. The rings, all whole, have 8 modes with sd 0.1
+at radius 2, width 128, and
 
 - ``ring_healthy``: Adam 1e-3, R1 0.1; ``ring_critic``: a linear critic with gradient penalty, five
   steps for each of the generator's;
