@@ -74,14 +74,13 @@ def run(
         monitor.tell(lambda follower: follower.begin(scenario, folder))
         began = time.perf_counter()
         try:
-            train(gan, samples, scenario.training, scenario.seed, watch)
-            _note(recorder, watch, began)
+            try:
+                train(gan, samples, scenario.training, scenario.seed, watch)
+            finally:  # an interrupted run says how far it came
+                _note(recorder, watch, began)
             report = report_on(recorder.record(), scenario, parts.detectors, parts.fixes)
             if folder is not None:
                 report = replace(report, places=_publish(report, parts.reporters, folder))
-        except BaseException:
-            _note(recorder, watch, began)
-            raise
         finally:
             monitor.tell(lambda follower: follower.end())
     return report
