@@ -7,6 +7,7 @@ import importlib.machinery
 import importlib.util
 import io
 import tokenize
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import NamedTuple
@@ -49,7 +50,8 @@ def read_description(family: str, name: str, entry: EntryPoint) -> Description:
     for node in body:
         if isinstance(node, ast.ClassDef) and node.name == entry.attr:
             summary = (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")
-            return Description(family, name, summary, _options(node, text), source)
+            options = _with_inherited(_Class(node, body, text))
+            return Description(family, name, summary, tuple(options.values()), source)
     return Description(family, name, f"({entry.attr} is not made in {path.name})", (), source)
 
 
@@ -69,13 +71,43 @@ def _source_of(module: str) -> Path | None:
     return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
 
 
-def _options(node: ast.ClassDef, text: str) -> tuple[Option, ...]:
+class _Class(NamedTuple):
+    """A class where it is made: its statement, and the module around it."""
+
+    node: ast.ClassDef
+    body: Sequence[ast.stmt]
+    text: str
+
+
+def _with_inherited(found: _Class) -> dict[str, Option]:
+    """A class's options after those of the classes that it extends, as a dataclass has them."""
+    options: dict[str, Option] = {}
+    for base in found.node.bases:
+        above = _named(base.id, found.body, found.text) if isinstance(base, ast.Name) else None
+        options |= _with_inherited(above) if above else {}
+    return options | _options(found.node, found.text)
+
+
+def _named(name: str, body: Sequence[ast.stmt], text: str) -> _Class | None:
+    """The class of a name in a module, made there or imported by that name; None for others."""
+    for statement in body:
+        if isinstance(statement, ast.ClassDef) and statement.name == name:
+            return _Class(statement, body, text)
+        if isinstance(statement, ast.ImportFrom) and name in {a.name for a in statement.names}:
+            path = _source_of(statement.module or "")
+            if path is not None:
+                source = path.read_text(encoding="utf-8")
+                return _named(name, ast.parse(source).body, source)
+    return None
+
+
+def _options(node: ast.ClassDef, text: str) -> dict[str, Option]:
     comments = {
         token.start[0]: token.string.lstrip("# ")
         for token in tokenize.generate_tokens(io.StringIO(text).readline)
         if token.type == tokenize.COMMENT
     }
-    found = []
+    found = {}
     for item in node.body:
         if not (isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)):
             continue
@@ -85,5 +117,5 @@ def _options(node: ast.ClassDef, text: str) -> tuple[Option, ...]:
         default = ast.unparse(item.value) if item.value else "required"
         lines = range(item.lineno, (item.end_lineno or item.lineno) + 1)  # some values are wrapped
         comment = " ".join(comments[line] for line in lines if line in comments)
-        found.append(Option(item.target.id, kind, default, comment))
-    return tuple(found)
+        found[item.target.id] = Option(item.target.id, kind, default, comment)
+    return found

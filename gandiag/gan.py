@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 __all__ = ["GAN", "Data", "Objective"]
 
@@ -54,16 +55,28 @@ class GAN:
 
     Attributes:
         generator: ``(B, latent_size) -> (B, *shape)``.
-        discriminator: ``(B, *shape) -> (B,)`` scores: logits, or a critic's unbounded values.
+        discriminator: ``(B, *shape) -> (B,)`` scores: logits, or a critic's unbounded values. Of
+            packed samples there are fewer, see `gandiag.networks.Packed`.
         objective: what each player minimises.
         latent_size: length of a latent vector; latents are drawn from N(0, I).
-        penalty: ``(discriminator, real, fake) -> loss`` added to the discriminator's loss, or None.
+        penalty: ``(discriminator, real, fake) -> loss`` added to the discriminator's loss, or None;
+            it calls the discriminator with samples alone.
         constrain: called with the discriminator after each of its steps, or None (weight clipping).
+        classes: labels 0 to classes - 1, ``(B,)`` int64, are the second argument of both networks;
+            0 for networks that take none.
+        averaged: running average of the generator's weights over its steps, or None.
     """
 
     generator: nn.Module
     discriminator: nn.Module
     objective: Objective
     latent_size: int
-    penalty: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None
+    penalty: Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor] | None = None
     constrain: Callable[[nn.Module], None] | None = None
+    classes: int = 0
+    averaged: AveragedModel | None = None
+
+    @property
+    def judged(self) -> nn.Module:
+        """The generator whose samples are shown and judged: the averaged one where there is one."""
+        return self.generator if self.averaged is None else self.averaged

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Literal
 
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
-__all__ = ["Scorer", "discriminator_mlp", "generator_mlp"]
+__all__ = [
+    "Activation",
+    "LabelledDiscriminator",
+    "LabelledGenerator",
+    "Packed",
+    "Scorer",
+    "discriminator_mlp",
+    "generator_mlp",
+]
 
 SLOPE = 0.2  # of LeakyReLU below zero (Radford et al. 2016, section 4)
+
+Activation = Literal["leaky_relu", "relu", "tanh", "sigmoid"]
+
+_ACTIVATIONS: Mapping[Activation, Callable[[], nn.Module]] = {
+    "leaky_relu": lambda: nn.LeakyReLU(SLOPE),
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
 
 
 class Scorer(nn.Module):
@@ -25,37 +46,103 @@ class Scorer(nn.Module):
         return scores
 
 
-def generator_mlp(latent_size: int, width: int, shape: tuple[int, ...]) -> nn.Sequential:
-    """Three linear layers from latents to samples.
+class Packed(nn.Module):
+    """One score for each pack of samples that lie side by side (Lin et al. 2018).
+
+    Of B samples, n = B // size packs are made; pack k holds the samples k, k + n, k + 2n, ... along
+    their first axis. Up to size - 1 samples are left over and unseen. Fewer samples than one pack
+    are repeated.
+    """
+
+    def __init__(self, body: nn.Module, size: int) -> None:
+        """Wrap `body`, which maps ``(n, size * c, ...)`` to ``(n,)``."""
+        super().__init__()
+        self.body, self.size = body, size
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """``(B, c, ...) -> (n,)``."""
+        packs = max(len(samples) // self.size, 1)
+        if packs * self.size > len(samples):
+            samples = samples.repeat(self.size, *[1] * (samples.ndim - 1))
+        rows = samples[: packs * self.size].reshape(self.size, packs, *samples.shape[1:])
+        scores: Tensor = self.body(rows.transpose(0, 1).flatten(1, 2))
+        return scores
+
+
+class LabelledGenerator(nn.Module):
+    """Samples from latents and labels (Mirza & Osindero 2014, section 3.2)."""
+
+    def __init__(self, body: nn.Module, classes: int) -> None:
+        """Wrap `body`, which takes a latent and a label's one-hot vector as one row."""
+        super().__init__()
+        self.body, self.classes = body, classes
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """``(B, latent_size)`` latents and ``(B,)`` int64 labels to ``(B, *shape)`` samples."""
+        samples: Tensor = self.body(_joined(latents, labels, self.classes))
+        return samples
+
+
+class LabelledDiscriminator(nn.Module):
+    """Scores from samples and labels (Mirza & Osindero 2014, section 3.2)."""
+
+    def __init__(self, body: nn.Module, classes: int) -> None:
+        """Wrap `body`, which takes a flat sample and a label's one-hot vector as one row."""
+        super().__init__()
+        self.body, self.classes = body, classes
+
+    def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
+        """``(B, *shape)`` samples and ``(B,)`` int64 labels to scores."""
+        scores: Tensor = self.body(_joined(samples.flatten(1), labels, self.classes))
+        return scores
+
+
+def _joined(rows: Tensor, labels: Tensor, classes: int) -> Tensor:
+    return torch.cat([rows, one_hot(labels, classes).to(rows)], 1)
+
+
+def generator_mlp(
+    latent_size: int,
+    width: int,
+    shape: tuple[int, ...],
+    depth: int = 2,
+    activation: Activation = "leaky_relu",
+) -> nn.Sequential:
+    """Linear layers from latents to samples, `depth` of them hidden.
 
     Images, ``(channels, height, width)``, end in tanh; points, ``(d,)``, stay unbounded.
     """
-    body = [*_hidden(latent_size, width), nn.Linear(width, math.prod(shape))]
+    body = [*_hidden(latent_size, width, depth, activation), nn.Linear(width, math.prod(shape))]
     if len(shape) == 3:
         body += [nn.Tanh(), nn.Unflatten(1, shape)]
     return nn.Sequential(*body)
 
 
 def discriminator_mlp(
-    shape: tuple[int, ...], width: int, before_last: nn.Module | None = None, extra: int = 0
+    shape: tuple[int, ...],
+    width: int,
+    before_last: nn.Module | None = None,
+    extra: int = 0,
+    depth: int = 2,
+    activation: Activation = "leaky_relu",
 ) -> Scorer:
-    """Three linear layers from samples to scores.
+    """Linear layers from samples to scores.
 
     Args:
         shape: of a sample.
         width: units of a hidden layer.
         before_last: maps the ``(B, width)`` features to ``(B, width + extra)``.
         extra: features that `before_last` adds.
+        depth: number of hidden layers.
+        activation: after each of them.
     """
+    hidden = _hidden(math.prod(shape), width, depth, activation)
     middle = [] if before_last is None else [before_last]
-    body = [nn.Flatten(), *_hidden(math.prod(shape), width), *middle, nn.Linear(width + extra, 1)]
-    return Scorer(nn.Sequential(*body))
+    return Scorer(nn.Sequential(nn.Flatten(), *hidden, *middle, nn.Linear(width + extra, 1)))
 
 
-def _hidden(inputs: int, width: int) -> list[nn.Module]:
-    return [
-        nn.Linear(inputs, width),
-        nn.LeakyReLU(SLOPE),
-        nn.Linear(width, width),
-        nn.LeakyReLU(SLOPE),
-    ]
+def _hidden(inputs: int, width: int, depth: int, activation: Activation) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for fan_in in (inputs, *[width] * (depth - 1)):
+        layers += [nn.Linear(fan_in, width), _ACTIVATIONS[activation]()]
+    return layers

@@ -1,6 +1,8 @@
 """Penalties and constraints on the discriminator that variants share.
 
-A penalty is a function ``(discriminator, real, fake) -> loss`` made with its weight.
+A penalty is a function ``(discriminator, real, fake) -> loss`` made with its weight, where the
+discriminator is anything that gives scores of samples. Its slope is that of a score: of a pack's
+score, at all the samples of the pack.
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Penalty", "clip_weights", "gradient_penalty", "r1"]
+__all__ = ["Penalty", "Scores", "clip_weights", "gradient_penalty", "r1"]
 
-Penalty = Callable[[nn.Module, Tensor, Tensor], Tensor]
+Scores = Callable[[Tensor], Tensor]
+Penalty = Callable[[Scores, Tensor, Tensor], Tensor]
 
 
 def r1(gamma: float) -> Penalty | None:
@@ -21,17 +24,20 @@ def r1(gamma: float) -> Penalty | None:
     None for a gamma of 0, which asks for no penalty.
     """
 
-    def penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    def penalty(discriminator: Scores, real: Tensor, fake: Tensor) -> Tensor:
         real = real.detach().requires_grad_()
         return gamma / 2 * _slopes(discriminator(real), real).square().sum(1).mean()
 
     return penalty if gamma else None
 
 
-def gradient_penalty(weight: float) -> Penalty:
-    """``weight * E (||grad D(x)|| - 1)^2`` between real and fake (Gulrajani et al. 2017, eq. 3)."""
+def gradient_penalty(weight: float) -> Penalty | None:
+    """``weight * E (||grad D(x)|| - 1)^2`` between real and fake (Gulrajani et al. 2017, eq. 3).
 
-    def penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    None for a weight of 0, which asks for no penalty.
+    """
+
+    def penalty(discriminator: Scores, real: Tensor, fake: Tensor) -> Tensor:
         pairs = min(len(real), len(fake))  # few data make a smaller real batch
         real, fake = real[:pairs], fake[:pairs]
         mix = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
@@ -39,7 +45,7 @@ def gradient_penalty(weight: float) -> Penalty:
         loss: Tensor = (_slopes(discriminator(between), between).norm(dim=1) - 1).square().mean()
         return weight * loss
 
-    return penalty
+    return penalty if weight else None
 
 
 def clip_weights(bound: float) -> Callable[[nn.Module], None]:
@@ -54,7 +60,11 @@ def clip_weights(bound: float) -> Callable[[nn.Module], None]:
 
 
 def _slopes(scores: Tensor, samples: Tensor) -> Tensor:
-    """Gradient of each score at its sample, ``(B, D)``, itself differentiable."""
+    """Gradient of each score at what it is a score of, ``(n, D)``, itself differentiable."""
     (slopes,) = torch.autograd.grad(scores.sum(), (samples,), create_graph=True)
     flat: Tensor = slopes.flatten(1)
-    return flat
+    if len(scores) == len(samples):
+        return flat
+    each = len(samples) // len(scores)  # sample i is of pack i % n; those of none have no slope
+    packed = flat[: each * len(scores)].reshape(each, len(scores), -1)
+    return packed.transpose(0, 1).flatten(1)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from gandiag.contracts import Follower, Reporter
 from gandiag.environment import describe_environment, pick_device
+from gandiag.errors import BadInput
 from gandiag.gan import GAN, Data
 from gandiag.monitor import Monitor
 from gandiag.parts import Parts
@@ -23,12 +24,14 @@ from gandiag.reference import Reference
 from gandiag.report import Report, report_on
 from gandiag.scenario import Scenario
 from gandiag.sheets import write_sheet
-from gandiag.train import Stop, train
+from gandiag.train import Stop, averaging, train
 from gandiag.watch import FIXED, Watch
 
-__all__ = ["run"]
+__all__ = ["Observer", "run"]
 
 SCENARIO = "scenario.yaml"
+
+Observer: TypeAlias = "Callable[[int, GAN], None]"
 
 
 def run(
@@ -36,6 +39,7 @@ def run(
     folder: Path | None = None,
     followers: Sequence[Follower] = (),
     place: str = "scenario",
+    observers: Sequence[Observer] = (),
 ) -> Report:
     """Play a scenario, watch it, and say what was seen.
 
@@ -44,6 +48,7 @@ def run(
         folder: where record and reports go, in place of what is there; in memory only if None.
         followers: shown the run while it happens, beside the scenario's own reporters.
         place: what mistakes are blamed on, usually the scenario's file.
+        observers: shown the players after each generator step; they must leave them as they are.
 
     Raises:
         BadInput: the scenario asks for what there is not. Nothing has been written then.
@@ -52,7 +57,8 @@ def run(
     device = pick_device(scenario.device)
     data = parts.dataset.load()
     with _seeded(scenario.seed, device):
-        gan = _to(parts.variant.build(data.shape), device)
+        gan = averaging(_to(parts.variant.build(data.shape), device), scenario.training)
+        labels = _labels(gan, data, place)
         samples = data.train.to(device)
         reference = Reference.of(samples, data.held_out.to(device))
         recorder = Recorder(folder, _facts(scenario, data), describe_environment(device))
@@ -66,6 +72,7 @@ def run(
             sheet_every=scenario.sheet_every,
             save_sheet=lambda step, sheet: _save(folder, f"step-{step:08d}", sheet),
             after_flush=_between(monitor, frozenset(scenario.detection.stop_on)),
+            after_step=_showing(gan, observers),
         )
         watch.refer_to(reference)
         if folder is not None:
@@ -75,7 +82,7 @@ def run(
         began = time.perf_counter()
         try:
             try:
-                train(gan, samples, scenario.training, scenario.seed, watch)
+                train(gan, samples, scenario.training, scenario.seed, watch, labels)
             finally:  # an interrupted run says how far it came
                 _note(recorder, watch, began)
             report = report_on(recorder.record(), scenario, parts.detectors, parts.fixes)
@@ -100,6 +107,14 @@ def _between(monitor: Monitor, stop_on: frozenset[str]) -> Callable[[Sequence[Ro
             raise Stop
 
     return after_flush
+
+
+def _showing(gan: GAN, observers: Sequence[Observer]) -> Callable[[int], None]:
+    def after_step(step: int) -> None:
+        for observe in observers:
+            observe(step, gan)
+
+    return after_step
 
 
 def _save(folder: Path | None, name: str, sheet: Tensor) -> None:
@@ -131,6 +146,19 @@ def _to(gan: GAN, device: torch.device) -> GAN:
     gan.generator.to(device)
     gan.discriminator.to(device)
     return gan
+
+
+def _labels(gan: GAN, data: Data, place: str) -> Tensor | None:
+    """The labels of the training samples, where the GAN has classes."""
+    if not gan.classes:
+        return None
+    if data.labels is None:
+        raise BadInput(f"{place}: variant", "needs classes, and the data have no labels")
+    if not 0 <= int(data.labels.min()) <= int(data.labels.max()) < gan.classes:
+        found = f"{int(data.labels.min())} to {int(data.labels.max())}"
+        problem = f"has classes 0 to {gan.classes - 1}, and the data's labels are {found}"
+        raise BadInput(f"{place}: variant", problem)
+    return data.labels.to(next(gan.generator.parameters()).device)
 
 
 def _facts(scenario: Scenario, data: Data) -> dict[str, Any]:

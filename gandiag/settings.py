@@ -11,6 +11,7 @@ __all__ = [
     "Adam",
     "Count",
     "Frozen",
+    "InstanceNoise",
     "Optimizer",
     "PlayerTraining",
     "RMSprop",
@@ -35,6 +36,7 @@ def _no_switch(value: Any) -> Any:
 Count = Annotated[int, Field(ge=1), BeforeValidator(_no_switch)]
 Seed = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_no_switch)]  # what torch takes
 Size = Annotated[float, Field(gt=0.0), BeforeValidator(_no_switch)]
+Share = Annotated[float, Field(gt=0.0, le=1.0), BeforeValidator(_no_switch)]
 Decay = Annotated[float, Field(ge=0.0, lt=1.0), BeforeValidator(_no_switch)]  # of a running mean
 
 
@@ -81,6 +83,14 @@ class PlayerTraining(Frozen):
     optimizer: Optimizer = Adam()
 
 
+class InstanceNoise(Frozen):
+    """Noise on all that the discriminator sees, fading out (Sønderby et al. 2017)."""
+
+    sd: Annotated[float, Field(ge=0.0), BeforeValidator(_no_switch)] = 0.0  # at first, over the
+    # real data's own standard deviation; 0 is none
+    until: Share = 1.0  # share of the run's steps after which it has gone, linearly
+
+
 class Training(Frozen):
     """How long and how the game is played."""
 
@@ -88,3 +98,6 @@ class Training(Frozen):
     batch_size: Annotated[Count, Field(ge=2)] = 64
     generator: PlayerTraining = PlayerTraining()
     discriminator: PlayerTraining = PlayerTraining()
+    instance_noise: InstanceNoise = InstanceNoise()
+    averaging: Decay = 0.0  # decay of G's running average, which is judged in its place; 0: none
+    decay_from: Share = 1.0  # share of the steps after which both rates fall linearly to 0

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gandiag.networks import Scorer, discriminator_mlp, generator_mlp
+from gandiag.networks import Activation, Packed, Scorer, discriminator_mlp, generator_mlp
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (2,), (1,)]
 Normal = Callable[..., Tensor]
@@ -73,3 +73,50 @@ def test_before_last_widens(normal: Normal) -> None:
 def test_scorer_takes_one_column(normal: Normal) -> None:
     """A scorer drops the last axis of its body's output and nothing else."""
     torch.testing.assert_close(Scorer(nn.Identity())(torch.ones(1, 1)), torch.ones(1))
+
+
+@pytest.mark.parametrize(("batch", "packs"), [(6, 3), (7, 3), (2, 1), (1, 1)])
+def test_packs_are_strided(batch: int, packs: int) -> None:
+    """Of B samples, pack k of n holds k and k + n, side by side; alone, one is its own mate."""
+    seen: list[Tensor] = []
+
+    class Spy(nn.Module):
+        def forward(self, rows: Tensor) -> Tensor:
+            seen.append(rows)
+            return rows.sum(1)
+
+    samples = torch.arange(batch)[:, None].repeat(1, 2).float()
+    assert Packed(Spy(), 2)(samples).shape == (packs,)
+    mates = [k % batch for k in range(packs, 2 * packs)]
+    assert seen[0].tolist() == [[k, k, m, m] for k, m in zip(range(packs), mates, strict=True)]
+
+
+def test_images_are_packed_by_channel(normal: Normal) -> None:
+    """A pack of images is one image with the channels of each."""
+    images, seen = normal((4, 3, 2, 2)), []
+
+    class Spy(nn.Module):
+        def forward(self, packs: Tensor) -> Tensor:
+            seen.append(packs)
+            return packs.flatten(1).sum(1)
+
+    Packed(Spy(), 2)(images)
+    assert torch.equal(seen[0][1], torch.cat([images[1], images[3]]))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+@pytest.mark.parametrize(
+    ("activation", "kind"),
+    [("leaky_relu", nn.LeakyReLU), ("relu", nn.ReLU), ("tanh", nn.Tanh), ("sigmoid", nn.Sigmoid)],
+)
+def test_hidden_layers_are_as_asked(
+    depth: int, activation: Activation, kind: type[nn.Module]
+) -> None:
+    """There are as many hidden layers as asked, each with the activation that was asked for."""
+    for network in (
+        generator_mlp(5, 7, (2,), depth, activation),
+        discriminator_mlp((2,), 7, depth=depth, activation=activation),
+    ):
+        layers = list(network.modules())
+        assert sum(isinstance(layer, kind) for layer in layers) == depth
+        assert sum(isinstance(layer, nn.Linear) for layer in layers) == depth + 1

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gandiag.networks import Scorer
+from gandiag.networks import Packed, Scorer
 from gandiag.penalties import clip_weights, gradient_penalty, r1
 
 Normal = Callable[..., Tensor]
@@ -113,3 +113,39 @@ def _r1(gamma: float) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
     penalty = r1(gamma)
     assert penalty is not None
     return penalty
+
+
+class PackNorm(nn.Module):
+    """Scores packs of two points by the dot product with one known vector."""
+
+    def __init__(self, weights: Tensor) -> None:
+        super().__init__()
+        self.packed = Packed(_Dot(weights), 2)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """``(B, 2) -> (B // 2,)``."""
+        scores: Tensor = self.packed(samples)
+        return scores
+
+
+class _Dot(nn.Module):
+    def __init__(self, weights: Tensor) -> None:
+        super().__init__()
+        self.weights = weights
+
+    def forward(self, packs: Tensor) -> Tensor:
+        return packs @ self.weights
+
+
+@pytest.mark.parametrize("batch", [2, 4, 7])
+def test_slope_is_that_of_a_pack(batch: int, normal: Normal) -> None:
+    """A pack's score has one slope, at all samples of the pack: for w . pack it is |w|.
+
+    Samples that are left over, as the seventh, count for nothing.
+    """
+    critic = PackNorm(torch.tensor([1.0, 2.0, 2.0, 4.0]))  # |w| = 5
+    real, fake = normal((batch, 2)), normal((batch, 2), seed=1)
+    assert _r1(2.0)(critic, real, fake).item() == pytest.approx(25)
+    penalty = gradient_penalty(1.0)
+    assert penalty is not None
+    assert penalty(critic, real, fake).item() == pytest.approx(16)

@@ -24,6 +24,7 @@ from gandiag.reference import Reference
 from gandiag.scenario import Training
 from gandiag.snapshot import Snapshot
 from gandiag.train import Stop, train
+from gandiag.variants.conditional import Conditional
 from gandiag.variants.linear_critic import LinearCritic
 from gandiag.variants.minibatch_discrimination import MinibatchDiscrimination
 from gandiag.variants.vanilla import Vanilla
@@ -35,6 +36,10 @@ BUILDERS: Mapping[str, Callable[[], GAN]] = {
     "minibatch": lambda: MinibatchDiscrimination(**SMALL, kernels=4).build((2,)),
     "critic_clip": lambda: LinearCritic("clip", **SMALL).build((2,)),  # type: ignore[arg-type]
     "critic_penalty": lambda: LinearCritic(penalty=0.1, **SMALL).build((2,)),  # type: ignore[arg-type]
+    "hinge": lambda: Vanilla("hinge", spectral_norm=True, **SMALL).build((2,)),  # type: ignore[arg-type]
+    "squares": lambda: Vanilla("least_squares", 0.1, pack=2, **SMALL).build((2,)),  # type: ignore[arg-type]
+    "stddev": lambda: Vanilla(minibatch="stddev", activation="relu", **SMALL).build((2,)),  # type: ignore[arg-type]
+    "conditional": lambda: Conditional(classes=8, r1=0.1, **SMALL).build((2,)),  # type: ignore[arg-type]
 }
 
 
@@ -58,7 +63,8 @@ def played(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         gan = build()
-        train(gan, samples, plan, seed, watch)
+        labels = torch.arange(len(samples), device=samples.device) % max(gan.classes, 1)
+        train(gan, samples, plan, seed, watch, labels)
         return gan, torch.get_rng_state()
 
 
@@ -233,7 +239,8 @@ def test_broken_network_ends_loudly(ring: Data, tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [2, 20])
 def test_little_data_are_enough(name: str, count: int, ring: Data) -> None:
     """With fewer samples than a batch, all of them are the batch."""
-    assert train(BUILDERS[name](), ring.train[:count], training(3), 0, None) == 3
+    labels = torch.arange(count) % 8
+    assert train(BUILDERS[name](), ring.train[:count], training(3), 0, None, labels) == 3
 
 
 def test_every_sample_is_seen(memory: Recorder) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gandiag.gan import Data
 
-__all__ = ["check", "mixture"]
+__all__ = ["check", "mixture", "stream"]
 
 
 def mixture(
@@ -31,7 +31,7 @@ def mixture(
     """
     mass = torch.tensor(weights or [1.0] * len(centres), dtype=torch.float64)
     points, labels = zip(
-        *(_draw(centres, sd, mass, size, _stream(seed, k)) for k, size in enumerate(sizes)),
+        *(_draw(centres, sd, mass, size, stream(seed, k)) for k, size in enumerate(sizes)),
         strict=True,
     )
     return Data(*points, *labels)
@@ -57,7 +57,7 @@ def _draw(
     return centres[labels] + sd * noise, labels
 
 
-def _stream(seed: int, index: int) -> torch.Generator:
+def stream(seed: int, index: int) -> torch.Generator:
     """A generator of its own for each index, as unrelated as if it had another seed."""
     state = np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0]))

@@ -16,7 +16,7 @@ __all__ = ["Ring"]
 
 @dataclass(frozen=True)
 class Ring:
-    """Points ``(2,)`` from equal Gaussians on a circle around 0, labelled by mode.
+    """Points ``(2,)`` from Gaussians on a circle, labelled by mode.
 
     The classical setup is that of Metz et al. 2017 (Unrolled generative adversarial networks):
     8 modes with sd 0.02 at radius 2. The default is wider, so that losing a mode's width can be
@@ -26,6 +26,7 @@ class Ring:
     modes: int = 8  # Gaussians; mode k lies at the angle 2 pi k / modes
     radius: float = 2.0  # of the circle of their centres, in data units
     sd: float = 0.1  # of each along either axis, in data units
+    middle: tuple[float, float] = (0.0, 0.0)  # of the circle; G begins near 0, so far off is far
     samples: int = 10_000  # training points
     held_out: int = 2_000  # held-out points, from a stream of their own
     weights: tuple[float, ...] = ()  # relative mass of each mode; empty: equal
@@ -37,14 +38,17 @@ class Ring:
             raise ValueError("modes is at least 1")
         if not (math.isfinite(self.radius) and self.radius > 0):
             raise ValueError("radius is finite and positive")
+        if not all(map(math.isfinite, self.middle)):
+            raise ValueError("middle is finite")
         if self.seed < 0:
             raise ValueError("seed is not negative")
         check(self.sd, self.weights, self.modes, (self.samples, self.held_out))
 
     def centres(self) -> Tensor:
-        """Centres of the modes, ``(modes, 2)``, counter-clockwise from the positive x axis."""
+        """Centres of the modes, ``(modes, 2)``, counter-clockwise from the right."""
         angles = torch.arange(self.modes, dtype=torch.float64) * (2 * math.pi / self.modes)
-        return (self.radius * torch.stack([angles.cos(), angles.sin()], 1)).float()
+        circle = self.radius * torch.stack([angles.cos(), angles.sin()], 1)
+        return (circle + torch.tensor(self.middle, dtype=torch.float64)).float()
 
     def load(self) -> Data:
         """Draw the points."""

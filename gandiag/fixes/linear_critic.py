@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from gandiag.fixes.options import has_points, option, with_options
 from gandiag.scenario import Scenario
 
 __all__ = ["LinearCritic"]
+
+# What a critic does without: targets, other bounds, and scores that depend on each other.
+OTHERS = {"label_smoothing": 0.0, "r1": 0.0, "clip": 0.0, "batch_norm": False}
 
 
 @dataclass(frozen=True)
@@ -15,24 +19,33 @@ class LinearCritic:
     """Play the Wasserstein game with a gradient penalty (Gulrajani et al. 2017, algorithm 1)."""
 
     critic_steps: int = 3  # updates of the critic an iteration (paper: 5)
+    weight: float = 10.0  # of the gradient penalty, for images (the paper's lambda)
+    points: float = 0.1  # of the gradient penalty, for points (the paper's toy code)
+
     treats: ClassVar[frozenset[str]] = frozenset(
         {"vanishing_gradients", "mode_collapse", "non_convergence"}
     )
     causes: ClassVar[frozenset[str]] = frozenset()
     advice: ClassVar[str] = (
         "Use a linear critic: no sigmoid, loss E D(G(z)) - E D(x), gradient penalty 10, 3 to 5 "
-        "critic steps, Adam 5e-4 (0.5, 0.9). Its slope at the fakes does not die as it gets better."
+        "critic steps, Adam 5e-4 (0.5, 0.9). Its slope at the fakes does not die as it gets "
+        "better."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with a linear critic and the settings that go with it."""
-        if scenario.variant.name == "linear_critic":
+        if option(scenario, "objective") in (None, "wasserstein"):
             return scenario
-        kept = {k: v for k, v in scenario.variant.options.items() if k in ("latent_size", "width")}
+        weight = self.points if has_points(scenario) else self.weight
+        known = {key: off for key, off in OTHERS.items() if option(scenario, key)}
+        critic = with_options(
+            scenario, {"objective": "wasserstein", "gradient_penalty": weight, **known}
+        )
+        if critic == scenario:
+            return scenario
         adam = {"name": "adam", "lr": 5e-4, "betas": [0.5, 0.9]}
-        return scenario.set(
+        return critic.set(
             {
-                "variant": {"linear_critic": kept},
                 "training.discriminator": {"steps": self.critic_steps, "optimizer": adam},
                 "training.generator": {"steps": 1, "optimizer": adam},
             }

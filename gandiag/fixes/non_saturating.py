@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from gandiag.fixes.options import option, with_options
 from gandiag.scenario import Scenario
 
 __all__ = ["NonSaturating"]
@@ -17,12 +18,13 @@ class NonSaturating:
     treats: ClassVar[frozenset[str]] = frozenset({"vanishing_gradients"})
     causes: ClassVar[frozenset[str]] = frozenset({"saturated_objective"})
     advice: ClassVar[str] = (
-        "Let the generator minimise -log D(G(z)): with logits, softplus(-scores).mean(). Its slope "
-        "stays near 1 when the discriminator is sure, where that of log(1 - D(G(z))) goes to 0."
+        "Let the generator minimise -log D(G(z)): with logits, softplus(-scores).mean(). Its "
+        "slope stays near 1 when the discriminator is sure, where that of log(1 - D(G(z))) "
+        "goes to 0."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:
-        """Return the scenario with the non-saturating objective."""
-        if scenario.variant.options.get("objective") != "saturating":
+        """Return the scenario with the non-saturating objective in place of the saturating one."""
+        if option(scenario, "objective") != "saturating":
             return scenario
-        return scenario.set({f"variant.{scenario.variant.name}.objective": "non_saturating"})
+        return with_options(scenario, {"objective": "non_saturating"})

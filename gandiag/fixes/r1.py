@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from gandiag.fixes.options import has_points, option, with_options
 from gandiag.scenario import Scenario
 
 __all__ = ["R1"]
@@ -14,19 +15,21 @@ __all__ = ["R1"]
 class R1:
     """Penalise ||grad D(x)||^2 on real samples (Mescheder et al. 2018, equation 9)."""
 
-    gamma: float = 10.0  # weight; GAN_stability's configurations use 10 to 20 for images
+    gamma: float = 10.0  # weight for images; GAN_stability's configurations use 10 to 20
+    points: float = 0.1  # weight for points, whose slopes are in other units
+
     treats: ClassVar[frozenset[str]] = frozenset({"mode_collapse", "non_convergence"})
     causes: ClassVar[frozenset[str]] = frozenset()
     advice: ClassVar[str] = (
-        "Add gamma / 2 * E ||grad D(x)||^2 over real x to the discriminator's loss (R1, gamma 10). "
-        "It keeps D smooth at the data and makes the game converge locally."
+        "Add gamma / 2 * E ||grad D(x)||^2 over real x to the discriminator's loss (R1, gamma "
+        "10 for images, 0.1 for points). It keeps D smooth at the data and makes the game "
+        "converge locally."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:
-        """Return the scenario with an R1 penalty, where its variant has one."""
-        variant = scenario.variant
-        if variant.name not in ("vanilla", "minibatch_discrimination"):
+        """Return the scenario with an R1 penalty, where its variant has no stronger one."""
+        gamma = self.points if has_points(scenario) else self.gamma
+        there = option(scenario, "r1")
+        if there is None or there >= gamma:
             return scenario
-        if variant.options.get("r1", 0.0) >= self.gamma:
-            return scenario
-        return scenario.set({f"variant.{scenario.variant.name}.r1": self.gamma})
+        return with_options(scenario, {"r1": gamma})

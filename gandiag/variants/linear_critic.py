@@ -8,9 +8,7 @@ from typing import Literal
 from pydantic import PositiveFloat, PositiveInt
 
 from gandiag.gan import GAN
-from gandiag.networks import discriminator_mlp, generator_mlp
-from gandiag.objectives import WASSERSTEIN
-from gandiag.penalties import clip_weights, gradient_penalty
+from gandiag.variants.vanilla import Vanilla
 
 __all__ = ["LinearCritic"]
 
@@ -30,11 +28,10 @@ class LinearCritic:
     def build(self, shape: tuple[int, ...]) -> GAN:
         """Return the GAN for samples of `shape`."""
         clip = self.lipschitz == "clip"
-        return GAN(
-            generator=generator_mlp(self.latent_size, self.width, shape),
-            discriminator=discriminator_mlp(shape, self.width),
-            objective=WASSERSTEIN,
+        return Vanilla(
+            objective="wasserstein",
+            gradient_penalty=0.0 if clip else self.penalty,
+            clip=self.bound if clip else 0.0,
             latent_size=self.latent_size,
-            penalty=None if clip else gradient_penalty(self.penalty),
-            constrain=clip_weights(self.bound) if clip else None,
-        )
+            width=self.width,
+        ).build(shape)

@@ -5,31 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import PositiveInt
 
+from gandiag.batch_features import batch_layer
 from gandiag.gan import GAN
 from gandiag.networks import discriminator_mlp, generator_mlp
-from gandiag.objectives import CROSS_ENTROPY
-from gandiag.penalties import r1
+from gandiag.rules import Rules
 
 __all__ = ["Vanilla"]
 
 
 @dataclass(frozen=True)
-class Vanilla:
+class Vanilla(Rules):
     """Three linear layers each, LeakyReLU 0.2, cross-entropy on logits (Goodfellow et al. 2014)."""
 
-    objective: Literal["non_saturating", "saturating"] = "non_saturating"  # what G minimises
     latent_size: PositiveInt = 64  # entries of a latent, drawn from N(0, I)
     width: PositiveInt = 256  # units of a hidden layer
-    r1: NonNegativeFloat = 0.0  # weight gamma of the R1 penalty on real samples; 0 is none
+    depth: PositiveInt = 2  # hidden layers of each network
+    activation: Literal["leaky_relu", "relu", "tanh", "sigmoid"] = "leaky_relu"  # of hidden layers
+    minibatch: Literal["none", "discrimination", "stddev"] = "none"  # what D sees of its batch
 
     def build(self, shape: tuple[int, ...]) -> GAN:
         """Return the GAN for samples of `shape`."""
-        return GAN(
-            generator=generator_mlp(self.latent_size, self.width, shape),
-            discriminator=discriminator_mlp(shape, self.width),
-            objective=CROSS_ENTROPY[self.objective],
-            latent_size=self.latent_size,
-            penalty=r1(self.r1),
+        layer, extra = batch_layer(self.minibatch, self.width)
+        generator = generator_mlp(self.latent_size, self.width, shape, self.depth, self.activation)
+        discriminator = discriminator_mlp(
+            self.seen(shape), self.width, layer, extra, self.depth, self.activation
         )
+        return self.game(generator, self.bound(discriminator), self.latent_size)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from gandiag.assets import make_classifier, make_mnist
+from gandiag.assets import make_classifier, make_mnist, make_oracle_classifier
 
 
 @settings(deadline=None)
@@ -68,6 +68,22 @@ def test_classifier_is_written_with_accuracy(
     with safe_open(tmp_path / "mnist_classifier.safetensors", "pt") as file:
         assert 0 <= float(file.metadata()["accuracy"]) <= 1
         assert "head.weight" in file.keys()  # noqa: SIM118  # not a mapping
+
+
+def test_oracle_classifier_leaves_out_the_subset(
+    mnist_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its script trains on what the subset left out, and writes the accuracy on the same of test."""
+    monkeypatch.setattr(make_oracle_classifier, "TRAIN", 20)
+    monkeypatch.setattr(make_oracle_classifier, "HELD_OUT", 10)
+    monkeypatch.setattr(make_classifier, "EPOCHS", 1)
+    monkeypatch.setattr(make_classifier, "BATCH", 10)
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        make_oracle_classifier.main(str(mnist_root), tmp_path)
+    torch.set_num_threads(threads)
+    with safe_open(tmp_path / "oracle_classifier.safetensors", "pt") as file:
+        assert 0 <= float(file.metadata()["accuracy"]) <= 1
 
 
 def test_distortion_is_mild() -> None:

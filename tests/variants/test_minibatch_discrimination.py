@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gandiag.variants.minibatch_discrimination import MinibatchDiscrimination, MinibatchSimilarity
+from gandiag.batch_features import MinibatchSimilarity
+from gandiag.variants.minibatch_discrimination import MinibatchDiscrimination
 
 Normal = Callable[..., Tensor]
 

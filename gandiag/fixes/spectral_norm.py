@@ -1,0 +1,34 @@
+"""Bound the discriminator's slope everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gandiag.fixes.options import option, with_options
+from gandiag.scenario import Scenario
+
+__all__ = ["SpectralNorm"]
+
+
+@dataclass(frozen=True)
+class SpectralNorm:
+    """Divide each weight of D by its largest singular value (Miyato et al. 2018, section 2.1)."""
+
+    treats: ClassVar[frozenset[str]] = frozenset(
+        {"vanishing_gradients", "mode_collapse", "non_convergence"}
+    )
+    causes: ClassVar[frozenset[str]] = frozenset(
+        {"saturated_objective", "discriminator_too_strong", "divergence"}
+    )
+    advice: ClassVar[str] = (
+        "Wrap every linear and convolutional layer of the discriminator in "
+        "torch.nn.utils.parametrizations.spectral_norm: its slope is at most 1, so it cannot "
+        "become sure of everything."
+    )
+
+    def apply(self, scenario: Scenario) -> Scenario:
+        """Return the scenario with spectral norm in its discriminator, where its variant has it."""
+        if option(scenario, "spectral_norm") is not False:
+            return scenario
+        return with_options(scenario, {"spectral_norm": True})
