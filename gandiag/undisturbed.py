@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
     """Run forward passes that leave no trace: no graph, same buffers, same random state after.
 
     Random layers (dropout, noise) draw from a stream that starts anew each time, so that two looks
-    at the same weights agree.
+    at the same weights agree. SyncBatchNorm normalises by this process's batch alone: to ask the
+    other ranks would hang where they are not looking.
     """
     modules = {module for network in networks for module in network.modules()}
     held = [(module, dict(module._buffers)) for module in modules]  # a module may replace a buffer
@@ -27,7 +29,11 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
     python_state = random.getstate()
     cuda = [torch.device("cuda", i) for i in _cuda_devices(networks)]
     cuda_states = [torch.cuda.get_rng_state(device) for device in cuda]
+    synced = [(m, dict(vars(m))) for m in modules if isinstance(m, nn.SyncBatchNorm)]
     try:
+        for synced_module, _ in synced:
+            alone = functools.partial(nn.BatchNorm1d.forward, synced_module)
+            vars(synced_module)["forward"] = alone
         torch.default_generator.manual_seed(0)
         for device in cuda:
             torch.cuda.default_generators[device.index].manual_seed(0)
@@ -41,6 +47,9 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
         random.setstate(python_state)
         for module, named in held:
             module._buffers.update(named)
+        for synced_module, attributes in synced:
+            vars(synced_module).clear()
+            vars(synced_module).update(attributes)
         for buffer, saved in buffers:
             buffer.copy_(saved)
 
