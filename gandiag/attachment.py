@@ -17,22 +17,29 @@ from gandiag.diagnosis import Diagnosis, diagnose
 from gandiag.environment import describe_environment
 from gandiag.errors import BadInput, nearest
 from gandiag.gathering import NEEDED
+from gandiag.lints import LINTS
+from gandiag.lints.misread_scores import SCORES
 from gandiag.monitor import Monitor
 from gandiag.parts import Parts
+from gandiag.ranks import Ranks
+from gandiag.recognition import Objectives, recognise
 from gandiag.record import SAMPLES, Record, Recorder
 from gandiag.reference import SIZE, Reference
 from gandiag.report import Report, report_on
-from gandiag.scenario import Scenario
+from gandiag.scenario import DETECTORS, Scenario
 from gandiag.scores import READINGS, Scores
 from gandiag.sheets import write_sheet
 from gandiag.snapshot import Player
 from gandiag.turns import Turns
 from gandiag.undisturbed import undisturbed
 from gandiag.watch import Watch
+from gandiag.wrappers import inner_network, inner_optimizer
 
 __all__ = ["Attachment", "attach"]
 
 Optimizers = Optimizer | Sequence[Optimizer]
+PROBES: Mapping[str, Any] = {"objective": {"every": 50}, "loop": {"every": 50}}
+DETECTION: Mapping[str, Any] = {"detectors": [*DETECTORS, *LINTS]}
 FEWEST = 600  # real samples below which neither bins nor nulls would mean much
 
 
@@ -57,6 +64,10 @@ def attach(
     same bits as without it. It watches one generator and one discriminator; for several, attach one
     watch to each pair.
 
+    Where several processes train together (DistributedDataParallel), call it in each of them once
+    the process group is there. Rank 0 then keeps the record, with numbers averaged and samples
+    gathered over all ranks; the other ranks' watches diagnose and publish nothing.
+
     Args:
         generator: called by the loop with latents (and labels, if it likes); gives samples.
         discriminator: called by the loop with samples (and labels); gives scores of any shape.
@@ -77,18 +88,23 @@ def attach(
     Raises:
         BadInput: what was given cannot be watched; the message says why.
     """
+    generator, discriminator = inner_network(generator), inner_network(discriminator)
     players: dict[Player, tuple[nn.Module, Sequence[Optimizer]]] = {
         "generator": (generator, _listed(generator_optimizer)),
         "discriminator": (discriminator, _listed(discriminator_optimizer)),
     }
     _check(players, scores)
-    scenario = Scenario.parse({"probes": probes or {}, "detection": detection or {}}, "attach")
+    scenario = Scenario.parse(
+        {"probes": {**PROBES, **(probes or {})}, "detection": {**DETECTION, **(detection or {})}},
+        "attach",
+    )
     parts = Parts.of(scenario, "attach")
     reference = None if real is None else _reference(real, generator)
-    where = None if folder is None else Path(folder)
+    ranks = Ranks.here()
+    where = None if folder is None or not ranks.first else Path(folder)
     parameter = next(generator.parameters())
-    recorder = Recorder(where, {}, describe_environment(parameter.device))
-    told = [*followers, *([_Alarm(on_alert)] if on_alert else [])]
+    recorder = Recorder(where, {SCORES: scores}, describe_environment(parameter.device))
+    told = [*followers, *([_Alarm(on_alert)] if on_alert else [])] if ranks.first else []
     monitor = Monitor(recorder, parts.detectors, scenario.detection.every, told)
     reading = READINGS[scores]
 
@@ -102,7 +118,8 @@ def attach(
         reading.probability,
         sheet_every=scenario.sheet_every if where is not None else 0,
         save_sheet=save_sheet,
-        after_flush=monitor.flushed,
+        after_flush=monitor.flushed if ranks.first else None,
+        ranks=ranks,
     )
     if reference is not None:
         watch.refer_to(reference)
@@ -147,12 +164,22 @@ class Attachment:
         """Ask every detector about what has been seen so far."""
         return diagnose(self.record, self._parts.detectors)
 
+    @property
+    def objectives(self) -> Objectives:
+        """The objectives that the loop really uses, recognised from its scores and slopes."""
+        return recognise(self.record)
+
     def report(self) -> Report:
         """All that a page needs, as it is now."""
         return report_on(self.record, None, self._parts.detectors, self._parts.fixes)
 
     def publish(self, folder: Path | str) -> tuple[str, ...]:
-        """Write the reports (a page and JSON unless told otherwise) and return where they lie."""
+        """Write the reports (a page and JSON unless told otherwise) and return where they lie.
+
+        Ranks other than 0 write nothing.
+        """
+        if not self._watch.ranks.first:
+            return ()
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         report = self.report()
@@ -199,7 +226,8 @@ class _Alarm:
 
 
 def _listed(optimizers: Optimizers) -> Sequence[Optimizer]:
-    return (optimizers,) if isinstance(optimizers, Optimizer) else tuple(optimizers)
+    given = (optimizers,) if isinstance(optimizers, Optimizer) else tuple(optimizers)
+    return tuple(inner_optimizer(optimizer) for optimizer in given)
 
 
 def _check(players: Mapping[Player, tuple[nn.Module, Sequence[Optimizer]]], scores: str) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Scored", "Turn", "tell_apart"]
+__all__ = ["NOTHING", "Scored", "Turn", "joined", "slopes_of", "tell_apart"]
 
 
 @dataclass(eq=False)  # two calls are never one
@@ -24,6 +24,8 @@ class Scored:
             if that is not known.
         asks_slope: whether the loop asks for the slope at the samples, as penalties do.
         to_generator: whether a gradient can flow through the samples to the generator.
+        alone: whether the samples are all that the discriminator was given.
+        after: steps of the discriminator's optimizer before the call.
         output_gradient: gradient at `output`, of the newest backward pass through it.
         sample_gradient: the same at the samples.
     """
@@ -34,22 +36,33 @@ class Scored:
     fake: bool | None
     asks_slope: bool
     to_generator: bool
+    alone: bool
+    after: int
     output_gradient: Tensor | None = None
     sample_gradient: Tensor | None = None
 
 
 class Turn(NamedTuple):
-    """A discriminator's turn told apart: real and fake samples and what was said of them."""
+    """A discriminator's turn told apart: real and fake samples and what was said of them.
 
-    real: Tensor | None
-    fake: Tensor | None
-    real_output: Tensor | None
-    fake_output: Tensor | None
-    score_real: Callable[[], Tensor] | None
-    score_fake: Callable[[], Tensor] | None
+    Slopes are gradients at the outputs, times the number of outputs: a mean loss' own derivative.
+    `certain` is whether the two were told apart by memory or labels, `mixed` whether one call held
+    both.
+    """
+
+    real: Tensor | None = None
+    fake: Tensor | None = None
+    real_output: Tensor | None = None
+    fake_output: Tensor | None = None
+    score_real: Callable[[], Tensor] | None = None
+    score_fake: Callable[[], Tensor] | None = None
+    real_slope: Tensor | None = None
+    fake_slope: Tensor | None = None
+    certain: bool = False
+    mixed: bool = False
 
 
-NOTHING = Turn(None, None, None, None, None, None)
+NOTHING = Turn()
 
 
 def tell_apart(calls: Sequence[Scored]) -> Turn:
@@ -66,19 +79,35 @@ def tell_apart(calls: Sequence[Scored]) -> Turn:
     labelled = [call for call in others if call.fake is False]
     plain = [call for call in others if not call.asks_slope]
     if fakes and others:
-        return _turn(labelled or plain or others[:1], fakes)
+        return _turn(labelled or plain or others[:1], fakes, certain=True)
     return _by_gradient(calls)
 
 
-def _turn(real: Sequence[Scored], fake: Sequence[Scored]) -> Turn:
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """The parts of a batch as one tensor; a batch that is whole is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+
+
+def slopes_of(calls: Sequence[Scored]) -> Tensor | None:
+    """Gradients at the calls' outputs, joined, times their number; None where one is unknown."""
+    known = [call.output_gradient for call in calls if call.output_gradient is not None]
+    if not known or len(known) < len(calls):
+        return None
+    return torch.cat(known) * sum(gradient.numel() for gradient in known)
+
+
+def _turn(real: Sequence[Scored], fake: Sequence[Scored], certain: bool) -> Turn:
     """The parts joined, where a loop accumulates several calls before a step."""
     return Turn(
-        torch.cat([call.samples for call in real]),
-        torch.cat([call.samples for call in fake]),
-        torch.cat([call.output for call in real]),
-        torch.cat([call.output for call in fake]),
-        lambda: torch.cat([call.again() for call in real]),
-        lambda: torch.cat([call.again() for call in fake]),
+        joined([call.samples for call in real]),
+        joined([call.samples for call in fake]),
+        joined([call.output for call in real]),
+        joined([call.output for call in fake]),
+        lambda: joined([call.again() for call in real]),
+        lambda: joined([call.again() for call in fake]),
+        slopes_of(real),
+        slopes_of(fake),
+        certain,
     )
 
 
@@ -89,12 +118,15 @@ def _by_gradient(calls: Sequence[Scored]) -> Turn:
     real = [call for call, up in zip(known, raised, strict=True) if bool(up.all())]
     fake = [call for call, up in zip(known, raised, strict=True) if not bool(up.any())]
     if real and fake:
-        return _turn(real, fake)
+        return _turn(real, fake, certain=False)
     mixed = [(c, up) for c, up in zip(known, raised, strict=True) if up.any() and not up.all()]
     return _parted(*mixed[0]) if mixed else NOTHING
 
 
 def _parted(call: Scored, is_real: Tensor) -> Turn:
+    slopes = slopes_of([call])
+    assert slopes is not None  # by which it is parted
+    half = 0.5  # a loss that is a mean over both is half the sum of a mean over each
     return Turn(
         call.samples[is_real],
         call.samples[~is_real],
@@ -102,6 +134,9 @@ def _parted(call: Scored, is_real: Tensor) -> Turn:
         call.output[~is_real],
         lambda: call.again()[is_real],
         lambda: call.again()[~is_real],
+        slopes[is_real] * half,
+        slopes[~is_real] * half,
+        mixed=True,
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # torch stays unloaded for those who only judge or show
     from gandiag.scenario import Scenario
     from gandiag.snapshot import Snapshot
 
-__all__ = ["Dataset", "Detector", "Fix", "Follower", "Probe", "Reporter", "Variant"]
+__all__ = ["Dataset", "Detector", "Fix", "Follower", "Pairing", "Probe", "Reader", "Reporter", "Variant"]
 
 
 @runtime_checkable
@@ -48,13 +48,31 @@ class Probe(Protocol):
     """Observes a turn of the game and returns numbers. It keeps nothing and changes nothing."""
 
     uses: ClassVar[frozenset[str]]
-    """Costly snapshot fields it reads, among ``recent``, ``latents``, ``fixed`` and ``reference``.
-    They are made only if some probe asks for them."""
+    """Costly snapshot fields it reads, among ``recent``, ``latents``, ``fixed``, ``weights``,
+    ``conduct`` and ``reference``. They are made only if some probe asks for them."""
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Return 0-dim or 1-dim tensors by ``what/player``; the probe's name is put before it.
 
         It never calls ``.item()``: the watch moves all numbers to the host in one copy a flush.
+        """
+        ...
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Reads a log of somebody else's training."""
+
+    def recognises(self, path: Path) -> bool:
+        """Whether a file or folder is such a log; it is looked at, not read."""
+        ...
+
+    def read(self, path: Path, columns: Mapping[str, str]) -> Record:
+        """Return the log as a record; raise `BadInput` where it cannot be one.
+
+        Args:
+            path: the log.
+            columns: names of its columns by role, where the user told them.
         """
         ...
 
@@ -95,6 +113,15 @@ class Reporter(Protocol):
 
     def publish(self, report: Report, folder: Path) -> str:
         """Show the report, and return where: a path or a URL."""
+        ...
+
+
+@runtime_checkable
+class Pairing(Protocol):
+    """Sets two reports side by side. A reporter may do so too."""
+
+    def set_beside(self, report: Report, other: Report, folder: Path) -> str:
+        """Show both, and return where."""
         ...
 
 

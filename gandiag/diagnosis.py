@@ -19,9 +19,19 @@ from gandiag.series import recent_median
 if TYPE_CHECKING:
     from gandiag.contracts import Detector
 
-__all__ = ["Diagnosis", "Evidence", "Status", "diagnose", "in_words", "weigh"]
+__all__ = [
+    "About",
+    "Diagnosis",
+    "Evidence",
+    "Status",
+    "diagnose",
+    "in_words",
+    "unrecorded",
+    "weigh",
+]
 
 Status = Literal["present", "absent", "inconclusive"]
+About = Literal["game", "loop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,7 @@ class Diagnosis:
         cause: why, as far as the record shows it; None where unknown or not present.
         severity: size of the effect in [0, 1], None unless present.
         evidence: every number that was weighed, whichever way it fell.
+        about: ``game`` for a failure of the training, ``loop`` for a fault of the code around it.
     """
 
     condition: str
@@ -80,6 +91,7 @@ class Diagnosis:
     cause: str | None = None
     severity: float | None = None
     evidence: tuple[Evidence, ...] = ()
+    about: About = "game"
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data for `diagnoses.json` and ``--json``."""
@@ -92,6 +104,7 @@ class Diagnosis:
             "evidence": [item.as_json() for item in self.evidence],
             "summary": self.summary,
             "cause": self.cause,
+            "about": self.about,
         }
 
     @classmethod
@@ -138,14 +151,23 @@ def diagnose(record: Record, detectors: Iterable[Detector]) -> tuple[Diagnosis, 
     return tuple(_ask(detector, record) for detector in detectors)
 
 
+def unrecorded(condition: str, missing: Iterable[str], about: About = "game") -> Diagnosis:
+    """The answer where signals are missing: it names them, and what would measure them.
+
+    >>> unrecorded("mode_collapse", ["diversity/bins/generator"]).summary
+    'Not recorded: diversity/bins/generator. The probe diversity of gandiag.attach would settle it.'
+    """
+    missing = sorted(missing)
+    probes = list(dict.fromkeys(name.split("/")[0] for name in missing))
+    who = f"probe{'s' if len(probes) > 1 else ''} {' and '.join(probes)}"
+    text = f"Not recorded: {', '.join(missing)}. The {who} of gandiag.attach would settle it."
+    return Diagnosis(condition, "inconclusive", text, about=about)
+
+
 def _ask(detector: Detector, record: Record) -> Diagnosis:
     missing = sorted(detector.needs - record.signals.keys())
     if missing:
-        return Diagnosis(
-            condition=detector.condition,
-            status="inconclusive",
-            summary=f"Not recorded: {', '.join(missing)}. Without it, there is no answer.",
-        )
+        return unrecorded(detector.condition, missing, getattr(detector, "about", "game"))
     return detector.detect(record)
 
 

@@ -10,6 +10,9 @@ from gandiag import plugins
 from gandiag.diagnosis import Diagnosis
 from gandiag.diagnosis import diagnose as ask
 from gandiag.errors import BadInput
+from gandiag.lints import LINTS
+from gandiag.lints.misread_scores import SCORES
+from gandiag.logs import Told, read_log
 from gandiag.places import SCENARIO, find_scenario, holds_run
 from gandiag.record import Record
 from gandiag.report import Report, report_on
@@ -68,18 +71,27 @@ def play(source: Source, folder: Path | None, followers: Sequence[Follower] = ()
         raise source.blame(error) from error
 
 
-def load(path: Path | str) -> Record:
-    """Open a run's folder, finished or not.
+def load(path: Path | str, **told: Any) -> Record:
+    """Open a run's folder, finished or not, or somebody else's log.
+
+    Args:
+        path: the folder, or a log that a reader knows (`gandiag list readers`).
+        **told: of a log, what it does not show: fields of `gandiag.logs.Told`, such as
+            ``columns={"discriminator_loss": "errD"}`` and ``objective="hinge"``.
 
     Raises:
-        BadInput: there is no record, or it is damaged.
+        BadInput: there is no record and no log, or it is damaged.
     """
     folder = Path(path)
     if folder.is_file() and holds_run(folder.parent):
         folder = folder.parent  # somebody pointed at one of its files
+    if folder.exists() and not any(folder.glob("**/signals.jsonl")):
+        return read_log(folder, Told(**told))
+    if told:
+        raise BadInput(str(path), f"{', '.join(told)}: only told of a log; this is none")
     if not folder.is_dir():
-        problem = "is not a run's folder" if folder.exists() else "no such folder"
-        raise BadInput(str(path), f"{problem}; gandiag run makes one below reports/")
+        problem = "no such folder or file; gandiag run makes one below reports/"
+        raise BadInput(str(path), problem)
     if not holds_run(folder):
         runs = sorted(str(file.parent) for file in folder.glob("**/signals.jsonl"))
         below = f"; there are {', '.join(runs)}" if runs else "; gandiag run makes one"
@@ -93,25 +105,28 @@ def diagnose(
     """Ask a record what it suffers from.
 
     Args:
-        record: itself, or a run's folder.
+        record: itself, a run's folder, or a log.
         detectors: whom to ask; those of the run's scenario, or gandiag's own, if None.
     """
     record = record if isinstance(record, Record) else load(record)
-    chosen = _detectors(scenario_of(record)) if detectors is None else tuple(detectors)
+    chosen = _detectors(record) if detectors is None else tuple(detectors)
     return ask(record, chosen)
 
 
-def reopen(path: Path | str, until: int | None = None, names: Sequence[str] = ()) -> Report:
-    """The report of a saved run as it is judged now, or as it stood at step `until`.
+def reopen(
+    path: Path | str, until: int | None = None, names: Sequence[str] = (), **told: Any
+) -> Report:
+    """The report of a saved run or of a log as it is judged now, or as it stood at step `until`.
 
     Args:
-        path: the run's folder.
+        path: the run's folder, or a log.
         until: the last generator step that counts; all of them if None.
         names: detectors to ask; those of its scenario, or gandiag's own, if empty.
+        **told: of a log, as in `load`.
     """
-    record = load(path)
+    record = load(path, **told)
     scenario = scenario_of(record)
-    detectors = _detectors(scenario, names)
+    detectors = _detectors(record, names)
     record = record if until is None else record.until(until)
     return report_on(record, scenario, detectors, plugins.build_all("fixes"))
 
@@ -129,9 +144,15 @@ def reporters_for(scenario: Scenario | None, names: Sequence[str] = ()) -> tuple
     return tuple(plugins.build("reporters", c.name, c.options, place) for c in chosen)
 
 
-def _detectors(scenario: Scenario | None, names: Sequence[str] = ()) -> tuple[Detector, ...]:
-    """The detectors of a scenario, or those of `names` with its options for them."""
-    chosen = _chosen((scenario or Scenario()).detection.detectors, names)
+def _detectors(record: Record, names: Sequence[str] = ()) -> tuple[Detector, ...]:
+    """Those that a record was made to be asked by, or those of `names` with its options."""
+    scenario = scenario_of(record)
+    written = (scenario or Scenario()).detection.detectors
+    if scenario is None and SCORES in record.facts:  # an attached loop's
+        written = (*written, *(Choice(name=name) for name in LINTS))
+    if "log" in record.environment:  # of somebody's losses; elsewhere there are better signs
+        written = (*written, Choice(name="discriminator_saturation"))
+    chosen = _chosen(written, names)
     place = "--detector" if names else f"{SCENARIO}: detection.detectors"
     return tuple(plugins.build("detectors", c.name, c.options, place) for c in chosen)
 

@@ -35,6 +35,8 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "mnist": "gandiag.datasets.mnist:Mnist",
         "ring": "gandiag.datasets.ring:Ring",
         "grid": "gandiag.datasets.grid:Grid",
+        "gaussian": "gandiag.datasets.gaussian:Gaussian",
+        "sine": "gandiag.datasets.sine:Sine",
         "npz": "gandiag.datasets.npz:Npz",
         "image_folder": "gandiag.datasets.image_folder:ImageFolder",
     },
@@ -44,6 +46,9 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
             "gandiag.variants.minibatch_discrimination:MinibatchDiscrimination"
         ),
         "linear_critic": "gandiag.variants.linear_critic:LinearCritic",
+        "dcgan": "gandiag.variants.dcgan:DCGAN",
+        "conditional": "gandiag.variants.conditional:Conditional",
+        "dirac": "gandiag.variants.dirac:Dirac",
     },
     "probes": {
         "loss": "gandiag.probes.loss:Loss",
@@ -53,28 +58,63 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "diversity": "gandiag.probes.diversity:Diversity",
         "classes": "gandiag.probes.classes:Classes",
         "motion": "gandiag.probes.motion:Motion",
+        "plane": "gandiag.probes.plane:Plane",
         "units": "gandiag.probes.units:Units",
+        "update": "gandiag.probes.update:Update",
+        "objective": "gandiag.probes.objective:Objective",
+        "loop": "gandiag.probes.loop:Loop",
     },
     "detectors": {
         "vanishing_gradients": "gandiag.detectors.vanishing_gradients:VanishingGradients",
         "mode_collapse": "gandiag.detectors.mode_collapse:ModeCollapse",
         "non_convergence": "gandiag.detectors.non_convergence:NonConvergence",
+        "discriminator_saturation": (
+            "gandiag.detectors.discriminator_saturation:DiscriminatorSaturation"
+        ),
+        "generator_ascends": "gandiag.lints.generator_ascends:GeneratorAscends",
+        "double_sigmoid": "gandiag.lints.double_sigmoid:DoubleSigmoid",
+        "misread_scores": "gandiag.lints.misread_scores:MisreadScores",
+        "unbounded_critic": "gandiag.lints.unbounded_critic:UnboundedCritic",
+        "misplaced_clipping": "gandiag.lints.misplaced_clipping:MisplacedClipping",
+        "saturated_clipping": "gandiag.lints.saturated_clipping:SaturatedClipping",
+        "mixed_batch_norm": "gandiag.lints.mixed_batch_norm:MixedBatchNorm",
+        "leftover_gradients": "gandiag.lints.leftover_gradients:LeftoverGradients",
+        "idle_player": "gandiag.lints.idle_player:IdlePlayer",
+        "evaluation_mode": "gandiag.lints.evaluation_mode:EvaluationMode",
+    },
+    "readers": {
+        "csv": "gandiag.readers.csv:Csv",
+        "json_lines": "gandiag.readers.json_lines:JsonLines",
+        "weights_and_biases": "gandiag.readers.weights_and_biases:WeightsAndBiases",
+        "tensorboard": "gandiag.readers.tensorboard:TensorBoard",
     },
     "fixes": {
         "non_saturating": "gandiag.fixes.non_saturating:NonSaturating",
+        "leaky_units": "gandiag.fixes.leaky_units:LeakyUnits",
         "fewer_discriminator_steps": (
             "gandiag.fixes.fewer_discriminator_steps:FewerDiscriminatorSteps"
         ),
         "more_discriminator_steps": (
             "gandiag.fixes.more_discriminator_steps:MoreDiscriminatorSteps"
         ),
+        "two_time_scales": "gandiag.fixes.two_time_scales:TwoTimeScales",
         "r1": "gandiag.fixes.r1:R1",
+        "spectral_norm": "gandiag.fixes.spectral_norm:SpectralNorm",
+        "gradient_penalty": "gandiag.fixes.gradient_penalty:GradientPenalty",
         "minibatch_discrimination": (
             "gandiag.fixes.minibatch_discrimination:MinibatchDiscrimination"
         ),
+        "minibatch_stddev": "gandiag.fixes.minibatch_stddev:MinibatchStddev",
+        "packing": "gandiag.fixes.packing:Packing",
         "linear_critic": "gandiag.fixes.linear_critic:LinearCritic",
+        "hinge": "gandiag.fixes.hinge:Hinge",
+        "least_squares": "gandiag.fixes.least_squares:LeastSquares",
+        "instance_noise": "gandiag.fixes.instance_noise:InstanceNoise",
+        "label_smoothing": "gandiag.fixes.label_smoothing:LabelSmoothing",
         "lower_learning_rate": "gandiag.fixes.lower_learning_rate:LowerLearningRate",
         "lower_momentum": "gandiag.fixes.lower_momentum:LowerMomentum",
+        "learning_rate_decay": "gandiag.fixes.learning_rate_decay:LearningRateDecay",
+        "averaged_generator": "gandiag.fixes.averaged_generator:AveragedGenerator",
     },
     "reporters": {
         "console": "gandiag.reporters.console:Console",
@@ -88,6 +128,7 @@ _CONTRACTS: Mapping[str, type] = {
     "datasets": contracts.Dataset,
     "variants": contracts.Variant,
     "probes": contracts.Probe,
+    "readers": contracts.Reader,
     "detectors": contracts.Detector,
     "fixes": contracts.Fix,
     "reporters": contracts.Reporter,

@@ -32,6 +32,7 @@ from gandiag.source import Source, ordered, put, read
 from gandiag.yaml_text import dump
 
 __all__ = [
+    "DETECTORS",
     "Choice",
     "Detection",
     "Optimizer",
@@ -48,9 +49,11 @@ _PROBES: Mapping[str, Any] = {
     "slope": {"every": 10},
     "diversity": {"every": 50},
     "motion": {"every": 50},
+    "plane": {"every": 100},
     "units": {"every": 100},
+    "update": {"every": 50},
 }
-_DETECTORS = ("vanishing_gradients", "mode_collapse", "non_convergence")
+DETECTORS = ("vanishing_gradients", "mode_collapse", "non_convergence")
 
 
 class Choice(Frozen):
@@ -81,7 +84,7 @@ class Detection(Frozen):
     """Which conditions are looked for, and how often while the run goes on."""
 
     every: Count = 100  # generator updates between two looks
-    detectors: tuple[Choice, ...] = tuple(Choice(name=name) for name in _DETECTORS)
+    detectors: tuple[Choice, ...] = tuple(Choice(name=name) for name in DETECTORS)
     stop_on: tuple[str, ...] = ()  # conditions that end the run once they are present
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gandiag.reference import Reference
 
-__all__ = ["Call", "Player", "Snapshot", "first_tensor"]
+__all__ = ["Call", "Conduct", "Player", "Snapshot", "first_tensor"]
 
 Player = Literal["generator", "discriminator"]
 
@@ -39,6 +39,39 @@ def first_tensor(output: Any) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Conduct:
+    """How a loop went about a turn: what it may get wrong where it is somebody's own.
+
+    Attributes:
+        real_output: what D said to the real batch of its turn, raw, ``(B, ...)``.
+        real_slope: dL_D/d`real_output` as D's optimizer descends it, times the number of outputs.
+        fake_output: the same for the fakes of this turn.
+        fake_slope: dL/d`fake_output` of the acting player's loss, likewise.
+        certain: whether real and fake were told apart by memory or by the user, not by the slopes.
+        mixed: whether one call of D held real and fake samples.
+        penalised: whether the loop has asked for D's slope at its input by now, as penalties do.
+        leftover: norm of the acting player's gradients before the first backward pass of its turn,
+            0-dim; None where no backward pass was seen.
+        overlaid: whether the other player's backward pass added to these gradients between this
+            player's own and its step.
+        largest_before: largest absolute weight of D at the forward pass of its turn, 0-dim.
+        steps: optimizer steps of the acting player so far.
+    """
+
+    real_output: Tensor | None = None
+    real_slope: Tensor | None = None
+    fake_output: Tensor | None = None
+    fake_slope: Tensor | None = None
+    certain: bool = False
+    mixed: bool = False
+    penalised: bool = False
+    leftover: Tensor | None = None
+    overlaid: bool = False
+    largest_before: Tensor | None = None
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One player's turn: its gradients are fresh, its weights not yet stepped. Read only.
 
@@ -49,8 +82,11 @@ class Snapshot:
         player: whose turn it is. Only this player's ``.grad`` is its own: the generator's backward
             pass adds to the discriminator's too.
         generator: the network that makes samples.
+        judged: the network whose samples `recent` and `fixed` are: a running average of the
+            generator where the loop keeps one; None for the generator itself.
         discriminator: the network that scores them.
-        real: the real batch that the discriminator saw last, ``(B, *shape)``.
+        real: the real batch that the discriminator saw last, ``(B, *shape)``, here and below
+            without instance noise.
         fake: discriminator's turn: the fakes it scored; generator's turn: the fakes it is judged
             by, ``(B, *shape)``.
         real_scores: discriminator's output on `real` in its last turn, ``(B, ...)``.
@@ -62,18 +98,26 @@ class Snapshot:
         input_gradient: generator's turn: dL_G/dfake, shaped as `fake`.
         probability: scores -> P(real), or None for a critic.
         loss: what the player minimises in this turn, 0-dim.
-        recent: the newest fakes that the loop itself made, ``(n, *shape)``, newest last.
+        recent: the newest fakes that the loop itself made, or the averaged generator from the same
+            latents, ``(n, *shape)``, newest last.
         latents: calls of the generator that make the run's fixed samples; empty at first.
         fixed: the generator's output at the fixed latents, ``(k, *shape)``.
         fixed_before: the same at the newest look that is 100 steps old or older, None before.
         fixed_steps: generator steps between the two.
         reference: what the real data say about themselves.
+        gradient_scale: what ``.grad`` is multiplied with where a scaler leaves unscaling to the
+            optimizer's step (fused optimizers under `torch.amp.GradScaler`); 1 else.
+        weights: a sample of the acting player's weights, ``(n,)``.
+        weights_before: the same at the probes' last look at them, None before.
+        weights_steps: generator steps between the two.
+        conduct: how the loop went about this turn, where it is somebody's own.
     """
 
     step: int
     player: Player
     generator: nn.Module
     discriminator: nn.Module
+    judged: nn.Module | None = None
     real: Tensor | None = None
     fake: Tensor | None = None
     real_scores: Tensor | None = None
@@ -90,6 +134,11 @@ class Snapshot:
     fixed_before: Tensor | None = None
     fixed_steps: int = 0
     reference: Reference | None = None
+    gradient_scale: float | Tensor = 1.0
+    weights: Tensor | None = None
+    weights_before: Tensor | None = None
+    weights_steps: int = 0
+    conduct: Conduct | None = None
 
     @property
     def network(self) -> nn.Module:

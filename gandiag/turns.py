@@ -12,23 +12,36 @@ import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gandiag.calls import NOTHING, Scored, tell_apart
+from gandiag.bookkeeping import Bookkeeping, Side, backward_scale, direction
+from gandiag.calls import NOTHING, Scored, joined, slopes_of, tell_apart
 from gandiag.gathering import Gathering
 from gandiag.hooks import Hook
+from gandiag.lints.idle_player import WAITS
 from gandiag.scores import Reading
 from gandiag.snapshot import Player, Snapshot, first_tensor
 from gandiag.watch import Watch
 
-__all__ = ["Turns"]
+__all__ = ["Fakes", "Turns"]
 
 KEPT = 8  # of the generator's newest batches: among them are the fakes that D is shown next
 CALLS = 16  # of the discriminator's calls since its last step; a loop that never steps adds no more
+WAITING = (200, 1000, 10000)  # D's steps without one of G's at which that is written down
+
+
+class Fakes(NamedTuple):
+    """The fakes of a turn, what D said to them, and the gradients there."""
+
+    samples: Tensor | None
+    output: Tensor | None
+    slope: Tensor | None
+    score_gradient: Tensor | None
+    input_gradient: Tensor | None
+    newest: bool = False  # D has not stepped since it said so, and was given nothing else
 
 
 class Turns:
@@ -54,14 +67,17 @@ class Turns:
     ) -> None:
         self._generator, self._discriminator = weakref.ref(generator), weakref.ref(discriminator)
         self._reading, self._select, self._watch = reading, select, watch
-        self._gathering = Gathering() if watch.reference is None else None
+        self._gathering = Gathering(watch.ranks) if watch.reference is None else None
         self._fakes: deque[Tensor] = deque(maxlen=KEPT)
+        self._new: deque[int] = deque([0], maxlen=2)  # of them, by turn of the generator
         self._labels: deque[tuple[Tensor, bool]] = deque(maxlen=KEPT)
         self._made: deque[tuple[Tensor, tuple[Any, ...], dict[str, Any]]] = deque(maxlen=KEPT)
         self._calls: deque[Scored] = deque(maxlen=CALLS)
         self._turn = NOTHING
+        self._books = Bookkeeping(generator, discriminator)
         self._looking = False
         self._armed = True
+        self._by_the_book = True
         self._handles = [
             generator.register_forward_hook(self._hook(self._generated), with_kwargs=True),
             discriminator.register_forward_hook(self._hook(self._scored), with_kwargs=True),
@@ -89,6 +105,7 @@ class Turns:
         for kept in (self._fakes, self._labels, self._made, self._calls):
             kept.clear()
         self._turn = NOTHING
+        self._watch.ranks.leave()
 
     def label(self, real: Tensor | None, fake: Tensor | None) -> None:
         """Remember what a tensor is until the discriminator is called with it."""
@@ -120,12 +137,15 @@ class Turns:
     ) -> None:
         fake = first_tensor(output)
         self._fakes.append(fake.detach())
+        self._new[-1] += 1
         if fake.requires_grad:
             self._made.append((fake.detach(), args, kwargs))
 
     def _scored(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
+        if any(isinstance(a, Tensor) and a.requires_grad and a.is_leaf for a in args):
+            self._books.slope_asked()  # also of a penalty that is asked for every 16th time only
         if not (self._armed or self._gathering):
             return
         scores = self._select(output)
@@ -139,15 +159,25 @@ class Turns:
             fake=self._is_fake(samples),
             asks_slope=samples.requires_grad and samples.is_leaf,
             to_generator=samples.requires_grad and not samples.is_leaf,
+            alone=len(args) + len(kwargs) == 1,
+            after=self._books.steps("discriminator"),
         )
         self._calls.append(call)
+        if not call.to_generator and self._by_the_book:
+            self._books.called()
         scores.register_hook(  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            functools.partial(_keep, call, "output_gradient")
+            Hook(functools.partial(self._reached, call))
         )
         if call.to_generator:
             samples.register_hook(  # type: ignore[no-untyped-call]
                 functools.partial(_keep, call, "sample_gradient")
             )
+
+    def _reached(self, call: Scored, gradient: Tensor) -> None:
+        """A backward pass has reached a call's output."""
+        call.output_gradient = gradient.detach()
+        if self.attached and self._by_the_book:
+            self._books.went_backward(call.to_generator)
 
     def _before_discriminator_step(self, optimizer: Optimizer, *_: Any) -> None:
         calls = tuple(self._calls)
@@ -156,71 +186,89 @@ class Turns:
         for call in calls:
             if not call.to_generator or call.output_gradient is not None:
                 self._calls.remove(call)
-        if self._gathering is not None and self._turn.real is not None:
+        if self._gathering is not None:
             reference = self._gathering.add(self._turn.real)
             if reference is not None:
                 self._watch.refer_to(reference)
                 self._gathering = None
-        self._show("discriminator", self._turn.fake, self._turn.fake_output, None, None)
+        turn = self._turn
+        fake = Fakes(turn.fake, turn.fake_output, turn.fake_slope, None, None)
+        self._show("discriminator", optimizer, fake)
+        if not self._books.steps("generator") and self._books.steps("discriminator") in WAITING:
+            self._watch.recorder.know(**{WAITS: self._books.steps("discriminator")})
 
     def _before_generator_step(self, optimizer: Optimizer, *_: Any) -> None:
-        for fake, args, kwargs in self._made:
-            self._watch.made(fake, *args, **kwargs)
+        for made, args, kwargs in self._made:
+            self._watch.made(made, *args, **kwargs)
         self._made.clear()
         calls = [call for call in self._calls if call.to_generator]
         self._calls.clear()
         graded = [call for call in calls if call.output_gradient is not None]
         slopes = [self._reading.slope(c.output, c.output_gradient) for c in graded]  # type: ignore[arg-type]
         inputs = [call.sample_gradient for call in graded if call.sample_gradient is not None]
-        self._show(
-            "generator",
+        steps = self._books.steps("discriminator")
+        fake = Fakes(
             _joined([call.samples for call in calls]),
             _joined([call.output for call in calls]),
+            slopes_of(graded) if len(graded) == len(calls) else None,
             _joined(slopes),
             _joined(inputs),
+            all(call.alone and call.after == steps for call in calls),
         )
+        self._show("generator", optimizer, fake)
 
     def _after_generator_step(self, *_: Any) -> None:
         generator = self._generator()
         if generator is not None:
             self._watch.stepped(self._watch.step + 1, generator)
+        while len(self._fakes) > sum(self._new):  # memory kept is cold when the loop gets it back
+            self._fakes.popleft()
+        self._new.append(0)
         self._arm()
 
-    def _show(
-        self,
-        player: Player,
-        fake: Tensor | None,
-        output: Tensor | None,
-        score_gradient: Tensor | None,
-        input_gradient: Tensor | None,
-    ) -> None:
+    def _show(self, player: Player, optimizer: Optimizer, fake: Fakes) -> None:
         generator, discriminator = self._generator(), self._discriminator()
         step, turn = self._watch.step, self._turn
         if generator is None or discriminator is None or not self._watch.due(step, player):
+            self._books.stepped(player)
             return
         score = self._reading.score
-        self._watch.turn(
-            Snapshot(
-                step=step,
-                player=player,
-                generator=generator,
-                discriminator=discriminator,
-                real=turn.real,
-                fake=fake,
-                real_scores=None if turn.real_output is None else score(turn.real_output),
-                fake_scores=None if output is None else score(output),
-                score_real=turn.score_real,
-                score_fake=turn.score_fake,
-                score_gradient=score_gradient,
-                input_gradient=input_gradient,
-            )
+        scale, left = backward_scale(optimizer)
+        sign = direction(optimizer) / scale
+        raw = Side(fake.output, fake.slope)
+        snapshot = Snapshot(
+            step=step,
+            player=player,
+            generator=generator,
+            discriminator=discriminator,
+            real=turn.real,
+            fake=fake.samples,
+            real_scores=None if turn.real_output is None else score(turn.real_output),
+            fake_scores=None if fake.output is None else score(fake.output),
+            score_real=turn.score_real,
+            score_fake=self._score_fake(fake),
+            score_gradient=_times(fake.score_gradient, sign),
+            input_gradient=_times(fake.input_gradient, sign),
+            gradient_scale=left,
+            conduct=self._books.conduct(player, turn, raw, sign),
         )
+        self._books.stepped(player)
+        self._watch.turn(snapshot)
         self._arm()
+
+    def _score_fake(self, judged: Fakes) -> Callable[[], Tensor] | None:
+        """Scores D's fakes again, or repeats what D has just said to them in G's turn."""
+        fake, output = self._turn.fake, judged.output
+        if fake is None or output is None or judged.samples is None or not judged.newest:
+            return self._turn.score_fake
+        same = fake.data_ptr() == judged.samples.data_ptr() and fake.shape == judged.samples.shape
+        return functools.partial(self._reading.score, output) if same else self._turn.score_fake
 
     def _arm(self) -> None:
         """Whether the coming turns are to be looked at closely; most are not, and cost nothing."""
         step = self._watch.step
         self._armed = self._watch.due(step, "generator") or self._watch.due(step, "discriminator")
+        self._by_the_book = self._armed and self._watch.asked("conduct", step)
 
     def _is_fake(self, samples: Tensor) -> bool | None:
         for tensor, is_fake in self._labels:
@@ -262,9 +310,13 @@ def _detached(value: Any) -> Any:
     return value
 
 
+def _times(gradient: Tensor | None, factor: float | Tensor) -> Tensor | None:
+    return None if gradient is None else gradient * factor
+
+
 def _keep(call: Scored, name: str, gradient: Tensor) -> None:
     setattr(call, name, gradient.detach())
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor | None:
-    return torch.cat(list(parts)) if parts else None
+    return joined(parts) if parts else None

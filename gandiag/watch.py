@@ -17,14 +17,20 @@ import torch
 from torch import Tensor, nn
 
 from gandiag.contracts import Probe
+from gandiag.ranks import Ranks
 from gandiag.record import Recorder, Row, Value
 from gandiag.reference import SIZE, Reference
+from gandiag.sharing import averaged, put_together, share
 from gandiag.snapshot import Call, Player, Snapshot, first_tensor
 from gandiag.undisturbed import undisturbed
 
 __all__ = ["Scheduled", "Watch"]
 
 FIXED = 64  # fixed latents: enough for a mean motion, one cheap forward pass, and an 8 x 8 sheet
+NEVER = 2**63 - 1  # a step that no training reaches
+PLAYERS: tuple[Player, ...] = ("generator", "discriminator")
+FAKES = "fakes"  # in a message of another rank, beside its numbers
+ENTRIES = 4096  # of a network's weights, spread evenly; their motion stands for that of all
 LAG = 100  # generator steps over which motion is taken; samples wander, so shorter lags read higher
 
 
@@ -40,7 +46,11 @@ class Scheduled:
 
     def due(self, step: int, player: Player) -> bool:
         """Whether it is to look at this player's turn at `step`."""
-        return not self.failed and step // self.every > self.last.get(player, -1) // self.every
+        return step >= self.next(player)
+
+    def next(self, player: Player) -> int:
+        """First step at which it is to look at this player again."""
+        return (self.last.get(player, -1) // self.every + 1) * self.every
 
 
 class Watch:
@@ -58,6 +68,9 @@ class Watch:
         save_sheet: ``(step, samples)`` writes one.
         after_flush: ``(rows, step)`` is called with what is new; the followers and detectors hang
             on it.
+        after_step: ``(step)`` is called after each generator step, when all else is done.
+        ranks: the processes that train together. Rank 0 averages what all have measured and looks
+            at the fakes of all; the others only tell it theirs, and record nothing.
     """
 
     def __init__(
@@ -69,21 +82,29 @@ class Watch:
         sheet_every: int = 0,
         save_sheet: Callable[[int, Tensor], None] | None = None,
         after_flush: Callable[[Sequence[Row], int], None] | None = None,
+        after_step: Callable[[int], None] | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.probes = list(probes)
         self.recorder = recorder
         self.reference: Reference | None = None
         self.probability = probability
+        self.ranks = ranks or Ranks()
         self.step = 0
         self._flush_every = flush_every
         self._sheet_every = sheet_every
         self._save_sheet = save_sheet
         self._after_flush = after_flush
+        self._after_step = after_step
         self._pending: dict[int, dict[str, float | Tensor]] = {}
         self._recent: deque[Tensor] = deque()
+        self._recent_count = 0
+        self._next_recent = 0  # step of the next look at them
         self._latents: list[Call] = []
         self._fixed_count = 0
         self._outputs: deque[tuple[int, Tensor]] = deque()
+        self._weights: dict[Player, tuple[int, Tensor]] = {}
+        self._next: dict[Player, int] = {}  # step before which no probe is due
         self._flushed = -1
         self._next_sheet = 0
 
@@ -94,17 +115,31 @@ class Watch:
 
     def due(self, step: int, player: Player) -> bool:
         """Whether some probe wants this turn. Cheap: asked before every step."""
-        return any(probe.due(step, player) for probe in self.probes)
+        if step < self._next.get(player, 0):
+            return False
+        alone = self.ranks.count == 1  # else all ranks look, though a probe may have failed on one
+        wanted = (probe for probe in self.probes if not (alone and probe.failed))
+        return any(probe.due(step, player) for probe in wanted)
+
+    def asked(self, field: str, step: int) -> bool:
+        """Whether a probe that uses this field of a snapshot wants a turn at `step`."""
+        users = [probe for probe in self.probes if field in probe.probe.uses]
+        return any(probe.due(step, player) for probe in users for player in PLAYERS)
 
     def made(self, fake: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Take note of a batch that the generator made in its own turn, and of its inputs.
+        """Take note of a batch that G, or its average, made in G's turn, and of its inputs.
 
         The first inputs become the fixed latents, so that none need to be drawn.
         """
-        self._recent.append(fake.detach())
-        wanted = self.reference.size if self.reference else SIZE
-        while sum(len(batch) for batch in self._recent) - len(self._recent[0]) >= wanted:
-            self._recent.popleft()
+        wanted = self._size
+        if self._next_recent - self.step > 2 * (wanted // max(len(fake), 1)) + 2:
+            self._recent.clear()  # kept memory is memory that the loop cannot use again
+            self._recent_count = 0
+        else:
+            self._recent.append(fake.detach())
+            self._recent_count += len(fake)
+        while self._recent and self._recent_count - len(self._recent[0]) >= wanted:
+            self._recent_count -= len(self._recent.popleft())
         if self._fixed_count < FIXED:
             wanted = FIXED - self._fixed_count
             kept = tuple(_first(value, len(fake), wanted) for value in args)
@@ -117,12 +152,27 @@ class Watch:
         due = [probe for probe in self.probes if probe.due(snapshot.step, snapshot.player)]
         if not due:
             return
-        full = self._with_costly(snapshot, due)
-        row = self._pending.setdefault(snapshot.step, {})
         for scheduled in due:
-            if not scheduled.failed:
-                scheduled.last[snapshot.player] = snapshot.step
+            scheduled.last[snapshot.player] = snapshot.step
+        self._plan(snapshot.player)
+        live = [probe for probe in due if not probe.failed]
+        about = f"{snapshot.step}/{snapshot.player}"
+        if not self.ranks.first:
+            self.ranks.tell(about, self._told(snapshot, live))
+            return
+        heard = self.ranks.hear(about)
+        full = self._with_costly(snapshot, live, [m[FAKES] for m in heard if FAKES in m])
+        row: dict[str, float | Tensor] = {}
+        for scheduled in live:
+            if not scheduled.failed:  # it may have just been switched off, by what it uses
                 row.update(_observe(scheduled, full))
+        self._pending.setdefault(snapshot.step, {}).update(averaged(row, heard))
+
+    def _plan(self, player: Player) -> None:
+        """Work out when the next looks are, once a look and not at every step."""
+        self._next[player] = min(probe.next(player) for probe in self.probes)
+        recent = [p.next("generator") for p in self.probes if "recent" in p.probe.uses]
+        self._next_recent = min(recent, default=NEVER)
 
     def stepped(self, step: int, generator: nn.Module) -> None:
         """A generator step is complete: draw a sheet and flush where it is time."""
@@ -132,6 +182,8 @@ class Watch:
             self._draw_sheet(step, generator)
         if step // self._flush_every > self._flushed // self._flush_every:
             self.flush(step)
+        if self._after_step is not None:
+            self._after_step(step)
 
     def flush(self, step: int) -> None:
         """Move what is pending to the host in one copy, and pass it on."""
@@ -157,23 +209,55 @@ class Watch:
             self._sheet_every = 0
             _warn(f"no sheets of samples since step {step}", error)
 
-    def _with_costly(self, snapshot: Snapshot, due: Sequence[Scheduled]) -> Snapshot:
+    @property
+    def _size(self) -> int:
+        """How many fakes are compared at a time."""
+        return self.reference.size if self.reference else SIZE
+
+    def _told(self, snapshot: Snapshot, due: Sequence[Scheduled]) -> dict[str, float | Tensor]:
+        """What another rank than 0 tells of a turn: numbers of its own batch, and its fakes."""
+        full = replace(snapshot, probability=self.probability, reference=self.reference)
+        told: dict[str, float | Tensor] = {}
+        for scheduled in due:
+            if scheduled.probe.uses <= {"reference", "conduct"}:
+                told.update(_observe(scheduled, full))
+        wanted = any("recent" in scheduled.probe.uses for scheduled in due)
+        if wanted and snapshot.player == "generator" and self._recent:
+            told[FAKES] = share(torch.cat(list(self._recent)), self._size, self.ranks.count)
+        return told
+
+    def _with_costly(
+        self, snapshot: Snapshot, due: Sequence[Scheduled], others: Sequence[Tensor] = ()
+    ) -> Snapshot:
         uses = frozenset().union(*(probe.probe.uses for probe in due))
         costly: dict[str, Any] = {"probability": self.probability, "reference": self.reference}
         generators_turn = snapshot.player == "generator"
         fixed_ready = self._fixed_count == FIXED
         if "recent" in uses and generators_turn and self._recent:
-            costly["recent"] = torch.cat(list(self._recent))
+            newest = torch.cat(list(self._recent))
+            costly["recent"] = put_together(newest, others, self._size)
+        if "weights" in uses:
+            costly |= self._moved(snapshot)
         if "latents" in uses and fixed_ready:
             costly["latents"] = tuple(self._latents)
         if "fixed" in uses and generators_turn and fixed_ready:
             try:
-                costly |= self._fixed(snapshot.step, snapshot.generator)
+                judged = snapshot.generator if snapshot.judged is None else snapshot.judged
+                costly |= self._fixed(snapshot.step, judged)
             except Exception as error:  # such as a generator that takes one batch size only
                 for scheduled in due:
                     if "fixed" in scheduled.probe.uses:
                         _switch_off(scheduled, snapshot.step, error)
         return replace(snapshot, **costly)
+
+    def _moved(self, snapshot: Snapshot) -> dict[str, Any]:
+        now, player = _sample_of(snapshot.network), snapshot.player
+        if now is None:
+            return {}
+        step, before = self._weights.get(player, (snapshot.step, None))
+        self._weights[player] = snapshot.step, now
+        steps = snapshot.step - step
+        return {"weights": now, "weights_before": before, "weights_steps": steps}
 
     def _fixed(self, step: int, generator: nn.Module) -> dict[str, Any]:
         fixed = self.samples(generator)
@@ -184,6 +268,14 @@ class Watch:
         if before > step - LAG:
             return {"fixed": fixed}
         return {"fixed": fixed, "fixed_before": output, "fixed_steps": step - before}
+
+
+def _sample_of(network: nn.Module) -> Tensor | None:
+    """Entries of the weights, evenly spread over all that are trained; None without any."""
+    weights = [p.detach() for p in network.parameters() if p.requires_grad]
+    stride = max(1, sum(p.numel() for p in weights) // ENTRIES)
+    parts = [p.reshape(-1)[::stride].float() for p in weights]
+    return torch.cat(parts) if parts else None
 
 
 def _first(value: Any, batch: int, wanted: int) -> Any:

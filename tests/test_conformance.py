@@ -114,7 +114,7 @@ def made_up(seed: int, looks: int = 40, odd: float = 0.0) -> list[Row]:
 
 def is_vector(name: str) -> bool:
     """Whether a signal is a histogram."""
-    return "/bins/" in name or "/histogram/" in name
+    return "/bins/" in name or "/histogram/" in name or name.startswith("objective/")
 
 
 FACTS = {"steps": 2000, "bin_shares": [1 / BINS] * BINS, "class_shares": [1 / BINS] * BINS,

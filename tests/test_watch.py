@@ -20,7 +20,7 @@ from gandiag.gan import Data
 from gandiag.record import Recorder, Row
 from gandiag.reference import Reference
 from gandiag.scenario import Scenario, Training
-from gandiag.snapshot import Call, Player, Snapshot
+from gandiag.snapshot import Call, Conduct, Player, Snapshot
 from gandiag.train import train
 from gandiag.variants.vanilla import Vanilla
 from gandiag.watch import FIXED, Scheduled, Watch
@@ -206,6 +206,10 @@ def test_probes_do_not_wait(name: str, ring_reference: Reference, normal: Normal
     points = 28 * 28 if name == "classes" else 2
     recent = normal((512, points)).reshape((512, 1, 28, 28) if name == "classes" else (512, 2))
     probe = plugins.build("probes", name)
+    conduct = Conduct(
+        normal((8,)), normal((8,)), normal((8,)), normal((8,)), leftover=normal(()),
+        largest_before=normal(()),
+    )  # fmt: skip
     for player in PLAYERS:
         snapshot = Snapshot(
             3, player, generator, discriminator, real=normal((8, 2)), fake=normal((8, 2)),
@@ -215,7 +219,8 @@ def test_probes_do_not_wait(name: str, ring_reference: Reference, normal: Normal
             score_gradient=normal((8,)), input_gradient=normal((8, 2)), loss=normal(()),
             recent=recent, latents=(Call((normal((64, 2)),), {}),), fixed=normal((64, 2)),
             fixed_before=normal((64, 2), seed=1), fixed_steps=100, reference=ring_reference,
-            probability=torch.sigmoid,
+            probability=torch.sigmoid, weights=normal((9,)), weights_before=normal((9,), seed=1),
+            weights_steps=10, conduct=conduct,
         )  # fmt: skip
         if name == "classes":
             probe.observe(snapshot)  # loads the classifier, once
@@ -395,3 +400,30 @@ def test_no_sync_between_flushes(ring: Data, memory: Recorder) -> None:
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert not any(probe.failed for probe in scheduled)
+
+
+def test_weights_are_compared_with_the_last_look() -> None:
+    """A probe that uses weights sees the same entries as at its last look, and the steps between."""
+    seen: list[tuple[float, int]] = []
+
+    @dataclass(frozen=True)
+    class Keeper:
+        """Keeps how far the weights have come."""
+
+        uses: ClassVar[frozenset[str]] = frozenset({"weights"})
+
+        def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
+            """Keep the distance between the two looks."""
+            if snapshot.weights is not None and snapshot.weights_before is not None:
+                moved = (snapshot.weights - snapshot.weights_before).norm()
+                seen.append((float(moved), snapshot.weights_steps))
+            return {}
+
+    generator, discriminator = nn.Linear(100, 100, bias=False), nn.Linear(100, 1)
+    watch = Watch([Scheduled("keeper", Keeper(), 10)], Recorder(None, {}, {}))
+    for step in (0, 10, 30):
+        with torch.no_grad():
+            generator.weight += 1
+        watch.turn(Snapshot(step, "generator", generator, discriminator))
+    entries = 100 * 100 // (100 * 100 // 4096)
+    assert seen == [(pytest.approx(entries**0.5), 10), (pytest.approx(entries**0.5), 20)]

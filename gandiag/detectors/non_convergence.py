@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.detectors.pace import TOO_WEAK, outrun_signs
-from gandiag.diagnosis import Diagnosis, Evidence, weigh
+from gandiag.diagnosis import Diagnosis, Evidence, unrecorded, weigh
 from gandiag.record import Record
 from gandiag.series import Array, Bools, align, improving, onset_of, persistent, rolling
 
@@ -60,13 +60,16 @@ class NonConvergence:
     warm_up: int = 500  # generator steps before which only divergence is judged
 
     condition: ClassVar[str] = "non_convergence"
-    needs: ClassVar[frozenset[str]] = frozenset({BINS, ENERGY, EFFECTIVE, MOTION, RELATIVE})
+    needs: ClassVar[frozenset[str]] = frozenset()  # values that blow up show in any signal
 
     def detect(self, record: Record) -> Diagnosis:
         """Look for divergence at once, for oscillation and regression after the warm-up."""
         blown = self._divergence(record)
         if blown is not None:
             return blown
+        missing = {BINS, ENERGY, EFFECTIVE, MOTION, RELATIVE} - record.signals.keys()
+        if missing and record.signals:
+            return unrecorded(self.condition, missing)
         steps, energy = record[ENERGY]
         if len(steps) < self.window or steps[-1] < self.warm_up:
             summary = (

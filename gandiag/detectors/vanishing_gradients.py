@@ -4,9 +4,10 @@ What you see: garbage that does not change. The discriminator's loss is near zer
 generator's loss flat. Neither is proof: a discriminator may be sure while the samples improve.
 
 Why it happens: on its way from the loss to the generator's weights the signal passes the
-objective's slope at the scores, the discriminator's slope at the samples, and the generator's own
-layers; one of them has become flat. Under the minimax objective, log(1 - D(G(z))), a sure
-discriminator is enough (Goodfellow et al. 2014, section 3; Arjovsky & Bottou 2017, theorem 2.4).
+objective's slope at the scores, the discriminator's slope at the samples, the generator's own
+layers, and its optimizer; one of them has become flat. Under the minimax objective,
+log(1 - D(G(z))), a sure discriminator is enough (Goodfellow et al. 2014, section 3; Arjovsky &
+Bottou 2017, theorem 2.4).
 
 How it is measured: three things must hold together. [A] A link of that chain is flat. [B] The
 samples at fixed latents do not move. [C] The samples are still far from the data: a generator that
@@ -33,6 +34,7 @@ CRITIC = "slope/critic/generator"
 SPREAD = "slope/score_spread/generator"
 PASSAGE = "gradient/passage/generator"
 LAYERS = "gradient/first_to_last/generator"
+UPDATE = "update/relative/generator"
 MOTION = "motion/fixed/generator"
 ENERGY = "diversity/energy/generator"
 
@@ -51,6 +53,10 @@ STORY = {
         "The signal reaches the generator's output but dies on its way through the layers: they "
         "are saturated, or too many for their initialisation."
     ),
+    "optimizer": (
+        "The signal reaches the generator's weights, but its optimizer hardly moves them: the "
+        "learning rate is too small, or it steps other parameters."
+    ),
 }
 
 
@@ -62,6 +68,7 @@ class VanishingGradients:
     critic: float = 1e-2  # D's slope at the fakes in units of score spread and data scale, below
     constant: float = 1e-6  # relative spread of D's scores, below: D says the same to everything
     layers: float = 1e-3  # G's inner gradient ratios over their own early median, below
+    update: float = 1e-5  # distance of G's weights a step over their norm, below: 1 % in 1000 steps
     motion: float = 5e-3  # real scales per 100 steps, below: healthy 0.05-0.5, frozen 0-0.002
     far: float = 0.1  # energy distance in real scales, above: healthy .01-.03, noise .8-1.5
     enter: int = 3  # looks of the last 4 that must agree; effects are decades wide
@@ -79,7 +86,8 @@ class VanishingGradients:
         energy = record.at(ENERGY, steps)
         flat = np.logical_or.reduce([link.values < link.gate for link in links])
         nearly = np.logical_or.reduce([link.values < 3 * link.gate for link in links])
-        known = np.logical_or.reduce([np.isfinite(link.values) for link in links])
+        signal = [np.isfinite(link.values) for link in links if link.cause != "optimizer"]
+        known = np.logical_or.reduce(signal)
         known &= np.isfinite(motion) & np.isfinite(energy)
         beyond = flat & (motion < self.motion) & (energy > self.far)
         near = nearly & (motion < 2 * self.motion) & (energy > 0.8 * self.far)
@@ -108,7 +116,7 @@ class VanishingGradients:
         )
 
     def _links(self, record: Record, steps: NDArray[np.int64]) -> tuple[_Link, ...]:
-        """The chain from the loss to G's first layer, each link with its gate.
+        """The chain from the loss to G's weights, each link with its gate.
 
         What lies inside G is compared with its own beginning: such ratios depend on the layers'
         sizes.
@@ -147,6 +155,9 @@ class VanishingGradients:
                 continue
             gate = max(self.layers * float(np.median(early)) if len(early) else 0.0, ZERO)
             found.append(_Link("generator_layers", signal, values, gate, meaning))
+        if len(record[UPDATE].steps):
+            moved = record.at(UPDATE, steps)
+            found.append(_Link("optimizer", UPDATE, moved, self.update, "motion of G's weights"))
         return tuple(found)
 
 
@@ -180,7 +191,7 @@ def _why_absent(evidence: tuple[Evidence, ...]) -> str:
     if motion.holds and energy.holds and not flat:
         return (
             "A learning signal reaches the generator, yet its samples stand still far from the "
-            "data: its learning rate is too small, or its optimizer does not step."
+            "data. Look at mode collapse, and at its learning rate."
         )
     if not flat:
         return "A learning signal reaches the generator: no link of the chain is flat."

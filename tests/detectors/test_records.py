@@ -11,9 +11,10 @@ import pytest
 from gandiag import plugins
 from gandiag.diagnosis import Diagnosis, diagnose
 from gandiag.record import Record
+from gandiag.scenario import Scenario
 
 RECORDS = Path(__file__).parent.parent / "records"
-DETECTORS = tuple(plugins.build("detectors", n) for n in plugins.BUILT_IN["detectors"])
+DETECTORS = tuple(plugins.build("detectors", c.name) for c in Scenario().detection.detectors)
 VANISHING, COLLAPSE, RESTLESS = "vanishing_gradients", "mode_collapse", "non_convergence"
 EVERY = 100  # steps between two prefixes
 WINDOW = 250  # steps: five looks, by which an onset may move as more of the run is seen

@@ -1,0 +1,179 @@
+"""How a loop goes about its turns: what it leaves in the gradients, and what it does to them."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
+
+from gandiag.calls import Turn
+from gandiag.snapshot import Conduct, Player
+
+__all__ = ["Backward", "Bookkeeping", "Side", "backward_scale", "direction", "largest_weight"]
+
+FRAMES = 12  # up the stack from an optimizer's hook; torch's own scaler is 5 up, wrappers add some
+
+
+class Backward(NamedTuple):
+    """What lay in the gradients when a backward pass came through D's output."""
+
+    to_generator: bool
+    left: Mapping[Player, Tensor]
+    version: int
+
+
+class Bookkeeping:
+    """Collects what happens between two optimizer steps, for the turns that are looked at."""
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        """Watch these two, without keeping them alive."""
+        networks = {"generator": generator, "discriminator": discriminator}
+        self._networks: dict[str, weakref.ref[nn.Module]] = {
+            player: weakref.ref(network) for player, network in networks.items()
+        }
+        self._steps: dict[str, int] = dict.fromkeys(networks, 0)
+        self._backwards: list[Backward] = []
+        self._largest: Tensor | None = None
+        self._penalised = False
+
+    def steps(self, player: Player) -> int:
+        """Optimizer steps of a player so far."""
+        return self._steps[player]
+
+    def slope_asked(self) -> None:
+        """The loop asks for D's slope at its input."""
+        self._penalised = True
+
+    def called(self) -> None:
+        """D is called on samples that are not on their way to the generator."""
+        if self._largest is None:
+            self._largest = largest_weight(self._network("discriminator"))
+
+    def went_backward(self, to_generator: bool) -> None:
+        """A backward pass has reached D's output, and D's and G's gradients not yet."""
+        if torch.is_grad_enabled():  # the pass itself is recorded: a penalty asks for a slope,
+            self._penalised = True  # which adds to no gradient yet
+        elif len(self._backwards) < 8:  # a turn of many small batches tells no more
+            left = {player: _norm(self._network(player)) for player in _players()}
+            version = _version(self._network("discriminator"))
+            self._backwards.append(Backward(to_generator, left, version))
+
+    def conduct(self, player: Player, turn: Turn, fake: Side, sign: float | Tensor) -> Conduct:
+        """What is known of the turn that ends with this step.
+
+        Args:
+            player: whose step it is.
+            turn: the discriminator's newest turn.
+            fake: raw outputs and slopes of the fakes of this turn.
+            sign: what slopes are multiplied with: -1 for an optimizer that ascends, and the inverse
+                of a loss scale.
+        """
+        own = player == "discriminator"
+        first = next(iter(self._backwards), None)
+        return Conduct(
+            real_output=turn.real_output if own else None,
+            real_slope=_scaled(turn.real_slope, sign) if own else None,
+            fake_output=fake.output,
+            fake_slope=_scaled(fake.slope, sign),
+            certain=turn.certain,
+            mixed=turn.mixed,
+            penalised=self._penalised,
+            leftover=None if first is None else first.left[player],
+            overlaid=own and self._overlaid(),
+            largest_before=self._largest if own else None,
+            steps=self._steps[player],
+        )
+
+    def stepped(self, player: Player) -> None:
+        """A player's optimizer is about to step; its turn is over."""
+        self._steps[player] += 1
+        self._backwards.clear()
+        self._largest = None
+
+    def _overlaid(self) -> bool:
+        """Whether G's backward pass came after D's own, and D's gradients have changed since."""
+        own = [i for i, seen in enumerate(self._backwards) if not seen.to_generator]
+        after = [seen for seen in self._backwards[own[-1] + 1 :] if own] if own else []
+        if not after:
+            return False
+        return _version(self._network("discriminator")) > after[0].version
+
+    def _network(self, player: Player) -> nn.Module:
+        network = self._networks[player]()
+        assert network is not None  # its own forward or backward pass is going on
+        return network
+
+
+class Side(NamedTuple):
+    """What D said to some samples, raw, and the slope of a loss there."""
+
+    output: Tensor | None
+    slope: Tensor | None
+
+
+def largest_weight(network: nn.Module) -> Tensor | None:
+    """Largest absolute entry of a network's weight tensors, 0-dim; None without any."""
+    weights = [p.detach() for p in network.parameters() if p.ndim > 1 and p.numel()]
+    if not weights:
+        return None
+    return torch.stack(torch._foreach_norm(weights, torch.inf)).max()
+
+
+def backward_scale(optimizer: Optimizer) -> tuple[float | Tensor, float | Tensor]:
+    """What a gradient scaler multiplied the loss with, and what is still in ``.grad``.
+
+    To be called from a hook of the optimizer's step. `torch.amp.GradScaler` calls that step itself,
+    so it is found up the stack; nobody has to name it.
+    """
+    scaler = _calling_scaler()
+    scale = getattr(scaler, "_scale", None)  # a disabled one has none
+    if scale is None:
+        return 1.0, 1.0
+    left = getattr(optimizer, "grad_scale", None)
+    return scale, 1.0 if left is None else left
+
+
+def direction(optimizer: Optimizer) -> float:
+    """-1 for an optimizer that climbs, 1 for one that descends."""
+    return -1.0 if optimizer.param_groups[0].get("maximize") else 1.0
+
+
+def _calling_scaler() -> GradScaler | None:
+    """The scaler whose ``step`` is being run; other frames' locals are left alone."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(FRAMES):
+        if frame is None:
+            return None
+        if frame.f_code is GradScaler.step.__code__:
+            scaler = frame.f_locals["self"]
+            return scaler if isinstance(scaler, GradScaler) else None
+        frame = frame.f_back
+    return None
+
+
+def _players() -> Sequence[Player]:
+    return "generator", "discriminator"
+
+
+def _norm(network: nn.Module) -> Tensor:
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    if not gradients:
+        return torch.zeros(())
+    whole: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
+    return whole
+
+
+def _version(network: nn.Module) -> int:
+    """How often the first gradient was changed in place: adding to it counts, setting it not."""
+    return next((p.grad._version for p in network.parameters() if p.grad is not None), 0)
+
+
+def _scaled(slope: Tensor | None, sign: float | Tensor) -> Tensor | None:
+    return None if slope is None else slope * sign
