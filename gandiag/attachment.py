@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 from torch.utils.data import Dataset
 
-from gandiag.contracts import Follower
+from gandiag.contracts import Follower, Reporter
 from gandiag.diagnosis import Diagnosis, diagnose
 from gandiag.environment import describe_environment
 from gandiag.errors import BadInput, nearest
-from gandiag.gathering import NEEDED
+from gandiag.following import Alarm, follower_of, show_to
+from gandiag.gathering import NEEDED, Gathering
 from gandiag.lints import LINTS
 from gandiag.lints.misread_scores import SCORES
 from gandiag.monitor import Monitor
@@ -24,7 +25,7 @@ from gandiag.parts import Parts
 from gandiag.ranks import Ranks
 from gandiag.recognition import Objectives, recognise
 from gandiag.record import SAMPLES, Record, Recorder
-from gandiag.reference import SIZE, Reference
+from gandiag.reference import SIZE, Embedding, Reference
 from gandiag.report import Report, report_on
 from gandiag.scenario import DETECTORS, Scenario
 from gandiag.scores import READINGS, Scores
@@ -35,7 +36,7 @@ from gandiag.undisturbed import undisturbed
 from gandiag.watch import Watch
 from gandiag.wrappers import inner_network, inner_optimizer
 
-__all__ = ["Attachment", "attach"]
+__all__ = ["PROBES", "Attachment", "attach"]
 
 Optimizers = Optimizer | Sequence[Optimizer]
 PROBES: Mapping[str, Any] = {"objective": {"every": 50}, "loop": {"every": 50}}
@@ -55,7 +56,8 @@ def attach(
     select: Callable[[Any], Tensor] | None = None,
     probes: Mapping[str, Any] | None = None,
     detection: Mapping[str, Any] | None = None,
-    followers: Sequence[Follower] = (),
+    embed: Embedding | None = None,
+    followers: Sequence[Follower | str] = (),
     on_alert: Callable[[Diagnosis, int], None] | None = None,
 ) -> Attachment:
     """Watch a training loop of your own without touching it.
@@ -82,7 +84,13 @@ def attach(
             ``lambda output: output[0]``.
         probes: as in a scenario: ``{"diversity": {"every": 100}, "units": False}``.
         detection: as in a scenario: ``{"every": 200, "detectors": ["mode_collapse"]}``.
-        followers: shown the run while it happens.
+        embed: features to measure diversity in, in place of pixels: takes ``(n, *shape)`` float32
+            samples where they are and gives ``(n, ...)``, each row from its own sample. A network
+            should be in evaluation mode. It is called without gradients and leaves no trace; where
+            it raises, diversity is not measured. For one process only.
+        followers: shown the run while it happens, and its report when the watch ends: objects, or
+            names of reporters that can follow: ``console``, ``tensorboard``,
+            ``weights_and_biases``. They write into `folder`, or the current one where that is None.
         on_alert: called with ``(diagnosis, step)`` when a condition appears or clears.
 
     Raises:
@@ -99,12 +107,15 @@ def attach(
         "attach",
     )
     parts = Parts.of(scenario, "attach")
-    reference = None if real is None else _reference(real, generator)
+    following = [follower_of(follower, "attach: followers") for follower in followers]
     ranks = Ranks.here()
+    if embed is not None and ranks.count > 1:
+        raise BadInput("attach: embed", "is for one process; ranks share samples averaged down")
+    reference = None if real is None else _reference(real, generator, embed)
     where = None if folder is None or not ranks.first else Path(folder)
     parameter = next(generator.parameters())
     recorder = Recorder(where, {SCORES: scores}, describe_environment(parameter.device))
-    told = [*followers, *([_Alarm(on_alert)] if on_alert else [])] if ranks.first else []
+    told = [*following, *([Alarm(on_alert)] if on_alert else [])] if ranks.first else []
     monitor = Monitor(recorder, parts.detectors, scenario.detection.every, told)
     reading = READINGS[scores]
 
@@ -121,11 +132,16 @@ def attach(
         after_flush=monitor.flushed if ranks.first else None,
         ranks=ranks,
     )
+    gathering = Gathering(ranks, embed) if reference is None else None
     if reference is not None:
         watch.refer_to(reference)
+    if embed is not None:
+        recorder.know(embedding=getattr(embed, "__name__", type(embed).__name__))
     optimizers = {player: listed for player, (_, listed) in players.items()}
-    turns = Turns(generator, discriminator, optimizers, reading, select or _only_tensor, watch)
-    monitor.tell(lambda follower: follower.begin(scenario, where))
+    turns = Turns(
+        generator, discriminator, optimizers, reading, select or _only_tensor, watch, gathering
+    )
+    monitor.tell(lambda follower: follower.begin(None, where))
     return Attachment(turns, watch, monitor, parts)
 
 
@@ -190,7 +206,15 @@ class Attachment:
         if self._turns.attached:
             self._turns.detach()
             self._watch.flush(self._watch.step)
+            self._show()
             self._monitor.tell(lambda follower: follower.end())
+
+    def _show(self) -> None:
+        """Give the report to those followers that are reporters too."""
+        if any(isinstance(follower, Reporter) for follower in self._monitor.followers):
+            report = self.report()
+            folder = self._watch.recorder.folder or Path()
+            self._monitor.tell(lambda follower: show_to(follower, report, folder))
 
     def __enter__(self) -> Attachment:
         """Go on watching."""
@@ -204,25 +228,6 @@ class Attachment:
     ) -> None:
         """Detach, however the loop ended."""
         self.detach()
-
-
-class _Alarm:
-    """A follower that only passes alerts on."""
-
-    def __init__(self, on_alert: Callable[[Diagnosis, int], None]) -> None:
-        self._on_alert = on_alert
-
-    def begin(self, scenario: Scenario, folder: Path | None) -> None:
-        pass
-
-    def follow(self, rows: Sequence[Any], step: int) -> None:
-        pass
-
-    def alert(self, diagnosis: Diagnosis, step: int) -> None:
-        self._on_alert(diagnosis, step)
-
-    def end(self) -> None:
-        pass
 
 
 def _listed(optimizers: Optimizers) -> Sequence[Optimizer]:
@@ -246,7 +251,9 @@ def _check(players: Mapping[Player, tuple[nn.Module, Sequence[Optimizer]]], scor
             raise BadInput(place, f"also steps parameters that are not the {player}'s")
 
 
-def _reference(real: Tensor | Dataset[Any], generator: nn.Module) -> Reference:
+def _reference(
+    real: Tensor | Dataset[Any], generator: nn.Module, embed: Embedding | None
+) -> Reference:
     samples = real if isinstance(real, Tensor) else _drawn(real)
     if len(samples) < FEWEST:
         raise BadInput("attach: real", f"{len(samples)} samples; at least {FEWEST} are needed")
@@ -254,7 +261,12 @@ def _reference(real: Tensor | Dataset[Any], generator: nn.Module) -> Reference:
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:NEEDED]
     chosen = samples[order.to(samples.device)].to(device)
     held_out = min(2 * SIZE, len(chosen) // 3)
-    return Reference.of(chosen[held_out:], chosen[:held_out])
+    try:
+        return Reference.of(chosen[held_out:], chosen[:held_out], embedding=embed)
+    except Exception as error:
+        if embed is None:
+            raise
+        raise BadInput("attach: embed", f"{type(error).__name__}: {error}") from error
 
 
 def _drawn(dataset: Dataset[Any]) -> Tensor:

@@ -11,6 +11,8 @@ from typing import Any, TextIO
 import click
 
 from gandiag import help_texts
+from gandiag.bench.commands import bench
+from gandiag.comparison.commands import compare, treat
 
 __all__ = ["main"]
 
@@ -141,16 +143,36 @@ def run(
     "--detector", "detectors", multiple=True, metavar="NAME", help="Ask this one; repeat it."
 )
 @click.option("--until", type=click.IntRange(min=0), metavar="STEP", help="As it stood at STEP.")
-def diagnose(path: Path, as_json: bool, detectors: tuple[str, ...], until: int | None) -> int:
-    """Ask a saved run again."""
+@click.option(
+    "--map", "pairs", multiple=True, metavar="ROLE=COLUMN", help="Of a log: which column is what."
+)
+@click.option("--objective", metavar="NAME", help="Of a log: the losses' objective.")
+@click.option("--chance", type=float, help="Of a log: D's loss where it cannot tell.")
+@click.option("--class-weight", type=float, help="Of a log: weight of its class term in D's loss.")
+@click.option("--mixed", is_flag=True, help="Of a log: D's loss has terms not logged apart.")
+def diagnose(
+    path: Path,
+    as_json: bool,
+    detectors: tuple[str, ...],
+    until: int | None,
+    pairs: tuple[str, ...],
+    **about: Any,
+) -> int:
+    """Ask a saved run again, or somebody else's log."""
     from gandiag import plugins
     from gandiag.front import reopen
+    from gandiag.logs import columns_told
 
-    report = reopen(path, until, detectors)
+    columns = {"columns": columns_told(pairs)} if pairs else {}
+    told = {name: value for name, value in about.items() if not (value is None or value is False)}
+    report = reopen(path, until, detectors, **columns, **told)
     if as_json:
         import json
 
-        click.echo(json.dumps({"diagnoses": [d.as_json() for d in report.diagnoses]}, indent=2))
+        found: dict[str, Any] = {"diagnoses": [d.as_json() for d in report.diagnoses]}
+        if "log" in report.record.environment:
+            found["log"] = report.record.environment["log"]
+        click.echo(json.dumps(found, indent=2))
     else:
         plugins.build("reporters", "console").publish(report, report.record.folder or path)
     return int(any(diagnosis.status == "present" for diagnosis in report.diagnoses))
@@ -158,16 +180,26 @@ def diagnose(path: Path, as_json: bool, detectors: tuple[str, ...], until: int |
 
 @main.command(help=help_texts.REPORT)
 @click.argument("path", type=click.Path(path_type=Path))
+@click.argument("other", type=click.Path(path_type=Path), required=False)
 @click.option("--to", "reporters", multiple=True, metavar="NAME", help="A reporter; repeat it.")
-def report(path: Path, reporters: tuple[str, ...]) -> None:
-    """Make a saved run's reports again."""
-    from gandiag.front import reopen, reporters_for
+@click.option(
+    "--audience",
+    type=click.Choice(["engineer", "student"]),
+    help="Whom the page is for. [as the scenario says]",
+)
+def report(
+    path: Path, other: Path | None, reporters: tuple[str, ...], audience: str | None
+) -> None:
+    """Make a saved run's reports again, or set two runs side by side."""
+    from gandiag.pages import publish, set_beside
     from gandiag.places import relative
 
-    made = reopen(path)
-    folder = made.record.folder or path
-    for reporter in reporters_for(made.scenario, reporters):
-        click.echo(relative(reporter.publish(made, folder)))
+    if other is None:
+        places = publish(path, reporters, audience)
+    else:
+        places = set_beside(path, other, reporters)
+    for place in places:
+        click.echo(relative(place))
 
 
 @main.command("list", help=help_texts.LIST)
@@ -185,3 +217,8 @@ def list_(family: str | None, name: str | None, as_json: bool) -> None:
         click.echo(json.dumps(found, indent=2))
     else:
         show(found, detail=name is not None)
+
+
+main.add_command(bench)
+main.add_command(compare)
+main.add_command(treat)

@@ -129,8 +129,13 @@ class Pairing(Protocol):
 class Follower(Protocol):
     """Follows a run while it happens. A reporter may be one too."""
 
-    def begin(self, scenario: Scenario, folder: Path | None) -> None:
-        """Called once before the first step; the folder is None for a run in memory."""
+    def begin(self, scenario: Scenario | None, folder: Path | None) -> None:
+        """Called once before the first step.
+
+        Args:
+            scenario: what is played; None for a loop of somebody's own.
+            folder: where the record lies; None for a run in memory.
+        """
         ...
 
     def follow(self, rows: Sequence[Row], step: int) -> None:

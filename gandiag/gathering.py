@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gandiag.ranks import Message, Ranks
-from gandiag.reference import REALS, SIZE, Reference, flatten
+from gandiag.reference import REALS, SIZE, Embedding, Reference, Rows
 
 __all__ = ["NEEDED", "Gathering"]
 
@@ -22,13 +23,19 @@ class Gathering:
 
     With several ranks those of all are collected on rank 0, which gives its reference to the
     others.
+
+    Args:
+        ranks: the processes that train together.
+        embedding: what to compare samples in, for a single process. Where it raises, there is a
+            warning and never a reference.
     """
 
-    def __init__(self, ranks: Ranks | None = None) -> None:
-        """Begin with none."""
+    def __init__(self, ranks: Ranks | None = None, embedding: Embedding | None = None) -> None:
         self._ranks = ranks or Ranks()
+        self._embedding = embedding
+        self._failed = False
         self._turns = 0
-        self._parts: list[Tensor] = []
+        self._parts: list[Rows] = []
         self._count = 0
 
     def add(self, real: Tensor | None) -> Reference | None:
@@ -39,27 +46,48 @@ class Gathering:
         """
         self._turns += 1
         about = f"real/{self._turns}"
-        own = {} if real is None else {"real": flatten(real.detach())}
+        rows = None if real is None or self._failed else self._rows(real)
+        own = {} if rows is None else {"real": rows.flat}
         if not self._ranks.first:
             known = self._ranks.announced("reference")
             if known is None:
                 self._ranks.tell(about, own)
                 return None
             return _unpacked(known, None if real is None else real.device)
-        for batch in (own, *self._ranks.hear(about)):
-            if "real" in batch and self._count < NEEDED:
-                self._keep(batch["real"])
+        theirs = [batch["real"] for batch in self._ranks.hear(about) if "real" in batch]
+        for batch in (*([] if rows is None else [rows]), *(Rows(flat, flat) for flat in theirs)):
+            if self._count < NEEDED:
+                self._keep(batch)
         return None if self._count < NEEDED else self._known()
 
-    def _keep(self, rows: Tensor) -> None:
-        device = self._parts[0].device if self._parts else rows.device
-        self._parts.append(rows[: NEEDED - self._count].clone().to(device))
-        self._count += len(self._parts[-1])
+    def _rows(self, real: Tensor) -> Rows | None:
+        try:
+            rows = Rows.of(real.detach(), self._embedding)
+            if self._embedding is not None and not bool(rows.features.isfinite().all()):
+                raise ValueError("it gives features that are not finite")
+            return rows
+        except Exception as error:  # an embedding is somebody's own
+            self._failed = True
+            text = f"no diversity is measured: embed: {type(error).__name__}: {error}"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
+            return None
+
+    def _keep(self, rows: Rows) -> None:
+        device = self._parts[0].flat.device if self._parts else rows.flat.device
+        wanted = rows.at(torch.arange(min(NEEDED - self._count, len(rows.flat))))  # a copy
+        flat = wanted.flat.to(device)
+        alone = self._embedding is None
+        self._parts.append(Rows(flat, flat if alone else wanted.features.to(device)))
+        self._count += len(flat)
 
     def _known(self) -> Reference:
-        samples = torch.cat(self._parts)
+        flat = torch.cat([part.flat for part in self._parts])
+        alone = self._embedding is None
+        features = flat if alone else torch.cat([part.features for part in self._parts])
         self._parts = []
-        reference = Reference.of(samples[:REALS], samples[REALS:], SIZE)
+        real = Rows(flat[:REALS], features[:REALS])
+        held_out = Rows(flat[REALS:], features[REALS:])
+        reference = Reference.of(real, held_out, SIZE, embedding=self._embedding)
         self._ranks.announce("reference", _packed(reference))
         return reference
 
@@ -71,7 +99,7 @@ def _packed(reference: Reference) -> dict[str, float | Tensor]:
         value = getattr(reference, field.name)
         if isinstance(value, Mapping):
             message |= {f"{field.name}/{name}": number for name, number in value.items()}
-        elif value is not None:
+        elif isinstance(value, (Tensor, int, float)):
             message[field.name] = value
     return message
 

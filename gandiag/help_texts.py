@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["DIAGNOSE", "GANDIAG", "LIST", "REPORT", "RUN"]
+__all__ = [
+    "BENCH",
+    "BENCH_DETECTION",
+    "BENCH_OVERHEAD",
+    "BENCH_REPORT",
+    "COMPARE",
+    "DIAGNOSE",
+    "GANDIAG",
+    "LIST",
+    "REPORT",
+    "RUN",
+    "TREAT",
+]
 
 GANDIAG = """\
 Say which failure a GAN suffers from, since which step, on what evidence, why, and what to do.
@@ -12,6 +24,8 @@ gandiag list scenarios                    what there is to play
 gandiag run mode_collapse                 play one, watch it, diagnose it
 gandiag diagnose reports/mode_collapse/0  ask its record again
 gandiag report reports/mode_collapse/0    make its pages again
+gandiag compare mode_collapse --fix r1    prove what a fix does, over many seeds
+gandiag treat mode_collapse               look for a cure
 
 Exit status: 0 done, 1 what was asked about is so (see each command), 2 bad input,
 130 interrupted.
@@ -45,17 +59,31 @@ are asked, or gandiag's own where it has none.
 gandiag diagnose reports/mode_collapse/0
 gandiag diagnose reports/mode_collapse/0 --until 800 --json
 
+PATH may also be somebody else's log of the two losses: CSV, JSON lines, a folder of TensorBoard
+or an offline run of Weights & Biases (gandiag list readers). Losses show whether the
+discriminator saturates or blows up; what they cannot show is inconclusive. Columns are guessed
+from their names, the objective from the losses; what was guessed is said. Roles are step,
+discriminator_loss, discriminator_loss_real, discriminator_loss_fake, generator_loss, class_loss;
+objectives are non_saturating, saturating, hinge, least_squares, wasserstein.
+
+\b
+gandiag diagnose log.csv
+gandiag diagnose log.csv --map discriminator_loss=errD --map step=iter --objective hinge
+
 Exit status: 0 nothing is present, 1 something is, 2 bad input.
 """
 
 REPORT = """\
-Diagnose the run in PATH anew and make its reports again.
+Diagnose the run in PATH anew and make its reports again, or set it beside the run in OTHER.
 
 PATH is a folder that `gandiag run` wrote. Its scenario's reporters are used unless --to names
-others (gandiag list reporters).
+others (gandiag list reporters). With OTHER, one page shows both runs: a failure and its cure.
+A page for students has a short lesson at each condition that is present.
 
 \b
 gandiag report reports/mode_collapse/0 --to html
+gandiag report reports/mode_collapse/0 --audience student
+gandiag report reports/mode_collapse/0 reports/mode_collapse_cured/0
 
 Exit status: 0 done, 2 bad input.
 """
@@ -72,4 +100,121 @@ gandiag list scenarios
 A plugin of your own is a package with an entry point in the group gandiag.FAMILY.
 
 Exit status: 0 done, 2 bad input.
+"""
+
+COMPARE = """\
+Play SCENARIO with and without fixes, over the same seeds, and say what each fix does.
+
+SCENARIO is as in gandiag run. Each --fix is an arm; several joined by commas are applied together
+(gandiag list fixes). Games of one seed are paired. The answer for each arm is one of
+
+\b
+cures        the failures go in a proven share of the runs, none comes in their place, and the
+             samples get no worse
+helps        something gets better, beyond chance, but that is no cure
+harms        something gets worse, beyond chance
+no evidence  too few seeds, or no difference; the note says how many seeds it would take
+
+Tests are exact, two-sided and corrected for the number of arms: one arm takes 6 seeds at least,
+three take 7, ten take 9. The folder holds a page, its data as JSON, and each run's record in
+ARM/SEED; gandiag diagnose and report take them. The page defines every word.
+
+\b
+gandiag compare mode_collapse --fix minibatch_discrimination --fix r1 --fix r1,packing
+gandiag compare mine.yaml --fix r1 --seeds 6 --set training.steps=1000 --jobs 2
+gandiag compare mine.yaml --fix r1 --to weights_and_biases
+gandiag compare mine.yaml --fix r1 --backend dask --address tcp://scheduler:8786
+
+Ctrl-C, or a machine that dies, loses only the games that were being played: the same command with
+--resume plays the rest. A game whose scenario has changed since is played again. On a cluster the
+folder must lie on a disk that all machines share. The same threads give the same numbers wherever
+they are played; across kinds of processors the last bits differ, and with them a game's course.
+
+Exit status: 0 done, whatever the verdicts; 2 bad input, nothing written; 130 interrupted.
+"""
+
+TREAT = """\
+Diagnose SCENARIO over several seeds, try the fixes that fit, and stop at the first proven cure.
+
+SCENARIO is as in gandiag run: a file, a name, or a run's folder. The untreated game is played
+first. The fixes that its diagnoses name are tried in their order: those that know the cause, then
+the others. A fix is given up as soon as it could no longer be proven. What *cures* means is said
+in gandiag compare --help; each fix is corrected for the --most that may be tried.
+
+\b
+gandiag treat mode_collapse
+gandiag treat reports/mode_collapse/0 --seeds 10 --jobs 2
+gandiag treat mine.yaml --most 2 --seeds 7
+
+The folder holds a page, its data as JSON, each run's record in ARM/SEED and, where a cure was
+found, cured.yaml, to be played by gandiag run. Ctrl-C keeps the finished games; --resume goes on.
+
+Exit status: 0 a cure was found, or there is nothing to treat; 1 no cure was found; 2 bad input;
+130 interrupted.
+"""
+
+BENCH = """\
+Re-measure what gandiag claims, on this machine.
+
+\b
+gandiag bench overhead    what watching a training costs
+gandiag bench detection   how often the detectors are right, against an oracle
+gandiag bench report      how long a page takes to make, and how large it is
+
+Exit status: 0 done, 2 bad input.
+"""
+
+BENCH_DETECTION = """\
+Play labelled games and count how often the detectors are right.
+
+59 games, five times each, are played beside an oracle that knows the true modes of the data; then
+detectors, and the rules of other tools, are asked about the records every 100 steps. The protocol
+stands in reports/detection.md of the repository. The whole takes hours on two cores: runs are kept,
+an interrupted benchmark goes on where it was, and --judge asks again without playing.
+
+\b
+gandiag bench detection --jobs 2
+gandiag bench detection --case ring_r1 --case dirac --seeds 1
+gandiag bench detection --judge --part held_out
+gandiag bench detection --judge --ablation
+
+Exit status: 0 done, 2 bad input, 130 interrupted; what was played is kept.
+"""
+
+BENCH_REPORT = """\
+Measure how long the pages of the runs in PATHS take to make, and how large they are.
+
+Each run's page is made as it is, and as that of a run of many steps, which repeats the looks and
+sheets of the run; once for engineers and once for students. Seconds are medians, on the clock and
+of the processor; loading the drawing libraries, once a process, is not in them.
+
+\b
+gandiag bench report reports/mode_collapse/0
+gandiag bench report reports/mode_collapse/0 --steps 50000 --rounds 1
+
+Exit status: 0 done, 2 bad input, 130 interrupted.
+"""
+
+BENCH_OVERHEAD = """\
+Measure what watching a training costs, beside the same loop left alone.
+
+Loops in plain torch on MNIST play in turns of ten steps, in an order drawn anew for each turn;
+wandb.watch plays too, offline. Three tables: gandiag as it comes; every probe at every step; each
+probe alone, beside the hooks without any.
+
+\b
+ratio      seconds of a block of steps over those of the loop beside it, median over blocks
+95 %       the median's interval; the whole range where there are fewer than six blocks
+CPU        the same of the processor's seconds, of all threads of this process
+us a step  microseconds that a step takes longer
+
+The clock starts after 120 steps: hooks are on, and the reference has been built. The default takes
+three to four minutes on a slow core. Each block is in the CSV file.
+
+\b
+gandiag bench overhead
+gandiag bench overhead --game dcgan --rounds 6
+gandiag bench overhead --memory 20000
+
+Exit status: 0 done, 2 bad input, 130 interrupted; the CSV file keeps what was measured.
 """

@@ -121,6 +121,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "html": "gandiag.reporters.html:Html",
         "json": "gandiag.reporters.json:Json",
         "weights_and_biases": "gandiag.reporters.weights_and_biases:WeightsAndBiases",
+        "tensorboard": "gandiag.reporters.tensorboard:TensorBoard",
     },
 }
 

@@ -126,10 +126,11 @@ def pairs(record: Record, side: str, player: str) -> tuple[Array, Array]:
     """Outputs and slopes, ``(looks, pairs)`` each, of looks spread evenly over the run."""
     outputs = record[f"objective/outputs_{side}/{player}"].values
     slopes = record[f"objective/slopes_{side}/{player}"].values
-    if not len(outputs):
+    if not len(outputs) or not len(slopes):
         return np.empty((0, 0)), np.empty((0, 0))
-    at = np.unique(np.linspace(0, len(outputs) - 1, LOOKS).astype(int))
-    return outputs[at], slopes[at]
+    count = min(len(outputs), len(slopes))
+    at = np.unique(np.linspace(0, count - 1, LOOKS).astype(int))
+    return outputs[at].reshape(len(at), -1), slopes[at].reshape(len(at), -1)
 
 
 def fit(outputs: Array, slopes: Array) -> Fit | None:
@@ -137,7 +138,7 @@ def fit(outputs: Array, slopes: Array) -> Fit | None:
 
     Where two shapes fit alike, as many do while scores hardly differ or D is sure, none is named.
     """
-    if not len(outputs):
+    if not len(outputs) or not len(slopes):
         return None
     data = [np.asarray(values, np.float64).tobytes() for values in (outputs, slopes)]
     return _fitted(len(outputs), *data)

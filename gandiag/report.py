@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from gandiag.certainty import Asked, Certainty, certainty_of, history_of
 from gandiag.diagnosis import Diagnosis, diagnose, in_words
+from gandiag.recognition import recognise
 from gandiag.record import Record
 from gandiag.scenario import Scenario, difference
 
@@ -58,7 +61,26 @@ class Report:
         """The scenario's name, or that of the record's folder."""
         if self.scenario is not None:
             return self.scenario.name
-        return self.record.folder.name if self.record.folder else "record"
+        if self.record.folder is not None:
+            return self.record.folder.name
+        return str(self.record.environment.get("log", {}).get("name", "record"))
+
+    @cached_property
+    def history(self) -> tuple[Asked, ...]:
+        """What its detectors answered along the run; worked out when first asked for (seconds)."""
+        return history_of(self.record, self.detectors)
+
+    def certainty(self, diagnosis: Diagnosis) -> Certainty:
+        """How sure one of its answers is, and what would settle it."""
+        known = {detector.condition: detector for detector in self.detectors}
+        detector = known.get(diagnosis.condition)
+        return certainty_of(diagnosis, self.record, self.history, detector)
+
+    @property
+    def objectives(self) -> str:
+        """What the two players minimise, in words, where slopes were recorded that show it."""
+        seen = recognise(self.record)
+        return seen.in_words() if any((seen.generator, seen.real, seen.fake)) else ""
 
     @property
     def unexpected(self) -> tuple[tuple[str, str, str], ...]:
@@ -96,7 +118,8 @@ def verdict(diagnoses: Iterable[Diagnosis]) -> str:
     present = sorted((d for d in diagnoses if d.status == "present"), key=lambda d: d.onset or 0)
     if present:
         return "; ".join(_phrase(diagnosis) for diagnosis in present)
-    unclear = [in_words(d.condition) for d in diagnoses if d.status == "inconclusive"]
+    asked = [d for d in diagnoses if d.about == "game"]
+    unclear = [in_words(d.condition) for d in asked if d.status == "inconclusive"]
     return (
         f"nothing found, but {', '.join(unclear)} could not be judged"
         if unclear

@@ -53,7 +53,8 @@ class Turns:
         optimizers: by player, those that step it, in the order in which they step.
         reading: how the discriminator's output is to be read.
         select: picks the scores from the discriminator's output.
-        watch: what is shown the snapshots. Without a reference, one is gathered from real batches.
+        watch: what is shown the snapshots.
+        gathering: makes a reference for it of real batches; None where it has one.
     """
 
     def __init__(
@@ -64,10 +65,11 @@ class Turns:
         reading: Reading,
         select: Callable[[Any], Tensor],
         watch: Watch,
+        gathering: Gathering | None = None,
     ) -> None:
         self._generator, self._discriminator = weakref.ref(generator), weakref.ref(discriminator)
         self._reading, self._select, self._watch = reading, select, watch
-        self._gathering = Gathering(watch.ranks) if watch.reference is None else None
+        self._gathering = gathering
         self._fakes: deque[Tensor] = deque(maxlen=KEPT)
         self._new: deque[int] = deque([0], maxlen=2)  # of them, by turn of the generator
         self._labels: deque[tuple[Tensor, bool]] = deque(maxlen=KEPT)

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from gandiag import contracts, plugins
+from gandiag.attachment import PROBES
 from gandiag.diagnosis import Diagnosis, diagnose
 from gandiag.gan import GAN
 from gandiag.record import Record, Recorder, Row, Signal
 from gandiag.reference import Reference
 from gandiag.scenario import Scenario
-from gandiag.snapshot import Call, Player, Snapshot
+from gandiag.snapshot import Call, Conduct, Player, Snapshot
 
 EVERY = [(family, name) for family, names in plugins.BUILT_IN.items() for name in names]
 DETECTORS = list(plugins.BUILT_IN["detectors"])
@@ -275,7 +276,14 @@ def noisy_turn(
             fixed_before=normal((64, 2)),
             fixed_steps=100,
             reference=ring_reference,
-        )
+            weights=normal((9,)),
+            weights_before=normal((9,), seed=1),
+            weights_steps=10,
+            conduct=Conduct(
+                scores.detach(), normal((64,)), scores.detach(), normal((64,)),
+                leftover=normal(()), largest_before=normal(()),
+            ),
+        )  # fmt: skip
 
     return make
 
@@ -374,10 +382,10 @@ def test_docstring_names_signals(name: str, noisy_turn: Callable[[Player, bool],
 
 @every_detector
 def test_needs_are_recorded(name: str, noisy_turn: Callable[[Player, bool], Snapshot]) -> None:
-    """Every signal that a detector needs is one that some default probe returns."""
+    """Every signal that a detector needs is one that a default probe returns, here or attached."""
     given_by = {
         f"{probe}/{signal}"
-        for probe in Scenario().probes
+        for probe in (*Scenario().probes, *PROBES)
         for player in PLAYERS
         for signal in watched(probe, noisy_turn(player, False))
     }

@@ -22,9 +22,14 @@ PARTS = (
     "gandiag/assets/ATTRIBUTION.md",
     "gandiag/assets/mnist.npz",
     "gandiag/assets/mnist_classifier.safetensors",
+    "gandiag/assets/oracle_classifier.safetensors",
+    "gandiag/bench/detection.yaml",
     "gandiag/py.typed",
+    "gandiag/reporters/explore.js",
     "gandiag/reporters/page.css",
     "gandiag/reporters/page.html.j2",
+    "gandiag/reporters/pair.html.j2",
+    "gandiag/reporters/parts.html.j2",
 )
 
 

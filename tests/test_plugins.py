@@ -15,6 +15,7 @@ import pytest
 
 from gandiag import plugins
 from gandiag.errors import BadInput
+from gandiag.scenario import Scenario
 
 OURS = [(family, name) for family in plugins.families() for name in plugins.BUILT_IN[family]]
 
@@ -85,7 +86,10 @@ def test_names_are_told_apart() -> None:
     ("options", "said"),
     [
         ({"objectve": 1}, 'vanilla.objectve: unknown option; nearest is "objective"'),
-        ({"objective": "x"}, "vanilla.objective: there are non_saturating, saturating"),
+        (
+            {"objective": "x"},
+            "vanilla.objective: there are hinge, least_squares, non_saturating",
+        ),
         ({"width": "wide"}, "vanilla.width: should be a whole number (got 'wide')"),
         ({"width": True}, "vanilla.width: should be a number (got True)"),
         ({"r1": float("nan")}, "vanilla.r1: should be a finite number (got nan)"),
@@ -160,6 +164,41 @@ def test_a_good_stranger_is_built(install: Install) -> None:
     described = plugins.describe("variants", "good")
     assert described.summary == "A stranger's variant."
     assert described.options == (plugins.Option("size", "int", "3", "of something"),)
+
+
+RULED = """
+    from dataclasses import dataclass
+    from typing import Literal
+    from gandiag.rules import Rules
+    @dataclass(frozen=True)
+    class Sized(Rules):
+        size: int = 3  # of something
+    @dataclass(frozen=True)
+    class Plugin(Sized):
+        '''A stranger's variant that plays by the rules.'''
+        activation: Literal["relu", "swish"] = "relu"  # of its own
+        def build(self, shape): ...
+"""
+
+
+def test_inherited_options_are_described(install: Install) -> None:
+    """Options of the classes that a stranger extends, its own or ours, stand before its own."""
+    install("strange_rules", RULED, variants="ruled:Plugin")
+    options = plugins.describe("variants", "ruled").options
+    fields = dataclasses.fields(plugins.load("variants", "ruled"))
+    assert [o.name for o in options] == [f.name for f in fields]
+    assert [o.name for o in options][-2:] == ["size", "activation"]
+    assert all(option.comment for option in options)
+
+
+def test_fixes_reach_strangers(install: Install) -> None:
+    """A fix sets the options that a stranger's variant has, and to no value that it lacks."""
+    install("strange_rules", RULED, variants="ruled:Plugin")
+    scenario = Scenario.parse({"variant": "ruled"})
+    normed = plugins.build("fixes", "spectral_norm").apply(scenario)
+    assert normed.variant.options == {"spectral_norm": True}
+    for name in ("leaky_units", "minibatch_stddev"):  # no such value; no such option
+        assert plugins.build("fixes", name).apply(scenario) == scenario
 
 
 def test_our_names_stay_ours(install: Install) -> None:

@@ -12,7 +12,7 @@ from gandiag import plugins
 from gandiag.diagnosis import Diagnosis
 from gandiag.record import Record
 from gandiag.report import Report, suggest, verdict
-from gandiag.scenario import Scenario
+from gandiag.scenario import DETECTORS, Scenario
 
 ALL = [(name, plugins.build("fixes", name)) for name in plugins.BUILT_IN["fixes"]]
 
@@ -42,7 +42,7 @@ def test_absent_needs_no_treatment() -> None:
     assert suggest(Scenario(), healthy, ALL) == ()
 
 
-@pytest.mark.parametrize("name", plugins.BUILT_IN["detectors"])
+@pytest.mark.parametrize("name", DETECTORS)
 def test_present_gets_treatment(name: str) -> None:
     """For every condition, on the default scenario, something can be done."""
     condition = plugins.load("detectors", name).condition  # type: ignore[attr-defined]

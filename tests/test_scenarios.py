@@ -13,7 +13,7 @@ import yaml
 from gandiag import plugins
 from gandiag.parts import Parts
 from gandiag.places import shipped
-from gandiag.scenario import Scenario
+from gandiag.scenario import DETECTORS, Scenario
 
 SHORTEST, LONGEST = (
     500,
@@ -35,8 +35,8 @@ def scenario(name: str) -> Scenario:
 
 
 def conditions() -> set[str]:
-    """What gandiag's own detectors look for."""
-    own = (plugins.load("detectors", name) for name in plugins.BUILT_IN["detectors"])
+    """What gandiag's own detectors look for in a game of its own."""
+    own = (plugins.load("detectors", name) for name in DETECTORS)
     return {kind.condition for kind in own}  # type: ignore[attr-defined]
 
 

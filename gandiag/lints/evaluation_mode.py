@@ -9,11 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from gandiag.diagnosis import About, Diagnosis, weigh
-from gandiag.lints.answers import answer
+from gandiag.lints.answers import WINDOW, answer, too_early
 from gandiag.record import Record
 
 __all__ = ["EvaluationMode"]
+
+STEPS = "loop/steps/generator"
 
 
 @dataclass(frozen=True)
@@ -23,24 +27,22 @@ class EvaluationMode:
     share: float = 0.999  # of these layers, above: a frozen part of a network may be meant
 
     condition: ClassVar[str] = "evaluation_mode"
-    needs: ClassVar[frozenset[str]] = frozenset({"loop/steps/generator"})
+    needs: ClassVar[frozenset[str]] = frozenset({STEPS})
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
         """Ask of each player in which mode it was at its own steps."""
+        looks = len(record[STEPS].steps)
+        if looks < WINDOW:
+            return too_early(self.condition, looks)
         found = [self._of(record, player) for player in ("generator", "discriminator")]
-        asked = [each for each in found if each is not None]
-        if not asked:
-            text = "Neither network has a layer that behaves differently in evaluation."
-            return Diagnosis(self.condition, "absent", text, about="loop")
-        order = {"present": 0, "inconclusive": 1, "absent": 2}
-        return min(asked, key=lambda each: order[each.status])
+        return next((each for each in found if each.status == "present"), found[0])
 
-    def _of(self, record: Record, player: str) -> Diagnosis | None:
+    def _of(self, record: Record, player: str) -> Diagnosis:
+        """A network without a layer that behaves differently in evaluation has no share of them."""
         name = f"loop/evaluating/{player}"
-        steps, share = record[name]
-        if not len(steps):
-            return None
+        steps = record[STEPS].steps
+        share = record.at(name, steps)
         text = (
             f"The {player} is trained in evaluation mode: its BatchNorm and dropout layers do not "
             f"behave as in training. Call {player}.train() before its turns, such as after samples "
@@ -48,4 +50,5 @@ class EvaluationMode:
         )
         clear = "Both networks are in training mode at their steps."
         evidence = (weigh(name, share, ">", self.share, "its layers in evaluation mode", 4),)
-        return answer(self.condition, steps, share > self.share, player, text, clear, evidence)
+        faulty = np.asarray(share > self.share)
+        return answer(self.condition, steps, faulty, player, text, clear, evidence)

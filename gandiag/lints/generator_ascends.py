@@ -61,5 +61,6 @@ class GeneratorAscends:
 
 def _one_sided(slopes: Array) -> Array:
     """Mean slope over mean size, look by look, in [-1, 1]; 0 where all slopes are 0."""
-    size = np.nansum(np.abs(slopes), axis=1)
-    return np.asarray(np.nansum(slopes, axis=1) / np.where(size > 0, size, 1))
+    finite = np.atleast_2d(np.where(np.isfinite(slopes), slopes, 0).T).T
+    size = np.abs(finite).sum(1)
+    return np.asarray(finite.sum(1) / np.where(size > 0, size, 1))

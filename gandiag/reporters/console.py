@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gandiag.diagnosis import Diagnosis
-from gandiag.report import Report
+from gandiag.record import Row
+from gandiag.report import Report, verdict
 from gandiag.reporters.wording import (
     MARKS,
     PAGE,
     by_weight,
+    folded,
     gate,
     holds,
     notes,
     number,
     plain,
     sentence,
+    shown,
 )
+from gandiag.scenario import Scenario
 
 if TYPE_CHECKING:
     from rich.console import Console as Terminal
@@ -33,15 +37,33 @@ _ASCII = {"present": "*", "absent": "-", "inconclusive": "?"}  # for a pipe that
 
 @dataclass(frozen=True)
 class Console:
-    """Prints verdict, evidence and advice; in colour only on a terminal that has it."""
+    """Prints verdict, evidence and advice; in colour only on a terminal that has it.
+
+    As a follower it prints a line whenever a condition appears or clears.
+    """
+
+    def begin(self, scenario: Scenario | None, folder: Path | None) -> None:
+        """Print nothing yet."""
+
+    def follow(self, rows: Sequence[Row], step: int) -> None:
+        """Print nothing: what the numbers mean comes with an alert."""
+
+    def alert(self, diagnosis: Diagnosis, step: int) -> None:
+        """Print what has appeared, or that it has cleared."""
+        present = diagnosis.status == "present"
+        found = f"{verdict([diagnosis])}. {diagnosis.summary}"
+        said = found if present else f"{plain(diagnosis.condition)} has cleared"
+        style = "bold red" if present else "green"
+        _terminal().print(f"step {step}: {said}", style=style, soft_wrap=True)
+
+    def end(self) -> None:
+        """Print nothing more."""
 
     def publish(self, report: Report, folder: Path) -> str:
         """Print the report to standard output; return where the page or the record lies."""
-        from rich.console import Console as Terminal
-
         page = folder / PAGE
         where = str(page if page.is_file() else folder)
-        terminal = Terminal(highlight=False, markup=False, emoji=False)
+        terminal = _terminal()
         marks = _ASCII if terminal.options.ascii_only else MARKS
         status = "present" if any(d.status == "present" for d in report.diagnoses) else ""
         terminal.print(f"{report.title}: {sentence(report)}", style=_STYLES.get(status, "bold"))
@@ -49,17 +71,26 @@ class Console:
             terminal.print(f"! {note}", style="yellow")
         if report.diagnoses:
             terminal.print(_overview(report, marks))
-        for diagnosis in by_weight(report.diagnoses):
+        for diagnosis in by_weight(shown(report.diagnoses)):
             _explain(terminal, diagnosis, marks[diagnosis.status])
+        for line in (folded(report.diagnoses), report.objectives):
+            if line:
+                terminal.print(f"{line}\n")
         _advise(terminal, report)
         terminal.print(where, soft_wrap=True)
         return where
 
 
+def _terminal() -> Terminal:
+    from rich.console import Console as Terminal
+
+    return Terminal(highlight=False, markup=False, emoji=False)
+
+
 def _overview(report: Report, marks: Mapping[str, str]) -> Table:
     table = _table("Condition", "Status", "Kind", "Since step")
     table.columns[3].justify = "right"
-    for diagnosis in by_weight(report.diagnoses):
+    for diagnosis in by_weight(shown(report.diagnoses)):
         table.add_row(
             plain(diagnosis.condition),
             f"{marks[diagnosis.status]} {diagnosis.status}",

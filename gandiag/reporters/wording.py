@@ -11,16 +11,20 @@ __all__ = [
     "DIAGNOSES",
     "MARKS",
     "PAGE",
+    "PAIR",
     "by_weight",
+    "folded",
     "gate",
     "holds",
     "notes",
     "number",
     "plain",
     "sentence",
+    "shown",
 ]
 
 PAGE, DIAGNOSES = "report.html", "diagnoses.json"  # what reporters write into a run's folder
+PAIR = "beside.html"  # ... and for two runs, into the first one's
 
 MARKS = {"present": "●", "absent": "○", "inconclusive": "?"}
 _ORDER = {"present": 0, "inconclusive": 1, "absent": 2}
@@ -72,7 +76,7 @@ def sentence(report: Report) -> str:
 
 def notes(report: Report) -> list[str]:
     """What a reader must know before trusting the verdict: a short run, an unexpected answer."""
-    record, found = report.record, []
+    record, found = report.record, list(report.record.environment.get("log", {}).get("notes", ()))
     planned = record.facts.get("steps")
     played = record.environment.get("steps_played", record.last_step)
     if not record.signals:
@@ -85,6 +89,27 @@ def notes(report: Report) -> list[str]:
             f"Not as the scenario expects: {plain(condition)} is {status}, expected {expected}."
         )
     return found
+
+
+def shown(diagnoses: tuple[Diagnosis, ...]) -> tuple[Diagnosis, ...]:
+    """All answers about the game, and those about the loop's code that found a fault."""
+    return tuple(d for d in diagnoses if d.about == "game" or d.status == "present")
+
+
+def folded(diagnoses: tuple[Diagnosis, ...]) -> str:
+    """One sentence for the answers about the loop's code that found nothing; empty without any.
+
+    >>> folded((Diagnosis("idle_player", "absent", "", about="loop"),))
+    "The loop's code: 1 check found no fault (idle player)."
+    """
+    rest = [d for d in diagnoses if d.about == "loop" and d.status != "present"]
+    said = []
+    for status, what in (("absent", "found no fault"), ("inconclusive", "could not tell")):
+        names = [plain(d.condition) for d in rest if d.status == status]
+        if names:
+            checks = "check" if len(names) == 1 else "checks"
+            said.append(f"{len(names)} {checks} {what} ({', '.join(names)})")
+    return f"The loop's code: {'; '.join(said)}." if said else ""
 
 
 def by_weight(diagnoses: tuple[Diagnosis, ...]) -> list[Diagnosis]:
