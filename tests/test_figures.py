@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import json
 import math
 import xml.etree.ElementTree as ET
 
@@ -9,8 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gandiag import figures
+from gandiag.certainty import Asked
 from gandiag.diagnosis import Diagnosis, Evidence, weigh
 from gandiag.figures.curves import is_measured_on
+from gandiag.figures.explore import Chart, bokeh_document, pack, packed_signals
+from gandiag.figures.plane import LONGEST, Look, arrows, looks_of, plane_figure, spaced
+from gandiag.figures.plane_chart import plane_document
 from gandiag.figures.style import RED
 from gandiag.record import Record, Row, Signal
 
@@ -142,3 +148,126 @@ def test_outliers_stay_in_sight() -> None:
     assert "at the edge: 3." in picture.caption
     assert RED in picture.svg
     assert RED not in figures.scatter_figure(real, real, "p", "").svg
+
+
+def test_timeline_begins_with_the_earliest() -> None:
+    """Lanes are in the order of their onsets, in the picture as in its words."""
+    found = [
+        Diagnosis("late_thing", "present", "", "kind", 80),
+        Diagnosis("no_thing", "absent", ""),
+        Diagnosis("early_thing", "present", "", "kind", 20),
+    ]
+    history = [Asked(50, {"early_thing": "present"}), Asked(100, {"late_thing": "present"})]
+    picture = figures.timeline_figure(found, history, 100, "t")
+    assert picture is not None
+    label = picture.svg.split('aria-label="')[1]
+    places = [label.index(name) for name in ("early thing", "late thing", "no thing")]
+    assert places == sorted(places)
+    assert "since 20" in picture.svg
+    assert figures.timeline_figure([], [], 100, "t") is None
+
+
+def test_missing_classes_are_named() -> None:
+    """A class below its limit is marked in the picture and named below it, others are not."""
+    shares = [0.25, 0.25, 0.25, 0.25]
+    made = np.tile([0.5, 0.45, 0.04, 0.01], (7, 1))
+    signal = Signal(np.arange(7), made)
+    picture = figures.class_bars(signal, shares, "b", hardly=0.2)
+    assert picture is not None
+    assert picture.svg.count("missing") == 2 + picture.svg.split('aria-label="')[1].split('"')[
+        0
+    ].count("missing")
+    assert picture.caption.endswith("2, 3.")
+    assert figures.class_bars(signal, shares[:3], "b") is None
+
+
+def test_null_is_drawn() -> None:
+    """A signal that is measured against real data has their line in sight, and the words for it."""
+    name = "diversity/effective_bins/generator"
+    record = Record.from_rows(Row(step, {name: 0.1}) for step in range(5))
+    evidence = weigh(name, record[name].values, "<", 0.7, "modes")
+    picture = figures.evidence_figure(record, asked(record, evidence), evidence, "x")
+    assert picture is not None
+    assert "real data" in picture.svg
+    assert "thin green line" in picture.caption
+
+
+def test_twins_share_a_figure() -> None:
+    """Both runs are in it under their names; a signal that neither has gives none."""
+    records = record_of([1.0, 2.0]), record_of([3.0])
+    evidence = weigh(NAME, records[0][NAME].values, "<", 0.5, "what it is")
+    picture = figures.twin_figure(records, ("ill", "cured"), evidence, 0.5, "x")
+    assert picture is not None
+    assert all(f">{name}<" in picture.svg for name in ("ill", "cured"))
+    nowhere = Evidence("not/there", math.nan, ">", 0.5, False, "nothing")
+    assert figures.twin_figure(records, ("a", "b"), nowhere, None, "x") is None
+
+
+def plane_rows(pulls: list[float]) -> list[Row]:
+    """A game in a plane: two fakes that are pulled to the right, a grid of 3 x 3, one path."""
+    return [
+        Row(
+            100 * index,
+            {
+                "plane/view/generator": [-2.0, 2.0, 4.0],
+                "plane/fake/generator": [0.0, 0.0, 1.0, 1.0],
+                "plane/pull/generator": [pull, 0.0, pull, 0.0],
+                "plane/path/generator": [0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0],
+                "plane/answer/discriminator": [i / 8 for i in range(9)],
+            },
+        )
+        for index, pull in enumerate(pulls)
+    ]
+
+
+def test_arrows_have_one_scale() -> None:
+    """Half the pull is half the arrow, none is none; and no arrow leaves the plane."""
+    looks = looks_of(Record.from_rows(plane_rows([8.0, 4.0, 0.0])))
+    strong, weak, none = (float(np.abs(drawn).max()) for drawn in arrows(looks))
+    assert strong == pytest.approx(2 * weak)
+    assert none == 0
+    blown = looks[0]._replace(pull=np.array([[1e30, 0.0], [math.nan, 0.0]]))
+    assert float(np.abs(arrows([*looks, blown])[-1]).max()) <= LONGEST * 4 * (1 + 1e-9)
+
+
+def test_plane_is_drawn_as_recorded() -> None:
+    """A look has what the probe saw at that very step, and its picture is well-formed."""
+    (look,) = looks_of(Record.from_rows(plane_rows([1.0])))
+    assert look.field[2, 0] == 0.75
+    assert look.paths.shape == (1, 4, 2)
+    assert look.fakes.tolist() == [[0, 0], [1, 1]]
+    picture = plane_figure(look, arrows([look])[0], np.zeros((3, 2)), "p")
+    ET.fromstring(picture.svg.replace("xlink:href", "href"))
+    assert looks_of(record_of([1.0])) == []
+
+
+@pytest.mark.parametrize("step", [None, 0, 730, 9999])
+def test_looks_are_spread(step: int | None) -> None:
+    """The first, the last and the first since a step are among those that are shown."""
+    empty = np.empty((0, 2))
+    looks = [Look(s, (0, 1), empty, empty, empty, empty) for s in range(0, 2000, 100)]
+    steps = [look.step for look in spaced(looks, 6, step)]
+    assert len(steps) == 6
+    assert (steps[0], steps[-1]) == (0, 1900)
+    assert steps == sorted(set(steps))
+    if step == 730:
+        assert 800 in steps
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(width=32), max_size=200))
+def test_packing_keeps_numbers(values: list[float]) -> None:
+    """What a page unpacks is what was recorded, NaN and infinity too."""
+    packed = np.frombuffer(base64.b64decode(pack(np.array(values), "<f4")), "<f4")
+    assert np.array_equal(packed, np.array(values, np.float32), equal_nan=True)
+
+
+def test_charts_are_the_same_again() -> None:
+    """Bokeh counts its models from call to call; a page must not show that."""
+    record = Record.from_rows(plane_rows([1.0, 2.0]))
+    chart = Chart("title", (NAME,), 0.5)
+    first = json.dumps(bokeh_document(record, [chart], 1))
+    assert json.dumps(bokeh_document(record, [chart], 1)) == first
+    looks, real = looks_of(record), np.zeros((3, 2))
+    assert json.dumps(plane_document(looks, real)) == json.dumps(plane_document(looks, real))
+    assert packed_signals(record) == {}  # vectors have charts of their own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,11 +15,19 @@ from gandiag.series import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["curve", "fit", "mark_onset", "strange"]
+__all__ = ["Scale", "curve", "finish", "fit", "mark_onset", "scale_of", "strange"]
 
 DECADES = (1.7, 200.0)  # spans of values that are drawn on a log scale; ticks overflow beyond
 LARGEST = 1e300  # that a linear scale can hold with its margins
 EDGE = 0.03  # of the height: how far from the edge marks stand
+
+
+class Scale(NamedTuple):
+    """A vertical axis: logarithmic or not, and its ends."""
+
+    log: bool
+    low: float
+    high: float
 
 
 def curve(axes: Axes, signal: Signal, colour: str, label: str | None = None) -> None:
@@ -42,29 +50,47 @@ def curve(axes: Axes, signal: Signal, colour: str, label: str | None = None) -> 
             axes.plot(steps[where], heights, marker, color=RED, markersize=4, transform=at_edge)
 
 
-def fit(axes: Axes, curves: Sequence[Array], threshold: float | None) -> bool:
-    """Set the vertical scale so that all finite values and the threshold are in sight.
+def fit(axes: Axes, curves: Sequence[Array], marks: Sequence[float] = ()) -> bool:
+    """Set the vertical scale so that all finite values and the marks are in sight.
 
     Returns:
         Whether the scale is logarithmic and there are zeros, which then stand at the lower edge.
     """
-    values = np.concatenate([np.ravel(values) for values in curves])
-    values = values[np.isfinite(values)]
-    shown = np.append(values, threshold) if threshold is not None else values
-    if not len(shown):
+    scale = scale_of(curves, marks)
+    if scale is None:
         axes.set_ylim(0, 1)
         axes.set_yticks([])
         return False
+    if scale.log:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")  # powers are slow to typeset
+        axes.yaxis.set_minor_formatter("")
+    axes.set_ylim(scale.low, scale.high)
+    return scale.log and _zeros(axes)
+
+
+def scale_of(curves: Sequence[Array], marks: Sequence[float] = ()) -> Scale | None:
+    """A scale that has all finite values and marks in sight; None where there are none."""
+    shown = np.concatenate([*(np.ravel(values) for values in curves), np.asarray(marks, float)])
+    shown = shown[np.isfinite(shown)]
+    if not len(shown):
+        return None
     positive = shown[shown > 0]
     span = float(np.ptp(np.log10(positive))) if len(positive) else 0.0
     if shown.min() >= 0 and DECADES[0] < span < DECADES[1]:
-        axes.set_yscale("log")
-        axes.set_ylim(positive.min() / 1.6, positive.max() * 1.6)
-        return _zeros(axes)
+        return Scale(True, float(positive.min() / 1.6), float(positive.max() * 1.6))
     low, high = float(max(shown.min(), -LARGEST)), float(min(shown.max(), LARGEST))
     margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
-    axes.set_ylim(low - margin, high + margin)
-    return False
+    return Scale(False, low - margin, high + margin)
+
+
+def finish(axes: Axes, last_step: int) -> None:
+    """What all curves over steps have below them."""
+    axes.set_xlim(0, max(last_step, 1))
+    axes.set_xlabel("generator step")
+    axes.xaxis.set_label_coords(0.5, -0.17)  # said, not searched for: it takes time
+    axes.grid(visible=False, axis="x")
+    axes.tick_params(length=0, which="both")
 
 
 def mark_onset(axes: Axes, onset: int, colour: str) -> None:

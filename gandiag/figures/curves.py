@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gandiag.diagnosis import Diagnosis, Evidence, in_words
-from gandiag.figures.axes import curve, fit, mark_onset, strange
+from gandiag.figures.axes import curve, finish, fit, mark_onset, strange
 from gandiag.figures.maps import heatmap_figure
 from gandiag.figures.style import BLUE, GREEN, MUTED, ORANGE, RED, Picture, as_svg, drawing
 from gandiag.record import Record, Signal
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["confidence_figure", "evidence_figure", "is_measured_on", "loss_figure"]
 
+# what fresh real samples would give, for signals that are measured against a null
+_NULLS = {
+    **{f"diversity/{name}/generator": 1.0 for name in ("effective_bins", "coverage", "precision")},
+    **{f"diversity/{name}/generator": 1.0 for name in ("dispersion", "spread")},
+    **{f"diversity/{name}/generator": 0.0 for name in ("missing_mass", "energy", "energy_z")},
+}
 _WHOSE = {"discriminator": BLUE, "generator": ORANGE}
 _CONFIDENCE = {"real": GREEN, "fake": ORANGE, "auc": BLUE}
 _READING = {
@@ -50,15 +56,22 @@ def evidence_figure(
         derived = f' "{evidence.meaning}" is derived from it.'
         return picture._replace(caption=picture.caption + derived)
     own = is_measured_on(record, diagnosis, evidence)
-    with drawing() as figure:
+    with drawing(below=0.44) as figure:
         axes = figure.subplots()
         curve(axes, signal, BLUE)
-        zeros = fit(axes, [signal.values], evidence.threshold if own else None)
+        null = _NULLS.get(evidence.signal)
+        marks = (*((evidence.threshold,) if own else ()), *(() if null is None else (null,)))
+        zeros = fit(axes, [signal.values], marks)
         if own:
             _gate(axes, evidence)
+        if null is not None:
+            _null(axes, null)
         axes.set_title(evidence.meaning if own else evidence.signal)
         _finish(axes, record, diagnosis.onset)
-        caption = _caption(diagnosis, evidence, own) + strange(signal.values, zeros)
+        caption = _caption(diagnosis, evidence, own)
+        if null is not None:
+            caption += " The thin green line is what fresh real samples give on average."
+        caption += strange(signal.values, zeros)
         return Picture(as_svg(figure, name, f"{evidence.signal} over steps. {caption}"), caption)
 
 
@@ -116,14 +129,14 @@ def _lines(
     drawn = {label: item for label, item in lines.items() if len(item[0].steps)}
     if not drawn:
         return None
-    with drawing() as figure:
+    with drawing(height=2.45, below=0.78) as figure:
         axes = figure.subplots()
         for label, (signal, colour) in drawn.items():
             curve(axes, signal, colour, label)
-        zeros = fit(axes, [signal.values for signal, _ in drawn.values()], None)
+        zeros = fit(axes, [signal.values for signal, _ in drawn.values()])
         axes.set_title(title)
         _finish(axes, record, onset)
-        figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+        figure.legend(loc="lower center", ncols=2, fontsize=8)
         values = np.concatenate([signal.values for signal, _ in drawn.values()])
         caption += strange(values, zeros)
         return Picture(as_svg(figure, name, f"{title}. {caption}"), caption)
@@ -140,11 +153,17 @@ def _gate(axes: Axes, evidence: Evidence) -> None:
     axes.annotate(text, (1, gate), (4, 0), where, "offset points", color=RED, va="center")
 
 
+def _null(axes: Axes, null: float) -> None:
+    """What real samples would give, as a thin line."""
+    axes.axhline(null, color=GREEN, linewidth=0.9)
+    where, above = axes.get_yaxis_transform(), null < np.mean(axes.get_ylim())
+    place, side = ((-2, 2), "bottom") if above else ((-2, -2), "top")
+    text: Any = {"color": GREEN, "va": side, "ha": "right", "fontsize": 7.5}
+    axes.annotate("real data", (1, null), place, where, "offset points", **text)
+
+
 def _finish(axes: Axes, record: Record, onset: int | None) -> None:
-    axes.set_xlim(0, max(record.last_step, 1))
-    axes.set_xlabel("generator step")
-    axes.grid(visible=False, axis="x")
-    axes.tick_params(length=0)
+    finish(axes, record.last_step)
     if onset is not None:
         mark_onset(axes, onset, MUTED)
 

@@ -53,7 +53,7 @@ class Plane:
         fake, reference = snapshot.fake, snapshot.reference
         if snapshot.player != "generator" or fake is None or reference is None:
             return {}
-        if fake.shape[1:] != (2,):
+        if fake.shape[1:] != (2,) or reference.embedding is not None:  # features are no places
             return {}
         view = _view(reference).to(fake)
         frame = torch.cat([view, view.new_tensor([float(self.points)])])

@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gandiag.figures import scatter_figure
+from gandiag.figures.plane import Look, arrows, looks_of, plane_figure, spaced
 from gandiag.figures.points import READING
 from gandiag.record import Record
 
-__all__ = ["Plate", "choose", "hang", "real_sheet"]
+__all__ = ["Frame", "Plate", "choose", "film", "hang", "real_points", "real_sheet", "seen_steps"]
 
-PLATES = 6  # sheets of the generator on a page
-BYTES = 150_000  # of one picture: seven of them stay below 1.5 MB in base64
+PLATES = 6  # sheets of the generator that hang on a page
+FRAMES = 40  # sheets that a cursor can be moved over
+BYTES = 80_000  # of one picture: seven of them stay below 0.8 MB in base64
+FILM = 500_000  # characters of the frames that do not hang on the page anyway
+QUALITY = 75  # of WebP, at which the noise of early sheets takes half a PNG's bytes
 
 
 class Plate(NamedTuple):
@@ -30,6 +34,7 @@ class Plate(NamedTuple):
         alt: the same for those who cannot see it.
         url: ``data:image/...``; empty for points.
         svg: a scatter plot; empty for images.
+        step: of the generator; None for the real data.
         note: what the picture cannot show.
     """
 
@@ -37,17 +42,58 @@ class Plate(NamedTuple):
     alt: str
     url: str
     svg: str
+    step: int | None = None
     note: str = ""
 
 
-def hang(record: Record, onset: int | None) -> list[Plate]:
-    """The real sheet first, then the chosen ones of the generator; unreadable ones left out."""
-    real = real_sheet(record)
-    wanted = [("real data", real)] if real else []
-    for step, path in choose(record.sheets(), onset):
-        wanted.append((f"step {step}", path))
-    plates = (_plate(title, path, real) for title, path in wanted)
+class Frame(NamedTuple):
+    """A sheet at a step; its `url` is empty where a plate of that step holds the picture."""
+
+    step: int
+    url: str
+
+
+def seen_steps(record: Record) -> frozenset[int]:
+    """Steps at which there is something to hang."""
+    looks = looks_of(record)
+    steps = [look.step for look in looks] if looks else [step for step, _ in record.sheets()]
+    return frozenset(steps)
+
+
+def hang(
+    record: Record,
+    onset: int | None,
+    name: str = "sheet",
+    among: frozenset[int] = frozenset(),
+) -> list[Plate]:
+    """The real sheet first, then the chosen ones of the generator; unreadable ones left out.
+
+    Args:
+        record: whose sheets.
+        onset: step whose next sheet is shown for sure.
+        name: what the ids of figures begin with, unique in the page.
+        among: steps to choose from; all of them if empty.
+    """
+    real, looks = real_sheet(record), looks_of(record)
+    if looks:
+        kept = [look for look in looks if not among or look.step in among]
+        return _planes(kept, real_points(real), onset, name)
+    wanted: list[tuple[int | None, Path]] = [(None, real)] if real else []
+    wanted += choose([s for s in record.sheets() if not among or s[0] in among], onset)
+    plates = (_plate(step, path, real, name) for step, path in wanted)
     return [plate for plate in plates if plate is not None]
+
+
+def film(record: Record, plates: Sequence[Plate]) -> list[Frame]:
+    """Sheets of images for a cursor to move over: as many as fit, well spread, the plates' too."""
+    hung = {plate.step for plate in plates if plate.url and plate.step is not None}
+    sheets = [(step, path) for step, path in record.sheets() if path.suffix == ".png"]
+    for count in (FRAMES, FRAMES // 2, FRAMES // 4, 0):
+        urls = {step: _url(path) for step, path in choose(sheets, None, count) if step not in hung}
+        if sum(map(len, urls.values())) <= FILM:
+            break
+    frames = [Frame(step, url) for step, url in urls.items() if url]
+    return sorted([*frames, *(Frame(step, "") for step in hung)])
 
 
 def real_sheet(record: Record) -> Path | None:
@@ -67,6 +113,8 @@ def choose(
     """
     if len(sheets) <= count:
         return list(sheets)
+    if count < 2:
+        return []
     steps = np.array([step for step, _ in sheets])
     picked = {0, len(sheets) - 1}
     if onset is not None and onset <= steps[-1]:
@@ -77,43 +125,76 @@ def choose(
     return [sheets[index] for index in sorted(picked)]
 
 
-def _plate(title: str, path: Path, real: Path | None) -> Plate | None:
-    whose = "Real samples" if path == real else f"The generator's samples at {title}"
+def _plate(step: int | None, path: Path, real: Path | None, name: str) -> Plate | None:
+    title = "real data" if step is None else f"step {step}"
+    whose = "Real samples" if step is None else f"The generator's samples at {title}"
+    if path.suffix != ".npy":
+        url = _url(path)
+        return Plate(title, whose, url, "", step) if url else None
     try:
-        if path.suffix == ".npy":
-            points = np.load(path, allow_pickle=False)
-            behind = np.load(real, allow_pickle=False) if real else points[:0]
-            return _plot(title, whose, points, behind, path == real)
-        return Plate(title, whose, _data_url(path), "")
+        points = np.load(path, allow_pickle=False)
+        behind = np.load(real, allow_pickle=False) if real else points[:0]
     except (OSError, ValueError):  # an interrupted or foreign file
         return None
+    return _plot(title, whose, points, behind, step, name)
+
+
+def real_points(path: Path | None) -> NDArray[np.float64]:
+    """Real points of a plane, ``(n, 2)``, from their sheet; none where there is no such sheet."""
+    try:
+        points = np.load(path, allow_pickle=False) if path else np.empty((0, 2))
+    except (OSError, ValueError):  # an interrupted or foreign file
+        points = np.empty((0, 2))
+    return np.asarray(points if points.ndim == 2 else np.empty((0, 2)), float)
+
+
+def _planes(
+    looks: Sequence[Look], real: NDArray[np.float64], onset: int | None, name: str
+) -> list[Plate]:
+    """The game in a plane at some steps."""
+    pulls = dict(zip((look.step for look in looks), arrows(looks), strict=True))
+    plates = []
+    for look in spaced(looks, PLATES, onset):
+        picture = plane_figure(look, pulls[look.step], real, f"{name}-plane-{look.step}")
+        alt = f"The plane at step {look.step}"
+        plates.append(Plate(f"step {look.step}", alt, "", picture.svg, look.step, picture.caption))
+    return plates
 
 
 def _plot(
-    title: str, whose: str, points: NDArray[np.float32], real: NDArray[np.float32], only_real: bool
+    title: str,
+    whose: str,
+    points: NDArray[np.float32],
+    real: NDArray[np.float32],
+    step: int | None,
+    name: str,
 ) -> Plate:
-    name = f"sheet-{title.replace(' ', '-')}"
-    picture = scatter_figure(points[:0] if only_real else points, real, name, "")
+    unique = f"{name}-{title.replace(' ', '-')}"
+    picture = scatter_figure(points[:0] if step is None else points, real, unique, "")
     note = picture.caption.removeprefix(READING).strip()
-    return Plate(title, f"{whose}. {picture.caption}", "", picture.svg, note)
+    return Plate(title, f"{whose}. {picture.caption}", "", picture.svg, step, note)
 
 
-def _data_url(path: Path) -> str:
-    data = path.read_bytes()
-    with Image.open(io.BytesIO(data)) as image:
-        image.load()
-        kind = (image.format or "png").lower()
-        if len(data) > BYTES:
-            kind, data = "jpeg", _smaller(image)
+def _url(path: Path) -> str:
+    """A picture as data URL, the smaller of itself and a WebP; empty where it cannot be read."""
+    try:
+        data = path.read_bytes()
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            kind, packed = (image.format or "png").lower(), _smaller(image)
+    except (OSError, ValueError):  # an interrupted or foreign file
+        return ""
+    if len(packed) < len(data):
+        kind, data = "webp", packed
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _smaller(image: Image.Image) -> bytes:
-    """The image as JPEG, shrunk until it fits."""
+    """The image as WebP, shrunk until it fits."""
     picture = image.convert("RGB")
     while True:
         buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=85)
+        picture.save(buffer, "WEBP", quality=QUALITY)
         if buffer.tell() <= BYTES:
             return buffer.getvalue()
         size = (max(1, picture.width * 3 // 4), max(1, picture.height * 3 // 4))

@@ -1,38 +1,64 @@
-"""The report as one page: opens offline, on a phone, in print, in the dark, without scripts."""
+"""The report as one page: opens offline, on a phone, in print, in the dark.
+
+All but its *Explore* part reads without scripts. The page's own policy lets the browser load
+nothing, and run nothing but the two scripts it was written with.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any, Literal
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from gandiag.figures.explore import bokeh_script
 from gandiag.record import write_whole
 from gandiag.report import Report
+from gandiag.reporters.explore import Exploration, explore
+from gandiag.reporters.glossary import GLOSSARY
 from gandiag.reporters.page import compose
-from gandiag.reporters.wording import MARKS, PAGE, gate, holds, number, plain
+from gandiag.reporters.pair import pair_up
+from gandiag.reporters.wording import MARKS, PAGE, PAIR, gate, holds, number, plain
 
-__all__ = ["Html", "render"]
+__all__ = ["Html", "render", "render_pair"]
 
-TEMPLATE, STYLE = "page.html.j2", "page.css"
+Audience = Literal["engineer", "student"]
 
 
 @dataclass(frozen=True)
 class Html:
     """Writes ``report.html``, a single file that holds its figures and pictures."""
 
+    audience: Audience = "engineer"  # a student's page adds a short lesson to each condition
+
     def publish(self, report: Report, folder: Path) -> str:
         """Write the page whole and return its path."""
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / PAGE
-        write_whole(path, render(report))
-        return str(path)
+        return _write(folder, PAGE, render(report, self.audience))
+
+    def set_beside(self, report: Report, other: Report, folder: Path) -> str:
+        """Write a page with two runs side by side, such as a failure and its cure."""
+        return _write(folder, PAIR, render_pair(report, other))
 
 
-def render(report: Report) -> str:
+def render(report: Report, audience: Audience = "engineer") -> str:
     """The page as text; the same report always gives the same page."""
+    page = compose(report, student=audience == "student")
+    return _page("page.html.j2", explore(report, page.plates), page=page, glossary=GLOSSARY)
+
+
+def render_pair(report: Report, other: Report) -> str:
+    """Two reports on one page as text."""
+    return _page("pair.html.j2", None, page=pair_up(report, other))
+
+
+def _page(template: str, exploration: Exploration | None, **parts: Any) -> str:
     environment = Environment(
         autoescape=True,
         loader=FunctionLoader(_read),
@@ -41,12 +67,39 @@ def render(report: Report) -> str:
         undefined=StrictUndefined,
     )
     environment.filters |= {"number": number, "plain": plain, "gate": gate, "holds": holds}
-    environment.filters["sign"] = _sign
-    environment.filters["breakable"] = _breakable
-    # a stylesheet of ours and figures of ours are markup; whatever came with a run is not
-    style = Markup(_read(STYLE))
-    template = environment.get_template(TEMPLATE)
-    return template.render(page=compose(report), style=style, marks=MARKS)
+    environment.filters |= {"sign": _sign, "breakable": _breakable}
+    scripts = [bokeh_script(), _read("explore.js")] if exploration is not None else []
+    # styles, scripts and figures of ours are markup; whatever came with a run is not
+    bokeh, script = map(Markup, scripts or ("", ""))
+    return environment.get_template(template).render(
+        explore=exploration and _as_text(exploration),
+        policy=_policy(scripts),
+        style=Markup(_read("page.css")),
+        bokeh=bokeh,
+        script=script,
+        marks=MARKS,
+        **parts,
+    )
+
+
+def _as_text(exploration: Exploration) -> Mapping[str, Any]:
+    """What the template needs; the data as JSON that cannot end its own element."""
+    data = json.dumps(exploration.data, allow_nan=False, separators=(",", ":"))
+    safe = Markup(data.replace("<", "\\u003c"))
+    return {**exploration._asdict(), "data": safe}
+
+
+def _policy(scripts: list[str]) -> str:
+    """A content security policy: nothing is loaded, and only these very scripts are run."""
+    hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
+    allowed = " ".join(f"'sha256-{each}'" for each in hashes) or "'none'"
+    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
+
+
+def _write(folder: Path, name: str, page: str) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / name, page)
+    return str(folder / name)
 
 
 def _read(name: str) -> str:

@@ -8,27 +8,35 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.diagnosis import Diagnosis
+from gandiag.certainty import Certainty
+from gandiag.diagnosis import Diagnosis, Evidence
 from gandiag.figures import (
     Picture,
+    class_bars,
     confidence_figure,
     evidence_figure,
     heatmap_figure,
     loss_figure,
+    timeline_figure,
 )
+from gandiag.figures.curves import is_measured_on
+from gandiag.figures.plane import READING as PLANE
+from gandiag.figures.plane import looks_of
 from gandiag.figures.points import READING
 from gandiag.record import Record
 from gandiag.report import Report, Treatment
 from gandiag.reporters.gallery import Plate, hang
 from gandiag.reporters.lessons import Lesson, Threshold, lesson_of, thresholds_of
-from gandiag.reporters.wording import by_weight, notes, number, sentence
+from gandiag.reporters.teaching import TEACHING, Teaching
+from gandiag.reporters.wording import by_weight, folded, notes, number, plain, sentence, shown
 
 if TYPE_CHECKING:
     from gandiag.contracts import Detector
 
-__all__ = ["Page", "Section", "compose"]
+__all__ = ["Page", "Section", "compose", "first_onset"]
 
 CLASSES = "classes/histogram/generator"
+FEW = 4  # figures of a condition that is not present
 
 
 @dataclass(frozen=True)
@@ -38,13 +46,19 @@ class Section:
     Attributes:
         diagnosis: the answer.
         lesson: what the condition is, from its detector.
+        teaching: what a student is taught beside it; None for an engineer or a stranger's detector.
         pictures: a figure for each recorded signal among the evidence.
+        treatments: what to try against it.
+        certainty: how sure the answer is, and what would settle it.
         thresholds: the detector's options.
     """
 
     diagnosis: Diagnosis
     lesson: Lesson
+    teaching: Teaching | None
     pictures: tuple[Picture, ...]
+    treatments: tuple[Treatment, ...]
+    certainty: Certainty
     thresholds: tuple[Threshold, ...]
 
 
@@ -54,35 +68,40 @@ class Page:
 
     title: str
     verdict: str
+    gist: Sequence[tuple[str, str]]
     about: str
+    student: bool
     notes: Sequence[str]
+    remarks: Sequence[str]
+    timeline: Picture | None
     sections: Sequence[Section]
     plates: Sequence[Plate]
     reading: str
     pictures: Sequence[Picture]
-    treatments: Sequence[Treatment]
     yaml: str
     seed: int | None
     environment: Sequence[tuple[str, str]]
     signals: Sequence[tuple[str, ...]]
 
 
-def compose(report: Report) -> Page:
+def compose(report: Report, student: bool = False) -> Page:
     """Gather all that the page shows; nothing is judged here."""
-    diagnoses = by_weight(report.diagnoses)
-    onsets = [d.onset for d in diagnoses if d.status == "present" and d.onset is not None]
-    onset = min(onsets, default=None)
-    scenario = report.scenario
+    diagnoses = by_weight(shown(report.diagnoses))
+    onset = first_onset(report)
+    scenario, record = report.scenario, report.record
     return Page(
         title=report.title,
         verdict=sentence(report),
+        gist=list(_gist(report, diagnoses)),
         about=scenario.about.strip() if scenario else "",
+        student=student,
         notes=notes(report),
-        sections=[_section(report, diagnosis) for diagnosis in diagnoses],
-        plates=hang(report.record, onset),
-        reading=READING,
-        pictures=_context(report.record, onset),
-        treatments=report.treatments,
+        remarks=[line for line in (report.objectives, folded(report.diagnoses)) if line],
+        timeline=timeline_figure(diagnoses, report.history, record.last_step, "timeline-figure"),
+        sections=[_section(report, diagnosis, student) for diagnosis in diagnoses],
+        plates=hang(record, onset),
+        reading=_reading(record),
+        pictures=_context(report, onset),
         yaml=scenario.as_yaml() if scenario else "",
         seed=scenario.seed if scenario else None,
         environment=list(_environment(report.record)),
@@ -90,32 +109,75 @@ def compose(report: Report) -> Page:
     )
 
 
-def _section(report: Report, diagnosis: Diagnosis) -> Section:
+def first_onset(report: Report) -> int | None:
+    """The earliest step since which something has been there; None where nothing is."""
+    onsets = [d.onset for d in report.diagnoses if d.status == "present" and d.onset is not None]
+    return min(onsets, default=None)
+
+
+def _reading(record: Record) -> str:
+    """How to read the sheets."""
+    if looks_of(record):
+        return PLANE
+    points = any(path.suffix == ".npy" for _, path in record.sheets())
+    latents = "The same latents on every sheet, so each place shows how one sample changed."
+    return READING if points else latents
+
+
+def _gist(report: Report, diagnoses: Sequence[Diagnosis]) -> Iterable[tuple[str, str]]:
+    """What a reader in a hurry must know beside the verdict."""
+    if not diagnoses or diagnoses[0].status != "present":
+        return
+    first = diagnoses[0]
+    if len(diagnoses) > 1 and diagnoses[1].status == "present":
+        yield "First", f"{plain(first.condition)}, since step {first.onset}"
+    if first.cause:
+        yield "Likely cause", plain(first.cause)
+    if report.treatments:
+        yield "Try first", report.treatments[0].advice
+
+
+def _section(report: Report, diagnosis: Diagnosis, student: bool) -> Section:
     detector = _asked(report.detectors, diagnosis.condition)
-    drawn = [
+    pictures = (
         evidence_figure(report.record, diagnosis, item, f"{diagnosis.condition}-{index}")
-        for index, item in enumerate(diagnosis.evidence)
-    ]
+        for index, item in enumerate(_worth_drawing(report.record, diagnosis))
+    )
     return Section(
         diagnosis=diagnosis,
         lesson=lesson_of(detector),
-        pictures=tuple(picture for picture in drawn if picture is not None),
+        teaching=TEACHING.get(diagnosis.condition) if student else None,
+        pictures=tuple(picture for picture in pictures if picture is not None),
+        treatments=tuple(t for t in report.treatments if t.condition == diagnosis.condition),
+        certainty=report.certainty(diagnosis),
         thresholds=thresholds_of(detector),
     )
+
+
+def _worth_drawing(record: Record, diagnosis: Diagnosis) -> list[Evidence]:
+    """The evidence whose figure says something that no other does; a few where nothing is there."""
+    drawn: dict[str, Evidence] = {}
+    for item in sorted(diagnosis.evidence, key=lambda e: not is_measured_on(record, diagnosis, e)):
+        if item.signal != CLASSES:  # which has figures of its own
+            drawn.setdefault(item.signal, item)
+    return list(drawn.values())[: None if diagnosis.status == "present" else FEW]
 
 
 def _asked(detectors: Iterable[Detector], condition: str) -> Detector | None:
     return next((one for one in detectors if one.condition == condition), None)
 
 
-def _context(record: Record, onset: int | None) -> list[Picture]:
+def _context(report: Report, onset: int | None) -> list[Picture]:
     """Figures that belong to no single condition."""
+    record = report.record
     found = [loss_figure(record, "losses", onset), confidence_figure(record, "confidence", onset)]
     histogram = record[CLASSES]
     if histogram.values.ndim == 2:
         shares = record.facts.get("class_shares", ())
         title = "Which classes the generator makes, by their share of its samples"
+        hardly = getattr(_asked(report.detectors, "mode_collapse"), "hardly", None)
         found.insert(0, heatmap_figure(histogram, "classes", title, shares, onset))
+        found.insert(0, class_bars(histogram, shares, "class-bars", hardly))
     return [picture for picture in found if picture is not None]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from gandiag.gan import GAN
 from gandiag.networks import Scorer
 from gandiag.probes.plane import ROOM, Plane
 from gandiag.reference import Reference
@@ -98,3 +99,19 @@ def test_labels_are_not_guessed(turn: Turn, normal: Normal) -> None:
     labelled = (Call((normal((64, 4)), torch.zeros(64, dtype=torch.long)), {}),)
     seen = Plane().observe(turn(fake=normal((8, 2)), latents=labelled))
     assert set(seen) == {"view/generator", "fake/generator"}
+
+
+def test_look_leaves_no_trace(
+    turn: Turn, normal: Normal, build_noisy_gan: Callable[[], GAN]
+) -> None:
+    """BatchNorm's statistics, dropout's random numbers and the weights are as before the look."""
+    gan = build_noisy_gan()
+    networks = nn.ModuleList([gan.generator, gan.discriminator])
+    before = {name: value.clone() for name, value in networks.state_dict().items()}
+    state = torch.get_rng_state()
+    fields = {"fake": normal((8, 2)), "latents": calls(normal((64, 4)))}
+    seen = Plane().observe(turn(generator=gan.generator, discriminator=gan.discriminator, **fields))
+    assert "path/generator" in seen
+    assert torch.equal(torch.get_rng_state(), state)
+    for name, value in networks.state_dict().items():
+        assert torch.equal(value, before[name]), name

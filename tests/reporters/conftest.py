@@ -141,3 +141,46 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Report:
         "non_convergence", "present", "It blew up.", "divergence", 1, None, math.nan, evidence
     )
     return Report(None, record, (blew_up,))
+
+
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """A game in a plane: two fakes that wander to the right, and D's answer that turns."""
+    folder = tmp_path_factory.mktemp("plane")
+    recorder = Recorder(folder, {"steps": 1000}, {})
+    recorder.add(
+        Row(
+            step,
+            {
+                EFFECTIVE: 0.9,
+                "plane/view/generator": [-2.0, 2.0, 4.0],
+                "plane/fake/generator": [step / 1000, 0.0, step / 1000, 1.0],
+                "plane/pull/generator": [1.0, 0.0, 1.0, 0.5],
+                "plane/path/generator": [0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0],
+                "plane/answer/discriminator": [i / 8 * step / 1000 for i in range(9)],
+            },
+        )
+        for step in range(0, 1001, 100)
+    )
+    points = np.random.default_rng(2).normal(size=(32, 2)).astype(np.float32)
+    write_sheet(folder / "samples" / "real", points)
+    record = Record.load(folder)
+    seen = weigh(EFFECTIVE, record[EFFECTIVE].values, "<", 0.7, "effective number of modes")
+    absent = Diagnosis("mode_collapse", "absent", "All is there.", evidence=(seen,))
+    return Report(None, record, (absent,))
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """A run whose every text would like to be markup, by somebody who knows the page."""
+    bad = '</script></style>"><img id="hacked" src=x onerror="document.title=1"><script>1</script>'
+    signal = f"a/{bad}/generator"
+    recorder = Recorder(tmp_path_factory.mktemp("hostile"), {}, {"python": bad})
+    recorder.add(Row(step, {signal: float(step)}) for step in range(20))
+    assert recorder.folder is not None
+    record = Record.load(recorder.folder)
+    evidence = weigh(signal, record[signal].values, ">", 5.0, bad)
+    found = Diagnosis("mode_collapse", "present", bad, bad, 1, bad, 0.5, (evidence,))
+    treatment = Treatment(bad, "mode_collapse", bad, f"+{bad}")
+    scenario = Scenario(name='"><b id="hacked">', about=bad)
+    return Report(scenario, record, (found,), (treatment,), (Strange(),))
