@@ -208,6 +208,7 @@ class Attachment:
             self._watch.flush(self._watch.step)
             self._show()
             self._monitor.tell(lambda follower: follower.end())
+            self._monitor.followers.clear()  # to look at the record later is none of theirs
 
     def _show(self) -> None:
         """Give the report to those followers that are reporters too."""

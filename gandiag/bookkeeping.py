@@ -22,9 +22,14 @@ FRAMES = 12  # up the stack from an optimizer's hook; torch's own scaler is 5 up
 
 
 class Backward(NamedTuple):
-    """What lay in the gradients when a backward pass came through D's output."""
+    """What lay in the gradients when a backward pass came through D's output.
 
+    `task` tells one pass from another: one pass may come through several of D's outputs.
+    """
+
+    task: int
     to_generator: bool
+    fake: bool
     left: Mapping[Player, Tensor]
     version: int
 
@@ -56,14 +61,15 @@ class Bookkeeping:
         if self._largest is None:
             self._largest = largest_weight(self._network("discriminator"))
 
-    def went_backward(self, to_generator: bool) -> None:
+    def went_backward(self, to_generator: bool, fake: bool) -> None:
         """A backward pass has reached D's output, and D's and G's gradients not yet."""
         if torch.is_grad_enabled():  # the pass itself is recorded: a penalty asks for a slope,
             self._penalised = True  # which adds to no gradient yet
         elif len(self._backwards) < 8:  # a turn of many small batches tells no more
             left = {player: _norm(self._network(player)) for player in _players()}
             version = _version(self._network("discriminator"))
-            self._backwards.append(Backward(to_generator, left, version))
+            task = torch._C._current_graph_task_id()
+            self._backwards.append(Backward(task, to_generator, fake, left, version))
 
     def conduct(self, player: Player, turn: Turn, fake: Side, sign: float | Tensor) -> Conduct:
         """What is known of the turn that ends with this step.
@@ -98,12 +104,16 @@ class Bookkeeping:
         self._largest = None
 
     def _overlaid(self) -> bool:
-        """Whether G's backward pass came after D's own, and D's gradients have changed since."""
-        own = [i for i, seen in enumerate(self._backwards) if not seen.to_generator]
-        after = [seen for seen in self._backwards[own[-1] + 1 :] if own] if own else []
-        if not after:
-            return False
-        return _version(self._network("discriminator")) > after[0].version
+        """Whether G's backward pass came after D's own, and D's gradients have changed since.
+
+        D's own pass, or passes, have come through scores of real samples and of fakes by then.
+        """
+        for later in self._backwards:
+            before = [seen for seen in self._backwards if seen.task < later.task]
+            judged = any(seen.fake for seen in before) and any(not seen.fake for seen in before)
+            if later.to_generator and judged:
+                return _version(self._network("discriminator")) > later.version
+        return False
 
     def _network(self, player: Player) -> nn.Module:
         network = self._networks[player]()

@@ -68,14 +68,17 @@ NOTHING = Turn()
 def tell_apart(calls: Sequence[Scored]) -> Turn:
     """Find the real and the fake samples among the calls of a discriminator's turn.
 
-    Fakes are known by their memory, or because the user labelled them. Beside known fakes, the
-    other calls are on real samples, but for those whose slope the loop asks for, if there are any
-    where it does not: they are the interpolates of a gradient penalty. Where no fake is known (it
+    Fakes are known by their memory, or because the user labelled them; without such, they are what
+    a gradient could flow through to the generator. Beside known fakes, the other calls are on real
+    samples, but for those whose slope the loop asks for, if there are any where it does not: they
+    are the interpolates of a gradient penalty. So are those that lead to the generator, but are not
+    what it made. Where no fake is known (it
     was cloned, scaled or concatenated), the gradients tell: descending the loss raises the scores
     of what the loop takes for real, so there they are negative.
     """
-    fakes = [call for call in calls if call.fake]
-    others = [call for call in calls if not call.fake]
+    leading = [call for call in calls if call.to_generator]
+    fakes = [call for call in calls if call.fake] or leading
+    others = [call for call in calls if not call.fake and not call.to_generator]
     labelled = [call for call in others if call.fake is False]
     plain = [call for call in others if not call.asks_slope]
     if fakes and others:

@@ -87,10 +87,16 @@ class Objectives:
         if side is None:
             return None
         if side.shape == "cross_entropy":
-            if side.target > 0.5:
+            if self._aims_at_real(side.target):
                 return "non_saturating" if side.sign > 0 else None
             return "minimax" if side.sign < 0 else None
         return {"constant": "critic", "hinge": "hinge"}.get(side.shape, side.shape)
+
+    def _aims_at_real(self, target: float) -> bool:
+        """Whether a target is that of real samples: 1 by custom, but some turn the two around."""
+        if self.real is None or self.fake is None:
+            return target > 0.5
+        return abs(target - self.real.target) <= abs(target - self.fake.target)
 
     def in_words(self) -> str:
         """One sentence for a reader."""

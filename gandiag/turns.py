@@ -71,7 +71,6 @@ class Turns:
         self._reading, self._select, self._watch = reading, select, watch
         self._gathering = gathering
         self._fakes: deque[Tensor] = deque(maxlen=KEPT)
-        self._new: deque[int] = deque([0], maxlen=2)  # of them, by turn of the generator
         self._labels: deque[tuple[Tensor, bool]] = deque(maxlen=KEPT)
         self._made: deque[tuple[Tensor, tuple[Any, ...], dict[str, Any]]] = deque(maxlen=KEPT)
         self._calls: deque[Scored] = deque(maxlen=CALLS)
@@ -139,7 +138,6 @@ class Turns:
     ) -> None:
         fake = first_tensor(output)
         self._fakes.append(fake.detach())
-        self._new[-1] += 1
         if fake.requires_grad:
             self._made.append((fake.detach(), args, kwargs))
 
@@ -179,7 +177,7 @@ class Turns:
         """A backward pass has reached a call's output."""
         call.output_gradient = gradient.detach()
         if self.attached and self._by_the_book:
-            self._books.went_backward(call.to_generator)
+            self._books.went_backward(call.to_generator, bool(call.fake))
 
     def _before_discriminator_step(self, optimizer: Optimizer, *_: Any) -> None:
         calls = tuple(self._calls)
@@ -223,9 +221,6 @@ class Turns:
         generator = self._generator()
         if generator is not None:
             self._watch.stepped(self._watch.step + 1, generator)
-        while len(self._fakes) > sum(self._new):  # memory kept is cold when the loop gets it back
-            self._fakes.popleft()
-        self._new.append(0)
         self._arm()
 
     def _show(self, player: Player, optimizer: Optimizer, fake: Fakes) -> None:
@@ -278,7 +273,7 @@ class Turns:
                 return is_fake
         if any(_same_memory(fake, samples) for fake in self._fakes):
             return True
-        return True if samples.requires_grad and not samples.is_leaf else None
+        return None
 
     def _again(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         discriminator = self._discriminator()

@@ -403,7 +403,7 @@ def test_no_sync_between_flushes(ring: Data, memory: Recorder) -> None:
 
 
 def test_weights_are_compared_with_the_last_look() -> None:
-    """A probe that uses weights sees the same entries as at its last look, and the steps between."""
+    """A probe that uses weights sees the entries of its last look again, and the steps between."""
     seen: list[tuple[float, int]] = []
 
     @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from torch.optim import LBFGS, SGD, Adam, Optimizer, RMSprop
 
 import gandiag
 from gandiag.attachment import Attachment
+from gandiag.diagnosis import Diagnosis
+from gandiag.reporters.console import Console
 from gandiag.snapshot import Snapshot
 from gandiag.watch import Scheduled
 from tests.attachment import loops
@@ -332,8 +334,12 @@ def test_alerts_reach_the_caller() -> None:
     torch.manual_seed(0)
     g, d = loops.Generator(), loops.Discriminator()
     g_step, d_step = SGD(g.parameters(), lr=0.0), SGD(d.parameters(), lr=1e-4)
-    options = {"on_alert": lambda diagnosis, step: heard.append((diagnosis.condition, step))}
-    with gandiag.attach(g, d, g_step, d_step, scores="logits", **options):  # type: ignore[arg-type]
+
+
+    def hear(diagnosis: Diagnosis, step: int) -> None:
+        heard.append((diagnosis.condition, step))
+
+    with gandiag.attach(g, d, g_step, d_step, scores="logits", on_alert=hear):
         for real, _ in loops.reals(500):
             d_step.zero_grad()
             (d(g(torch.randn(32, loops.LATENT)).detach()) - d(real)).mean().backward()
@@ -341,7 +347,11 @@ def test_alerts_reach_the_caller() -> None:
             g_step.zero_grad()
             (-1e-6 * d(g(torch.randn(32, loops.LATENT))).mean()).backward()
             g_step.step()
-    assert [condition for condition, _ in heard] == ["vanishing_gradients"]
+    assert {condition for condition, _ in heard} == {
+        "vanishing_gradients",
+        "idle_player",  # a learning rate of 0
+        "unbounded_critic",
+    }
 
 
 def test_published_page_is_whole(tmp_path: Path) -> None:
@@ -351,4 +361,19 @@ def test_published_page_is_whole(tmp_path: Path) -> None:
         played.play(played, 60)
         places = watched.publish(tmp_path / "run")
     assert {Path(place).name for place in places} == {"report.html", "diagnoses.json"}
-    assert len(gandiag.diagnose(tmp_path / "run")) == 3
+    replayed = gandiag.diagnose(tmp_path / "run")
+    assert [d.condition for d in replayed] == [d.condition for d in watched.diagnose()]
+
+
+def test_reports_fold_what_is_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Page and console name the objectives, and give the checks that found nothing one line."""
+    played = game("real_fake_then_generator")
+    with watch(played, probes={"loop": {"every": 10}, "objective": {"every": 10}}) as watched:
+        played.play(played, 60)
+        watched.publish(tmp_path)
+    Console().publish(watched.report(), tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for text in (page, " ".join(capsys.readouterr().out.split())):
+        assert "The generator minimises non-saturating cross-entropy" in text
+        assert "found no fault (generator ascends" in text
+    assert 'id="generator_ascends"' not in page
