@@ -1,33 +1,18 @@
-"""The objective, recognised: which losses a loop really uses, from scores and slopes alone.
-
-The slope of a loss as a function of the score is a fingerprint: sigmoid(s) - t is cross-entropy
-with target t on logits (1: non-saturating, 0.9: smoothed), -sigmoid(s) the generator's minimax
-loss, s - t least squares (Mao et al. 2017), a constant a critic's (Arjovsky et al. 2017), and one
-that is cut off at a margin hinge (Lim & Ye 2017). An unknown factor before it (weights, means of
-two halves) is allowed for; a shape that fits none is *unknown*.
-"""
+"""The objective, recognised: which losses a loop really uses, from scores and slopes alone."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gandiag.fingerprint import TARGETS, Fit, fit
 from gandiag.record import Record
 from gandiag.series import Array
 
-__all__ = ["Fit", "Objectives", "fit", "pairs", "recognise"]
+__all__ = ["Objectives", "pairs", "recognise"]
 
 LOOKS = 20  # looks that are asked, spread over the run: late ones may be saturated
-EXACT = 1e-4  # share of the slopes' square left over, below: bfloat16 leaves 4e-6, float32 1e-13
-BETTER = 10.0  # times less left over than with any other shape, before one is named
-FLOOR = 4e-15  # float32's rounding, squared: below it all are exact
-USUAL = 0.75  # of the looks that must be fitted; a lazy penalty's steps may look otherwise
-TARGETS = (0.0, 1.0, -1.0)  # of cross-entropy and of the three schemes of least squares
 
 CURVES = {
     "cross_entropy": "cross-entropy",
@@ -35,25 +20,6 @@ CURVES = {
     "constant": "a linear loss (a critic's, or hinge within its margin)",
     "hinge": "the hinge loss",
 }
-
-
-class Fit(NamedTuple):
-    """One shape of a loss' slope, fitted to what was seen.
-
-    Attributes:
-        shape: ``cross_entropy``, ``least_squares``, ``hinge`` or ``constant``.
-        reading: how the outputs were read: ``logits``, ``probabilities`` or ``any``.
-        target: score (or probability) at which the slope is 0; NaN for a constant or a hinge.
-        sign: of the factor: -1 where the loss is climbed instead of descended; for a constant and a
-            hinge, of the slope itself.
-        left: share of the slopes' square that the shape leaves over, in [0, 1].
-    """
-
-    shape: str
-    reading: str
-    target: float
-    sign: int
-    left: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,170 +103,6 @@ def pairs(record: Record, side: str, player: str) -> tuple[Array, Array]:
     count = min(len(outputs), len(slopes))
     at = np.unique(np.linspace(0, count - 1, LOOKS).astype(int))
     return outputs[at].reshape(len(at), -1), slopes[at].reshape(len(at), -1)
-
-
-def fit(outputs: Array, slopes: Array) -> Fit | None:
-    """The one shape that fits the pairs, each look with a factor of its own; None where none does.
-
-    Where two shapes fit alike, as many do while scores hardly differ or D is sure, none is named.
-    """
-    if not len(outputs) or not len(slopes):
-        return None
-    data = [np.asarray(values, np.float64).tobytes() for values in (outputs, slopes)]
-    return _fitted(len(outputs), *data)
-
-
-@functools.lru_cache(maxsize=8)  # several who read one record ask the same, in milliseconds each
-def _fitted(count: int, *data: bytes) -> Fit | None:
-    outputs, slopes = (np.frombuffer(values).reshape(count, -1) for values in data)
-    tried = [_Look.of(o, s) for o, s in zip(outputs, slopes, strict=True)]
-    looks = [look for look in tried if look is not None and look.square > 0]
-    if not looks:
-        return None
-    customary = [_constant(looks), *_hinges(looks), *_customary(looks)]
-    named = _best(customary)
-    if named is not None or any(trial.fits for trial in customary):
-        return named
-    return _best([*customary, *_smoothed(looks)])
-
-
-class _Trial(NamedTuple):
-    """A shape tried on every look: the share of the slopes' square left over at each."""
-
-    fit: Fit
-    left: Array
-
-    @property
-    def fits(self) -> bool:
-        return self.fit.left < EXACT
-
-    def beats(self, other: _Trial) -> bool:
-        """Whether it is clearly better where the two differ; looks at saturated scores do not."""
-        mine, theirs = np.maximum(self.left, FLOOR), np.maximum(other.left, FLOOR)
-        won, lost = int((theirs > BETTER * mine).sum()), int((mine > BETTER * theirs).sum())
-        return won > 4 * lost
-
-
-class _Look(NamedTuple):
-    """The pairs of one look, with what a sigmoid in D would make of them."""
-
-    output: Array
-    slope: Array
-    square: float
-
-    @classmethod
-    def of(cls, output: Array, slope: Array) -> _Look | None:
-        good = np.isfinite(output) & np.isfinite(slope)
-        if good.sum() < 2:
-            return None
-        return cls(output[good], slope[good], float((slope[good] ** 2).sum()))
-
-    @property
-    def probable(self) -> bool:
-        return bool((self.output >= 0).all() and (self.output <= 1).all())
-
-
-def _constant(looks: Sequence[_Look]) -> _Trial:
-    return _fit("constant", "any", np.nan, looks, [np.ones(len(look.output)) for look in looks])
-
-
-def _hinges(looks: Sequence[_Look]) -> list[_Trial]:
-    """max(0, 1 - s) on real samples, max(0, 1 + s) on fakes; one that is never cut is constant."""
-    sides = [
-        [(look.output < 1).astype(float) for look in looks],
-        [(look.output > -1).astype(float) for look in looks],
-    ]
-    cut = [kept for kept in sides if any(0 < each.mean() < 1 for each in kept)]
-    return [_fit("hinge", "any", np.nan, looks, kept) for kept in cut]
-
-
-def _customary(looks: Sequence[_Look]) -> list[_Trial]:
-    """Cross-entropy and least squares with the targets that papers give."""
-    found = []
-    for target in TARGETS:
-        curves = [look.output - target for look in looks]
-        found.append(_fit("least_squares", "any", target, looks, curves))
-        if target >= 0:
-            curves = [_sigmoid(look.output) - target for look in looks]
-            found.append(_fit("cross_entropy", "logits", target, looks, curves))
-            if all(look.probable for look in looks):
-                found.append(_on_probabilities(looks, target))
-    return found
-
-
-def _on_probabilities(looks: Sequence[_Look], target: float) -> _Trial:
-    """Cross-entropy of an output that is a probability: (p - t) / (p (1 - p))."""
-    curves = [look.output - target for look in looks]
-    return _fit("cross_entropy", "probabilities", target, _at_logits(looks), curves)
-
-
-def _at_logits(looks: Sequence[_Look]) -> list[_Look]:
-    """The slopes at the logits of outputs that are probabilities: p (1 - p) times those here."""
-    slopes = [look.slope * look.output * (1 - look.output) for look in looks]
-    pairs = zip(looks, slopes, strict=True)
-    return [look._replace(slope=slope, square=float(slope @ slope)) for look, slope in pairs]
-
-
-def _smoothed(looks: Sequence[_Look]) -> list[_Trial]:
-    """The same with a target of the loop's own, such as 0.9 (Salimans et al. 2016, 3.4)."""
-    found = []
-    for shape, reading, curve in (
-        ("cross_entropy", "logits", _sigmoid),
-        ("least_squares", "any", np.asarray),
-    ):
-        target = _zero(looks, [curve(look.output) for look in looks])
-        if np.isfinite(target) and (shape == "least_squares" or -0.5 < target < 1.5):
-            curves = [curve(look.output) - target for look in looks]
-            found.append(_fit(shape, reading, target, looks, curves))
-    if all(look.probable for look in looks):
-        target = _zero(_at_logits(looks), [look.output for look in looks])
-        if -0.5 < target < 1.5:
-            found.append(_on_probabilities(looks, target))
-    return found
-
-
-def _zero(looks: Sequence[_Look], curves: Sequence[Array]) -> float:
-    """Where the straight lines through (curve, slope) cross zero: their median over the looks."""
-    zeros = []
-    for look, curve in zip(looks, curves, strict=True):
-        if np.ptp(curve) > 1e-3:  # a line through one point has no slope
-            rise, level = np.polyfit(curve, look.slope, 1)
-            if rise:
-                zeros.append(-level / rise)
-    return float(np.median(zeros)) if zeros else np.nan
-
-
-def _fit(
-    shape: str, reading: str, target: float, looks: Sequence[_Look], curves: Sequence[Array]
-) -> _Trial:
-    """Scale each look's curve to its slopes, all by factors of one sign."""
-    factors, left = np.zeros(len(looks)), np.ones(len(looks))
-    for i, (look, curve) in enumerate(zip(looks, curves, strict=True)):
-        size, along = float(curve @ curve), float(curve @ look.slope)
-        if size and look.square:
-            factors[i] = along / size
-            left[i] = max(1 - along**2 / (size * look.square), 0.0)
-    sign = 1 if np.median(factors) >= 0 else -1
-    left = np.where(factors * sign > 0, left, 1.0)
-    usual = float(np.quantile(left, USUAL))
-    return _Trial(Fit(shape, reading, float(target), sign, usual), left)
-
-
-def _best(trials: Sequence[_Trial]) -> Fit | None:
-    for trial in trials:
-        rivals = [other for other in trials if not _alike(other.fit, trial.fit)]
-        if trial.fits and all(trial.beats(other) for other in rivals):
-            return trial.fit
-    return None
-
-
-def _alike(one: Fit, other: Fit) -> bool:
-    near = not abs(one.target - other.target) >= 0.02  # also where there are none
-    return one[:2] == other[:2] and near
-
-
-def _sigmoid(scores: Array) -> NDArray[np.float64]:
-    return 0.5 * (1 + np.tanh(scores / 2))
 
 
 def _aim(side: Fit | None) -> str:

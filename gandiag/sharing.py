@@ -19,6 +19,8 @@ def averaged(
 ) -> dict[str, float | Tensor]:
     """Each number's mean over the ranks that measured it; a NaN of one rank stays NaN.
 
+    Vectors stay rank 0's own: what stands at one place of two of them belongs together.
+
     >>> averaged({"loss": 1.0}, [{"loss": torch.tensor(2.0)}])
     {'loss': tensor(1.5000, dtype=torch.float64)}
     >>> averaged({"loss": 1.0}, [{}])
@@ -28,7 +30,7 @@ def averaged(
     for name, value in own.items():
         mine = torch.as_tensor(value)
         told = [other[name].to(mine.device) for other in others if name in other]
-        same = [tensor.double() for tensor in told if tensor.shape == mine.shape]
+        same = [tensor.double() for tensor in told if tensor.ndim == mine.ndim == 0]
         means[name] = torch.stack([mine.double(), *same]).mean(0) if same else value
     return means
 

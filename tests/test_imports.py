@@ -70,7 +70,8 @@ TABLE = {
     "bookkeeping": "calls snapshot",
     "turns": "bookkeeping lints calls gathering hooks scores snapshot watch",
     # judging and mending
-    "recognition": "record series",
+    "fingerprint": "series",
+    "recognition": "fingerprint record series",
     "lints": "recognition record series diagnosis",
     "detectors": "record series diagnosis",
     "fixes": "errors plugins scenario",
@@ -80,7 +81,6 @@ TABLE = {
     "figures": "record series diagnosis certainty",
     "reporters": "report figures scenario record diagnosis certainty errors plugins",
     "progress": "report scenario record diagnosis",
-    "serve": "report figures reporters scenario record diagnosis errors places",
     "readers": "record errors series",
     "logs": "errors plugins record",
     "listing": "errors places plugins scenario",
@@ -92,18 +92,21 @@ TABLE = {
     "attachment": "following lints recognition gathering scores turns parts contracts environment errors reference snapshot "
     "undisturbed watch monitor record diagnosis report scenario sheets ranks wrappers",
     "integrations": "attachment contracts diagnosis errors scores",
-    "compare": "contracts plugins errors scenario record diagnosis report pipeline series places",
+    "many": "errors",
+    "comparison": "classifier diagnosis errors figures front gan help_texts many parts pipeline "
+    "places plugins record reference reporters scenario source undisturbed",
     "front": "lints contracts plugins errors logs places source scenario record diagnosis report "
     "pipeline",
     "bench": "attachment contracts diagnosis environment errors gan help_texts objectives pipeline "
     "front plugins record report reporters scenario series train undisturbed",
     "pages": "front contracts errors report",
+    "serve": "front report figures reporters record diagnosis errors",
     "cli": "pages bench front listing logs places plugins errors progress scenario source "
-    "help_texts serve compare",
+    "help_texts serve comparison",
     # shipped data with the scripts that made them, and the doors
     "assets": "classifier datasets bench",
     "__main__": "cli",
-    "gandiag": "attachment compare errors front record scenario",
+    "gandiag": "attachment comparison errors front record scenario",
 }
 FAMILIES = ("datasets", "variants", "probes", "detectors", "fixes", "reporters", "readers")
 TORCH_ROOMS = """
@@ -111,6 +114,7 @@ TORCH_ROOMS = """
     datasets variants reference snapshot
     undisturbed probes watch train environment parts pipeline hooks calls
     scores gathering turns attachment bookkeeping bench ranks sharing wrappers integrations
+    comparison
 """
 TORCH = set(TORCH_ROOMS.split())
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gandiag.recognition import Objectives, fit, recognise
+from gandiag.fingerprint import fit
+from gandiag.recognition import Objectives, recognise
 from gandiag.record import Record, Row
 
 Array = NDArray[np.float64]
