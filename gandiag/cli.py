@@ -219,6 +219,17 @@ def list_(family: str | None, name: str | None, as_json: bool) -> None:
         show(found, detail=name is not None)
 
 
+@main.command(help=help_texts.SERVE)
+@click.argument("folder", type=click.Path(path_type=Path), default="reports")
+@click.option("--port", type=click.IntRange(0, 65535), default=5006, help="0: a free one. [5006]")
+@click.option("--host", default="127.0.0.1", help="Address to listen on. [127.0.0.1]")
+def serve(folder: Path, port: int, host: str) -> None:
+    """Show a folder of runs while they grow."""
+    from gandiag import serve as live
+
+    live.serve(folder, port, host, lambda place: click.echo(f"{place}  (Ctrl-C ends it)"))
+
+
 main.add_command(bench)
 main.add_command(compare)
 main.add_command(treat)

@@ -13,6 +13,7 @@ __all__ = [
     "LIST",
     "REPORT",
     "RUN",
+    "SERVE",
     "TREAT",
 ]
 
@@ -26,6 +27,7 @@ gandiag diagnose reports/mode_collapse/0  ask its record again
 gandiag report reports/mode_collapse/0    make its pages again
 gandiag compare mode_collapse --fix r1    prove what a fix does, over many seeds
 gandiag treat mode_collapse               look for a cure
+gandiag serve                             show the runs while they grow
 
 Exit status: 0 done, 1 what was asked about is so (see each command), 2 bad input,
 130 interrupted.
@@ -143,14 +145,28 @@ in gandiag compare --help; each fix is corrected for the --most that may be trie
 
 \b
 gandiag treat mode_collapse
-gandiag treat reports/mode_collapse/0 --seeds 10 --jobs 2
-gandiag treat mine.yaml --most 2 --seeds 7
+gandiag treat reports/mode_collapse/0 --seeds 12 --jobs 2
+gandiag treat mine.yaml --most 2 --seeds 8
 
 The folder holds a page, its data as JSON, each run's record in ARM/SEED and, where a cure was
 found, cured.yaml, to be played by gandiag run. Ctrl-C keeps the finished games; --resume goes on.
 
 Exit status: 0 a cure was found, or there is nothing to treat; 1 no cure was found; 2 bad input;
 130 interrupted.
+"""
+
+SERVE = """\
+Show the runs below FOLDER in a browser, while they are played.
+
+A list says of each run its state and what was found; a run's own page has charts that grow with it,
+and several runs can be chosen to be set beside each other. Nothing is written. The page is for this
+machine, unless --host names another address: then whoever reaches it may look.
+
+\b
+gandiag serve
+gandiag serve reports/mode_collapse --port 8000
+
+Exit status: 0 done, 2 bad input.
 """
 
 BENCH = """\
@@ -208,8 +224,8 @@ ratio      seconds of a block of steps over those of the loop beside it, median 
 CPU        the same of the processor's seconds, of all threads of this process
 us a step  microseconds that a step takes longer
 
-The clock starts after 120 steps: hooks are on, and the reference has been built. The default takes
-three to four minutes on a slow core. Each block is in the CSV file.
+Networks are made anew for each block. The clock starts 60 steps later: the reference has then been
+built. The default takes some minutes on one core. Each block is in the CSV file.
 
 \b
 gandiag bench overhead

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from gandiag.errors import BadInput
 from gandiag.series import align
 
-__all__ = ["Record", "Recorder", "Row", "Signal", "write_whole"]
+__all__ = ["Columns", "Record", "Recorder", "Row", "Signal", "row_of", "write_whole"]
 
 Value: TypeAlias = "float | list[float]"
 
@@ -108,7 +109,7 @@ class Record:
     @classmethod
     def from_rows(cls, rows: Iterable[Row], **other: Any) -> Record:
         """Build a record from rows in the order of their steps."""
-        memory = _Memory()
+        memory = Columns()
         for row in rows:
             memory.add(row)
         return cls(memory.signals(), **other)
@@ -144,7 +145,7 @@ class Recorder:
         self.folder = folder
         self.facts = dict(facts)
         self.environment = dict(environment)
-        self._memory = _Memory()
+        self._memory = Columns()
         if folder is not None:
             (folder / SAMPLES).mkdir(parents=True, exist_ok=True)
             for sheet in (folder / SAMPLES).glob("step-*"):
@@ -194,23 +195,41 @@ def write_whole(path: Path, content: str | bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-class _Memory:
+class Columns:
     """Rows turned into columns as they come."""
 
     def __init__(self) -> None:
-        self._columns: dict[str, tuple[list[int], list[Value]]] = {}
+        self._columns: dict[str, _Column] = {}
 
     def add(self, row: Row) -> None:
+        """Append a row."""
         for name, value in row.signals.items():
-            steps, values = self._columns.setdefault(name, ([], []))
-            steps.append(row.step)
-            values.append(value)
+            if name not in self._columns:
+                self._columns[name] = _Column(value)
+            self._columns[name].add(row.step, value)
 
     def signals(self) -> dict[str, Signal]:
-        return {
-            name: Signal(np.asarray(steps, np.int64), np.asarray(values, np.float64))
-            for name, (steps, values) in self._columns.items()
-        }
+        """All that was appended, by name."""
+        return {name: column.signal() for name, column in self._columns.items()}
+
+
+class _Column:
+    """A signal that grows: 16 bytes a number, turned into numpy arrays without touching each."""
+
+    def __init__(self, first: Value) -> None:
+        self._steps, self._values = array("q"), array("d")
+        self._shape = (len(first),) if isinstance(first, list) else ()
+
+    def add(self, step: int, value: Value) -> None:
+        self._steps.append(step)
+        if isinstance(value, list):
+            self._values.extend(value)
+        else:
+            self._values.append(value)
+
+    def signal(self) -> Signal:
+        values = np.array(self._values, np.float64)
+        return Signal(np.array(self._steps, np.int64), values.reshape(-1, *self._shape))
 
 
 def _rounded(row: Row) -> Row:
@@ -242,19 +261,31 @@ def _decode(value: Any) -> Value:
     return _SPECIAL[value] if isinstance(value, str) else float(value)
 
 
+def row_of(line: bytes) -> Row:
+    """A line of ``signals.jsonl`` as the row that it was written from.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        data = json.loads(line)
+        signals = {name: _decode(value) for name, value in data["signals"].items()}
+        return Row(int(data["step"]), signals)
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
 def _read_rows(path: Path) -> Iterator[Row]:
     lines = path.read_bytes().splitlines()
     newest = -1
     for number, line in enumerate(lines, start=1):
         try:
-            data = json.loads(line)
-            signals = {name: _decode(value) for name, value in data["signals"].items()}
-            step = int(data["step"])
-            if step < newest:
-                raise ValueError(f"step {step} comes after step {newest}")
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            row = row_of(line)
+            if row.step < newest:
+                raise ValueError(f"step {row.step} comes after step {newest}")
+        except ValueError as error:
             if number == len(lines):  # an interrupted write
                 return
             raise BadInput(f"{path}:{number}", f"not a row of a record ({error})") from error
-        newest = step
-        yield Row(step, signals)
+        newest = row.step
+        yield row

@@ -27,7 +27,6 @@ from gandiag.undisturbed import undisturbed
 __all__ = ["Scheduled", "Watch"]
 
 FIXED = 64  # fixed latents: enough for a mean motion, one cheap forward pass, and an 8 x 8 sheet
-NEVER = 2**63 - 1  # a step that no training reaches
 PLAYERS: tuple[Player, ...] = ("generator", "discriminator")
 FAKES = "fakes"  # in a message of another rank, beside its numbers
 ENTRIES = 4096  # of a network's weights, spread evenly; their motion stands for that of all
@@ -99,7 +98,6 @@ class Watch:
         self._pending: dict[int, dict[str, float | Tensor]] = {}
         self._recent: deque[Tensor] = deque()
         self._recent_count = 0
-        self._next_recent = 0  # step of the next look at them
         self._latents: list[Call] = []
         self._fixed_count = 0
         self._outputs: deque[tuple[int, Tensor]] = deque()
@@ -131,14 +129,9 @@ class Watch:
 
         The first inputs become the fixed latents, so that none need to be drawn.
         """
-        wanted = self._size
-        if self._next_recent - self.step > 2 * (wanted // max(len(fake), 1)) + 2:
-            self._recent.clear()  # kept memory is memory that the loop cannot use again
-            self._recent_count = 0
-        else:
-            self._recent.append(fake.detach())
-            self._recent_count += len(fake)
-        while self._recent and self._recent_count - len(self._recent[0]) >= wanted:
+        self._recent.append(fake.detach())
+        self._recent_count += len(fake)
+        while self._recent_count - len(self._recent[0]) >= self._size:
             self._recent_count -= len(self._recent.popleft())
         if self._fixed_count < FIXED:
             wanted = FIXED - self._fixed_count
@@ -154,7 +147,7 @@ class Watch:
             return
         for scheduled in due:
             scheduled.last[snapshot.player] = snapshot.step
-        self._plan(snapshot.player)
+        self._next[snapshot.player] = min(probe.next(snapshot.player) for probe in self.probes)
         live = [probe for probe in due if not probe.failed]
         about = f"{snapshot.step}/{snapshot.player}"
         if not self.ranks.first:
@@ -167,12 +160,6 @@ class Watch:
             if not scheduled.failed:  # it may have just been switched off, by what it uses
                 row.update(_observe(scheduled, full))
         self._pending.setdefault(snapshot.step, {}).update(averaged(row, heard))
-
-    def _plan(self, player: Player) -> None:
-        """Work out when the next looks are, once a look and not at every step."""
-        self._next[player] = min(probe.next(player) for probe in self.probes)
-        recent = [p.next("generator") for p in self.probes if "recent" in p.probe.uses]
-        self._next_recent = min(recent, default=NEVER)
 
     def stepped(self, step: int, generator: nn.Module) -> None:
         """A generator step is complete: draw a sheet and flush where it is time."""

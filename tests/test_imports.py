@@ -43,7 +43,7 @@ TABLE = {
     "record": "errors series",
     "diagnosis": "record series",
     "certainty": "record diagnosis",
-    "report": "scenario record diagnosis certainty recognition",
+    "report": "scenario record diagnosis certainty notebook recognition",
     # what the game is played with, and by whom
     "datasets": "gan errors",
     "networks": "",
@@ -79,6 +79,7 @@ TABLE = {
     # showing; the nouns that are shown, and the catalogue for what a detector's source teaches
     "sheets": "record",
     "figures": "record series diagnosis certainty",
+    "notebook": "figures record diagnosis",
     "reporters": "report figures scenario record diagnosis certainty errors plugins",
     "progress": "report scenario record diagnosis",
     "readers": "record errors series",
@@ -89,7 +90,7 @@ TABLE = {
     "parts": "contracts plugins errors scenario watch",
     "pipeline": "parts contracts environment errors scenario gan reference train watch monitor record "
     "report sheets",
-    "attachment": "following lints recognition gathering scores turns parts contracts environment errors reference snapshot "
+    "attachment": "notebook following lints recognition gathering scores turns parts contracts environment errors reference snapshot "
     "undisturbed watch monitor record diagnosis report scenario sheets ranks wrappers",
     "integrations": "attachment contracts diagnosis errors scores",
     "many": "errors",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
 from gandiag.classifier import MnistClassifier
@@ -42,7 +42,7 @@ def main(root: str, folder: Path = FOLDER) -> None:
     print(f"accuracy {reached:.4f}; {path.name}: {path.stat().st_size:,} bytes")
 
 
-def train(network: MnistClassifier, split: Split) -> None:
+def train(network: nn.Module, split: Split) -> None:
     """Fit `network` to slightly distorted images of a split."""
     images, labels = from_bytes(split.images).unsqueeze(1), split.labels
     batches = len(images) // BATCH  # an epoch
@@ -74,7 +74,7 @@ def distorted(images: Tensor) -> Tensor:
     return (moved + noise).clamp(-1, 1)
 
 
-def accuracy(network: MnistClassifier, split: Split) -> float:
+def accuracy(network: nn.Module, split: Split) -> float:
     """Share of a split's images whose largest logit is at their label."""
     images = from_bytes(split.images).unsqueeze(1)
     with torch.no_grad():

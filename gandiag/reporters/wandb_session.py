@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.diagnosis import Diagnosis
-from gandiag.figures import scatter_png
-from gandiag.record import Record, Row, Value
+from gandiag.record import Row, Value
 from gandiag.report import Report, verdict
-from gandiag.reporters.gallery import real_sheet
+from gandiag.reporters.html import render
 from gandiag.reporters.json import as_data
+from gandiag.reporters.pictures import new_pictures
+from gandiag.reporters.rows import loggable
 from gandiag.reporters.wording import DIAGNOSES, PAGE, number, plain
 
 if TYPE_CHECKING:
@@ -28,6 +30,14 @@ STEP = "generator_step"
 BINS = 512  # most bins that wandb.Histogram takes
 COLUMNS = ("condition", "measured", "signal", "observed", "relation", "threshold", "holds")
 TITLE = 63  # most characters of an alert's title
+WAIT = 600  # seconds until an alert of the same title is sent again, where a condition flickers
+STRANGE = "not_finite/all"  # how many numbers of a row were NaN or infinite
+SUMMARIES = {
+    "diversity/effective_bins/generator": "min,last",
+    "diversity/energy/generator": "min,last",
+    "gradient/norm/*": "max,last",
+    STRANGE: "max",
+}
 
 
 class Session:
@@ -36,16 +46,18 @@ class Session:
     Args:
         run: a run that has begun.
         mode: how it was begun: online, offline or disabled.
-        folder: the folder of our run, where sheets and page appear.
+        folder: the folder of our run, where sheets and page appear; None for one in memory.
     """
 
-    def __init__(self, run: Run, mode: str, folder: Path) -> None:
+    def __init__(self, run: Run, mode: str, folder: Path | None) -> None:
         self.run = run
         self.mode = mode
         self.folder = folder
         self._shown: set[str] = set()
         run.define_metric(STEP, hidden=True)
         run.define_metric("*", step_metric=STEP)
+        for name, kept in SUMMARIES.items():  # else the summary holds the newest number
+            run.define_metric(name, step_metric=STEP, summary=kept)
 
     @property
     def address(self) -> str:
@@ -65,17 +77,11 @@ class Session:
     def log_sheets(self) -> None:
         """Log sample sheets that have appeared on disk since the last time."""
         import wandb
+        from PIL import Image
 
-        record = Record({}, folder=self.folder)
-        real = real_sheet(record)
-        sheets = [("samples/generator", step, path) for step, path in record.sheets()]
-        if real is not None:
-            sheets.insert(0, ("samples/real", 0, real))
-        for name, step, path in sheets:
-            if path.name not in self._shown:
-                self._shown.add(path.name)
-                picture = wandb.Image(_picture(path, real), caption=f"step {step}")
-                self.run.log({STEP: step, name: picture})
+        for name, step, png, *_ in new_pictures(self.folder, self._shown):
+            picture = wandb.Image(Image.open(io.BytesIO(png)), caption=f"step {step}")
+            self.run.log({STEP: step, name: picture})
 
     def alert(self, diagnosis: Diagnosis, step: int) -> None:
         """Raise an alert that a condition has appeared, or that it has cleared."""
@@ -83,7 +89,8 @@ class Session:
         cleared = f"{plain(diagnosis.condition)} has cleared at step {step}"
         title = verdict([diagnosis]) if present else cleared
         level = "WARN" if present else "INFO"
-        self.run.alert(title=title[:TITLE], text=diagnosis.summary, level=level)
+        wait = {"level": level, "wait_duration": WAIT}
+        self.run.alert(title=title[:TITLE], text=diagnosis.summary, **wait)
         self.run.log({STEP: step, f"diagnosis/{diagnosis.condition}": int(present)})
 
     def publish(self, report: Report) -> None:
@@ -95,6 +102,8 @@ class Session:
             keys = ("status", "kind", "onset", "cause", "severity", "summary")
             name = diagnosis.condition
             self.run.summary.update({f"diagnosis/{name}/{key}": said[key] for key in keys})
+        about = {"environment": report.record.environment, "facts": report.record.facts}
+        self.run.config.update(about, allow_val_change=True)
         self._log_evidence(report)
         self._add_files(report)
 
@@ -120,39 +129,25 @@ class Session:
         artifact = wandb.Artifact(f"{name}-report", type="report")
         with artifact.new_file(DIAGNOSES, encoding="utf-8") as file:
             json.dump(as_data(report), file, indent=2, allow_nan=False)
-        page = self.folder / PAGE
-        if page.is_file():
-            artifact.add_file(str(page))
-            shown = wandb.Html(page.read_text(encoding="utf-8"), inject=False)
-            self.run.log({STEP: report.record.last_step, "report": shown})
+        page = None if self.folder is None else self.folder / PAGE
+        text = page.read_text(encoding="utf-8") if page and page.is_file() else render(report)
+        with artifact.new_file(PAGE, encoding="utf-8") as file:
+            file.write(text)
+        self.run.log({STEP: report.record.last_step, "report": wandb.Html(text, inject=False)})
         self.run.log_artifact(artifact)
 
 
 def _loggable(signals: Mapping[str, Value]) -> dict[str, Any]:
-    """Numbers as they are, vectors as histograms whose bars are the vector's entries."""
+    """Numbers as they are, vectors of shares as histograms; W&B's charts leave NaN out: counted."""
     import wandb
 
     found: dict[str, Any] = {}
-    for name, value in signals.items():
-        if not isinstance(value, list):
+    strange = 0
+    for name, value in loggable(signals):
+        if isinstance(value, float):
             found[name] = value
-            continue
-        entries = np.asarray(value, float)
-        strange = int((~np.isfinite(entries)).sum())
-        if strange:  # a histogram's bars are finite
-            found[f"{name}/not_finite"] = strange
-        bars = np.nan_to_num(entries, nan=0.0, posinf=0.0, neginf=0.0)[:BINS]
-        found[name] = wandb.Histogram(np_histogram=(bars, np.arange(len(bars) + 1.0)))
-    return found
-
-
-def _picture(path: Path, real: Path | None) -> Any:
-    """A sheet as an image: points are drawn over the real ones."""
-    from PIL import Image
-
-    if path.suffix == ".npy":
-        points = np.load(path, allow_pickle=False)
-        behind = np.load(real, allow_pickle=False) if real is not None else points[:0]
-        data = scatter_png(points[:0] if path == real else points, behind, path.stem)
-        return Image.open(io.BytesIO(data))
-    return str(path)
+            strange += not math.isfinite(value)
+        else:
+            bars = value[:BINS]
+            found[name] = wandb.Histogram(np_histogram=(bars, np.arange(len(bars) + 1.0)))
+    return {**found, STRANGE: strange}

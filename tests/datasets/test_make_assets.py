@@ -73,7 +73,7 @@ def test_classifier_is_written_with_accuracy(
 def test_oracle_classifier_leaves_out_the_subset(
     mnist_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its script trains on what the subset left out, and writes the accuracy on the same of test."""
+    """Its script trains and measures on what the subset left out, and writes how well it does."""
     monkeypatch.setattr(make_oracle_classifier, "TRAIN", 20)
     monkeypatch.setattr(make_oracle_classifier, "HELD_OUT", 10)
     monkeypatch.setattr(make_classifier, "EPOCHS", 1)

@@ -1,0 +1,50 @@
+"""What the pages cost: a run stretched to many steps is that run over and over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gandiag.bench.pages import measure, stretched
+from gandiag.errors import BadInput
+from gandiag.record import Record, Recorder, Row
+from gandiag.sheets import write_sheet
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    """Ten steps of a number and a vector, with two sheets."""
+    recorder = Recorder(tmp_path / "run", {"steps": 9}, {})
+    recorder.add(Row(s, {"a/b/generator": float(s), "c/d/e": [s, -s]}) for s in range(10))
+    for name in ("real", "step-00000000", "step-00000005"):
+        write_sheet(tmp_path / "run" / "samples" / name, np.zeros((4, 1, 3, 3), np.float32))
+    return Record.load(tmp_path / "run")
+
+
+@pytest.mark.parametrize("steps", [5, 9, 10, 37])
+def test_stretched_run_repeats(record: Record, steps: int, tmp_path: Path) -> None:
+    """At each step it has what the run had at that step's remainder, sheets too."""
+    longer = stretched(record, steps, tmp_path / "long")
+    assert longer["a/b/generator"].steps.tolist() == list(range(steps + 1))
+    assert longer["a/b/generator"].values.tolist() == [s % 10 for s in range(steps + 1)]
+    assert longer["c/d/e"].values.shape == (steps + 1, 2)
+    assert [s for s, _ in longer.sheets()] == [s for s in range(steps + 1) if s % 5 == 0]
+    assert longer.facts["steps"] == steps
+
+
+def test_empty_run_cannot_be_stretched(tmp_path: Path) -> None:
+    """There is nothing to repeat in a run without looks."""
+    with pytest.raises(BadInput):
+        stretched(Record({}, folder=tmp_path), 10, tmp_path / "long")
+
+
+def test_each_page_is_measured(record: Record) -> None:
+    """For engineers and students, as it is and stretched; a page has a size and took time."""
+    assert record.folder is not None
+    found = list(measure([record.folder], 25, rounds=1))
+    assert [(made.steps, made.audience) for made in found] == [
+        (9, "engineer"), (9, "student"), (25, "engineer"), (25, "student")
+    ]  # fmt: skip
+    assert all(made.size > 1000 and made.seconds > 0 for made in found)
