@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "LEAST",
     "align",
     "effective_number",
     "improving",
@@ -21,6 +22,8 @@ __all__ = [
     "rolling",
     "theil_sen",
 ]
+
+LEAST = 8  # values of which a trend can be told
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -126,7 +129,7 @@ def recent_median(values: Array, looks: int = 5) -> float:
     return float(np.median(finite)) if len(finite) else math.nan
 
 
-def rise(values: Array, window: int = 20, least: int = 8, p: float = 0.01) -> Array:
+def rise(values: Array, window: int = 20, least: int = LEAST, p: float = 0.01) -> Array:
     """At each look, how far the values have risen over the window before it; 0 if by chance.
 
     The rise is Sen's slope times the window's length; a trend counts where Mann and Kendall's test

@@ -27,7 +27,15 @@ from gandiag.detectors.class_shares import CLASSES, names_unmade, share_unmade
 from gandiag.detectors.pace import AUC, TOO_WEAK, outrun_signs, values_since
 from gandiag.diagnosis import Diagnosis, Evidence, Status, weigh
 from gandiag.record import Record
-from gandiag.series import Bools, effective_number, improving, onset_of, persistent, recent_median
+from gandiag.series import (
+    LEAST,
+    Bools,
+    effective_number,
+    improving,
+    onset_of,
+    persistent,
+    recent_median,
+)
 
 __all__ = ["ModeCollapse"]
 
@@ -110,7 +118,8 @@ class ModeCollapse:
         )
         if np.isfinite(unmade).any():
             evidence += (weigh(CLASSES, unmade, ">", self.classes, "share of classes hardly made"),)
-        state = persistent(shown & ~learning & (steps >= self.warm_up), clear)
+        untold = np.arange(len(steps)) < LEAST - 1  # too few looks to tell who is learning
+        state = persistent(shown & ~learning & ~untold, clear) & (steps >= self.warm_up)
         onset = onset_of(state, shown)
         if onset is not None:
             return self._present(record, int(steps[onset]), evidence)
