@@ -26,7 +26,7 @@ def test_there_are_five_loops() -> None:
 
 @pytest.mark.parametrize("title", SCRIPTS)
 def test_loop_runs(title: str, tmp_path: Path) -> None:
-    """A script runs as it stands, but for its number of steps; only Lightning's own warnings pass."""
+    """A script runs as it stands, but for its number of steps; Lightning's own warnings pass."""
     if title == "Lightning":
         pytest.importorskip("lightning")
     script, cut = re.subn(r"^(steps\b.*? = )\d+", r"\g<1>60", SCRIPTS[title], flags=re.M)

@@ -88,18 +88,19 @@ TABLE = {
     "help_texts": "",
     # where stations meet
     "parts": "contracts plugins errors scenario watch",
-    "pipeline": "parts contracts environment errors scenario gan reference train watch monitor record "
-    "report sheets",
-    "attachment": "notebook following lints recognition gathering scores turns parts contracts environment errors reference snapshot "
-    "undisturbed watch monitor record diagnosis report scenario sheets ranks wrappers",
+    "pipeline": "parts contracts environment errors scenario gan reference train watch monitor "
+    "record report sheets",
+    "attachment": "notebook following lints recognition gathering scores turns parts contracts "
+    "environment errors reference snapshot undisturbed watch monitor record diagnosis report "
+    "scenario sheets ranks wrappers",
     "integrations": "attachment contracts diagnosis errors scores",
     "many": "errors",
     "comparison": "classifier diagnosis errors figures front gan help_texts many parts pipeline "
     "places plugins record reference reporters scenario source undisturbed",
     "front": "lints contracts plugins errors logs places source scenario record diagnosis report "
     "pipeline",
-    "bench": "attachment contracts diagnosis environment errors gan help_texts objectives pipeline "
-    "front plugins record report reporters scenario series train undisturbed",
+    "bench": "attachment contracts diagnosis environment errors gan help_texts objectives "
+    "pipeline front plugins record report reporters scenario series train undisturbed",
     "pages": "front contracts errors report",
     "serve": "front report figures reporters record diagnosis errors",
     "cli": "pages bench front listing logs places plugins errors progress scenario source "

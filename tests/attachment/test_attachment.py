@@ -335,7 +335,6 @@ def test_alerts_reach_the_caller() -> None:
     g, d = loops.Generator(), loops.Discriminator()
     g_step, d_step = SGD(g.parameters(), lr=0.0), SGD(d.parameters(), lr=1e-4)
 
-
     def hear(diagnosis: Diagnosis, step: int) -> None:
         heard.append((diagnosis.condition, step))
 
