@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gandiag.attachment import Attachment, attach
+    from gandiag.comparison.comparing import compare
+    from gandiag.comparison.treating import treat
     from gandiag.errors import BadInput
     from gandiag.front import diagnose, load, run
     from gandiag.record import Record
@@ -28,20 +30,24 @@ __all__ = [
     "Scenario",
     "__version__",
     "attach",
+    "compare",
     "diagnose",
     "load",
     "run",
+    "treat",
 ]
 
 _HOMES = {
     "Attachment": "gandiag.attachment",
     "attach": "gandiag.attachment",
+    "compare": "gandiag.comparison.comparing",
     "BadInput": "gandiag.errors",
     "Record": "gandiag.record",
     "Scenario": "gandiag.scenario",
     "diagnose": "gandiag.front",
     "load": "gandiag.front",
     "run": "gandiag.front",
+    "treat": "gandiag.comparison.treating",
 }
 
 

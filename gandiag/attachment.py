@@ -21,12 +21,13 @@ from gandiag.gathering import NEEDED, Gathering
 from gandiag.lints import LINTS
 from gandiag.lints.misread_scores import SCORES
 from gandiag.monitor import Monitor
+from gandiag.notebook import as_html
 from gandiag.parts import Parts
 from gandiag.ranks import Ranks
 from gandiag.recognition import Objectives, recognise
 from gandiag.record import SAMPLES, Record, Recorder
 from gandiag.reference import SIZE, Embedding, Reference
-from gandiag.report import Report, report_on
+from gandiag.report import Report, report_on, verdict
 from gandiag.scenario import DETECTORS, Scenario
 from gandiag.scores import READINGS, Scores
 from gandiag.sheets import write_sheet
@@ -200,6 +201,12 @@ class Attachment:
         folder.mkdir(parents=True, exist_ok=True)
         report = self.report()
         return tuple(reporter.publish(report, folder) for reporter in self._parts.reporters)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how it stands now. Show it again to see more."""
+        found, record = self.diagnose(), self.record
+        title = f"a watch at step {self.step}{'' if self._turns.attached else ', detached'}"
+        return as_html(title, verdict(found), record, found)
 
     def detach(self) -> None:
         """Take every hook away; what was measured stays. Calling it again does nothing."""

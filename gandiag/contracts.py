@@ -22,7 +22,17 @@ if TYPE_CHECKING:  # torch stays unloaded for those who only judge or show
     from gandiag.scenario import Scenario
     from gandiag.snapshot import Snapshot
 
-__all__ = ["Dataset", "Detector", "Fix", "Follower", "Pairing", "Probe", "Reader", "Reporter", "Variant"]
+__all__ = [
+    "Dataset",
+    "Detector",
+    "Fix",
+    "Follower",
+    "Pairing",
+    "Probe",
+    "Reader",
+    "Reporter",
+    "Variant",
+]
 
 
 @runtime_checkable

@@ -78,13 +78,14 @@ class Progress:
         """Leave the terminal as it was."""
         self.end()
 
-    def begin(self, scenario: Scenario, folder: Path | None) -> None:
-        """Say what is played, and where to."""
+    def begin(self, scenario: Scenario | None, folder: Path | None) -> None:
+        """Say what is played, and where to; without a scenario nobody knows how long it takes."""
         self._stop_waiting()
-        self.began, self.total = self._clock(), scenario.training.steps
+        self.began, self.total = self._clock(), scenario.training.steps if scenario else 0
         where = f" -> {folder}" if folder else ""
         note = f" ({self._note})" if self._note else ""
-        self._console.print(f"{scenario.name}, seed {scenario.seed}{where}{note}", soft_wrap=True)
+        name = f"{scenario.name}, seed {scenario.seed}" if scenario else "somebody's own loop"
+        self._console.print(f"{name}{where}{note}", soft_wrap=True)
         if self._before is not None and folder is not None:
             self._before(folder)
         if self._console.is_terminal:

@@ -7,17 +7,21 @@ image size, class balance or sample size: real samples that the reference has no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-__all__ = ["Reference", "flatten", "measure"]
+from gandiag.undisturbed import undisturbed
+
+__all__ = ["Embedding", "Reference", "Rows", "flatten", "measure"]
+
+Embedding: TypeAlias = "Callable[[Tensor], Tensor]"  # (n, *shape) samples -> (n, ...) features
 
 SIDE = 32  # pixels; larger images are averaged down: diversity lies in the coarse content
 DIMENSIONS = 50  # principal components kept of an image; NDB and PRDC were run in such spaces
@@ -28,18 +32,49 @@ SIZE = 512  # fakes compared at a time, unless told otherwise
 DRAWS = 100  # real-versus-real resamples behind each null; 8 ms each at n=512
 MISSING = 0.2  # a bin below this share of its real mass counts as missed (science: K=32, n>=256)
 FEW = 4  # fakes that a bin must hold before its dispersion is read
+CHUNK = 256  # samples that an embedding is given at a time, as a network's memory may not take more
+
+
+class Rows(NamedTuple):
+    """Samples as float32 rows.
+
+    Attributes:
+        flat: ``(n, D)``, see `flatten`.
+        features: ``(n, E)``, what an embedding made of them; `flat` itself where there is none.
+    """
+
+    flat: Tensor
+    features: Tensor
+
+    @classmethod
+    def of(cls, samples: Tensor, embedding: Embedding | None = None) -> Rows:
+        """Rows of ``(n, *shape)`` samples; the embedding is asked without leaving a trace in it.
+
+        Raises:
+            ValueError: the embedding does not give one row for each sample.
+        """
+        flat = flatten(samples)
+        return cls(flat, flat if embedding is None else _embedded(samples, embedding))
+
+    def at(self, order: Tensor) -> Rows:
+        """Those at the places `order`, on the rows' own device."""
+        flat = self.flat[order.to(self.flat.device)]
+        own = self.features is self.flat
+        return Rows(flat, flat if own else self.features[order.to(self.features.device)])
 
 
 @dataclass(frozen=True)
 class Reference:
     """The real data's own statistics, in a feature space of at most ``DIMENSIONS + 1`` dimensions.
 
+    The space is made of the flattened samples, or of what an `embedding` makes of them.
+
     Attributes:
         size: how many fakes a diversity probe should bring; the nulls hold at this size.
         scale: mean distance between two real samples, flattened, in data units.
         extent: largest absolute value in the real data, flattened.
-        mean: ``(D,)`` mean of the flattened real samples.
-        basis: ``(D, d)`` principal directions, None for data of few dimensions.
+        mean: ``(E,)`` mean of the real samples, flattened or embedded.
+        basis: ``(E, d)`` principal directions, None for data of few dimensions.
         features: ``(n, f)`` real samples in feature space.
         centres: ``(K, f)`` k-means centres of `features`.
         shares: ``(K,)`` share of the real samples in each bin.
@@ -50,6 +85,7 @@ class Reference:
             variation between the histograms of two draws.
         null_spread: by statistic, standard deviation over those draws.
         null_high: by statistic, largest value over those draws.
+        embedding: what samples are compared in, other than themselves; not standardised.
     """
 
     size: int
@@ -66,24 +102,38 @@ class Reference:
     null: Mapping[str, float]
     null_spread: Mapping[str, float]
     null_high: Mapping[str, float]
+    embedding: Embedding | None = None
 
     @classmethod
-    def of(cls, real: Tensor, held_out: Tensor, size: int = SIZE, seed: int = 0) -> Reference:
+    def of(
+        cls,
+        real: Tensor | Rows,
+        held_out: Tensor | Rows,
+        size: int = SIZE,
+        seed: int = 0,
+        embedding: Embedding | None = None,
+    ) -> Reference:
         """Build the reference; draws nothing from a global generator.
 
         Args:
-            real: ``(N, *shape)``, or what `flatten` made of them; the first `REALS` of a fixed
-                shuffle are kept.
+            real: ``(N, *shape)``, or the rows made of them; the first `REALS` of a fixed shuffle
+                are kept.
             held_out: ``(M, *shape)`` real samples, disjoint from `real`, for the nulls.
             size: number of fakes that will be measured at a time.
             seed: of the shuffle, the k-means start and the null's draws.
+            embedding: features to compare the samples in, as they are: it gives ``(n, ...)`` for
+                ``(n, *shape)`` float32 samples on their device, each row from its sample alone.
+
+        Raises:
+            ValueError: the embedding does not give one row for each sample.
         """
         draw = torch.Generator().manual_seed(seed)
-        order = torch.randperm(len(real), generator=draw)[:REALS]
-        flat = flatten(real[order.to(real.device)])
-        mean = flat.mean(0)
-        basis = _principal_directions(flat, seed)
-        features = _project(flat, mean, basis)
+        count = len(real.flat if isinstance(real, Rows) else real)
+        order = torch.randperm(count, generator=draw)[:REALS]
+        rows = real.at(order) if isinstance(real, Rows) else _rows(real, order, embedding)
+        flat, mean = rows.flat, rows.features.mean(0)
+        basis = _principal_directions(rows.features, seed)
+        features = _project(rows.features, mean, basis)
         distinct = len(torch.unique(features, dim=0))  # k-means cannot make more cells than points
         bins = min(BINS, max(2, len(features) // 16), distinct)
         means = KMeans(bins, n_init=1, random_state=seed).fit(features.cpu().numpy())
@@ -108,12 +158,14 @@ class Reference:
             null={},
             null_spread={},
             null_high={},
+            embedding=embedding,
         )
         return bare._with_nulls(held_out, draw)
 
-    def embed(self, samples: Tensor) -> Tensor:
+    def embed(self, samples: Tensor | Rows) -> Tensor:
         """Samples ``(n, *shape)`` in feature space, ``(n, f)``."""
-        return _project(flatten(samples), self.mean, self.basis)
+        rows = samples if isinstance(samples, Rows) else Rows.of(samples, self.embedding)
+        return _project(rows.features, self.mean, self.basis)
 
     def facts(self) -> dict[str, Any]:
         """What a detector must know of the reference to read the histogram of its bins."""
@@ -124,7 +176,7 @@ class Reference:
             "turnover_null": self.null["turnover"],
         }
 
-    def _with_nulls(self, held_out: Tensor, draw: torch.Generator) -> Reference:
+    def _with_nulls(self, held_out: Tensor | Rows, draw: torch.Generator) -> Reference:
         """Measure draws of held-out samples as if they were fakes.
 
         Drawn without replacement from N, their variance is 1 - size / N of independent draws'
@@ -181,7 +233,8 @@ def measure(reference: Reference, features: Tensor) -> dict[str, Tensor]:
     spread = (member * nearest.square()[:, None]).sum(0) / counts.clamp(min=1)
     ratio = torch.where(counts >= FEW, spread / reference.spread.clamp(min=1e-12), torch.nan)
     to_real = torch.cdist(reference.features, features)
-    inside = to_real <= reference.radii[:, None]
+    distance = to_real.mean()
+    inside = to_real.le_(reference.radii[:, None])  # in place, as 0 and 1: faster than as bool
     own = _mean_pair_distance(torch.cdist(features, features))
     shares = reference.shares
     middle = (bins + shares) / 2
@@ -191,9 +244,9 @@ def measure(reference: Reference, features: Tensor) -> dict[str, Tensor]:
         "missing_mass": (shares * (bins < MISSING * shares)).sum(),
         "divergence": _entropy(middle) - (_entropy(bins) + _entropy(shares)) / 2,
         "dispersion": ratio.nanmedian(0).values,  # without an axis it waits for the GPU
-        "precision": inside.any(0).float().mean(),
-        "coverage": inside.any(1).float().mean(),
-        "energy": (2 * to_real.mean() - own - reference.self_distance) / reference.self_distance,
+        "precision": inside.amax(0).mean(),
+        "coverage": inside.amax(1).mean(),
+        "energy": (2 * distance - own - reference.self_distance) / reference.self_distance,
         "spread": own / reference.self_distance,
     }
 
@@ -208,6 +261,23 @@ def flatten(samples: Tensor) -> Tensor:
         pixels = samples.shape[2] * samples.shape[3]
         samples = adaptive_avg_pool2d(samples, SIDE) * (pixels**0.5 / SIDE)
     return samples.flatten(1)
+
+
+def _rows(samples: Tensor, order: Tensor, embedding: Embedding | None) -> Rows:
+    """Rows of the chosen samples only: to flatten large images takes time."""
+    return Rows.of(samples[order.to(samples.device)], embedding)
+
+
+def _embedded(samples: Tensor, embedding: Embedding) -> Tensor:
+    """What an embedding makes of samples, as float32 rows."""
+    networks = [embedding] if isinstance(embedding, nn.Module) else []
+    with undisturbed(*networks):
+        parts = [embedding(part) for part in samples.detach().float().split(CHUNK)]
+    rows = torch.cat(parts)
+    if len(rows) != len(samples) or rows.ndim < 2:
+        shapes = f"{tuple(rows.shape)} for {tuple(samples.shape)}"
+        raise ValueError(f"the embedding gives no row of features for each sample: {shapes}")
+    return rows.detach().flatten(1).float()
 
 
 def _principal_directions(flat: Tensor, seed: int) -> Tensor | None:

@@ -70,6 +70,12 @@ class Report:
         """What its detectors answered along the run; worked out when first asked for (seconds)."""
         return history_of(self.record, self.detectors)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from gandiag.notebook import as_html  # with its figures, for a notebook only
+
+        return as_html(self.title, verdict(self.diagnoses), self.record, self.diagnoses)
+
     def certainty(self, diagnosis: Diagnosis) -> Certainty:
         """How sure one of its answers is, and what would settle it."""
         known = {detector.condition: detector for detector in self.detectors}

@@ -316,7 +316,7 @@ def test_list_shows_scenarios() -> None:
 def test_help_teaches() -> None:
     """Every command's help has an example and says what its exit statuses mean."""
     assert gandiag().stdout == gandiag("--help").stdout
-    for command in ([], ["run"], ["diagnose"], ["report"], ["list"]):
+    for command in ([], ["run"], ["diagnose"], ["report"], ["list"], ["compare"], ["treat"]):
         text = gandiag(*command, "--help").stdout
         assert "\n  gandiag " in text
         assert "Exit status: 0" in text

@@ -66,7 +66,7 @@ TABLE = {
     "scores": "",
     "wrappers": "",
     "gathering": "ranks reference",
-    "following": "contracts errors plugins",
+    "following": "contracts errors plugins diagnosis record report scenario",
     "bookkeeping": "calls snapshot",
     "turns": "bookkeeping lints calls gathering hooks scores snapshot watch",
     # judging and mending

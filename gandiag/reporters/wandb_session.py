@@ -85,12 +85,13 @@ class Session:
 
     def alert(self, diagnosis: Diagnosis, step: int) -> None:
         """Raise an alert that a condition has appeared, or that it has cleared."""
+        from wandb import AlertLevel
+
         present = diagnosis.status == "present"
         cleared = f"{plain(diagnosis.condition)} has cleared at step {step}"
         title = verdict([diagnosis]) if present else cleared
-        level = "WARN" if present else "INFO"
-        wait = {"level": level, "wait_duration": WAIT}
-        self.run.alert(title=title[:TITLE], text=diagnosis.summary, **wait)
+        level = AlertLevel.WARN if present else AlertLevel.INFO
+        self.run.alert(title[:TITLE], diagnosis.summary, level, WAIT)
         self.run.log({STEP: step, f"diagnosis/{diagnosis.condition}": int(present)})
 
     def publish(self, report: Report) -> None:
@@ -103,7 +104,7 @@ class Session:
             name = diagnosis.condition
             self.run.summary.update({f"diagnosis/{name}/{key}": said[key] for key in keys})
         about = {"environment": report.record.environment, "facts": report.record.facts}
-        self.run.config.update(about, allow_val_change=True)
+        self.run.config.update(about, allow_val_change=True)  # type: ignore[no-untyped-call]
         self._log_evidence(report)
         self._add_files(report)
 

@@ -6,14 +6,15 @@ begins, not before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from gandiag.diagnosis import Diagnosis
-from gandiag.record import Record, Row, Value
+from gandiag.record import Row
 from gandiag.report import Report
+from gandiag.reporters.rows import rows_of
 from gandiag.reporters.wandb_connection import Mode, connect
 from gandiag.reporters.wandb_session import Session
 from gandiag.scenario import Scenario
@@ -35,15 +36,17 @@ class WeightsAndBiases:
     entity: str | None = None  # user or team; None: the login's own
     mode: Mode | None = None  # None: as W&B is set up, offline without an API key
     group: str | None = None  # shown together there, such as the seeds of a comparison
+    run_id: str | None = None  # the same one goes on with a run of that id, as after a restart
     timeout: float = 20.0  # seconds to wait for the server at the beginning, then offline
 
     @cached_property
     def _live(self) -> _Live:  # not a field: it is no option, and equality is that of the options
         return _Live()
 
-    def begin(self, scenario: Scenario, folder: Path) -> None:
-        """Begin a run with the scenario as its config."""
-        self._live.session = self._open(scenario, scenario.name, folder)
+    def begin(self, scenario: Scenario | None, folder: Path | None) -> None:
+        """Begin a run with the scenario as its config; without a folder, in the current one."""
+        name = scenario.name if scenario else folder.name if folder else "attached"
+        self._live.session = self._open(scenario, name, folder)
 
     def follow(self, rows: Sequence[Row], step: int) -> None:
         """Log new rows and sheets."""
@@ -77,15 +80,16 @@ class WeightsAndBiases:
             return session.address
         session = self._open(report.scenario, report.title, folder)
         try:
-            session.log(list(_rows(report.record)))
+            session.log(list(rows_of(report.record)))
             session.publish(report)
             return session.address
         finally:
             session.finish()
 
-    def _open(self, scenario: Scenario | None, name: str, folder: Path) -> Session:
+    def _open(self, scenario: Scenario | None, name: str, folder: Path | None) -> Session:
+        resumed = {} if self.run_id is None else {"id": self.run_id, "resume": "allow"}
         run, mode = connect(
-            folder,
+            folder or Path(),
             self.mode,
             self.timeout,
             project=self.project,
@@ -93,14 +97,6 @@ class WeightsAndBiases:
             group=self.group,
             name=name,
             config=scenario.as_data() if scenario is not None else {},
+            **resumed,
         )
         return Session(run, mode, folder)
-
-
-def _rows(record: Record) -> Iterator[Row]:
-    """A record's columns as the rows that they were made of."""
-    rows: dict[int, dict[str, Value]] = {}
-    for name, (steps, values) in record.signals.items():
-        for step, value in zip(steps.tolist(), values.tolist(), strict=True):
-            rows.setdefault(step, {})[name] = value
-    return (Row(step, rows[step]) for step in sorted(rows))

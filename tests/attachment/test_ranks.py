@@ -138,11 +138,15 @@ def test_failing_probe_keeps_ranks_together() -> None:
 
 
 def test_mean_is_over_those_who_measured() -> None:
-    """Numbers are averaged name by name; one NaN among them shows."""
-    own = {"a": torch.tensor([1.0, 2.0]), "b": 4.0, "c": torch.tensor(1.0)}
-    others = [{"a": torch.tensor([3.0, 6.0])}, {"c": torch.tensor(float("nan"))}]
+    """Numbers are averaged name by name; one NaN among them shows. Vectors stay rank 0's own."""
+    own = {"a": torch.tensor(1.0), "b": 4.0, "c": torch.tensor(1.0), "d": torch.tensor([1.0, 2.0])}
+    others = [
+        {"a": torch.tensor(3.0), "d": torch.tensor([3.0, 6.0])},
+        {"c": torch.tensor(float("nan"))},
+    ]
     means = averaged(own, others)
-    assert torch.equal(torch.as_tensor(means["a"]), torch.tensor([2.0, 4.0]).double())
+    assert float(means["a"]) == 2.0
+    assert torch.equal(torch.as_tensor(means["d"]), torch.tensor([1.0, 2.0]))
     assert means["b"] == 4.0
     assert torch.as_tensor(means["c"]).isnan()
 

@@ -22,6 +22,7 @@ from gandiag.reporters.weights_and_biases import WeightsAndBiases
 from .conftest import rows
 
 # `wandb leet inspect` reads a run's log with W&B's own program
+ROOT = Path(__file__).parents[2]
 WANDB = Path(sys.executable).with_name("wandb")
 
 
@@ -127,6 +128,55 @@ def test_run_is_followed(tmp_path: Path) -> None:
     assert len(looks) >= 100
 
 
+ATTACHED = """
+    import os
+    os.chdir({folder!r})
+    import gandiag
+    from tests.attachment.loops import game
+    played = game("real_fake_then_generator")
+    with gandiag.attach(*played[:4], scores=played.scores, followers=["weights_and_biases"]) as w:
+        played.play(played, 60)
+    print(*w.record.signals, sep="\\n")
+"""
+
+
+def test_attached_loop_is_followed(tmp_path: Path) -> None:
+    """By its name it follows somebody's own loop, in memory too: signals, page and answers."""
+    done = alone(ATTACHED.format(folder=str(tmp_path)), PYTHONPATH=str(ROOT))
+    assert done.returncode == 0, done.stderr
+    assert "no longer follows" not in done.stderr
+    text = "\n".join(json.dumps(record) for record in records(tmp_path))
+    for name in done.stdout.split():
+        assert name in text or name.startswith("objective/")
+    assert "diagnosis/mode_collapse/status" in text
+    assert "report.html" in text
+    assert "environment" in text
+    assert "mnist" not in text  # no setting of a game that was not played
+
+
+STRANGE = """
+    from pathlib import Path
+    from gandiag.record import Row
+    from gandiag.reporters.weights_and_biases import WeightsAndBiases
+    reporter = WeightsAndBiases(run_id="mine")
+    reporter.begin(None, Path({folder!r}))
+    reporter.follow([Row(0, {{"a": float("nan"), "b": float("inf"), "c": 1.0}})], 0)
+    reporter.end()
+"""
+
+
+def test_non_finite_values_are_counted(tmp_path: Path) -> None:
+    """NaN and infinity are logged as what they are, and counted in a chart of their own."""
+    done = alone(STRANGE.format(folder=str(tmp_path)))
+    assert done.returncode == 0, done.stderr
+    everything = list(records(tmp_path))
+    (row,) = [record["history"]["item"] for record in everything if record["type"] == "history"]
+    assert row["not_finite/all"] == 2
+    assert (row["a"], row["b"], row["c"]) == ("NaN", "Infinity", 1)
+    (run,) = [record["run"] for record in everything if record["type"] == "run"]
+    assert run["run_id"] == "mine"
+
+
 @pytest.mark.parametrize("options", ["mode='disabled'", "mode='offline'"])
 def test_mode_is_obeyed(options: str, tmp_path: Path) -> None:
     """What is asked for happens, whatever the machine's settings."""
@@ -170,7 +220,14 @@ def test_options_are_all_it_is(sick: Report) -> None:
     assert "_live" not in repr(made)
     assert hash(made) == hash(WeightsAndBiases(project="mine"))
     shown = plugins.describe("reporters", "weights_and_biases").options
-    assert [option.name for option in shown] == ["project", "entity", "mode", "group", "timeout"]
+    assert [option.name for option in shown] == [
+        "project",
+        "entity",
+        "mode",
+        "group",
+        "run_id",
+        "timeout",
+    ]
     made.end()  # before any begin
     made.follow([], 0)
     made.alert(sick.diagnoses[0], 0)

@@ -1,0 +1,214 @@
+"""``gandiag compare`` and ``gandiag treat``. Each imports what it needs, when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gandiag import help_texts
+
+if TYPE_CHECKING:
+    from gandiag.comparison.results import Comparison
+
+__all__ = ["compare", "treat"]
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _of_games(seeds: int) -> Callable[[F], F]:
+    """The options of both commands: what is played, how often, by whom."""
+    options = (
+        click.argument("scenario"),
+        click.option(
+            "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Replace a value; repeat it."
+        ),
+        click.option(
+            "--seeds",
+            type=click.IntRange(min=1),
+            default=seeds,
+            show_default=True,
+            help="Runs of each arm, from the scenario's seed on.",
+        ),
+        click.option("--out", type=click.Path(path_type=Path), help="Folder of it all."),
+        click.option("--resume", is_flag=True, help="Keep the games in it; play only the rest."),
+        click.option("--jobs", type=click.IntRange(min=0), default=0, help="At a time. [cores]"),
+        click.option(
+            "--threads", type=click.IntRange(min=0), default=0, help="Of each game. [its share]"
+        ),
+        click.option(
+            "--backend",
+            type=click.Choice(["loky", "dask", "ray"]),
+            default="loky",
+            show_default=True,
+            help="joblib's: loky is this machine.",
+        ),
+        click.option("--address", help="Of a cluster's scheduler. [one is started here]"),
+        click.option(
+            "--gpus-per-run",
+            "gpus",
+            type=click.FloatRange(min=0),
+            default=0.0,
+            help="Each game's, 0.5 for two on one. [none]",
+        ),
+    )
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@click.command(help=help_texts.COMPARE)
+@_of_games(seeds=10)
+@click.option("--fix", "fixes", multiple=True, required=True, metavar="A[,B]", help="An arm.")
+@click.option("--to", "reporters", multiple=True, metavar="NAME", help="A reporter for each run.")
+@click.option("--json", "as_json", is_flag=True, help="Print plain data and nothing else.")
+def compare(
+    scenario: str,
+    sets: tuple[str, ...],
+    fixes: tuple[str, ...],
+    seeds: int,
+    out: Path | None,
+    resume: bool,
+    threads: int,
+    reporters: tuple[str, ...],
+    as_json: bool,
+    **workers: Any,
+) -> int:
+    """Set a scenario beside itself with fixes."""
+    from gandiag.comparison.comparing import COMPARISONS
+    from gandiag.comparison.comparing import compare as play
+    from gandiag.comparison.page import PAGE, as_data
+    from gandiag.many import Workers
+    from gandiag.places import relative
+
+    chosen = _scenario(scenario, sets)
+    folder = out or COMPARISONS / chosen.name
+    try:
+        found = play(
+            chosen,
+            fixes,
+            folder,
+            seeds=seeds,
+            workers=Workers(**workers),
+            threads=threads,
+            reporters=reporters,
+            resume=resume,
+        )
+    except KeyboardInterrupt:
+        return _stopped(folder)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(as_data(found), indent=2, allow_nan=False))
+        return 0
+    _show(found)
+    click.echo(relative(folder / PAGE))
+    return 0
+
+
+@click.command(help=help_texts.TREAT)
+@_of_games(seeds=10)
+@click.option(
+    "--most",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Fixes that are tried; more need more seeds.",
+)
+def treat(
+    scenario: str,
+    sets: tuple[str, ...],
+    seeds: int,
+    most: int,
+    out: Path | None,
+    resume: bool,
+    threads: int,
+    **workers: Any,
+) -> int:
+    """Look for a cure."""
+    from gandiag.comparison.page import PAGE
+    from gandiag.comparison.treating import TREATMENTS
+    from gandiag.comparison.treating import treat as look
+    from gandiag.many import Workers
+    from gandiag.places import relative
+
+    chosen = _scenario(scenario, sets)
+    folder = out or TREATMENTS / chosen.name
+    try:
+        found = look(
+            chosen,
+            folder,
+            seeds=seeds,
+            most=most,
+            workers=Workers(**workers),
+            threads=threads,
+            resume=resume,
+            say=lambda text: click.echo(text, err=True),
+        )
+    except KeyboardInterrupt:
+        return _stopped(folder)
+    _show(found.comparison)
+    click.echo(relative(folder / PAGE))
+    if found.cured is not None:
+        click.echo(f"{found.cure} cures it: gandiag run {relative(found.cured)}")
+        return 0
+    if not found.comparison.targets:
+        return 0
+    left = f"; not tried: {', '.join(found.left)}" if found.left else ""
+    click.echo(f"no cure was found{left}")
+    return 1
+
+
+def _scenario(name: str, sets: tuple[str, ...]) -> Any:
+    from gandiag.places import find_scenario
+    from gandiag.scenario import Scenario
+    from gandiag.source import read
+
+    source = read(find_scenario(name))
+    source.put_texts(sets, "--set")
+    return Scenario.of(source)
+
+
+def _stopped(folder: Path) -> int:
+    from gandiag.comparison.games import OUTCOME
+
+    played = len(list(folder.glob(f"*/*/{OUTCOME}")))
+    text = f"stopped; {played} finished games are kept in {folder}; --resume plays only the rest"
+    click.echo(f"gandiag: {text}", err=True)
+    return INTERRUPTED
+
+
+def _show(found: Comparison) -> None:
+    """Print a line for each arm."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gandiag.diagnosis import in_words
+
+    table = Table(box=None)
+    for name in ("Arm", *map(in_words, found.conditions)):
+        table.add_column(name, overflow="fold")
+    for name in ("Distance", "Coverage", "Cost"):
+        table.add_column(name, justify="right")
+    for result in found.results:
+        rates = (result.rates[c] for c in found.conditions)
+        table.add_row(
+            result.arm.name,
+            *(f"{rate.present} of {rate.judged}" for rate in rates),
+            f"{result.distance.value:.3g}",
+            f"{result.coverage.value:.2f}",
+            f"{result.cost.value:.2f}",
+        )
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.print(table)
+    for result in found.treated:
+        console.print(f"{result.arm.name}: {result.verdict}. {result.says}", soft_wrap=True)
+    for note in found.notes:
+        console.print(f"Note: {note}", soft_wrap=True)

@@ -1,0 +1,177 @@
+"""Plays every arm with every seed, several at a time, and judges what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gandiag.comparison.arms import Arm, arms_of
+from gandiag.comparison.games import Game, kept, play
+from gandiag.comparison.judging import compare_outcomes
+from gandiag.comparison.outcomes import Outcome
+from gandiag.comparison.page import write_json, write_page
+from gandiag.comparison.results import Comparison
+from gandiag.diagnosis import in_words
+from gandiag.errors import BadInput
+from gandiag.many import Workers, followed, results
+from gandiag.parts import Parts
+from gandiag.places import find_scenario
+from gandiag.scenario import Scenario
+from gandiag.source import Source, ordered, read
+
+__all__ = ["COMPARISONS", "Plan", "compare", "scenario_from"]
+
+COMPARISONS = Path("reports/compare")
+
+
+class Plan:
+    """How the games of a comparison are played.
+
+    Args:
+        scenario: untreated.
+        folder: where each game goes to a folder ``ARM/SEED``.
+        seeds: how often each arm is played; the first has the scenario's own seed.
+        workers: who plays.
+        threads: of each game; 0 for its share of this machine's cores.
+        reporters: asked for each game, beside JSON.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        folder: Path,
+        seeds: int,
+        workers: Workers,
+        threads: int = 0,
+        reporters: Sequence[str] = (),
+    ) -> None:
+        self.folder, self.workers = folder, _bounded(workers)
+        self.seeds = [scenario.seed + i for i in range(seeds)]
+        self.threads = threads or self.workers.threads
+        self.reporters, self.group = tuple(reporters), folder.name
+        self._devices = _devices(scenario, self.workers)
+
+    def games(self, arms: Sequence[Arm], seeds: Sequence[int]) -> list[Game]:
+        """Every arm with every seed; all arms of a seed before the next one."""
+        names = [(arm, seed) for seed in seeds for arm in arms]
+        return [
+            Game(
+                arm,
+                seed,
+                self.folder / arm.name / str(seed),
+                self.threads,
+                self._devices[index % len(self._devices)],
+                self.reporters,
+                self.group,
+            )
+            for index, (arm, seed) in enumerate(names)
+        ]
+
+    def check(self, arms: Sequence[Arm], resume: bool, place: str) -> None:
+        """Raise `BadInput` for what could not be played, before anything is written."""
+        for arm in arms:
+            Parts.of(arm.game(self.seeds[0], self.reporters), f"{place} {arm.name}".strip())
+        if self.folder.exists() and not self.folder.is_dir():
+            raise BadInput(str(self.folder), "is a file; name a folder with --out")
+        if not resume and self.folder.is_dir() and any(self.folder.iterdir()):
+            problem = "holds an earlier comparison; add --resume, or name another with --out"
+            raise BadInput(str(self.folder), problem)
+
+    def play(self, games: Sequence[Game]) -> Iterator[Outcome]:
+        """What comes of the games, in the order in which they end; what was played is kept."""
+        found = [kept(game) for game in games]
+        yield from (outcome for outcome in found if outcome is not None)
+        ahead = [game for game, outcome in zip(games, found, strict=True) if outcome is None]
+        pairs = results(play, ahead, self.workers)
+        for game, outcome in followed(pairs, len(ahead), _told):
+            if kept(game) is None:
+                problem = "was written by a worker and cannot be seen here; use a shared disk"
+                raise BadInput(str(game.folder), problem)
+            yield outcome
+
+    def finished(self, arms: Sequence[Arm]) -> tuple[int, int]:
+        """How many games have been played, of how many."""
+        games = self.games(arms, self.seeds)
+        return sum(kept(game) is not None for game in games), len(games)
+
+
+def compare(
+    scenario: Scenario | Path | str,
+    fixes: Sequence[str],
+    folder: Path | str | None = None,
+    *,
+    seeds: int = 10,
+    workers: Workers | None = None,
+    threads: int = 0,
+    reporters: Sequence[str] = (),
+    resume: bool = False,
+    **changes: Any,
+) -> Comparison:
+    """Play a scenario with and without fixes over many seeds, and judge what they do.
+
+    Args:
+        scenario: itself, its file, or the name of a shipped one.
+        fixes: names of fixes, one arm each; several joined by commas are applied together.
+        folder: where games, page and JSON go; ``reports/compare/NAME`` if None.
+        seeds: how often each arm is played, from the scenario's own seed on.
+        workers: who plays; processes on this machine if None.
+        threads: of each game; 0 for its share of the cores.
+        reporters: asked for each game, such as ``weights_and_biases``.
+        resume: whether games that are there already are kept, and only the rest is played.
+        **changes: values to replace, by dotted key.
+
+    Raises:
+        BadInput: naming the place of a mistake. Nothing has been written then.
+    """
+    chosen = scenario_from(scenario, changes)
+    arms = arms_of(chosen, fixes)
+    place = Path(folder) if folder is not None else COMPARISONS / chosen.name
+    plan = Plan(chosen, place, seeds, workers or Workers(), threads, reporters)
+    plan.check(arms, resume, chosen.name)
+    outcomes = list(plan.play(plan.games(arms, plan.seeds)))
+    found = compare_outcomes(arms, outcomes, threads=plan.threads)
+    write_json(found, place)
+    write_page(found, place)
+    return found
+
+
+def scenario_from(scenario: Scenario | Path | str, changes: dict[str, Any]) -> Scenario:
+    """A scenario with values replaced by dotted key."""
+    if isinstance(scenario, Scenario):
+        source = Source(scenario.as_data())
+    else:
+        source = read(find_scenario(str(scenario)))
+    for key, value in ordered(changes):
+        source.put(key, value, f"{key}={value}")
+    return Scenario.of(source)
+
+
+def _told(game: Game, outcome: Outcome) -> str:
+    present = [in_words(c) for c, s in outcome.statuses.items() if s == "present"]
+    return f"{game.arm.name}, seed {game.seed}: {', '.join(present) or 'nothing found'}"
+
+
+def _bounded(workers: Workers) -> Workers:
+    """No more games at a time than this machine's GPUs hold."""
+    if not workers.gpus or workers.backend != "loky":
+        return workers
+    import torch
+
+    room = int(torch.cuda.device_count() / workers.gpus)
+    if not room:
+        problem = f"there are {torch.cuda.device_count()} GPUs here"
+        raise BadInput(f"--gpus-per-run {workers.gpus:g}", problem)
+    return replace(workers, jobs=min(workers.at_once, room))
+
+
+def _devices(scenario: Scenario, workers: Workers) -> list[str]:
+    """The devices that games are dealt to in turn; a cluster hands out its own."""
+    if not workers.gpus or scenario.device not in ("auto", "cuda"):
+        return [""]
+    if workers.backend != "loky":
+        return ["cuda"]
+    import torch
+
+    return [f"cuda:{index}" for index in range(torch.cuda.device_count())]

@@ -1,0 +1,146 @@
+"""One game of a comparison: played, measured, and written down so that it need not be again."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from gandiag import pipeline
+from gandiag.comparison.arms import Arm
+from gandiag.comparison.outcomes import Outcome
+from gandiag.comparison.quality import Quality, draw, yardstick
+from gandiag.gan import GAN
+from gandiag.record import write_whole
+
+__all__ = ["OUTCOME", "Game", "Looker", "kept", "play"]
+
+OUTCOME = "outcome.json"  # written last: a run's folder that has it lacks nothing
+LOOKS = 20  # times along a run at which the samples are measured; each takes 0.1 s
+
+
+class Game(NamedTuple):
+    """An arm with one seed.
+
+    Attributes:
+        arm: what is played.
+        seed: of the weights, batches and latents.
+        folder: where its record goes.
+        threads: of torch.
+        device: in place of the scenario's; empty to keep that.
+        reporters: asked for this run, see `Arm.game`.
+        group: of the runs at Weights & Biases.
+    """
+
+    arm: Arm
+    seed: int
+    folder: Path
+    threads: int = 1
+    device: str = ""
+    reporters: tuple[str, ...] = ()
+    group: str = ""
+
+
+def kept(game: Game) -> Outcome | None:
+    """What came of this very game when it was played before; None where it was not."""
+    path = game.folder / OUTCOME
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        same = data["game"] == game.arm.digest(game.seed)
+        return Outcome.from_json(data["outcome"]) if same else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def play(game: Game) -> Outcome:
+    """Play a game unless it has been, and say what came of it."""
+    found = kept(game)
+    if found is not None:
+        return found
+    before = torch.get_num_threads()
+    torch.set_num_threads(game.threads)
+    try:
+        outcome = _play(game)
+    finally:
+        torch.set_num_threads(before)
+    data = {"game": game.arm.digest(game.seed), "outcome": outcome.as_json()}
+    write_whole(game.folder / OUTCOME, json.dumps(data, indent=2, allow_nan=False) + "\n")
+    return outcome
+
+
+def _play(game: Game) -> Outcome:
+    scenario = game.arm.game(game.seed, game.reporters, game.group)
+    if game.device:
+        scenario = scenario.set({"device": game.device})
+    game.folder.mkdir(parents=True, exist_ok=True)
+    (game.folder / OUTCOME).unlink(missing_ok=True)
+    looker = Looker(yardstick(scenario.data), scenario.training.steps, game.seed)
+    report = pipeline.run(scenario, game.folder, observers=[looker], place=game.arm.name)
+    return Outcome(
+        arm=game.arm.name,
+        seed=game.seed,
+        statuses={d.condition: d.status for d in report.diagnoses},
+        kinds={d.condition: d.kind for d in report.diagnoses if d.kind},
+        distances=tuple(looker.distances),
+        coverage=looker.last.coverage,
+        balance=looker.last.balance,
+        seconds_per_step=looker.seconds_per_step,
+        name=looker.name,
+    )
+
+
+@dataclass
+class Looker:
+    """Observes a game: measures fresh samples now and then, and times the steps in between.
+
+    On a CPU seconds are those of the processor, which a busy machine does not lengthen; elsewhere
+    those of the clock. Neither holds the time of the looks.
+
+    Args:
+        measured: a yardstick, and labels of the training samples.
+        steps: of the run.
+        seed: of the run; its latents are others than the game's.
+    """
+
+    measured: tuple[Any, Any]
+    steps: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Begin with nothing seen."""
+        self.yardstick, self.labels = self.measured
+        self.name: str = self.yardstick.name
+        self.every = math.ceil(self.steps / LOOKS)
+        self.distances: list[tuple[int, float]] = []
+        self.last = Quality(math.nan, math.nan, math.nan)
+        self._clock = time.process_time
+        self._since: float | None = None
+        self._seconds, self._timed = 0.0, 0
+
+    def __call__(self, step: int, gan: GAN) -> None:
+        """Count a generator step, and look where it is time."""
+        if self._since is None:
+            on_cpu = next(gan.generator.parameters()).device.type == "cpu"
+            self._clock = time.process_time if on_cpu else time.perf_counter
+        else:
+            self._seconds += self._clock() - self._since
+            self._timed += 1
+        if step % self.every == 0 or step == self.steps:
+            self._look(step, gan)
+        self._since = self._clock()
+
+    @property
+    def seconds_per_step(self) -> float:
+        """Mean over all generator steps but the first; NaN for a run of one."""
+        return self._seconds / self._timed if self._timed else math.nan
+
+    def _look(self, step: int, gan: GAN) -> None:
+        samples = draw(gan, self.labels, seed=1_000_003 * (self.seed + 1) + step)
+        self.distances.append((step, self.yardstick.distance(samples)))
+        if step + self.every > self.steps:  # of the last ones all is measured
+            self.last = self.yardstick.measure(samples)

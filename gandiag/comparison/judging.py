@@ -1,0 +1,190 @@
+"""From the outcomes of all games to what each arm does: pairs, tests, corrections, medians."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from gandiag.comparison.arms import UNTREATED, Arm
+from gandiag.comparison.outcomes import Outcome
+from gandiag.comparison.results import QUALITY, ArmResult, Comparison, Contrast
+from gandiag.comparison.statistics import (
+    Estimate,
+    Rate,
+    holm,
+    median_of,
+    rate_of,
+    seeds_needed,
+    sign_test,
+)
+from gandiag.comparison.verdicts import HALF, verdict_of
+from gandiag.diagnosis import in_words
+
+__all__ = ["compare_outcomes"]
+
+TELLING = 2  # pairs that differ, below: no result of the test could be below 1
+
+
+def compare_outcomes(
+    arms: Sequence[Arm], outcomes: Sequence[Outcome], planned: int = 0, threads: int = 1
+) -> Comparison:
+    """Judge what came of some arms.
+
+    Args:
+        arms: the untreated one first.
+        outcomes: of their games, in any order; some may be missing.
+        planned: arms that were to be tried one after the other until one cures, for which each is
+            corrected on its own; 0 where all were played whatever came of the others.
+        threads: of each game.
+    """
+    by_arm = {arm.name: {o.seed: o for o in outcomes if o.arm == arm.name} for arm in arms}
+    base = by_arm[UNTREATED]
+    conditions = tuple(dict.fromkeys(c for o in outcomes for c in o.statuses))
+    targets = tuple(c for c in conditions if _is_target(base, c))
+    level = _level(base)
+    contrasts = {
+        arm.name: _contrasts(base, by_arm[arm.name], conditions)
+        for arm in arms
+        if arm.name != UNTREATED
+    }
+    adjusted = _adjusted(contrasts, planned)
+    cures = _cure_p(contrasts, targets, planned)
+    results = tuple(
+        _result(
+            arm, by_arm[arm.name], base, conditions, level,
+            adjusted.get(arm.name, ()), targets, cures.get(arm.name, 1.0),
+        )
+        for arm in arms
+    )  # fmt: skip
+    name = next((o.name for o in outcomes), "distance")
+    notes = tuple(_notes(base, targets, conditions, planned or len(arms) - 1))
+    shown = arms[0].scenario.name
+    return Comparison(shown, conditions, targets, level, name, results, notes, threads)
+
+
+def _is_target(base: Mapping[int, Outcome], condition: str) -> bool:
+    rate = _judged(base, condition)
+    return rate.judged > 0 and rate.present >= HALF * rate.judged
+
+
+def _level(base: Mapping[int, Outcome]) -> float:
+    return median_of([min((d for _, d in o.distances), default=math.nan) for o in base.values()])[0]
+
+
+def _contrasts(
+    base: Mapping[int, Outcome], other: Mapping[int, Outcome], conditions: Sequence[str]
+) -> tuple[Contrast, ...]:
+    both = [(base[seed], other[seed]) for seed in sorted(base.keys() & other.keys())]
+    found = []
+    for condition in conditions:
+        pairs = [(one.status(condition), two.status(condition)) for one, two in both]
+        kept = [pair for pair in pairs if "inconclusive" not in pair]
+        better, worse = kept.count(("present", "absent")), kept.count(("absent", "present"))
+        found.append(Contrast(condition, better, worse, len(kept), sign_test(better, worse)))
+    distances = [(one.distance, two.distance) for one, two in both]
+    known = [pair for pair in distances if not any(map(math.isnan, pair))]
+    better, worse = sum(two < one for one, two in known), sum(two > one for one, two in known)
+    return (*found, Contrast(QUALITY, better, worse, len(known), sign_test(better, worse)))
+
+
+def _adjusted(
+    contrasts: Mapping[str, tuple[Contrast, ...]], planned: int
+) -> dict[str, tuple[Contrast, ...]]:
+    """Holm's correction over the tests that could say anything, as known before their outcome."""
+    families = [[name] for name in contrasts] if planned else [list(contrasts)]
+    found: dict[tuple[str, str], float] = {}
+    for names in families:
+        telling = [
+            (name, c) for name in names for c in contrasts[name] if c.better + c.worse >= TELLING
+        ]
+        for (name, c), p in zip(telling, holm([c.p for _, c in telling]), strict=True):
+            found[name, c.what] = min(1.0, p * (planned or 1))
+    return {
+        name: tuple(
+            Contrast(c.what, c.better, c.worse, c.pairs, c.p, found.get((name, c.what), 1.0))
+            for c in each
+        )
+        for name, each in contrasts.items()
+    }
+
+
+def _cure_p(
+    contrasts: Mapping[str, tuple[Contrast, ...]], targets: Sequence[str], planned: int
+) -> dict[str, float]:
+    """One claim an arm, that every target became rarer: the largest p of their tests.
+
+    A claim about all of some things needs no correction for how many they are (Berger 1982).
+    """
+    largest = {
+        name: max(
+            (c.p if c.better > c.worse else 1.0 for c in each if c.what in targets), default=1.0
+        )
+        for name, each in contrasts.items()
+    }
+    if planned:
+        return {name: min(1.0, planned * p) for name, p in largest.items()}
+    return dict(zip(largest, holm(list(largest.values())), strict=True))
+
+
+def _judged(outcomes: Mapping[int, Outcome], condition: str) -> Rate:
+    """Share of the runs in which a condition is present, of those in which it could be judged."""
+    found = [o.status(condition) for o in outcomes.values()]
+    return rate_of(found.count("present"), found.count("present") + found.count("absent"))
+
+
+def _result(
+    arm: Arm,
+    outcomes: Mapping[int, Outcome],
+    base: Mapping[int, Outcome],
+    conditions: Sequence[str],
+    level: float,
+    contrasts: tuple[Contrast, ...],
+    targets: Sequence[str],
+    cure_p: float,
+) -> ArmResult:
+    def median(value: Callable[[Outcome], float]) -> Estimate:
+        return median_of([value(outcome) for outcome in outcomes.values()])
+
+    rates = {condition: _judged(outcomes, condition) for condition in conditions}
+    ratios = [
+        outcomes[seed].seconds_per_step / base[seed].seconds_per_step
+        for seed in outcomes.keys() & base.keys()
+        if base[seed].seconds_per_step
+    ]
+    verdict, says = (None, "") if arm.name == UNTREATED else verdict_of(
+        contrasts, rates, {c: _judged(base, c) for c in conditions}, targets, cure_p
+    )  # fmt: skip
+    return ArmResult(
+        arm=arm,
+        outcomes=outcomes,
+        rates=rates,
+        distance=median(lambda o: o.distance),
+        coverage=median(lambda o: o.coverage),
+        balance=median(lambda o: o.balance),
+        steps_to_quality=median(lambda o: o.steps_to(level)),
+        cost=median_of(sorted(ratios)),
+        contrasts=contrasts,
+        cure_p=cure_p,
+        verdict=verdict,
+        says=says,
+    )
+
+
+def _notes(
+    base: Mapping[int, Outcome], targets: Sequence[str], conditions: Sequence[str], arms: int
+) -> list[str]:
+    found = []
+    needed = seeds_needed(max(arms, 1))
+    if len(base) < needed:
+        found.append(
+            f"{len(base)} seeds are too few: with {arms} {'arm' if arms == 1 else 'arms'} no cure "
+            f"can be shown beyond chance with fewer than {needed}."
+        )
+    if not targets:
+        found.append("The untreated game has no failure in half of its runs: there is no cure")
+    unjudged = [
+        in_words(c) for c in conditions if any(o.status(c) == "inconclusive" for o in base.values())
+    ]
+    if unjudged:
+        found.append(f"Not judged in every untreated run: {', '.join(unjudged)}.")
+    return found

@@ -1,0 +1,82 @@
+"""What came of one game: its diagnoses, how good its samples were, and what its steps cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Outcome", "plain_number"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A played game in a few numbers.
+
+    Attributes:
+        arm: its name.
+        seed: of the run.
+        statuses: present, absent or inconclusive, by condition.
+        kinds: sub-type of what is present, by condition.
+        distances: (step, distance to real samples), oldest first; infinite where samples are.
+        coverage: of the last samples, [0, 1].
+        balance: of the last samples' classes, [0, 1]; NaN for data without classes.
+        seconds_per_step: a generator step with all that belongs to it, as watched.
+        name: of the distance.
+    """
+
+    arm: str
+    seed: int
+    statuses: Mapping[str, str]
+    kinds: Mapping[str, str]
+    distances: tuple[tuple[int, float], ...]
+    coverage: float
+    balance: float
+    seconds_per_step: float
+    name: str
+
+    @property
+    def distance(self) -> float:
+        """Of the last samples."""
+        return self.distances[-1][1] if self.distances else math.nan
+
+    def status(self, condition: str) -> str:
+        """What was answered about a condition."""
+        return self.statuses.get(condition, "inconclusive")
+
+    def steps_to(self, level: float) -> float:
+        """First measured step at which the distance was at most `level`; infinite if never."""
+        return next((float(s) for s, value in self.distances if value <= level), math.inf)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data; numbers that are not finite become strings, as in the record."""
+        return {
+            "arm": self.arm,
+            "seed": self.seed,
+            "statuses": dict(self.statuses),
+            "kinds": dict(self.kinds),
+            "distances": [[step, plain_number(value)] for step, value in self.distances],
+            "coverage": plain_number(self.coverage),
+            "balance": plain_number(self.balance),
+            "seconds_per_step": plain_number(self.seconds_per_step),
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Outcome:
+        """Read back what `as_json` wrote."""
+        numbers = {key: float(data[key]) for key in ("coverage", "balance", "seconds_per_step")}
+        distances = tuple((int(step), float(value)) for step, value in data["distances"])
+        return cls(**{**data, **numbers, "distances": distances})
+
+
+def plain_number(value: float) -> float | str:
+    """A number that JSON can hold.
+
+    >>> plain_number(1.5), plain_number(float("inf"))
+    (1.5, 'Infinity')
+    """
+    if math.isfinite(value):
+        return float(value)
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

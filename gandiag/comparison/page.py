@@ -1,0 +1,194 @@
+"""A comparison as one page and as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from gandiag import plugins
+from gandiag.comparison import verdicts
+from gandiag.comparison.outcomes import Outcome, plain_number
+from gandiag.comparison.results import QUALITY, ArmResult, Comparison
+from gandiag.comparison.statistics import Estimate
+from gandiag.diagnosis import in_words
+from gandiag.figures import Picture
+from gandiag.figures.arms import Interval, Spot, cost_figure, course_figure, rates_figure
+from gandiag.record import Record, Signal, write_whole
+from gandiag.reporters.gallery import Plate, hang
+
+__all__ = ["DATA", "PAGE", "as_data", "render", "write_json", "write_page"]
+
+PAGE, DATA = "comparison.html", "comparison.json"  # in the comparison's folder
+MARKS = {"cures": "●", "helps": "◐", "no evidence": "○", "harms": "✕"}
+
+
+class _Sheet(NamedTuple):
+    """The last samples of an arm's first run."""
+
+    arm: str
+    seed: int
+    plates: Sequence[Plate]
+
+
+def write_json(comparison: Comparison, folder: Path) -> Path:
+    """Write ``comparison.json`` whole and return its path."""
+    text = json.dumps(as_data(comparison), indent=2, allow_nan=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / DATA, text + "\n")
+    return folder / DATA
+
+
+def write_page(comparison: Comparison, folder: Path) -> Path:
+    """Write ``comparison.html``, one file that holds its pictures, and return its path."""
+    write_whole(folder / PAGE, render(comparison, folder))
+    return folder / PAGE
+
+
+def as_data(comparison: Comparison) -> dict[str, Any]:
+    """Plain data; numbers that are not finite are the strings NaN, Infinity and -Infinity."""
+    return {
+        "scenario": comparison.name,
+        "conditions": list(comparison.conditions),
+        "targets": list(comparison.targets),
+        "seeds": list(comparison.seeds),
+        "threads": comparison.threads,
+        "distance": comparison.distance_name,
+        "quality_level": plain_number(comparison.level),
+        "notes": list(comparison.notes),
+        "arms": [_arm(result) for result in comparison.results],
+    }
+
+
+def render(comparison: Comparison, folder: Path) -> str:
+    """The page as text; the same comparison always gives the same page."""
+    environment = Environment(
+        autoescape=True,
+        loader=FunctionLoader(_read),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"plain": in_words, "number": _number, "estimate": _estimate}
+    environment.filters |= {"sign": _sign, "times": _times}
+    style = files("gandiag.reporters").joinpath("page.css").read_text(encoding="utf-8")
+    return environment.get_template("comparison.html.j2").render(
+        page=comparison,
+        pictures=_pictures(comparison),
+        sheets=[sheet for sheet in _sheets(comparison, folder) if sheet.plates],
+        advice={r.arm.name: _advice(r.arm.fixes) for r in comparison.treated},
+        definitions=_definitions(),
+        marks=MARKS,
+        quality=QUALITY,
+        style=Markup(style + _read("comparison.css")),  # ours; what came with a run is escaped
+    )
+
+
+def _arm(result: ArmResult) -> dict[str, Any]:
+    estimates = ("distance", "coverage", "balance", "steps_to_quality", "cost")
+    found: dict[str, Any] = {
+        "arm": result.arm.name,
+        "fixes": list(result.arm.fixes),
+        "verdict": result.verdict,
+        "says": result.says,
+        "cure_p": result.cure_p,
+        "rates": {condition: rate._asdict() for condition, rate in result.rates.items()},
+        "contrasts": [asdict(contrast) for contrast in result.contrasts],
+        "runs": [result.outcomes[seed].as_json() for seed in sorted(result.outcomes)],
+    }
+    for name in estimates:
+        values: Estimate = getattr(result, name)
+        found[name] = {key: plain_number(value) for key, value in values._asdict().items()}
+    return found
+
+
+def _pictures(comparison: Comparison) -> list[Picture]:
+    results = comparison.results
+    names = [result.arm.name for result in results]
+    rates = {
+        in_words(condition): [
+            Interval(rate.present / rate.judged if rate.judged else math.nan, rate.low, rate.high)
+            for rate in (result.rates[condition] for result in results)
+        ]
+        for condition in comparison.conditions
+    }
+    spots = [Spot(r.arm.name, Interval(*r.cost), Interval(*r.distance)) for r in results]
+    courses = {r.arm.name: _course(list(r.outcomes.values())) for r in results if r.outcomes}
+    found = [
+        rates_figure(names, rates, "rates") if rates else None,
+        cost_figure(spots, comparison.distance_name, "cost"),
+        course_figure(courses, comparison.distance_name, comparison.level, "course"),
+    ]
+    return [picture for picture in found if picture is not None]
+
+
+def _course(outcomes: Sequence[Outcome]) -> Signal:
+    """Median distance at the steps that all runs were measured at."""
+    shared = sorted(set.intersection(*({step for step, _ in o.distances} for o in outcomes)))
+    values = [[dict(o.distances)[step] for o in outcomes] for step in shared]
+    return Signal(np.array(shared, np.int64), np.array([float(np.median(v)) for v in values]))
+
+
+def _sheets(comparison: Comparison, folder: Path) -> list[_Sheet]:
+    """The last sheet of each arm for the first seed, and the real data's."""
+    found = []
+    for result in comparison.results:
+        if result.outcomes:
+            seed = min(result.outcomes)
+            place = folder / result.arm.name / str(seed)
+            record = Record.load(place)
+            plates = [p for p in hang(record, None, f"sheet-{result.arm.name}") if p.step]
+            found.append(_Sheet(result.arm.name, seed, plates[-1:]))
+    return found
+
+
+def _advice(fixes: Sequence[str]) -> list[str]:
+    return [plugins.load("fixes", name).advice for name in fixes]  # type: ignore[attr-defined]
+
+
+def _definitions() -> list[tuple[str, str]]:
+    """The verdicts as `gandiag.comparison.verdicts` defines them."""
+    found, term = [], ""
+    for line in (verdicts.__doc__ or "").splitlines():
+        if line.startswith("*"):
+            term = line.strip("*")
+            found.append((term, ""))
+        elif line.startswith("    ") and found:
+            found[-1] = (term, f"{found[-1][1]} {line.strip()}".strip())
+    return [(term, text.replace("*", "")) for term, text in found]
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return "unknown"
+    return "never" if math.isinf(value) else f"{value:.3g}"
+
+
+def _estimate(estimate: Estimate) -> str:
+    if math.isnan(estimate.value):
+        return "unknown"
+    low, high = (_number(each) for each in estimate[1:])
+    return f"{_number(estimate.value)} ({low} to {high})"
+
+
+def _times(estimate: Estimate) -> str:
+    return "unknown" if math.isnan(estimate.value) else f"{estimate.value:.2f}"
+
+
+def _sign(line: str) -> str:
+    """The class of a line of a unified diff."""
+    if line.startswith(("+++", "---", "@@")):
+        return "place"
+    return {"+": "added", "-": "removed"}.get(line[:1], "same")
+
+
+def _read(name: str) -> str:
+    return files("gandiag.comparison").joinpath(name).read_text(encoding="utf-8")

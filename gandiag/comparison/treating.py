@@ -1,0 +1,174 @@
+"""Looks for a cure: plays a scenario with the fixes that fit it, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gandiag.comparison.arms import UNTREATED, Arm, treated
+from gandiag.comparison.comparing import Plan, scenario_from
+from gandiag.comparison.judging import compare_outcomes
+from gandiag.comparison.outcomes import Outcome
+from gandiag.comparison.page import write_json, write_page
+from gandiag.comparison.results import Comparison
+from gandiag.comparison.statistics import LEVEL, seeds_needed, sign_test
+from gandiag.diagnosis import in_words
+from gandiag.errors import BadInput
+from gandiag.front import reopen
+from gandiag.many import Workers
+from gandiag.record import write_whole
+from gandiag.scenario import Scenario
+
+__all__ = ["CURED", "MOST", "Treated", "treat"]
+
+CURED = "cured.yaml"
+TREATMENTS = Path("reports/treat")
+MOST = 4  # fixes tried; of 10 seeds two may say nothing: 4 x 2 / 2**8 < 0.05
+SEEDS = 10
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Treated:
+    """What came of looking for a cure.
+
+    Attributes:
+        comparison: of the untreated game and every fix that was tried.
+        cure: the fix that cures; None where none was found.
+        cured: the scenario with it, written to disk; None where there is none.
+        left: fixes that fit too, but were not tried.
+    """
+
+    comparison: Comparison
+    cure: str | None
+    cured: Path | None
+    left: tuple[str, ...]
+
+
+def treat(
+    scenario: Scenario | Path | str,
+    folder: Path | str | None = None,
+    *,
+    seeds: int = SEEDS,
+    most: int = MOST,
+    workers: Workers | None = None,
+    threads: int = 0,
+    resume: bool = False,
+    say: Say = lambda text: None,
+    **changes: Any,
+) -> Treated:
+    """Diagnose a scenario over several seeds, try the fixes that fit, and stop at a proven cure.
+
+    The untreated game is played first. Fixes are those that its diagnoses name, in their order,
+    those named for more seeds first. A fix is given up as soon as it could no longer be proven.
+    Each is corrected for `most`, whatever is tried in the end.
+
+    Args:
+        scenario: itself, its file, a run's folder, or the name of a shipped one.
+        folder: where games, page, JSON and the cured scenario go; ``reports/treat/NAME`` if None.
+        seeds: how often each game is played.
+        most: fixes that are tried.
+        workers: who plays; processes on this machine if None.
+        threads: of each game; 0 for its share of the cores.
+        resume: whether games that are there already are kept, and only the rest is played.
+        say: told what happens, a line each.
+        **changes: values to replace, by dotted key.
+
+    Raises:
+        BadInput: naming the place of a mistake. Nothing has been written then.
+    """
+    chosen = scenario_from(scenario, changes)
+    place = Path(folder) if folder is not None else TREATMENTS / chosen.name
+    needed = seeds_needed(most)
+    if seeds < needed:
+        problem = f"are too few to prove one of {most} fixes; take {needed}, or try fewer (--most)"
+        raise BadInput(f"{seeds} seeds", problem)
+    plan = Plan(chosen, place, seeds, workers or Workers(), threads)
+    untreated = Arm(UNTREATED, (), chosen)
+    plan.check([untreated], resume, chosen.name)
+    say(f"{chosen.name}, untreated, {seeds} seeds")
+    outcomes = list(plan.play(plan.games([untreated], plan.seeds)))
+    found = compare_outcomes([untreated], outcomes, most, plan.threads)
+    say(_suffers(found))
+    fitting = _fitting(plan, untreated, found.targets)
+    arms, cure = [untreated], None
+    for name in fitting[:most]:
+        arm = treated(chosen, [name])
+        arms.append(arm)
+        say(f"{name}: {seeds} seeds at most")
+        outcomes += _tried(plan, arm, outcomes, found.targets, most)
+        found = compare_outcomes(arms, outcomes, most, plan.threads)
+        result = found.treated[-1]
+        early = f" Given up after {len(result.outcomes)} of {seeds} seeds."
+        given_up = early if len(result.outcomes) < seeds else ""
+        say(f"{name}: {result.verdict}. {result.says}{given_up}")
+        write_json(found, place)
+        if result.verdict == "cures":
+            cure = arm
+            break
+    write_json(found, place)
+    write_page(found, place)
+    cured = _write_cured(cure, place) if cure is not None else None
+    left = tuple(fitting[len(arms) - 1 :])
+    return Treated(found, cure.name if cure else None, cured, left)
+
+
+def _fitting(plan: Plan, untreated: Arm, targets: Sequence[str]) -> list[str]:
+    """Fixes that the untreated runs' diagnoses name, best first: by seeds, then as they name it."""
+    seeds_of: dict[str, int] = {}
+    for game in plan.games([untreated], plan.seeds):
+        for treatment in reopen(game.folder).treatments:
+            if treatment.condition in targets:
+                seeds_of[treatment.fix] = seeds_of.get(treatment.fix, 0) + 1
+    return sorted(seeds_of, key=lambda name: -seeds_of[name])  # stable: as they were named
+
+
+def _tried(
+    plan: Plan, arm: Arm, outcomes: Sequence[Outcome], targets: Sequence[str], most: int
+) -> Iterator[Outcome]:
+    """Outcomes of an arm, as many seeds at a time as there are workers, until it is hopeless."""
+    base = {o.seed: o for o in outcomes if o.arm == UNTREATED}
+    step = max(1, plan.workers.at_once)
+    done: list[Outcome] = []
+    for begin in range(0, len(plan.seeds), step):
+        if any(_hopeless(base, done, target, most) for target in targets):
+            return
+        for outcome in plan.play(plan.games([arm], plan.seeds[begin : begin + step])):
+            done.append(outcome)
+            yield outcome
+
+
+def _hopeless(base: dict[int, Outcome], done: Sequence[Outcome], condition: str, most: int) -> bool:
+    """Whether a cure could not be proven any more, were all remaining runs cured.
+
+    Giving up early can only lose cures, not find false ones.
+    """
+    pairs = [(base[o.seed].status(condition), o.status(condition)) for o in done]
+    ahead = base.keys() - {o.seed for o in done}
+    possible = sum(base[seed].status(condition) == "present" for seed in ahead)
+    better = pairs.count(("present", "absent")) + possible
+    worse = pairs.count(("absent", "present"))
+    return better <= worse or most * sign_test(better, worse) >= LEVEL
+
+
+def _suffers(found: Comparison) -> str:
+    if not found.targets:
+        return "nothing is present in half of the runs: there is nothing to treat"
+    rates = found.untreated.rates
+    shares = (
+        f"{in_words(t)} in {rates[t].present} of {rates[t].judged} runs" for t in found.targets
+    )
+    return f"it suffers from {', '.join(shares)}"
+
+
+def _write_cured(arm: Arm, folder: Path) -> Path:
+    scenario = arm.scenario
+    name, fixes = f"{scenario.name[:93]}_cured", ", ".join(arm.fixes)
+    about = f"{scenario.about.strip()}\nWith {fixes}, which cured it.".strip()
+    kept = scenario.set({"name": name, "about": about, "expect": {}})
+    path = folder / CURED
+    write_whole(path, kept.as_yaml())
+    return path

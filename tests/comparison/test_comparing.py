@@ -1,0 +1,179 @@
+"""Laws of playing many games: paired, resumable, the same however they are played."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from gandiag import pipeline
+from gandiag.cli import main
+from gandiag.comparison.arms import arms_of
+from gandiag.comparison.comparing import Plan, compare
+from gandiag.comparison.games import OUTCOME
+from gandiag.errors import BadInput
+from gandiag.many import Workers, results
+from gandiag.record import Record
+from gandiag.scenario import Scenario
+from tests.comparison.tasks import dies_always, dies_once
+
+STEPS = 6
+TINY = f"""\
+data: {{ring: {{samples: 300, held_out: 300}}}}
+variant: {{vanilla: {{width: 8, latent_size: 2}}}}
+training: {{steps: {STEPS}, batch_size: 32}}
+sheet_every: {STEPS}
+probes: {{plane: off}}
+seed: 5
+"""
+ONE = Workers(jobs=1)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder that holds ``tiny.yaml``."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """A real comparison of two arms with two seeds, and what the command line said of it."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "tiny.yaml").write_text(TINY)
+    words = f"compare {folder}/tiny.yaml --fix r1 --seeds 2 --jobs 1 --threads 1"
+    return folder / "out", CliRunner().invoke(main, [*words.split(), "--out", str(folder / "out")])
+
+
+def played(folder: Path) -> dict[str, int]:
+    """Each finished game, and when it was finished."""
+    files = folder.glob(f"*/*/{OUTCOME}")
+    return {str(file.parent.relative_to(folder)): file.stat().st_mtime_ns for file in files}
+
+
+def test_a_comparison_on_disk(whole: tuple[Path, Result]) -> None:
+    """A real comparison leaves a page, JSON, and a whole record of each game, paired by seed."""
+    folder, result = whole
+    assert result.exit_code == 0, result.output
+    assert set(played(folder)) == {"untreated/5", "untreated/6", "r1/5", "r1/6"}
+    data = json.loads((folder / "comparison.json").read_text())
+    assert data["seeds"] == [5, 6]
+    assert data["distance"] == "energy distance"
+    assert [len(run["distances"]) for run in data["arms"][1]["runs"]] == [STEPS, STEPS]
+    page = (folder / "comparison.html").read_text()
+    assert page.count("<svg") == 5  # rates, cost, course, and the last samples of both arms
+    assert "no evidence" in result.stdout
+    assert result.stderr.splitlines()[-1].startswith("4/4  ")
+    assert Record.load(folder / "r1" / "6").environment["steps_played"] == STEPS
+
+
+def test_a_comparison_is_resumed(whole: tuple[Path, Result], here: Path) -> None:
+    """What is finished is kept, and only the rest is played, with the same numbers."""
+    shutil.copytree(whole[0], here / "out")
+    before = played(here / "out")
+    outcome = here / "out" / "r1" / "6" / OUTCOME
+    first = json.loads(outcome.read_text())["outcome"]
+    outcome.unlink()  # as if this game had been interrupted
+    with pytest.raises(BadInput, match="--resume"):
+        compare("tiny.yaml", ["r1"], "out", seeds=2, workers=ONE, threads=1)
+    compare("tiny.yaml", ["r1"], "out", seeds=2, workers=ONE, threads=1, resume=True)
+    after = played(here / "out")
+    assert {name for name in after if after[name] != before[name]} == {"r1/6"}
+    again = json.loads(outcome.read_text())["outcome"]
+    assert again["distances"] == first["distances"]
+
+
+def test_a_changed_game_is_played_again(whole: tuple[Path, Result]) -> None:
+    """What was kept of a game holds for its very scenario and seed, and for no other."""
+    scenario = Scenario.load(whole[0].parent / "tiny.yaml")
+    plan = Plan(scenario, whole[0], 2, ONE)
+    other = Plan(scenario.set({"training.batch_size": 16}), whole[0], 2, ONE)
+    assert plan.finished(arms_of(scenario, ["r1"])) == (4, 4)
+    assert other.finished(arms_of(scenario.set({"training.batch_size": 16}), ["r1"])) == (0, 4)
+
+
+def test_interrupt_says_how_to_go_on(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends a comparison with status 130 and one line that says what is kept."""
+    play, count = pipeline.run, iter(range(9))
+
+    def interrupted(*given: Any, **options: Any) -> Any:
+        if next(count) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return play(*given, **options)
+
+    monkeypatch.setattr(pipeline, "run", interrupted)
+    arguments = "compare tiny.yaml --fix r1 --seeds 1 --jobs 1 --threads 1 --out out"
+    result = CliRunner().invoke(main, arguments.split())
+    assert result.exit_code == 130
+    assert "1 finished games are kept in out; --resume" in result.stderr
+    assert CliRunner().invoke(main, [*arguments.split(), "--resume"]).exit_code == 0
+    assert len(played(here / "out")) == 2
+
+
+def test_processes_give_the_same_numbers(whole: tuple[Path, Result], here: Path) -> None:
+    """Two processes at a time give the numbers of one, to the last bit."""
+    compare("tiny.yaml", ["r1"], "two", seeds=1, workers=Workers(jobs=2), threads=1)
+    for name in ("untreated/5", "r1/5"):
+        one, two = (folder / name / "signals.jsonl" for folder in (whole[0], here / "two"))
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
+    """Where a worker is killed, its task is done by another, and every task has one result."""
+    tasks = [tmp_path / name for name in ("a", "fatal", "b", "c")]
+    found = list(results(dies_once, tasks, Workers(jobs=2)))
+    assert sorted(name for _, name in found) == ["a", "b", "c", "fatal"]
+    assert all(task.name == name for task, name in found)
+
+
+def test_workers_that_keep_dying(tmp_path: Path) -> None:
+    """Where workers die whatever they do, as of too little memory, it ends with that error."""
+    with pytest.raises(TerminatedWorkerError):
+        list(results(dies_always, [tmp_path / "a", tmp_path / "b"], Workers(jobs=2)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--fix r2", '--fix r2: no fix "r2"; nearest is "r1"'),
+        ("--fix non_saturating", "--fix non_saturating: non_saturating changes nothing in tiny"),
+        ("--fix r1 --fix r1", "--fix r1: is the same game as r1"),
+        ("--fix r1 --address here", "--address: is that of a cluster"),
+        ("--fix r1 --set probes.los=on", 'no probe "los"'),
+        ("--fix r1 --out tiny.yaml", "tiny.yaml: is a file"),
+        ("--fix r1 --to htm", 'no reporter "htm"'),
+        ("", "--fix"),
+    ],
+)
+def test_mistakes_are_one_line(here: Path, arguments: str, said: str) -> None:
+    """Bad input is status 2 and one line, and nothing is written."""
+    result = CliRunner().invoke(main, ["compare", "tiny.yaml", "--jobs", "1", *arguments.split()])
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.splitlines()
+    assert said in line
+    assert [path.name for path in here.iterdir()] == ["tiny.yaml"]
+
+
+def test_a_game_is_played_to_its_end() -> None:
+    """No arm is stopped early, whatever the scenario says: its length would tell the arms apart."""
+    scenario = Scenario().set({"detection.stop_on": ["mode_collapse"], "seed": 3})
+    game = arms_of(scenario, ["r1"])[1].game(7)
+    assert game.detection.stop_on == ()
+    assert game.seed == 7
+    assert game.variant.options["r1"] == 10.0
+
+
+def test_weights_and_biases_are_grouped() -> None:
+    """Runs that are shown at Weights & Biases are in one group, one for each arm and seed."""
+    scenario = Scenario.parse({"reporters": [{"weights_and_biases": {"project": "mine"}}]})
+    arms = arms_of(scenario, ["r1"])
+    (choice,) = [c for c in arms[1].game(0, (), "here").reporters if c.name != "json"]
+    assert choice.options == {"group": "here", "project": "mine"}

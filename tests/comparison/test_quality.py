@@ -1,0 +1,102 @@
+"""Laws of how good samples are: closed forms, and what collapse does to the numbers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from gandiag.comparison.games import Looker
+from gandiag.comparison.quality import Yardstick, draw, energy, frechet_of
+from gandiag.datasets.mnist import Mnist
+from gandiag.datasets.ring import Ring
+from gandiag.gan import Data
+from tests.conftest import noisy_gan, random_points
+
+
+def test_frechet_of_moved_samples() -> None:
+    """A sample moved by a vector is its squared length away; scaled by 2, the sum of variances."""
+    sample = random_points((500, 3))
+    assert frechet_of(sample, sample + torch.tensor([3.0, 4.0, 0.0])) == pytest.approx(25, rel=1e-4)
+    centred = sample - sample.mean(0)
+    assert frechet_of(centred, 2 * centred) == pytest.approx(float(sample.var(0).sum()), rel=1e-4)
+    assert frechet_of(sample, sample) == pytest.approx(0, abs=1e-6)
+
+
+def test_energy_of_two_points() -> None:
+    """Real 0 and 2, fakes all at 1: 2 x 1 - 1 - 0 over the real mean pair distance 1."""
+    real, fake = torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [1.0]])
+    assert energy(real, fake) == pytest.approx(1.0)
+
+
+@pytest.fixture(scope="module")
+def ring() -> Data:
+    """A ring of eight Gaussians."""
+    return Ring().load()
+
+
+def test_good_samples_of_a_ring(ring: Data) -> None:
+    """Training points are as good as can be; one mode alone covers and balances an eighth."""
+    stick = Yardstick.of(ring)
+    assert ring.labels is not None
+    good = stick.measure(ring.train[:2000])
+    one = stick.measure(ring.train[ring.labels == 0])
+    assert good.distance < 0.01 < 0.3 < one.distance
+    assert good.coverage > 0.95
+    assert one.coverage == pytest.approx(1 / 8, abs=0.03)
+    assert good.balance > 0.95
+    assert one.balance == pytest.approx(1 / 8, abs=0.03)
+
+
+def test_digits_are_seen_by_class() -> None:
+    """Of MNIST, held-out digits are near and balanced; zeros alone are far and a tenth of it."""
+    data = Mnist().load()
+    assert data.labels is not None
+    stick = Yardstick.of(data, digits=True)
+    good, zeros = (
+        stick.measure(each) for each in (data.train[:1000], data.train[data.labels == 0][:500])
+    )
+    assert 10 * good.distance < zeros.distance
+    assert good.balance > 0.9
+    assert zeros.balance == pytest.approx(0.1, abs=0.05)
+
+
+def test_other_images_have_components() -> None:
+    """Images without a classifier are compared in their principal components, without classes."""
+    images = torch.rand((120, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    stick = Yardstick.of(Data(images, images))
+    same, black = stick.measure(images), stick.measure(images * 0)
+    assert "principal components" in stick.name
+    assert same.distance < 1e-6 < black.distance
+    assert math.isnan(same.balance)
+
+
+def test_samples_that_blew_up(ring: Data) -> None:
+    """One value that is not finite makes the distance infinite, and nothing is covered."""
+    broken = ring.train[:10].clone()
+    broken[3, 0] = math.nan
+    assert Yardstick.of(ring).measure(broken) == (math.inf, 0.0, 0.0)
+
+
+def test_looking_leaves_no_trace() -> None:
+    """Drawing samples moves no random generator, no flag and no running statistic."""
+    gan = noisy_gan()
+    before = {name: value.clone() for name, value in gan.generator.state_dict().items()}
+    state = torch.get_rng_state()
+    first, second = draw(gan, None, seed=5), draw(gan, None, seed=5)
+    assert torch.equal(first, second)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert gan.generator.training
+    assert all(torch.equal(before[k], v) for k, v in gan.generator.state_dict().items())
+
+
+def test_a_looker_looks_evenly(ring: Data) -> None:
+    """Samples are measured 20 times and at the last step; the steps between are timed."""
+    gan = noisy_gan()
+    looker = Looker((Yardstick.of(ring), None), steps=50, seed=0)
+    for step in range(1, 51):
+        looker(step, gan)
+    assert [step for step, _ in looker.distances] == [*range(3, 50, 3), 50]
+    assert looker.last.distance == looker.distances[-1][1]
+    assert 0 < looker.seconds_per_step < 1
