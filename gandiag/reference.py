@@ -272,7 +272,7 @@ def _embedded(samples: Tensor, embedding: Embedding) -> Tensor:
     """What an embedding makes of samples, as float32 rows."""
     networks = [embedding] if isinstance(embedding, nn.Module) else []
     with undisturbed(*networks):
-        parts = [embedding(part) for part in samples.detach().float().split(CHUNK)]
+        parts = [embedding(part) for part in torch.split(samples.detach().float(), CHUNK)]
     rows = torch.cat(parts)
     if len(rows) != len(samples) or rows.ndim < 2:
         shapes = f"{tuple(rows.shape)} for {tuple(samples.shape)}"

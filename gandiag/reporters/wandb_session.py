@@ -85,12 +85,10 @@ class Session:
 
     def alert(self, diagnosis: Diagnosis, step: int) -> None:
         """Raise an alert that a condition has appeared, or that it has cleared."""
-        from wandb import AlertLevel
-
         present = diagnosis.status == "present"
         cleared = f"{plain(diagnosis.condition)} has cleared at step {step}"
         title = verdict([diagnosis]) if present else cleared
-        level = AlertLevel.WARN if present else AlertLevel.INFO
+        level = "WARN" if present else "INFO"
         self.run.alert(title[:TITLE], diagnosis.summary, level, WAIT)
         self.run.log({STEP: step, f"diagnosis/{diagnosis.condition}": int(present)})
 
