@@ -300,7 +300,7 @@ def test_list_shows_options() -> None:
         "latent_size",
         "PositiveInt",
         "64",
-        "what G minimises",
+        "what the players",
     ):
         assert part in shown
 
