@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 from torch import Tensor, nn
 
 from gandiag.datasets.ring import Ring
@@ -16,6 +17,9 @@ from gandiag.objectives import NON_SATURATING
 from gandiag.record import Recorder
 from gandiag.reference import Reference
 from gandiag.snapshot import Snapshot
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes is no law
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -20,6 +20,7 @@ from gandiag.series import (
     onset_of,
     persistent,
     recent_median,
+    rise,
     rolling,
     theil_sen,
 )
@@ -172,9 +173,30 @@ def test_equal_bins_count_themselves(held: int, empty: int) -> None:
 
 
 @given(st.floats(1e-6, 1e6))
+@settings(deadline=None)
 def test_improvement_has_no_unit(unit: float) -> None:
     """A distance counts as falling by its own level: in any unit, and never once it is level."""
     diversity, falling = np.full(30, 0.5), unit * np.linspace(1.0, 0.2, 30)
     assert improving(falling, diversity, 0.2, 0.05, 0.2)[-1]
     assert not improving(np.full(30, unit), diversity, 0.2, 0.05, 0.2).any()
     assert not improving(falling[::-1], diversity, 0.2, 0.05, 0.2).any()
+
+
+@given(
+    values=st.lists(
+        st.one_of(st.floats(-5, 5), st.sampled_from([0.0, 1.0, math.nan, math.inf])),
+        min_size=0,
+        max_size=60,
+    ),
+    slope=st.sampled_from([0.0, 0.1, -1.0]),
+)
+@settings(deadline=None, max_examples=60)
+def test_rises_agree_with_one_window_each(values: list[float], slope: float) -> None:
+    """All windows at once give what each gives by itself, ties and lost values included."""
+    series = np.asarray(values) + slope * np.arange(len(values))
+    expected = np.full(len(series), np.nan)
+    for end in range(8, len(series) + 1):
+        part = series[max(0, end - 20) : end]
+        trend = theil_sen(np.arange(float(len(part))), part) * (len(part) - 1)
+        expected[end - 1] = trend if mann_kendall(part)[1] < 0.01 else 0.0
+    np.testing.assert_allclose(rise(series), expected, rtol=1e-12)

@@ -109,7 +109,7 @@ def _layers_vanish(trace: Trace) -> Sequence[tuple[Ints, Bools]]:
 def _sure_for_long(trace: Trace) -> Sequence[tuple[Ints, Bools]]:
     loss = trace.record["loss/value/discriminator"]
     low = rolling(loss.values, 20) < 0.05 * trace.chance
-    return [(loss.steps, rolling(low.astype(float), 20, np.min) > 0)] if len(low) else []
+    return [(loss.steps, rolling(low.astype(float), 20, np.nanmin) > 0)] if len(low) else []
 
 
 def _losses(rule: Callable[[NDArray[np.float64]], Bools]) -> Rule:
