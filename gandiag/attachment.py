@@ -16,10 +16,10 @@ from gandiag.contracts import Follower, Reporter
 from gandiag.diagnosis import Diagnosis, diagnose
 from gandiag.environment import describe_environment
 from gandiag.errors import BadInput, nearest
+from gandiag.facts import SCORES
 from gandiag.following import Alarm, follower_of, show_to
 from gandiag.gathering import NEEDED, Gathering
 from gandiag.lints import LINTS
-from gandiag.lints.misread_scores import SCORES
 from gandiag.monitor import Monitor
 from gandiag.notebook import as_html
 from gandiag.parts import Parts

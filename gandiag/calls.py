@@ -72,9 +72,9 @@ def tell_apart(calls: Sequence[Scored]) -> Turn:
     a gradient could flow through to the generator. Beside known fakes, the other calls are on real
     samples, but for those whose slope the loop asks for, if there are any where it does not: they
     are the interpolates of a gradient penalty. So are those that lead to the generator, but are not
-    what it made. Where no fake is known (it
-    was cloned, scaled or concatenated), the gradients tell: descending the loss raises the scores
-    of what the loop takes for real, so there they are negative.
+    what it made. Where no fake is known (it was cloned, scaled or concatenated), the gradients
+    tell: descending the loss raises the scores of what the loop takes for real, so there they
+    are negative.
     """
     leading = [call for call in calls if call.to_generator]
     fakes = [call for call in calls if call.fake] or leading

@@ -10,8 +10,8 @@ from gandiag import plugins
 from gandiag.diagnosis import Diagnosis
 from gandiag.diagnosis import diagnose as ask
 from gandiag.errors import BadInput
+from gandiag.facts import SCORES
 from gandiag.lints import LINTS
-from gandiag.lints.misread_scores import SCORES
 from gandiag.logs import Told, read_log
 from gandiag.places import SCENARIO, find_scenario, holds_run
 from gandiag.record import Record

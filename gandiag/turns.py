@@ -19,9 +19,9 @@ from torch.optim import Optimizer
 
 from gandiag.bookkeeping import Bookkeeping, Side, backward_scale, direction
 from gandiag.calls import NOTHING, Scored, joined, slopes_of, tell_apart
+from gandiag.facts import WAITED
 from gandiag.gathering import Gathering
 from gandiag.hooks import Hook
-from gandiag.lints.idle_player import WAITS
 from gandiag.scores import Reading
 from gandiag.snapshot import Player, Snapshot, first_tensor
 from gandiag.watch import Watch
@@ -195,7 +195,7 @@ class Turns:
         fake = Fakes(turn.fake, turn.fake_output, turn.fake_slope, None, None)
         self._show("discriminator", optimizer, fake)
         if not self._books.steps("generator") and self._books.steps("discriminator") in WAITING:
-            self._watch.recorder.know(**{WAITS: self._books.steps("discriminator")})
+            self._watch.recorder.know(**{WAITED: self._books.steps("discriminator")})
 
     def _before_generator_step(self, optimizer: Optimizer, *_: Any) -> None:
         for made, args, kwargs in self._made:

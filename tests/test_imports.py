@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ ROOT = Path(gandiag.__file__).parent
 TABLE = {
     # tools that know nothing of the rest
     "errors": "",
+    "facts": "",
+    "templates": "",
     "series": "",
     "undisturbed": "",
     "classifier": "",
@@ -68,11 +71,11 @@ TABLE = {
     "gathering": "ranks reference",
     "following": "contracts errors plugins diagnosis record report scenario",
     "bookkeeping": "calls snapshot",
-    "turns": "bookkeeping lints calls gathering hooks scores snapshot watch",
+    "turns": "bookkeeping calls gathering hooks scores snapshot watch facts",
     # judging and mending
     "fingerprint": "series",
     "recognition": "fingerprint record series",
-    "lints": "recognition record series diagnosis",
+    "lints": "recognition record series diagnosis facts",
     "detectors": "record series diagnosis",
     "fixes": "errors plugins scenario",
     "monitor": "contracts record diagnosis",
@@ -80,7 +83,7 @@ TABLE = {
     "sheets": "record",
     "figures": "record series diagnosis certainty",
     "notebook": "figures record diagnosis",
-    "reporters": "report figures scenario record diagnosis certainty errors plugins",
+    "reporters": "report figures scenario record diagnosis certainty errors plugins templates",
     "progress": "report scenario record diagnosis",
     "readers": "record errors series",
     "logs": "errors plugins record",
@@ -92,17 +95,17 @@ TABLE = {
     "record report sheets",
     "attachment": "notebook following lints recognition gathering scores turns parts contracts "
     "environment errors reference snapshot undisturbed watch monitor record diagnosis report "
-    "scenario sheets ranks wrappers",
+    "scenario sheets ranks wrappers facts",
     "integrations": "attachment contracts diagnosis errors scores",
     "many": "errors",
     "comparison": "classifier diagnosis errors figures front gan help_texts many parts pipeline "
-    "places plugins record reference reporters scenario source undisturbed",
+    "places plugins record reference reporters scenario source undisturbed templates",
     "front": "lints contracts plugins errors logs places source scenario record diagnosis report "
-    "pipeline",
+    "pipeline facts",
     "bench": "attachment contracts diagnosis environment errors gan help_texts objectives "
     "pipeline front plugins record report reporters scenario series train undisturbed",
     "pages": "front contracts errors report",
-    "serve": "front report figures reporters record diagnosis errors",
+    "serve": "front report figures reporters record diagnosis errors templates",
     "cli": "pages bench front listing logs places plugins errors progress scenario source "
     "help_texts serve comparison",
     # shipped data with the scripts that made them, and the doors
@@ -247,6 +250,25 @@ for family in plugins.families():
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
+
+
+DISTRIBUTIONS = {  # by other names
+    "yaml": "pyyaml",
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "pydantic_core": "pydantic",  # its own core, in step with it
+}
+
+
+def test_every_import_is_declared() -> None:
+    """What is imported stands in pyproject.toml, whoever else would bring it along."""
+    project = (ROOT.parent / "pyproject.toml").read_text(encoding="utf-8")
+    needs = project.split("[project.scripts]")[0]
+    declared = {name.lower() for name in re.findall(r'^.*?"([\w-]+)>=', needs, re.MULTILINE)}
+    used = {i.target.split(".")[0] for module in modules() for i in imports(module)}
+    foreign = used - set(sys.stdlib_module_names) - {"gandiag", "__future__"}
+    names = {DISTRIBUTIONS.get(name, name).lower() for name in foreign}
+    assert names <= declared, f"not declared: {sorted(names - declared)}"
 
 
 def test_only_train_steps() -> None:

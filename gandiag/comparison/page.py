@@ -6,12 +6,10 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from gandiag import plugins
@@ -24,8 +22,11 @@ from gandiag.figures import Picture
 from gandiag.figures.arms import Interval, Spot, cost_figure, course_figure, rates_figure
 from gandiag.record import Record, Signal, write_whole
 from gandiag.reporters.gallery import Plate, hang
+from gandiag.templates import templates_of, text_of
 
 __all__ = ["DATA", "PAGE", "as_data", "render", "write_json", "write_page"]
+
+PACKAGE = "gandiag.comparison"
 
 PAGE, DATA = "comparison.html", "comparison.json"  # in the comparison's folder
 MARKS = {"cures": "●", "helps": "◐", "no evidence": "○", "harms": "✕"}
@@ -70,16 +71,10 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
 
 def render(comparison: Comparison, folder: Path) -> str:
     """The page as text; the same comparison always gives the same page."""
-    environment = Environment(
-        autoescape=True,
-        loader=FunctionLoader(_read),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    environment = templates_of(PACKAGE)
     environment.filters |= {"plain": in_words, "number": _number, "estimate": _estimate}
     environment.filters |= {"sign": _sign, "times": _times}
-    style = files("gandiag.reporters").joinpath("page.css").read_text(encoding="utf-8")
+    style = text_of("gandiag.reporters", "page.css") + text_of(PACKAGE, "comparison.css")
     return environment.get_template("comparison.html.j2").render(
         page=comparison,
         pictures=_pictures(comparison),
@@ -88,7 +83,7 @@ def render(comparison: Comparison, folder: Path) -> str:
         definitions=_definitions(),
         marks=MARKS,
         quality=QUALITY,
-        style=Markup(style + _read("comparison.css")),  # ours; what came with a run is escaped
+        style=Markup(style),  # ours; what came with a run is escaped
     )
 
 
@@ -188,7 +183,3 @@ def _sign(line: str) -> str:
     if line.startswith(("+++", "---", "@@")):
         return "place"
     return {"+": "added", "-": "removed"}.get(line[:1], "same")
-
-
-def _read(name: str) -> str:
-    return files("gandiag.comparison").joinpath(name).read_text(encoding="utf-8")

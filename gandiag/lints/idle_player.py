@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from gandiag.diagnosis import About, Diagnosis, Evidence, weigh
+from gandiag.facts import WAITED
 from gandiag.lints.answers import answer, too_early
 from gandiag.record import Record
 
-__all__ = ["WAITS", "IdlePlayer"]
+__all__ = ["IdlePlayer"]
 
-WAITS = "discriminator_steps_first"  # fact: D's steps before G's first one
 STEPS_G, STEPS_D = "loop/steps/generator", "loop/steps/discriminator"
 
 
@@ -41,7 +41,7 @@ class IdlePlayer:
         return present[0] if present else found[0]
 
     def _unstepped(self, record: Record) -> Diagnosis | None:
-        first = float(record.facts.get(WAITS, 0))
+        first = float(record.facts.get(WAITED, 0))
         seen = {name: len(record[name].steps) for name in (STEPS_G, STEPS_D)}
         if record.last_step == 0 and first >= self.patience:
             return self._never("generator", STEPS_G, first)

@@ -12,13 +12,13 @@ from typing import ClassVar
 import numpy as np
 
 from gandiag.diagnosis import About, Diagnosis, Evidence
+from gandiag.facts import SCORES
 from gandiag.lints.answers import WINDOW, answer, too_early
 from gandiag.recognition import recognise
 from gandiag.record import Record
 
-__all__ = ["SCORES", "MisreadScores"]
+__all__ = ["MisreadScores"]
 
-SCORES = "scores"  # fact: what attach was told
 REAL, FAKE = "objective/outputs_real/discriminator", "objective/outputs_fake/discriminator"
 
 

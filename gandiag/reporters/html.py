@@ -11,11 +11,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from gandiag.figures.explore import bokeh_script
@@ -26,8 +24,11 @@ from gandiag.reporters.glossary import GLOSSARY
 from gandiag.reporters.page import compose
 from gandiag.reporters.pair import pair_up
 from gandiag.reporters.wording import MARKS, PAGE, PAIR, gate, holds, number, plain
+from gandiag.templates import templates_of, text_of
 
 __all__ = ["Html", "render", "render_pair"]
+
+PACKAGE = "gandiag.reporters"
 
 Audience = Literal["engineer", "student"]
 
@@ -59,22 +60,16 @@ def render_pair(report: Report, other: Report) -> str:
 
 
 def _page(template: str, exploration: Exploration | None, **parts: Any) -> str:
-    environment = Environment(
-        autoescape=True,
-        loader=FunctionLoader(_read),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    environment = templates_of(PACKAGE)
     environment.filters |= {"number": number, "plain": plain, "gate": gate, "holds": holds}
     environment.filters |= {"sign": _sign, "breakable": _breakable}
-    scripts = [bokeh_script(), _read("explore.js")] if exploration is not None else []
+    scripts = [bokeh_script(), text_of(PACKAGE, "explore.js")] if exploration is not None else []
     # styles, scripts and figures of ours are markup; whatever came with a run is not
     bokeh, script = map(Markup, scripts or ("", ""))
     return environment.get_template(template).render(
         explore=exploration and _as_text(exploration),
         policy=_policy(scripts),
-        style=Markup(_read("page.css")),
+        style=Markup(text_of(PACKAGE, "page.css")),
         bokeh=bokeh,
         script=script,
         marks=MARKS,
@@ -100,10 +95,6 @@ def _write(folder: Path, name: str, page: str) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / name, page)
     return str(folder / name)
-
-
-def _read(name: str) -> str:
-    return files("gandiag.reporters").joinpath(name).read_text(encoding="utf-8")
 
 
 def _sign(line: str) -> str:

@@ -60,13 +60,10 @@ class WeightsAndBiases:
             self._live.session.alert(diagnosis, step)
 
     def end(self) -> None:
-        """End the run, whatever has become of it."""
+        """End the run."""
         session, self._live.session = self._live.session, None
         if session is not None:
-            try:
-                session.finish()
-            except Exception:  # all data lie on disk, and the training must end as it would
-                return
+            session.finish()  # what it raises becomes a warning of whoever tells followers
 
     def publish(self, report: Report, folder: Path) -> str:
         """Add the report to the open run, or make a run of a saved record.

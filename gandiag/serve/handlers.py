@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from tornado.web import HTTPError, RequestHandler
 
@@ -20,8 +19,11 @@ from gandiag.reporters.gallery import real_sheet
 from gandiag.reporters.pictures import png_of
 from gandiag.reporters.wording import MARKS, PAGE, plain
 from gandiag.serve.runs import run_in, runs_in
+from gandiag.templates import templates_of, text_of
 
 __all__ = ["Page", "Runs", "Sheet", "patterns"]
+
+PACKAGE = "gandiag.serve"
 
 
 def patterns(folder: Path, hosts: frozenset[str]) -> list[tuple[str, type, dict[str, Any]]]:
@@ -60,18 +62,12 @@ class Runs(_Reading):
 
     def get(self) -> None:
         """Look at every run and list it, the newest first."""
-        script = _read("runs.js")
+        script = text_of(PACKAGE, "runs.js")
         known = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         allowed = f"connect-src 'self'; form-action 'self'; script-src 'sha256-{known}'"
         styles = "style-src 'unsafe-inline'; img-src data:"
         self.set_header("Content-Security-Policy", f"default-src 'none'; {allowed}; {styles}")
-        environment = Environment(
-            autoescape=True,
-            loader=FunctionLoader(_read),
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=StrictUndefined,
-        )
+        environment = templates_of(PACKAGE)
         environment.filters |= {"plain": plain, "ago": _ago, "query": _query}
         self.finish(
             environment.get_template("runs.html.j2").render(
@@ -118,10 +114,6 @@ class Page(_Reading):
             raise HTTPError(404)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish(path.read_bytes())
-
-
-def _read(name: str) -> str:
-    return files("gandiag.serve").joinpath(name).read_text(encoding="utf-8")
 
 
 def _query(name: str) -> str:
