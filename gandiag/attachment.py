@@ -40,7 +40,12 @@ from gandiag.wrappers import inner_network, inner_optimizer
 __all__ = ["PROBES", "Attachment", "attach"]
 
 Optimizers = Optimizer | Sequence[Optimizer]
-PROBES: Mapping[str, Any] = {"objective": {"every": 50}, "loop": {"every": 50}}
+CADENCES = {  # what differs from a scenario's: on a small CPU game a look takes a fifth of a step
+    **dict.fromkeys(("loss", "gradient", "confidence", "slope"), 25),
+    **dict.fromkeys(("objective", "loop"), 100),
+    "units": 200,
+}
+PROBES: Mapping[str, Any] = {name: {"every": every} for name, every in CADENCES.items()}
 DETECTION: Mapping[str, Any] = {"detectors": [*DETECTORS, *LINTS]}
 FEWEST = 600  # real samples below which neither bins nor nulls would mean much
 
@@ -104,7 +109,7 @@ def attach(
     }
     _check(players, scores)
     scenario = Scenario.parse(
-        {"probes": {**PROBES, **(probes or {})}, "detection": {**DETECTION, **(detection or {})}},
+        {"probes": _probes(probes or {}), "detection": {**DETECTION, **(detection or {})}},
         "attach",
     )
     parts = Parts.of(scenario, "attach")
@@ -236,6 +241,17 @@ class Attachment:
     ) -> None:
         """Detach, however the loop ended."""
         self.detach()
+
+
+def _probes(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """What to measure, and when: as chosen, and at the cadence here where that is left open."""
+    probes: dict[str, Any] = {name: dict(options) for name, options in PROBES.items()}
+    for name, options in chosen.items():
+        if isinstance(options, Mapping):
+            probes[name] = {**probes.get(name, {}), **options}
+        elif name not in probes or options is False:
+            probes[name] = options
+    return probes
 
 
 def _listed(optimizers: Optimizers) -> Sequence[Optimizer]:

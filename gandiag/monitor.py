@@ -11,6 +11,8 @@ from gandiag.record import Recorder, Row
 
 __all__ = ["Monitor"]
 
+RARER = 50  # a question waits for a fiftieth of the run so far, once that is more than its cadence
+
 
 class Monitor:
     """Asks the detectors at a cadence, with the function that judges saved records too.
@@ -18,7 +20,8 @@ class Monitor:
     Args:
         recorder: what is asked about.
         detectors: what is asked.
-        every: generator steps between two questions.
+        every: generator steps between two questions, at first. Once a fiftieth of the steps so far
+            is more, it is that: a question takes the longer, the more there is to look at.
         followers: told of new rows and of every condition that appears or clears. One that raises
             is dropped with a warning: a lost network must not end a training.
     """
@@ -40,7 +43,7 @@ class Monitor:
     def flushed(self, rows: Sequence[Row], step: int) -> None:
         """Pass new rows on, and ask the detectors where it is time."""
         self.tell(lambda follower: follower.follow(rows, step))
-        if step // self._every > self._asked // self._every:
+        if step - self._asked >= max(self._every, step // RARER):
             self._asked = step
             self.ask(step)
 

@@ -54,6 +54,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "loss": "gandiag.probes.loss:Loss",
         "gradient": "gandiag.probes.gradient:Gradient",
         "confidence": "gandiag.probes.confidence:Confidence",
+        "confidence_after": "gandiag.probes.confidence_after:ConfidenceAfter",
         "slope": "gandiag.probes.slope:Slope",
         "diversity": "gandiag.probes.diversity:Diversity",
         "classes": "gandiag.probes.classes:Classes",

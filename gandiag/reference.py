@@ -141,11 +141,11 @@ class Reference:
         nearest, owner = torch.cdist(features, centres).min(1)
         counts = torch.bincount(owner, minlength=bins).to(features)
         spread = torch.zeros_like(counts).index_add_(0, owner, nearest.square())
-        distances = torch.cdist(features, features)
         kth = min(NEIGHBOURS + 1, len(features))  # + 1: a sample is its own nearest neighbour
+        self_distance, radii = _among(features, kth)
         bare = cls(
             size=size,
-            scale=float(_mean_pair_distance(torch.cdist(flat, flat))),
+            scale=_among(flat, 1)[0],
             extent=float(flat.abs().max()),
             mean=mean,
             basis=basis,
@@ -153,8 +153,8 @@ class Reference:
             centres=centres,
             shares=counts / counts.sum(),
             spread=spread / counts.clamp(min=1),
-            radii=distances.kthvalue(kth, dim=1).values,
-            self_distance=float(_mean_pair_distance(distances)),
+            radii=radii,
+            self_distance=self_distance,
             null={},
             null_spread={},
             null_high={},
@@ -299,6 +299,20 @@ def _project(flat: Tensor, mean: Tensor, basis: Tensor | None) -> Tensor:
     inside = centred @ basis
     outside = (centred.square().sum(1) - inside.square().sum(1)).clamp(min=0).sqrt()
     return torch.cat([inside, outside[:, None]], 1)
+
+
+def _among(rows: Tensor, kth: int) -> tuple[float, Tensor]:
+    """Mean distance between two rows, and each row's to its `kth` nearest, itself the first.
+
+    A few rows at a time: the distances of 2,000 to each other would take 16 MB, and their order
+    as much again.
+    """
+    whole, nearest = 0.0, []
+    for part in torch.split(rows, CHUNK):
+        distances = torch.cdist(part, rows)
+        whole += float(distances.sum(dtype=torch.float64))
+        nearest.append(distances.kthvalue(kth, dim=1).values)
+    return whole / max(len(rows) * (len(rows) - 1), 1), torch.cat(nearest)
 
 
 def _mean_pair_distance(distances: Tensor) -> Tensor:

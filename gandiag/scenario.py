@@ -46,6 +46,7 @@ _PROBES: Mapping[str, Any] = {
     "loss": {"every": 10},
     "gradient": {"every": 10},
     "confidence": {"every": 10},
+    "confidence_after": {"every": 50},
     "slope": {"every": 10},
     "diversity": {"every": 50},
     "motion": {"every": 50},

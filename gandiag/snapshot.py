@@ -54,7 +54,8 @@ class Conduct:
             0-dim; None where no backward pass was seen.
         overlaid: whether the other player's backward pass added to these gradients between this
             player's own and its step.
-        largest_before: largest absolute weight of D at the forward pass of its turn, 0-dim.
+        largest: largest absolute weight of D now, 0-dim.
+        largest_before: the same at the forward pass of D's turn.
         steps: optimizer steps of the acting player so far.
     """
 
@@ -67,6 +68,7 @@ class Conduct:
     penalised: bool = False
     leftover: Tensor | None = None
     overlaid: bool = False
+    largest: Tensor | None = None
     largest_before: Tensor | None = None
     steps: int = 0
 

@@ -137,15 +137,17 @@ class Turns:
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
         fake = first_tensor(output)
-        self._fakes.append(fake.detach())
+        kept = fake.detach()
+        self._fakes.append(kept)
         if fake.requires_grad:
-            self._made.append((fake.detach(), args, kwargs))
+            self._made.append((kept, args, kwargs))
 
     def _scored(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
-        if any(isinstance(a, Tensor) and a.requires_grad and a.is_leaf for a in args):
-            self._books.slope_asked()  # also of a penalty that is asked for every 16th time only
+        for each in args:
+            if isinstance(each, Tensor) and each.requires_grad and each.is_leaf:
+                self._books.slope_asked()  # also of a penalty asked for every 16th time only
         if not (self._armed or self._gathering):
             return
         scores = self._select(output)
@@ -180,6 +182,15 @@ class Turns:
             self._books.went_backward(call.to_generator, bool(call.fake))
 
     def _before_discriminator_step(self, optimizer: Optimizer, *_: Any) -> None:
+        if self._armed or self._gathering is not None:
+            self._judge(optimizer)
+        else:
+            self._books.stepped("discriminator")
+        if not self._books.steps("generator") and self._books.steps("discriminator") in WAITING:
+            self._watch.recorder.know(**{WAITED: self._books.steps("discriminator")})
+
+    def _judge(self, optimizer: Optimizer) -> None:
+        """A turn of the discriminator ends, and somebody looks."""
         calls = tuple(self._calls)
         if calls:
             self._turn = tell_apart(calls)
@@ -194,13 +205,19 @@ class Turns:
         turn = self._turn
         fake = Fakes(turn.fake, turn.fake_output, turn.fake_slope, None, None)
         self._show("discriminator", optimizer, fake)
-        if not self._books.steps("generator") and self._books.steps("discriminator") in WAITING:
-            self._watch.recorder.know(**{WAITED: self._books.steps("discriminator")})
 
     def _before_generator_step(self, optimizer: Optimizer, *_: Any) -> None:
-        for made, args, kwargs in self._made:
-            self._watch.made(made, *args, **kwargs)
-        self._made.clear()
+        if self._armed or 2 * len(self._made) > KEPT:  # one by one they would cost twice as much
+            for made, args, kwargs in self._made:
+                self._watch.made(made, *args, **kwargs)
+            self._made.clear()
+        if self._armed or self._calls:
+            self._be_judged(optimizer)
+        else:
+            self._books.stepped("generator")
+
+    def _be_judged(self, optimizer: Optimizer) -> None:
+        """A turn of the generator ends, and somebody looks."""
         calls = [call for call in self._calls if call.to_generator]
         self._calls.clear()
         graded = [call for call in calls if call.output_gradient is not None]
@@ -247,7 +264,7 @@ class Turns:
             score_gradient=_times(fake.score_gradient, sign),
             input_gradient=_times(fake.input_gradient, sign),
             gradient_scale=left,
-            conduct=self._books.conduct(player, turn, raw, sign),
+            conduct=self._books.conduct(player, turn, raw, sign) if self._by_the_book else None,
         )
         self._books.stepped(player)
         self._watch.turn(snapshot)

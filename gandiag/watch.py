@@ -303,7 +303,7 @@ def _warn(what: str, error: Exception) -> None:
 def _to_host(pending: Mapping[int, Mapping[str, float | Tensor]]) -> list[Row]:
     found = [v for row in pending.values() for v in row.values() if isinstance(v, Tensor)]
     device = next((tensor.device for tensor in found if tensor.is_cuda), None)  # probes may mix
-    parts = [tensor.reshape(-1).to(device, torch.float64) for tensor in found]
+    parts = [_flat(tensor, device) for tensor in found]
     flat = iter(torch.cat(parts).tolist() if parts else ())
 
     def value(item: float | Tensor) -> Value:
@@ -315,3 +315,9 @@ def _to_host(pending: Mapping[int, Mapping[str, float | Tensor]]) -> list[Row]:
         Row(step, {name: value(item) for name, item in row.items()})
         for step, row in sorted(pending.items())
     ]
+
+
+def _flat(tensor: Tensor, device: torch.device | None) -> Tensor:
+    """A vector that can be joined with others without loss; most are float32, and stay it."""
+    flat = tensor.reshape(-1) if device is None else tensor.reshape(-1).to(device)
+    return flat if flat.dtype == torch.float32 else flat.double()

@@ -281,7 +281,7 @@ def noisy_turn(
             weights_steps=10,
             conduct=Conduct(
                 scores.detach(), normal((64,)), scores.detach(), normal((64,)),
-                leftover=normal(()), largest_before=normal(()),
+                leftover=normal(()), largest=normal(()), largest_before=normal(()),
             ),
         )  # fmt: skip
 

@@ -22,7 +22,7 @@ from gandiag.environment import describe_environment
 
 __all__ = ["measure_memory", "measure_time"]
 
-WARM = 60  # steps before the clock: the reference is gathered from 24 batches of 128, or 48 of 64
+WARM = 600  # steps before the clock: by then there is a reference, and the detectors judge
 COLUMNS = ("beside", "ratio", "95 %", "CPU", "us a step", "blocks")
 
 

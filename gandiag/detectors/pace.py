@@ -11,7 +11,7 @@ from gandiag.series import Array
 __all__ = ["AUC", "TOO_WEAK", "outrun_signs", "values_since"]
 
 AUC = "confidence/auc/discriminator"
-GAP, GAP_AFTER = "confidence/gap/discriminator", "confidence/gap_after/discriminator"
+GAP, GAP_AFTER = "confidence/gap/discriminator", "confidence_after/gap/discriminator"
 
 TOO_WEAK = (
     "The discriminator is outrun: much of what it learns at one turn about the fakes no longer "

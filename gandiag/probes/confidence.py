@@ -1,4 +1,4 @@
-"""How sure the discriminator is, before and after its step."""
+"""How sure the discriminator is, before its step."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from gandiag.snapshot import Snapshot
-from gandiag.undisturbed import undisturbed
 
-__all__ = ["Confidence", "auc"]
+__all__ = ["Confidence", "auc", "reading"]
 
 
 @dataclass(frozen=True)
@@ -20,9 +19,8 @@ class Confidence:
 
     Signals, each ``/discriminator``:
 
-    - ``real``, ``fake``: mean P(real) on the real and the fake batch before D's step, [0, 1].
-    - ``real_after``, ``fake_after``: the same on the same batches once D has stepped.
-    - ``gap``, ``gap_after``: mean score on real minus mean score on fake, in units of the scores.
+    - ``real``, ``fake``: mean P(real) on the real and the fake batch, [0, 1].
+    - ``gap``: mean score on real minus mean score on fake, in units of the scores.
     - ``auc``: share of (real, fake) pairs that D ranks rightly, [0, 1]; 0.5 is chance. It is not
       folded: below 0.5 the fakes look more real than the reals.
     """
@@ -30,17 +28,11 @@ class Confidence:
     uses: ClassVar[frozenset[str]] = frozenset()
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Return the reading before D's step in its turn, after it in G's."""
-        if snapshot.player == "discriminator":
-            if snapshot.real_scores is None or snapshot.fake_scores is None:
-                return {}
-            real, fake = snapshot.real_scores, snapshot.fake_scores
-            return {"auc/discriminator": auc(real, fake)} | _read(snapshot, real, fake, "")
-        if snapshot.score_real is None or snapshot.score_fake is None:
+        """Return the reading of D's turn, before its step."""
+        real, fake = snapshot.real_scores, snapshot.fake_scores
+        if snapshot.player != "discriminator" or real is None or fake is None:
             return {}
-        with undisturbed(snapshot.discriminator):
-            real, fake = snapshot.score_real(), snapshot.score_fake()
-        return _read(snapshot, real, fake, "_after")
+        return reading(snapshot, real, fake) | {"auc/discriminator": auc(real, fake)}
 
 
 def auc(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
@@ -54,9 +46,10 @@ def auc(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
     return (difference.sign().mean() + 1) / 2
 
 
-def _read(snapshot: Snapshot, real: Tensor, fake: Tensor, when: str) -> dict[str, float | Tensor]:
-    seen: dict[str, float | Tensor] = {f"gap{when}/discriminator": real.mean() - fake.mean()}
+def reading(snapshot: Snapshot, real: Tensor, fake: Tensor) -> dict[str, float | Tensor]:
+    """What scores of real samples and of fakes say of D's confidence."""
+    seen: dict[str, float | Tensor] = {"gap/discriminator": real.mean() - fake.mean()}
     if snapshot.probability is not None:
-        seen[f"real{when}/discriminator"] = snapshot.probability(real).mean()
-        seen[f"fake{when}/discriminator"] = snapshot.probability(fake).mean()
+        seen["real/discriminator"] = snapshot.probability(real).mean()
+        seen["fake/discriminator"] = snapshot.probability(fake).mean()
     return seen

@@ -92,7 +92,7 @@ def test_every_style_is_understood(name: str) -> None:
         "slope/score/generator",
         "slope/critic/generator",
         "confidence/auc/discriminator",
-        "confidence/gap_after/discriminator",
+        "confidence_after/gap/discriminator",
         "gradient/norm/generator",
         "gradient/norm/discriminator",
         "diversity/effective_bins/generator",
@@ -255,7 +255,23 @@ def test_failing_probe_costs_itself_only() -> None:
         watched.play(watched, 30)
     assert len(told) == 1
     assert same(alone, watched)
-    assert len(attached.record["gradient/norm/generator"].steps) == 3
+    assert attached.record["gradient/norm/generator"].steps.tolist() == [0, 25]
+
+
+def test_options_leave_cadences_alone() -> None:
+    """An option of a probe, or its name alone, changes nothing of when it looks; False ends it."""
+    chosen = {
+        "gradient": {"layers": False},
+        "objective": True,
+        "loop": {"every": 7},
+        "units": False,
+    }
+    with watch(game("real_fake_then_generator")) as plain:
+        expected = {probe.name: probe.every for probe in plain._watch.probes}
+    with watch(game("real_fake_then_generator"), probes=chosen) as attached:
+        found = {probe.name: probe.every for probe in attached._watch.probes}
+    del expected["units"]
+    assert found == expected | {"loop": 7}
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -265,14 +281,14 @@ def test_exception_in_loop_passes(error: type[BaseException], tmp_path: Path) ->
 
     def play() -> None:
         with watched:
-            played.play(played, 25)
+            played.play(played, 30)
             raise error
 
     watched = watch(played, folder=tmp_path / "run")
     with pytest.raises(error):
         play()
     assert not watched._turns.attached
-    assert gandiag.load(tmp_path / "run").last_step == 20
+    assert gandiag.load(tmp_path / "run").last_step == 25
 
 
 def test_unclear_output_is_told_once() -> None:

@@ -41,7 +41,9 @@ def play(same_fakes: bool, early: bool = False) -> tuple[Counter[str], Any, list
     torch.manual_seed(0)
     generator, critic = nn.Linear(3, 4), Counting()
     generator_step, critic_step = (SGD(n.parameters(), lr=0.5) for n in (generator, critic))
-    probes = {name: False for name in gandiag.Scenario().probes} | {"confidence": {"every": 1}}
+    probes = {name: False for name in gandiag.Scenario().probes} | {
+        "confidence_after": {"every": 1}
+    }
     gaps = []
     with gandiag.attach(
         generator, critic, generator_step, critic_step, scores="logits", probes=probes
@@ -75,4 +77,4 @@ def test_nothing_is_asked_twice(same_fakes: bool, early: bool, looks: int) -> No
     calls, record, gaps = play(same_fakes, early)
     assert calls["training"] == 3 * STEPS
     assert calls["looking"] == looks * STEPS
-    assert record["confidence/gap_after/discriminator"].values == pytest.approx(gaps, rel=1e-5)
+    assert record["confidence_after/gap/discriminator"].values == pytest.approx(gaps, rel=1e-5)

@@ -37,7 +37,7 @@ NAMES = {
     "loss": "loss/value/discriminator",
     "auc": "confidence/auc/discriminator",
     "gap": "confidence/gap/discriminator",
-    "gap_after": "confidence/gap_after/discriminator",
+    "gap_after": "confidence_after/gap/discriminator",
     "classes": "classes/histogram/generator",
     "update": "update/relative/generator",
 }

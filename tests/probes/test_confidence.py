@@ -1,4 +1,4 @@
-"""Laws of the confidence probe: what D says, before and after its step."""
+"""Laws of the confidence probes: what D says, before and after its step."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from gandiag.networks import Scorer
 from gandiag.probes.confidence import Confidence, auc
+from gandiag.probes.confidence_after import ConfidenceAfter
 from gandiag.snapshot import Snapshot
 
 Turn = Callable[..., Snapshot]
@@ -67,7 +68,7 @@ def test_after_step_asks_again(turn: Turn) -> None:
     nn.init.ones_(layer.weight)
     nn.init.zeros_(layer.bias)
     network = Scorer(layer)
-    seen = Confidence().observe(
+    seen = ConfidenceAfter().observe(
         turn(
             discriminator=network,
             score_real=lambda: network(torch.tensor([[1.0, 2.0]])),
@@ -75,7 +76,7 @@ def test_after_step_asks_again(turn: Turn) -> None:
             fake=torch.tensor([[100.0, 100.0]]),
         )
     )
-    assert {n: float(v.detach()) for n, v in seen.items()} == {"gap_after/discriminator": 4.0}
+    assert {n: float(v.detach()) for n, v in seen.items()} == {"gap/discriminator": 4.0}
 
 
 def test_critic_has_no_probability(turn: Turn) -> None:

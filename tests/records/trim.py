@@ -36,7 +36,7 @@ READ = (
     "classes/histogram/generator",
     "confidence/auc/discriminator",
     "confidence/gap/discriminator",
-    "confidence/gap_after/discriminator",
+    "confidence_after/gap/discriminator",
     "diversity/bins/generator",
     "diversity/dispersion/generator",
     "diversity/divergence/generator",
