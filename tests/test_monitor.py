@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import ClassVar
 
 from hypothesis import given, settings
@@ -48,6 +49,6 @@ def test_questions_come_at_the_cadence() -> None:
 def test_questions_are_few_and_never_late(every: int, flush: int, steps: int) -> None:
     """No part of a run waits for more than a fiftieth of it, nor for more than the cadence."""
     asked = [0, *questions(every, flush, steps)]
-    for earlier, later in zip(asked, asked[1:], strict=False):
+    for earlier, later in pairwise(asked):
         assert later - earlier >= max(every, later // 50)
         assert later - earlier < max(every, later / 50) + 1.1 * flush
