@@ -167,8 +167,8 @@ class Watch:
         if self._sheet_every and step >= self._next_sheet and self._latents:
             self._next_sheet = (step // self._sheet_every + 1) * self._sheet_every
             self._draw_sheet(step, generator)
-        if step // self._flush_every > self._flushed // self._flush_every:
-            self.flush(step)
+        if (step - 1) // self._flush_every > (self._flushed - 1) // self._flush_every:
+            self.flush(step)  # once the turns that began at a multiple are over, for most looks do
         if self._after_step is not None:
             self._after_step(step)
 

@@ -190,7 +190,7 @@ class Raises:
         return {f"step/{snapshot.player}": float(snapshot.step)}
 
 
-@pytest.mark.parametrize("end", [10, 15])
+@pytest.mark.parametrize("end", [11, 16])
 def test_stop_falls_between_steps(ring: Data, memory: Recorder, end: int) -> None:
     """A run that is stopped after k steps has the bits of a run of k steps."""
 
