@@ -27,6 +27,7 @@ class Comparison(NamedTuple):
         base: the name of the loop that the others are compared with.
         loops: by name, what makes networks and gives what plays so many steps with them.
         rounds: blocks of each loop.
+        warm: steps that each loop plays before each block.
     """
 
     game: str
@@ -34,6 +35,7 @@ class Comparison(NamedTuple):
     base: str
     loops: Mapping[str, Make]
     rounds: int
+    warm: int = 0
 
 
 class Block(NamedTuple):
@@ -82,7 +84,7 @@ class Cost(NamedTuple):
     blocks: int
 
 
-def blocks(comparison: Comparison, steps: int, warm: int = 0, seed: int = 0) -> Iterator[Block]:
+def blocks(comparison: Comparison, steps: int, seed: int = 0) -> Iterator[Block]:
     """Play the loops in turns of ten steps, and sum up what a block of steps took.
 
     The order of the loops is drawn anew for each turn. What slows the machine down for longer than
@@ -92,7 +94,6 @@ def blocks(comparison: Comparison, steps: int, warm: int = 0, seed: int = 0) -> 
     Args:
         comparison: what is played.
         steps: of a block.
-        warm: steps that each loop plays before them.
         seed: of the order.
     """
     order, draw = list(comparison.loops), random.Random(seed)
@@ -102,7 +103,7 @@ def blocks(comparison: Comparison, steps: int, warm: int = 0, seed: int = 0) -> 
         with ExitStack() as stack:
             made = {loop: stack.enter_context(comparison.loops[loop]()) for loop in order}
             for play in made.values():
-                play(warm)
+                play(comparison.warm)
             for begin in range(0, steps, TURN):
                 draw.shuffle(order)
                 for loop in order:

@@ -21,6 +21,8 @@ __all__ = ["BARE", "DEFAULT", "attached", "comparisons"]
 
 BARE, DEFAULT, EVERY, HOOKS = "bare loop", "gandiag", "gandiag, every step", "hooks alone"
 WANDB = (100, 1)  # log_freq of wandb.watch
+WARM = 60  # steps before the clock: the reference is gathered from 24 batches of 128, or 48 of 64
+JUDGED = 600  # the same where detectors are asked: before 500 steps they only say that it is early
 
 
 def comparisons(name: str, images: Tensor, rounds: int, stack: ExitStack) -> list[Comparison]:
@@ -47,9 +49,9 @@ def comparisons(name: str, images: Tensor, rounds: int, stack: ExitStack) -> lis
     beside = nobody | {EVERY: watched(every)} | _wandb(bare, stack)
     fewer = max(1, rounds // 3)
     return [
-        Comparison(name, "as it comes", BARE, nobody | {DEFAULT: watched({})}, rounds),
-        Comparison(name, "looking at every step", BARE, beside, fewer),
-        Comparison(name, "each probe alone", HOOKS, alone, fewer),
+        Comparison(name, "as it comes", BARE, nobody | {DEFAULT: watched({})}, rounds, JUDGED),
+        Comparison(name, "looking at every step", BARE, beside, fewer, WARM),
+        Comparison(name, "each probe alone", HOOKS, alone, fewer, WARM),
     ]
 
 

@@ -22,7 +22,6 @@ from gandiag.environment import describe_environment
 
 __all__ = ["measure_memory", "measure_time"]
 
-WARM = 600  # steps before the clock: by then there is a reference, and the detectors judge
 COLUMNS = ("beside", "ratio", "95 %", "CPU", "us a step", "blocks")
 
 
@@ -45,7 +44,7 @@ def measure_time(
             for each in comparisons(game, images, rounds, stack):
                 name, played = f"{each.game}, {each.title}", []
                 terminal.print(f"{name}: {', '.join(each.loops)}", soft_wrap=True)
-                for block in blocks(each, steps, WARM):
+                for block in blocks(each, steps):
                     write(block)
                     played.append(block)
                     if len(played) % len(each.loops) == 0:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gandiag.attachment import PROBES
-from gandiag.bench import overhead_loops, overhead_memory, overhead_report
+from gandiag.bench import overhead_loops, overhead_memory
 from gandiag.bench.overhead import Block, Comparison, Make, Play, blocks, compare, interval
 from gandiag.bench.overhead_games import GAMES
 from gandiag.cli import main
@@ -85,7 +85,7 @@ def test_loops_play_in_turns() -> None:
         yield lambda steps: played.append((name, steps))
 
     loops: dict[str, Make] = {name: functools.partial(make, name) for name in "abc"}
-    found = list(blocks(Comparison("game", "title", "a", loops, 2), steps=295, warm=7))
+    found = list(blocks(Comparison("game", "title", "a", loops, 2, warm=7), steps=295))
     assert played[:3] == [(name, 7) for name, _ in played[:3]]  # warming up
     played = [turn for turn in played if turn[1] != 7]
     turns = [played[i : i + 3] for i in range(0, len(played), 3)]
@@ -118,7 +118,8 @@ def test_watched_game_is_the_bare_one(name: str) -> None:
 def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder, and measurements without W&B that are warm at once."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(overhead_report, "WARM", 1)
+    for warm in ("WARM", "JUDGED"):
+        monkeypatch.setattr(overhead_loops, warm, 1)
     monkeypatch.setattr(overhead_memory, "BEFORE", 1)
     monkeypatch.setattr(overhead_loops, "WANDB", ())
     return tmp_path
