@@ -215,6 +215,22 @@ LOOPS: dict[str, tuple[Callable[[Game, int], None], Scores, dict[str, int | bool
 }
 
 
+def linear_game(optimizer: Callable[..., Optimizer]) -> Game:
+    """A fresh game of linear layers with BatchNorm and dropout in both players."""
+    torch.manual_seed(0)
+    pixels = SIDE * SIDE
+    generator = nn.Sequential(
+        *(nn.Linear(LATENT, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.2)),
+        *(nn.Linear(32, pixels), nn.Tanh(), nn.Unflatten(1, (1, SIDE, SIDE))),
+    )
+    discriminator = nn.Sequential(
+        *(nn.Flatten(), nn.Linear(pixels, 32), nn.LeakyReLU(0.2), nn.Dropout(0.2)),
+        *(nn.Linear(32, 32), nn.BatchNorm1d(32), nn.LeakyReLU(0.2), nn.Linear(32, 1)),
+    )
+    steps = optimizer(generator.parameters()), optimizer(discriminator.parameters())
+    return Game(generator, discriminator, *steps, real_fake_then_generator, "logits")
+
+
 def game(name: str, optimizer: Callable[..., Optimizer] | None = None) -> Game:
     """A fresh game of that style, the same bits each time."""
     play, scores, options = LOOPS[name]

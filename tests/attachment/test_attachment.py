@@ -4,6 +4,7 @@ import copy
 import functools
 import gc
 import io
+import math
 import pickle
 import subprocess
 import sys
@@ -13,24 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 from torch.optim import LBFGS, SGD, Adam, Optimizer, RMSprop
 
 import gandiag
-from gandiag.attachment import Attachment
+from gandiag.attachment import PROBES, Attachment
 from gandiag.diagnosis import Diagnosis
 from gandiag.reporters.console import Console
 from gandiag.snapshot import Snapshot
 from gandiag.watch import Scheduled
 from tests.attachment import loops
-from tests.attachment.loops import LOOPS, Game, game
+from tests.attachment.loops import LOOPS, Game, game, linear_game
 
-EVERY_STEP = {
-    name: {"every": 1}
-    for name in ("loss", "gradient", "confidence", "slope", "diversity", "motion", "units")
-}
+EVERY_STEP = {name: {"every": 1} for name in (*gandiag.Scenario().probes, *PROBES)}
 
 
 def watch(played: Game, **options: object) -> Attachment:
@@ -69,16 +69,65 @@ def test_watching_changes_no_bit(name: str) -> None:
     assert same(alone, watched)
 
 
+NETWORKS = {
+    "linear": linear_game,
+    "convolutions": functools.partial(game, "real_fake_then_generator"),
+}
+
+
+@pytest.mark.parametrize("networks", NETWORKS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_any_optimizer_keeps_its_bits(optimizer: str) -> None:
+def test_any_optimizer_keeps_its_bits(optimizer: str, networks: str) -> None:
     """500 watched steps are 500 unwatched ones, whatever steps the networks."""
-    alone, watched = (game("real_fake_then_generator", OPTIMIZERS[optimizer]) for _ in range(2))
+    alone, watched = (NETWORKS[networks](OPTIMIZERS[optimizer]) for _ in range(2))
     torch.manual_seed(1)
     alone.play(alone, 500)
     torch.manual_seed(1)
     with watch(watched):
         watched.play(watched, 500)
     assert same(alone, watched)
+
+
+SHAPES = [(7,), (1, 28, 28), (3, 64, 64), (3, 20, 48), (2, 3, 4, 5)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_samples_of_any_shape(shape: tuple[int, ...]) -> None:
+    """Vectors, images of any size and volumes: everything is measured, and nothing disturbed."""
+
+    def play() -> list[Tensor]:
+        torch.manual_seed(1)
+        for _ in range(6):
+            fake = generator(torch.randn(100, 4))
+            d_step.zero_grad()
+            on_real, on_fake = discriminator(real[:100]), discriminator(fake.detach())
+            (softplus(-on_real).mean() + softplus(on_fake).mean()).backward()
+            d_step.step()
+            g_step.zero_grad()
+            softplus(-discriminator(fake)).mean().backward()
+            g_step.step()
+        return [p.detach().clone() for p in (*generator.parameters(), *discriminator.parameters())]
+
+    ends, record = [], None
+    real = torch.randn(700, *shape, generator=torch.Generator().manual_seed(0))
+    for watched in (False, True):
+        torch.manual_seed(0)
+        pixels = math.prod(shape)
+        generator = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, pixels), nn.Unflatten(1, shape))
+        discriminator = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 3), nn.Linear(3, 1))
+        g_step, d_step = SGD(generator.parameters(), 0.1), SGD(discriminator.parameters(), 0.1)
+        if not watched:
+            ends.append(play())
+            continue
+        with gandiag.attach(
+            generator, discriminator, g_step, d_step, scores="logits", real=real, probes=EVERY_STEP
+        ) as attached:
+            ends.append(play())
+            record = attached.record
+    assert all(torch.equal(one, other) for one, other in zip(*ends, strict=True))
+    assert record is not None
+    for name in ("diversity/effective_bins", "slope/input", "motion/spread", "gradient/passage"):
+        assert np.isfinite(record[f"{name}/generator"].last), name
 
 
 @pytest.mark.parametrize("name", LOOPS)
