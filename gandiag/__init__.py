@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gandiag.comparison.comparing import compare
     from gandiag.comparison.treating import treat
     from gandiag.errors import BadInput
+    from gandiag.examining.examining import examine
     from gandiag.front import diagnose, load, run
     from gandiag.record import Record
     from gandiag.scenario import Scenario
@@ -32,6 +33,7 @@ __all__ = [
     "attach",
     "compare",
     "diagnose",
+    "examine",
     "load",
     "run",
     "treat",
@@ -45,6 +47,7 @@ _HOMES = {
     "Record": "gandiag.record",
     "Scenario": "gandiag.scenario",
     "diagnose": "gandiag.front",
+    "examine": "gandiag.examining.examining",
     "load": "gandiag.front",
     "run": "gandiag.front",
     "treat": "gandiag.comparison.treating",

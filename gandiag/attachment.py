@@ -218,6 +218,7 @@ class Attachment:
         if self._turns.attached:
             self._turns.detach()
             self._watch.flush(self._watch.step)
+            self._watch.recorder.note(steps_played=self._watch.step)  # that it is over
             self._show()
             self._monitor.tell(lambda follower: follower.end())
             self._monitor.followers.clear()  # to look at the record later is none of theirs

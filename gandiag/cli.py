@@ -6,13 +6,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from gandiag import help_texts
 from gandiag.bench.commands import bench
 from gandiag.comparison.commands import compare, treat
+from gandiag.examining.commands import examine
+
+if TYPE_CHECKING:
+    from gandiag.report import Report
 
 __all__ = ["main"]
 
@@ -91,19 +95,28 @@ def main(context: click.Context) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder. [reports/NAME/SEED]")
 @click.option("--overwrite", is_flag=True, help="Replace the record that is there.")
 @click.option("--check", is_flag=True, help="Exit 1 if a diagnosis is not what the file expects.")
+@click.option(
+    "--checkpoint-every",
+    type=click.IntRange(min=1),
+    metavar="STEPS",
+    help="Keep the players, for gandiag examine. [no]",
+)
+@click.option("--film", is_flag=True, help="Look at the samples 60 times, and film them.")
 def run(
     scenario: str,
     sets: tuple[str, ...],
     out: Path | None,
     overwrite: bool,
     check: bool,
+    film: bool,
+    checkpoint_every: int | None,
     **short: Any,
 ) -> int:
     """Play a scenario."""
-    from gandiag import plugins
+    from gandiag import pages
     from gandiag.errors import BadInput
     from gandiag.front import play
-    from gandiag.places import clear, find_scenario, folder_for, relative, reports_in
+    from gandiag.places import clear, find_scenario, folder_for
     from gandiag.progress import Progress
     from gandiag.scenario import Scenario
     from gandiag.source import read
@@ -114,6 +127,8 @@ def run(
         if value is not None:
             key = "training.steps" if option == "steps" else option
             source.put(key, value, f"--{option} {value}")
+    if film:
+        pages.look_often(source)
     checked = Scenario.of(source)
     if check and not checked.expect:
         problem = "has no expect; write, for one, expect: {mode_collapse: absent}"
@@ -121,17 +136,27 @@ def run(
     folder, note = folder_for(checked.name, checked.seed, out, overwrite)
     with Progress(note, before=clear) as progress:
         try:
-            report = play(source, folder, [progress])
+            report = play(source, folder, [progress], checkpoint_every or 0)
         except KeyboardInterrupt:
             click.echo(f"gandiag: {progress.stopped(folder)}", err=True)
             return INTERRUPTED
-    told = plugins.build("reporters", "console").publish(report, folder)
-    for made in map(relative, reports_in(folder)):
-        if made != relative(told):
-            click.echo(made)
+    _show(report, folder, film)
     for condition, expected, found in report.unexpected if check else ():
         click.echo(f"--check: {condition}: expected {expected}, found {found}")
     return int(check and bool(report.unexpected))
+
+
+def _show(report: Report, folder: Path, film: bool) -> None:
+    """Print what was found, make the film if there is to be one, and say where all reports lie."""
+    from gandiag import pages, plugins
+    from gandiag.places import relative, reports_in
+
+    told = plugins.build("reporters", "console").publish(report, folder)
+    if film:
+        pages.publish(folder, ("film",))
+    for made in map(relative, reports_in(folder)):
+        if made != relative(told):
+            click.echo(made)
 
 
 @main.command(help=help_texts.DIAGNOSE)
@@ -187,13 +212,15 @@ def diagnose(
     type=click.Choice(["engineer", "student"]),
     help="Whom the page is for. [as the scenario says]",
 )
+@click.option("--film", is_flag=True, help="Short for --to film: the samples as a moving picture.")
 def report(
-    path: Path, other: Path | None, reporters: tuple[str, ...], audience: str | None
+    path: Path, other: Path | None, reporters: tuple[str, ...], audience: str | None, film: bool
 ) -> None:
     """Make a saved run's reports again, or set two runs side by side."""
     from gandiag.pages import publish, set_beside
     from gandiag.places import relative
 
+    reporters = (*reporters, *(("film",) if film else ()))
     if other is None:
         places = publish(path, reporters, audience)
     else:
@@ -233,3 +260,4 @@ def serve(folder: Path, port: int, host: str) -> None:
 main.add_command(bench)
 main.add_command(compare)
 main.add_command(treat)
+main.add_command(examine)

@@ -8,7 +8,7 @@ installed entry point in the group ``gandiag.<family>``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # torch stays unloaded for those who only judge or show
     from torch import Tensor
 
     from gandiag.diagnosis import Diagnosis
+    from gandiag.examination import Subject
+    from gandiag.finding import Finding
     from gandiag.gan import GAN, Data
     from gandiag.record import Record, Row
     from gandiag.report import Report
@@ -27,6 +29,7 @@ __all__ = [
     "Detector",
     "Fix",
     "Follower",
+    "Instrument",
     "Pairing",
     "Probe",
     "Reader",
@@ -98,6 +101,20 @@ class Detector(Protocol):
 
     def detect(self, record: Record) -> Diagnosis:
         """Answer from the record alone; the same prefix always gets the same answer."""
+        ...
+
+
+@runtime_checkable
+class Instrument(Protocol):
+    """Examines both players held still. It is asked on demand, and may take minutes."""
+
+    def examine(self, subject: Subject, progress: Callable[[float], None]) -> Finding:
+        """Return what it found, or why it found nothing; it works on copies of the players.
+
+        Args:
+            subject: the players and samples, which it leaves as they are.
+            progress: told now and then which share of the work is done, [0, 1].
+        """
         ...
 
 

@@ -23,6 +23,10 @@ class BadInput(ValueError):
         self.place = place
         self.problem = problem
 
+    def __reduce__(self) -> tuple[type[BadInput], tuple[str, str]]:
+        """Come whole from the process that raised it; exceptions are pickled by their `args`."""
+        return type(self), (self.place, self.problem)
+
 
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Say what `name` may have been meant to be.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -13,13 +14,12 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gandiag.clusters import CLUSTERS, DEATHS, DYING, WorkersDied
 from gandiag.errors import BadInput
 
 __all__ = ["Backend", "Workers", "followed", "results"]
 
 Backend = Literal["loky", "dask", "ray"]
-DEATHS = 3  # workers that may die one after the other with no result in between
-JOIN = 60  # seconds to wait for a cluster's first worker
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -71,8 +71,8 @@ def results(work: Callable[[T], R], tasks: Sequence[T], workers: Workers) -> Ite
     the same result when it is asked twice.
 
     Raises:
-        BadInput: the backend is not installed.
-        TerminatedWorkerError: workers keep dying, as where there is too little memory.
+        BadInput: the backend is not installed, its cluster does not answer, or has too few GPUs.
+        WorkersDied: workers keep dying, as where there is too little memory.
     """
     ahead, deaths = dict(enumerate(tasks)), 0
     with _backend(workers):
@@ -81,10 +81,10 @@ def results(work: Callable[[T], R], tasks: Sequence[T], workers: Workers) -> Ite
                 for index, result in _unordered(work, ahead, workers):
                     deaths = 0
                     yield ahead.pop(index), result
-            except TerminatedWorkerError:
+            except TerminatedWorkerError as error:
                 deaths += 1
                 if deaths == DEATHS:
-                    raise
+                    raise WorkersDied(f"this machine's processes {DYING}") from error
 
 
 def followed(
@@ -111,56 +111,36 @@ def _unordered(
     work: Callable[[T], R], ahead: dict[int, T], workers: Workers
 ) -> Iterator[tuple[int, R]]:
     calls = [joblib.delayed(_numbered)(work, index, task) for index, task in ahead.items()]
-    jobs = workers.at_once if workers.backend == "loky" else workers.jobs or -1
-    whole = workers.backend == "ray"  # whose backend gives no result before it has all
-    parallel = joblib.Parallel(
-        n_jobs=jobs,
-        batch_size=1,
-        return_as="list" if whole else "generator_unordered",
-        verbose=10 if whole else 0,  # joblib's own progress
-    )
-    yield from parallel(calls)
+    if workers.backend == "loky":
+        at_once: dict[str, Any] = {"n_jobs": workers.at_once}
+    else:  # a cluster hands out what it is given; without a bound, whoever joins finds work
+        at_once = {"n_jobs": workers.jobs or 1, "pre_dispatch": workers.jobs or "all"}
+    parallel = joblib.Parallel(**at_once, batch_size=1, return_as="generator_unordered")
+    found = parallel(calls)
+    try:
+        for pair in found:  # noqa: UP028  # `yield from` would close it before `finally` does
+            yield pair
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # joblib warns of results that an interrupt left behind
+            found.close()
 
 
 def _numbered(work: Callable[[T], R], index: int, task: T) -> tuple[int, R]:
     return index, work(task)
 
 
-def _backend(workers: Workers) -> AbstractContextManager[Any]:
-    try:
-        if workers.backend == "dask":
-            return _dask(workers)
-        if workers.backend == "ray":
-            return _ray(workers)
-    except ImportError as error:
-        way = f'pip install "gandiag[{workers.backend}]"'
-        raise BadInput(f"--backend {workers.backend}", f"{error}; {way}") from error
-    config: AbstractContextManager[Any] = joblib.parallel_config("loky")
-    return config
-
-
-def _dask(workers: Workers) -> AbstractContextManager[Any]:
-    from distributed import Client
-
-    if workers.address is None:
-        client = Client(n_workers=workers.at_once, threads_per_worker=1, dashboard_address=None)
-    else:
-        client = Client(workers.address)
-    held = {"resources": {"GPU": workers.gpus}} if workers.gpus else {}
-    config: AbstractContextManager[Any] = joblib.parallel_config(
-        "dask", client=client, wait_for_workers_timeout=JOIN, pure=False, **held
-    )
-    return config
-
-
-def _ray(workers: Workers) -> AbstractContextManager[Any]:
-    import ray
-    from ray.util.joblib import register_ray
-
-    if not ray.is_initialized():
-        local = {} if workers.address else {"num_cpus": workers.at_once}
-        ray.init(address=workers.address, include_dashboard=False, **local)
-    register_ray()
-    held = {"ray_remote_args": {"num_gpus": workers.gpus}} if workers.gpus else {}
-    config: AbstractContextManager[Any] = joblib.parallel_config("ray", **held)
-    return config
+@contextmanager
+def _backend(workers: Workers) -> Iterator[None]:
+    if workers.backend == "loky":
+        with joblib.parallel_config("loky"):
+            yield
+        return
+    cluster = CLUSTERS[workers.backend](workers.at_once, workers.address, workers.gpus)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(cluster)
+        except ImportError as error:
+            way = f'pip install "gandiag[{workers.backend}]"'
+            raise BadInput(f"--backend {workers.backend}", f"{error}; {way}") from error
+        yield

@@ -11,11 +11,25 @@ from gandiag.contracts import Pairing
 from gandiag.errors import BadInput
 from gandiag.front import reopen, reporters_for
 from gandiag.report import Report
+from gandiag.scenario import Scenario
+from gandiag.source import Source
 
 if TYPE_CHECKING:
     from gandiag.contracts import Reporter
 
-__all__ = ["publish", "set_beside"]
+__all__ = ["look_often", "publish", "set_beside"]
+
+PICTURES = 60  # of a film
+
+
+def look_often(source: Source) -> None:
+    """Have a game looked at often enough for a film; what is looked at more often stays so."""
+    scenario = Scenario.of(source)
+    every = max(1, scenario.training.steps // PICTURES)
+    if scenario.sheet_every > every:
+        source.put("sheet_every", every, "--film")
+    if scenario.probes.get("plane", {}).get("every", 0) > every:
+        source.put("probes.plane.every", every, "--film")
 
 
 def publish(

@@ -41,7 +41,9 @@ def gradient_penalty(weight: float) -> Penalty | None:
         pairs = min(len(real), len(fake))  # few data make a smaller real batch
         real, fake = real[:pairs], fake[:pairs]
         mix = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
-        between = (mix * real + (1 - mix) * fake).detach().requires_grad_()
+        between = mix * real + (1 - mix) * fake
+        if not between.requires_grad:  # fakes bring their graph where the game's Jacobian is taken
+            between.requires_grad_()
         loss: Tensor = (_slopes(discriminator(between), between).norm(dim=1) - 1).square().mean()
         return weight * loss
 

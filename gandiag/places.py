@@ -72,7 +72,7 @@ def holds_run(folder: Path) -> bool:
 
 def clear(folder: Path) -> None:
     """Take away an earlier run's files, so that none of them is taken for the new one's."""
-    for name in ("diagnoses.json", "report.html"):
+    for name in ("diagnoses.json", "report.html", "film.gif"):
         (folder / name).unlink(missing_ok=True)
     for sheet in (folder / "samples").glob("step-*"):
         sheet.unlink()

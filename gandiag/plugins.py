@@ -117,11 +117,22 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "learning_rate_decay": "gandiag.fixes.learning_rate_decay:LearningRateDecay",
         "averaged_generator": "gandiag.fixes.averaged_generator:AveragedGenerator",
     },
+    "instruments": {
+        "optimal_discriminator": "gandiag.instruments.optimal_discriminator:OptimalDiscriminator",
+        "jacobian": "gandiag.instruments.jacobian:Jacobian",
+        "update_map": "gandiag.instruments.update_map:UpdateMap",
+        "path_angle": "gandiag.instruments.path_angle:PathAngle",
+        "duality_gap": "gandiag.instruments.duality_gap:DualityGap",
+    },
     "reporters": {
         "console": "gandiag.reporters.console:Console",
         "html": "gandiag.reporters.html:Html",
         "json": "gandiag.reporters.json:Json",
+        "film": "gandiag.reporters.film:Film",
         "weights_and_biases": "gandiag.reporters.weights_and_biases:WeightsAndBiases",
+        "weights_and_biases_report": (
+            "gandiag.reporters.weights_and_biases_report:WeightsAndBiasesReport"
+        ),
         "tensorboard": "gandiag.reporters.tensorboard:TensorBoard",
     },
 }
@@ -133,6 +144,7 @@ _CONTRACTS: Mapping[str, type] = {
     "readers": contracts.Reader,
     "detectors": contracts.Detector,
     "fixes": contracts.Fix,
+    "instruments": contracts.Instrument,
     "reporters": contracts.Reporter,
 }
 

@@ -210,7 +210,8 @@ def measure(reference: Reference, features: Tensor) -> dict[str, Tensor]:
     """Compare ``(n, f)`` features of fakes with the real ones; no host synchronisation.
 
     Returns:
-        0-dim tensors, not yet divided by any null, and one vector:
+        0-dim tensors, not yet divided by any null, and one vector; all NaN where a feature is not
+        finite:
 
         - ``bins`` ``(K,)``: share of the fakes in each bin.
         - ``effective_bins``: exp H(bins) / exp H(real shares); 1 for equal diversity, 1/K' when
@@ -238,7 +239,7 @@ def measure(reference: Reference, features: Tensor) -> dict[str, Tensor]:
     own = _mean_pair_distance(torch.cdist(features, features))
     shares = reference.shares
     middle = (bins + shares) / 2
-    return {
+    found = {
         "bins": bins,
         "effective_bins": (_entropy(bins) - _entropy(shares)).exp(),
         "missing_mass": (shares * (bins < MISSING * shares)).sum(),
@@ -249,6 +250,8 @@ def measure(reference: Reference, features: Tensor) -> dict[str, Tensor]:
         "energy": (2 * distance - own - reference.self_distance) / reference.self_distance,
         "spread": own / reference.self_distance,
     }
+    lost = torch.where(features.isfinite().all(), 0.0, torch.nan)  # NaN would fall into some cell
+    return {name: value + lost for name, value in found.items()}
 
 
 def flatten(samples: Tensor) -> Tensor:

@@ -137,8 +137,9 @@ def recent_median(values: Array, looks: int = 5) -> float:
 def rise(values: Array, window: int = 20, least: int = LEAST, p: float = 0.01) -> Array:
     """At each look, how far the values have risen over the window before it; 0 if by chance.
 
-    The rise is Sen's slope times the window's length; a trend counts where Mann and Kendall's test
-    gives a p-value below `p`. A fall is negative. NaN while there are fewer than `least` looks.
+    The rise is Sen's slope times the window's length, also while there are fewer looks than that; a
+    trend counts where Mann and Kendall's test gives a p-value below `p`. A fall is negative. NaN
+    while there are fewer than `least` looks.
 
     >>> [float(rise(values)[-1]) for values in (np.arange(30.0), np.ones(30))]
     [19.0, 0.0]
@@ -155,8 +156,7 @@ def _rises(values: bytes, window: int, least: int, p: float) -> Array:
     before = np.full(window - 1, np.nan)
     padded = np.concatenate([before, np.where(np.isfinite(series), series, np.nan)])
     parts = np.lib.stride_tricks.sliding_window_view(padded, window)[least - 1 :]
-    looks = np.minimum(np.arange(least, len(series) + 1), window)
-    risen[least - 1 :] = _trends(parts, p) * (looks - 1)
+    risen[least - 1 :] = _trends(parts, p) * (window - 1)
     return risen
 
 

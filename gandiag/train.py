@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from gandiag.snapshot import Player, Snapshot
 from gandiag.undisturbed import undisturbed
 from gandiag.watch import Watch
 
-__all__ = ["Stop", "averaging", "train"]
+__all__ = ["Stop", "averaging", "learn", "rate_left", "train"]
 
 
 class Stop(Exception):
@@ -71,6 +71,33 @@ def train(
             with suppress(Stop):
                 watch.flush(step)
     return step
+
+
+def learn(
+    network: nn.Module,
+    loss: Callable[[], Tensor],
+    optimizer: Optimizer,
+    steps: int,
+    constrain: Callable[[nn.Module], None] | None = None,
+) -> Iterator[int]:
+    """One player alone, whatever the other is; yields the number of steps taken after each.
+
+    Args:
+        network: trained in place.
+        loss: gives what it minimises, 0-dim, anew for each step.
+        optimizer: of this player.
+        steps: how many at most.
+        constrain: called with the network after each step, as in a `GAN`.
+    """
+    made = _optimizer(network, optimizer)
+    for step in range(1, steps + 1):
+        found = loss()
+        made.zero_grad()
+        torch.autograd.backward(found)
+        made.step()
+        if constrain is not None:
+            constrain(network)
+        yield step
 
 
 def averaging(gan: GAN, training: Training) -> GAN:
@@ -154,7 +181,7 @@ class _Game:
         return made
 
     def _pace(self, optimizer: torch.optim.Optimizer, player: PlayerTraining, step: int) -> None:
-        left = _rate_left(self.training, step)
+        left = rate_left(self.training, step)
         for group in optimizer.param_groups:
             group["lr"] = player.optimizer.lr * left
 
@@ -190,7 +217,7 @@ def _told(discriminator: nn.Module, labels: tuple[Tensor, ...]) -> Callable[[Ten
     return (lambda samples: discriminator(samples, *labels)) if labels else discriminator
 
 
-def _rate_left(training: Training, step: int) -> float:
+def rate_left(training: Training, step: int) -> float:
     """Share of the learning rates at a step; the last step still has one of its own."""
     start = training.decay_from * training.steps
     return 1.0 if step < start else (training.steps - step) / (training.steps - start)

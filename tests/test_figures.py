@@ -188,7 +188,7 @@ def test_null_is_drawn() -> None:
     evidence = weigh(name, record[name].values, "<", 0.7, "modes")
     picture = figures.evidence_figure(record, asked(record, evidence), evidence, "x")
     assert picture is not None
-    assert "real data" in picture.svg
+    assert ">real<" in picture.svg
     assert "thin green line" in picture.caption
 
 

@@ -12,7 +12,9 @@ import torch
 
 from gandiag import plugins
 from gandiag.datasets.ring import Ring
+from gandiag.diagnosis import Diagnosis
 from gandiag.fixes.options import option
+from gandiag.report import suggest
 from gandiag.scenario import Scenario, difference
 from gandiag.train import train
 
@@ -263,6 +265,25 @@ def test_opposite_causes_get_opposite_steps() -> None:
     assert "hopping" in more.causes - fewer.causes
     for name in ("spectral_norm", "gradient_penalty", "instance_noise"):  # they hold D back
         assert not plugins.build("fixes", name).causes & more.causes
+
+
+@pytest.mark.parametrize(
+    ("condition", "kind", "clip", "fixes"),
+    [
+        ("unbounded_critic", "no_bound", 0.0, {"gradient_penalty", "spectral_norm"}),
+        ("saturated_clipping", "saturated", 0.01, {"gradient_penalty"}),
+    ],
+)
+def test_critic_is_given_a_bound(condition: str, kind: str, clip: float, fixes: set[str]) -> None:
+    """A critic without a bound is given one; one whose weights are all clipped, another one."""
+    critic = {"vanilla": {"objective": "wasserstein", "clip": clip}}
+    scenario = Scenario.parse({"variant": critic})
+    diagnosis = Diagnosis(condition, "present", "", kind, 0, kind, about="loop")
+    found = suggest(scenario, [diagnosis], plugins.build_all("fixes"))
+    assert {treatment.fix for treatment in found} == fixes
+    penalised = fixed("gradient_penalty", scenario)
+    assert option(penalised, "gradient_penalty") == 10.0
+    assert option(penalised, "clip") == 0.0
 
 
 def test_readme_tells_every_fix() -> None:

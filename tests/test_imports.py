@@ -63,6 +63,13 @@ TABLE = {
     "watch": "contracts ranks record reference sharing snapshot undisturbed",
     "draws": "settings",
     "train": "draws gan settings snapshot undisturbed watch",
+    "checkpoints": "errors gan record",
+    # asking the players themselves, held still
+    "examination": "gan",
+    "finding": "",
+    "vector_field": "examination gan",
+    "spectrum": "",
+    "instruments": "examination finding gan settings spectrum train vector_field",
     # watching a loop that knows nothing of it
     "hooks": "",
     "calls": "",
@@ -97,29 +104,34 @@ TABLE = {
     "environment errors reference snapshot undisturbed watch monitor record diagnosis report "
     "scenario sheets ranks wrappers facts",
     "integrations": "attachment contracts diagnosis errors scores",
-    "many": "errors",
-    "comparison": "classifier diagnosis errors figures front gan help_texts many parts pipeline "
-    "places plugins record reference reporters scenario source undisturbed templates",
-    "front": "lints contracts plugins errors logs places source scenario record diagnosis report "
-    "pipeline facts",
-    "bench": "attachment contracts diagnosis environment errors gan help_texts objectives "
-    "pipeline front plugins record report reporters scenario series train undisturbed",
-    "pages": "front contracts errors report",
+    "clusters": "errors",
+    "many": "clusters errors",
+    "comparison": "classifier clusters diagnosis errors figures front gan help_texts many parts "
+    "pipeline places plugins record reference reporters scenario source undisturbed templates",
+    "front": "lints checkpoints contracts plugins errors logs places source scenario record "
+    "diagnosis report pipeline facts",
+    "examining": "checkpoints contracts draws environment errors examination finding gan "
+    "help_texts objectives places plugins reporters scenario scores settings source train wrappers",
+    "bench": "attachment comparison contracts diagnosis environment errors gan help_texts many "
+    "objectives places pipeline front plugins record report reporters scenario series serve train "
+    "undisturbed",
+    "pages": "front contracts errors report scenario source",
     "serve": "front report figures reporters record diagnosis errors templates",
     "cli": "pages bench front listing logs places plugins errors progress scenario source "
-    "help_texts serve comparison",
+    "help_texts report serve comparison examining",
     # shipped data with the scripts that made them, and the doors
     "assets": "classifier datasets bench",
     "__main__": "cli",
-    "gandiag": "attachment comparison errors front record scenario",
+    "gandiag": "attachment comparison errors examining front record scenario",
 }
-FAMILIES = ("datasets", "variants", "probes", "detectors", "fixes", "reporters", "readers")
+FAMILIES = ("datasets", "variants", "probes", "detectors", "fixes", "reporters", "readers",
+            "instruments")  # fmt: skip
 TORCH_ROOMS = """
     assets classifier gan networks convolutions batch_features objectives penalties rules draws
     datasets variants reference snapshot
     undisturbed probes watch train environment parts pipeline hooks calls
     scores gathering turns attachment bookkeeping bench ranks sharing wrappers integrations
-    comparison
+    comparison checkpoints examination vector_field instruments examining
 """
 TORCH = set(TORCH_ROOMS.split())
 
@@ -256,6 +268,7 @@ DISTRIBUTIONS = {  # by other names
     "yaml": "pyyaml",
     "PIL": "pillow",
     "sklearn": "scikit-learn",
+    "wandb_workspaces": "wandb-workspaces",
     "pydantic_core": "pydantic",  # its own core, in step with it
 }
 

@@ -242,6 +242,8 @@ def test_blown_fakes_do_not_raise(ring_reference: Reference, bad: float, share: 
     fakes[: max(1, int(share * len(fakes)))] = bad
     found = seen(ring_reference, fakes)
     assert not abs(found["energy"]) < 1  # far away or NaN, but not hidden
+    if not math.isfinite(bad):
+        assert all(math.isnan(value) for value in found.values())
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

@@ -113,6 +113,47 @@ def detection(
     click.echo(text, nl=False)
 
 
+@bench.command(help=help_texts.BENCH_COMPARE)
+@click.option(
+    "--steps", type=click.IntRange(min=1), default=2000, show_default=True, help="Of a game."
+)
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="Of each arm."
+)
+@click.option("--jobs", type=click.IntRange(min=0), default=0, help="At a time. [cores]")
+def compare(steps: int, seeds: int, jobs: int) -> None:
+    """Measure how well a comparison fills the cores."""
+    from gandiag.bench.compare import measure, print_table
+
+    print_table(measure(steps, seeds, jobs))
+
+
+@bench.command(help=help_texts.BENCH_TREATMENT)
+@click.option("--case", "names", multiple=True, metavar="NAME", help="A game; repeat it.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=8),
+    default=10,
+    show_default=True,
+    help="How often each game is played, and with each fix.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=0), default=0, help="Games at a time, of one thread. [cores]"
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=BENCHES / "treatment",
+    show_default=True,
+    help="Folder of the runs.",
+)
+def treatment(names: tuple[str, ...], seeds: int, jobs: int, runs: Path) -> None:
+    """Count for how many failing games a cure is found."""
+    from gandiag.bench.treatment import table, treat_all
+
+    click.echo(table(list(treat_all(runs, names, seeds, jobs))))
+
+
 @bench.command(help=help_texts.BENCH_REPORT)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
@@ -125,8 +166,16 @@ def detection(
 @click.option(
     "--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Pages of each kind."
 )
-def report(paths: tuple[Path, ...], steps: int, rounds: int) -> None:
+@click.option(
+    "--runs",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    help="In the list of gandiag serve; each is the first of PATHS.",
+)
+def report(paths: tuple[Path, ...], steps: int, rounds: int, runs: int) -> None:
     """Measure how long a page takes and how large it is."""
-    from gandiag.bench.pages import measure, print_table
+    from gandiag.bench.pages import measure, measure_list, print_list, print_table
 
     print_table(measure(paths, steps, rounds))
+    print_list(runs, measure_list(paths[0], runs, rounds))

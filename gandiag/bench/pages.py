@@ -1,4 +1,4 @@
-"""How long a page takes and how large it is, for runs as they are and for one of many steps."""
+"""How long pages take and how large they are, of runs as they are and of one of many steps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +18,9 @@ from gandiag.front import reopen
 from gandiag.record import SAMPLES, Record, Signal
 from gandiag.report import Report
 from gandiag.reporters.html import Audience, render
+from gandiag.serve.handlers import list_of
 
-__all__ = ["Rendering", "measure", "print_table", "stretched"]
+__all__ = ["Rendering", "measure", "measure_list", "print_list", "print_table", "stretched"]
 
 AUDIENCES: tuple[Audience, ...] = ("engineer", "student")
 
@@ -96,6 +97,40 @@ def print_table(renderings: Iterator[Rendering]) -> None:
             f"{made.cpu:>6.2f} {made.size / 1e6:>6.2f}",
             markup=False,
         )
+
+
+def measure_list(path: Path, runs: int, rounds: int) -> tuple[float, float]:
+    """Seconds that the list of so many runs takes, on the clock and of the processor; medians.
+
+    Args:
+        path: a run, to which each run of the list has links.
+        runs: how many.
+        rounds: how often the list is made.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for index in range(runs):
+            place = Path(folder) / f"{index:04d}"
+            place.mkdir()
+            for file in path.resolve().iterdir():
+                if file.is_file():
+                    (place / file.name).symlink_to(file)
+        taken = [_seconds(lambda: list_of(Path(folder))) for _ in range(rounds)]
+    clocks, processors = zip(*taken, strict=True)
+    return statistics.median(clocks), statistics.median(processors)
+
+
+def print_list(runs: int, seconds: tuple[float, float]) -> None:
+    """Print what the list took."""
+    from rich.console import Console
+
+    told = f"{seconds[0]:.2f} seconds, {seconds[1]:.2f} of the processor"
+    Console(highlight=False, soft_wrap=True).print(f"the list of {runs} runs: {told}")
+
+
+def _seconds(action: Callable[[], object]) -> tuple[float, float]:
+    clock, processor = time.perf_counter(), time.process_time()
+    action()
+    return time.perf_counter() - clock, time.process_time() - processor
 
 
 def _timed(report: Report, audience: Audience, rounds: int) -> Rendering:

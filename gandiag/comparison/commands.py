@@ -82,6 +82,7 @@ def compare(
     **workers: Any,
 ) -> int:
     """Set a scenario beside itself with fixes."""
+    from gandiag.clusters import WorkersDied
     from gandiag.comparison.comparing import COMPARISONS
     from gandiag.comparison.comparing import compare as play
     from gandiag.comparison.page import PAGE, as_data
@@ -101,8 +102,8 @@ def compare(
             reporters=reporters,
             resume=resume,
         )
-    except KeyboardInterrupt:
-        return _stopped(folder)
+    except (KeyboardInterrupt, WorkersDied) as ended:
+        return _stopped(folder, str(ended))
     if as_json:
         import json
 
@@ -120,7 +121,7 @@ def compare(
     type=click.IntRange(min=1),
     default=4,
     show_default=True,
-    help="Fixes that are tried; more need more seeds.",
+    help="Fixes, or fixes together, that are tried; more need more seeds.",
 )
 def treat(
     scenario: str,
@@ -133,6 +134,7 @@ def treat(
     **workers: Any,
 ) -> int:
     """Look for a cure."""
+    from gandiag.clusters import WorkersDied
     from gandiag.comparison.page import PAGE
     from gandiag.comparison.treating import TREATMENTS
     from gandiag.comparison.treating import treat as look
@@ -152,8 +154,8 @@ def treat(
             resume=resume,
             say=lambda text: click.echo(text, err=True),
         )
-    except KeyboardInterrupt:
-        return _stopped(folder)
+    except (KeyboardInterrupt, WorkersDied) as ended:
+        return _stopped(folder, str(ended))
     _show(found.comparison)
     click.echo(relative(folder / PAGE))
     if found.cured is not None:
@@ -176,11 +178,12 @@ def _scenario(name: str, sets: tuple[str, ...]) -> Any:
     return Scenario.of(source)
 
 
-def _stopped(folder: Path) -> int:
+def _stopped(folder: Path, why: str) -> int:
     from gandiag.comparison.games import OUTCOME
 
     played = len(list(folder.glob(f"*/*/{OUTCOME}")))
-    text = f"stopped; {played} finished games are kept in {folder}; --resume plays only the rest"
+    begun = f"stopped: {why}" if why else "stopped"
+    text = f"{begun}; {played} finished games are kept in {folder}; --resume plays only the rest"
     click.echo(f"gandiag: {text}", err=True)
     return INTERRUPTED
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.comparison.arms import Arm, arms_of
-from gandiag.comparison.games import Game, kept, play
+from gandiag.comparison.games import Game, drop_attempts, kept, play
 from gandiag.comparison.judging import compare_outcomes
 from gandiag.comparison.outcomes import Outcome
 from gandiag.comparison.page import write_json, write_page
@@ -56,11 +56,12 @@ class Plan:
     def games(self, arms: Sequence[Arm], seeds: Sequence[int]) -> list[Game]:
         """Every arm with every seed; all arms of a seed before the next one."""
         names = [(arm, seed) for seed in seeds for arm in arms]
+        place = self.folder.resolve()  # workers may be elsewhere in the same tree
         return [
             Game(
                 arm,
                 seed,
-                self.folder / arm.name / str(seed),
+                place / arm.name / str(seed),
                 self.threads,
                 self._devices[index % len(self._devices)],
                 self.reporters,
@@ -84,6 +85,8 @@ class Plan:
         found = [kept(game) for game in games]
         yield from (outcome for outcome in found if outcome is not None)
         ahead = [game for game, outcome in zip(games, found, strict=True) if outcome is None]
+        for game in ahead:
+            drop_attempts(game)
         pairs = results(play, ahead, self.workers)
         for game, outcome in followed(pairs, len(ahead), _told):
             if kept(game) is None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import threading
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,9 +21,10 @@ from gandiag.comparison.quality import Quality, draw, yardstick
 from gandiag.gan import GAN
 from gandiag.record import write_whole
 
-__all__ = ["OUTCOME", "Game", "Looker", "kept", "play"]
+__all__ = ["OUTCOME", "Game", "Looker", "drop_attempts", "kept", "play"]
 
-OUTCOME = "outcome.json"  # written last: a run's folder that has it lacks nothing
+OUTCOME = "outcome.json"  # where it lies, the game has been played to its end
+ONE_AT_A_TIME = threading.Lock()  # torch's global generator and its threads are the process's
 LOOKS = 20  # times along a run at which the samples are measured; each takes 0.1 s
 
 
@@ -58,30 +62,31 @@ def kept(game: Game) -> Outcome | None:
 
 
 def play(game: Game) -> Outcome:
-    """Play a game unless it has been, and say what came of it."""
-    found = kept(game)
-    if found is not None:
-        return found
-    before = torch.get_num_threads()
-    torch.set_num_threads(game.threads)
-    try:
-        outcome = _play(game)
-    finally:
-        torch.set_num_threads(before)
-    data = {"game": game.arm.digest(game.seed), "outcome": outcome.as_json()}
-    write_whole(game.folder / OUTCOME, json.dumps(data, indent=2, allow_nan=False) + "\n")
-    return outcome
+    """Play a game unless it has been, and say what came of it.
+
+    Threads of one process, as Dask's workers may have, play one after the other.
+    """
+    with ONE_AT_A_TIME:
+        found = kept(game)
+        if found is not None:
+            return found
+        before = torch.get_num_threads()
+        torch.set_num_threads(game.threads)
+        try:
+            return _play(game)
+        finally:
+            torch.set_num_threads(before)
 
 
 def _play(game: Game) -> Outcome:
     scenario = game.arm.game(game.seed, game.reporters, game.group)
     if game.device:
         scenario = scenario.set({"device": game.device})
-    game.folder.mkdir(parents=True, exist_ok=True)
-    (game.folder / OUTCOME).unlink(missing_ok=True)
     looker = Looker(yardstick(scenario.data), scenario.training.steps, game.seed)
-    report = pipeline.run(scenario, game.folder, observers=[looker], place=game.arm.name)
-    return Outcome(
+    own = game.folder.with_name(f"{game.folder.name}.{uuid.uuid4().hex[:8]}")
+    own.mkdir(parents=True)
+    report = pipeline.run(scenario, own, observers=[looker], place=game.arm.name)
+    outcome = Outcome(
         arm=game.arm.name,
         seed=game.seed,
         statuses={d.condition: d.status for d in report.diagnoses},
@@ -92,6 +97,29 @@ def _play(game: Game) -> Outcome:
         seconds_per_step=looker.seconds_per_step,
         name=looker.name,
     )
+    data = {"game": game.arm.digest(game.seed), "outcome": outcome.as_json()}
+    write_whole(own / OUTCOME, json.dumps(data, indent=2, allow_nan=False) + "\n")
+    _settle(game, own)
+    return outcome
+
+
+def _settle(game: Game, own: Path) -> None:
+    """Put an attempt in the game's place, unless another one has come first."""
+    if kept(game) is not None:
+        shutil.rmtree(own, ignore_errors=True)
+        return
+    shutil.rmtree(game.folder, ignore_errors=True)  # of another scenario, or damaged
+    own.rename(game.folder)
+
+
+def drop_attempts(game: Game) -> None:
+    """Remove what is left of attempts at a game; one that is still going on ends of it.
+
+    Each attempt plays in a folder of its own: a worker that was given up for lost, or a cluster
+    that goes on with what was interrupted, may be playing the same game as another.
+    """
+    for left in game.folder.parent.glob(f"{game.folder.name}.*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gandiag.comparison.arms import UNTREATED, Arm
 from gandiag.comparison.outcomes import Outcome
-from gandiag.comparison.results import QUALITY, ArmResult, Comparison, Contrast
+from gandiag.comparison.results import QUALITY, ArmResult, Comparison, Contrast, Freed
 from gandiag.comparison.statistics import (
     Estimate,
     Rate,
@@ -48,11 +48,11 @@ def compare_outcomes(
         if arm.name != UNTREATED
     }
     adjusted = _adjusted(contrasts, planned)
-    cures = _cure_p(contrasts, targets, planned)
+    freed = _freed(base, by_arm, targets, planned)
     results = tuple(
         _result(
             arm, by_arm[arm.name], base, conditions, level,
-            adjusted.get(arm.name, ()), targets, cures.get(arm.name, 1.0),
+            adjusted.get(arm.name, ()), targets, freed.get(arm.name),
         )
         for arm in arms
     )  # fmt: skip
@@ -108,22 +108,29 @@ def _adjusted(
     }
 
 
-def _cure_p(
-    contrasts: Mapping[str, tuple[Contrast, ...]], targets: Sequence[str], planned: int
-) -> dict[str, float]:
-    """One claim an arm, that every target became rarer: the largest p of their tests.
+def _freed(
+    base: Mapping[int, Outcome],
+    by_arm: Mapping[str, Mapping[int, Outcome]],
+    targets: Sequence[str],
+    planned: int,
+) -> dict[str, Freed]:
+    """How many runs of each treated arm are free of all targets: one claim an arm."""
+    found: dict[str, Freed] = {}
+    for name, outcomes in by_arm.items():
+        if name != UNTREATED:
+            shared = base.keys() & outcomes.keys()
+            both = [(base[s].sick(targets), outcomes[s].sick(targets)) for s in shared]
+            better, worse = both.count(("present", "absent")), both.count(("absent", "present"))
+            p = sign_test(better, worse) if better > worse else 1.0
+            found[name] = Freed(_free(outcomes, targets), _free(base, targets), p)
+    ps = [freed.p for freed in found.values()]
+    corrected = [min(1.0, planned * p) for p in ps] if planned else holm(ps)
+    return {n: f._replace(p=p) for (n, f), p in zip(found.items(), corrected, strict=True)}
 
-    A claim about all of some things needs no correction for how many they are (Berger 1982).
-    """
-    largest = {
-        name: max(
-            (c.p if c.better > c.worse else 1.0 for c in each if c.what in targets), default=1.0
-        )
-        for name, each in contrasts.items()
-    }
-    if planned:
-        return {name: min(1.0, planned * p) for name, p in largest.items()}
-    return dict(zip(largest, holm(list(largest.values())), strict=True))
+
+def _free(outcomes: Mapping[int, Outcome], targets: Sequence[str]) -> Rate:
+    found = [outcome.sick(targets) for outcome in outcomes.values()]
+    return rate_of(found.count("absent"), found.count("present") + found.count("absent"))
 
 
 def _judged(outcomes: Mapping[int, Outcome], condition: str) -> Rate:
@@ -140,7 +147,7 @@ def _result(
     level: float,
     contrasts: tuple[Contrast, ...],
     targets: Sequence[str],
-    cure_p: float,
+    freed: Freed | None,
 ) -> ArmResult:
     def median(value: Callable[[Outcome], float]) -> Estimate:
         return median_of([value(outcome) for outcome in outcomes.values()])
@@ -151,8 +158,8 @@ def _result(
         for seed in outcomes.keys() & base.keys()
         if base[seed].seconds_per_step
     ]
-    verdict, says = (None, "") if arm.name == UNTREATED else verdict_of(
-        contrasts, rates, {c: _judged(base, c) for c in conditions}, targets, cure_p
+    verdict, says = (None, "") if freed is None else verdict_of(
+        contrasts, rates, {c: _judged(base, c) for c in conditions}, targets, freed
     )  # fmt: skip
     return ArmResult(
         arm=arm,
@@ -164,7 +171,7 @@ def _result(
         steps_to_quality=median(lambda o: o.steps_to(level)),
         cost=median_of(sorted(ratios)),
         contrasts=contrasts,
-        cure_p=cure_p,
+        freed=freed,
         verdict=verdict,
         says=says,
     )

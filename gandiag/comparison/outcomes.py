@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,13 @@ class Outcome:
     def status(self, condition: str) -> str:
         """What was answered about a condition."""
         return self.statuses.get(condition, "inconclusive")
+
+    def sick(self, targets: Collection[str]) -> str:
+        """``present`` if any of `targets` is, ``absent`` if all are, else ``inconclusive``."""
+        found = {self.status(target) for target in targets}
+        if "present" in found:
+            return "present"
+        return "inconclusive" if "inconclusive" in found else "absent"
 
     def steps_to(self, level: float) -> float:
         """First measured step at which the distance was at most `level`; infinite if never."""

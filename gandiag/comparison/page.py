@@ -94,7 +94,7 @@ def _arm(result: ArmResult) -> dict[str, Any]:
         "fixes": list(result.arm.fixes),
         "verdict": result.verdict,
         "says": result.says,
-        "cure_p": result.cure_p,
+        "free": _free(result),
         "rates": {condition: rate._asdict() for condition, rate in result.rates.items()},
         "contrasts": [asdict(contrast) for contrast in result.contrasts],
         "runs": [result.outcomes[seed].as_json() for seed in sorted(result.outcomes)],
@@ -103,6 +103,15 @@ def _arm(result: ArmResult) -> dict[str, Any]:
         values: Estimate = getattr(result, name)
         found[name] = {key: plain_number(value) for key, value in values._asdict().items()}
     return found
+
+
+def _free(result: ArmResult) -> dict[str, Any] | None:
+    """Runs that are free of all targets, treated and untreated, and the p of the difference."""
+    freed = result.freed
+    if freed is None:
+        return None
+    rates = {"treated": freed.treated._asdict(), "untreated": freed.untreated._asdict()}
+    return {**rates, "p": freed.p}
 
 
 def _pictures(comparison: Comparison) -> list[Picture]:

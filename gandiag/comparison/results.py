@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gandiag.comparison.arms import Arm
 from gandiag.comparison.outcomes import Outcome
 from gandiag.comparison.statistics import LEVEL, Estimate, Rate
 
-__all__ = ["QUALITY", "ArmResult", "Comparison", "Contrast", "Verdict"]
+__all__ = ["QUALITY", "ArmResult", "Comparison", "Contrast", "Freed", "Verdict"]
 
 Verdict = Literal["cures", "helps", "no evidence", "harms"]
 QUALITY = "distance"
@@ -42,6 +42,20 @@ class Contrast:
         return self.adjusted < LEVEL
 
 
+class Freed(NamedTuple):
+    """How many runs of an arm are free of every target, beside the untreated arm's.
+
+    Attributes:
+        treated: free of those that can be judged.
+        untreated: the same without the arm's fixes.
+        p: of McNemar's exact test that they are not more, corrected; 1 where they are not more.
+    """
+
+    treated: Rate
+    untreated: Rate
+    p: float = 1.0
+
+
 @dataclass(frozen=True)
 class ArmResult:
     """An arm and what came of it.
@@ -57,7 +71,7 @@ class ArmResult:
             (its median over seeds); infinite where most never were.
         cost: median over seeds of the seconds a step takes over those of the untreated game.
         contrasts: beside the untreated arm; none for that itself.
-        cure_p: corrected p of the claim that all targets are present in fewer runs.
+        freed: how many runs are free of all targets; None for the untreated arm.
         verdict: None for the untreated arm.
         says: why, in words.
     """
@@ -71,7 +85,7 @@ class ArmResult:
     steps_to_quality: Estimate
     cost: Estimate
     contrasts: tuple[Contrast, ...] = ()
-    cure_p: float = 1.0
+    freed: Freed | None = None
     verdict: Verdict | None = None
     says: str = ""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gandiag.comparison.arms import UNTREATED, Arm, treated
+from gandiag.comparison.choosing import fitting, left_over
 from gandiag.comparison.comparing import Plan, scenario_from
+from gandiag.comparison.games import kept
 from gandiag.comparison.judging import compare_outcomes
 from gandiag.comparison.outcomes import Outcome
 from gandiag.comparison.page import write_json, write_page
@@ -16,7 +18,6 @@ from gandiag.comparison.results import Comparison
 from gandiag.comparison.statistics import LEVEL, seeds_needed, sign_test
 from gandiag.diagnosis import in_words
 from gandiag.errors import BadInput
-from gandiag.front import reopen
 from gandiag.many import Workers
 from gandiag.record import write_whole
 from gandiag.scenario import Scenario
@@ -25,7 +26,7 @@ __all__ = ["CURED", "MOST", "Treated", "treat"]
 
 CURED = "cured.yaml"
 TREATMENTS = Path("reports/treat")
-MOST = 4  # fixes tried; of 10 seeds two may say nothing: 4 x 2 / 2**8 < 0.05
+MOST = 4  # tried; of 10 seeds two may say nothing: 4 x 2 / 2**8 < 0.05
 SEEDS = 10
 
 Say = Callable[[str], None]
@@ -37,7 +38,7 @@ class Treated:
 
     Attributes:
         comparison: of the untreated game and every fix that was tried.
-        cure: the fix that cures; None where none was found.
+        cure: the fix that cures, or fixes joined by ``+``; None where none was found.
         cured: the scenario with it, written to disk; None where there is none.
         left: fixes that fit too, but were not tried.
     """
@@ -62,15 +63,16 @@ def treat(
 ) -> Treated:
     """Diagnose a scenario over several seeds, try the fixes that fit, and stop at a proven cure.
 
-    The untreated game is played first. Fixes are those that its diagnoses name, in their order,
-    those named for more seeds first. A fix is given up as soon as it could no longer be proven.
-    Each is corrected for `most`, whatever is tried in the end.
+    The untreated game is played first. Fixes are those that its diagnoses name, in the order of
+    `gandiag.comparison.choosing`. A fix is given up as soon as it could no longer be proven. One
+    that takes the failure away but leaves or brings another is no cure; what its own runs'
+    diagnoses name is then tried on top of it. Each is corrected for `most`, whatever is tried.
 
     Args:
         scenario: itself, its file, a run's folder, or the name of a shipped one.
         folder: where games, page, JSON and the cured scenario go; ``reports/treat/NAME`` if None.
         seeds: how often each game is played.
-        most: fixes that are tried.
+        most: fixes, or fixes together, that are tried.
         workers: who plays; processes on this machine if None.
         threads: of each game; 0 for its share of the cores.
         resume: whether games that are there already are kept, and only the rest is played.
@@ -93,37 +95,43 @@ def treat(
     outcomes = list(plan.play(plan.games([untreated], plan.seeds)))
     found = compare_outcomes([untreated], outcomes, most, plan.threads)
     say(_suffers(found))
-    fitting = _fitting(plan, untreated, found.targets)
+    first = fitting(_folders(plan, untreated), found.targets)
+    ahead: list[tuple[str, ...]] = [(name,) for name in first]
     arms, cure = [untreated], None
-    for name in fitting[:most]:
-        arm = treated(chosen, [name])
+    while ahead and len(arms) <= most and cure is None:
+        arm = treated(chosen, ahead.pop(0))
         arms.append(arm)
-        say(f"{name}: {seeds} seeds at most")
+        say(f"{arm.name}: {seeds} seeds at most")
         outcomes += _tried(plan, arm, outcomes, found.targets, most)
         found = compare_outcomes(arms, outcomes, most, plan.threads)
         result = found.treated[-1]
         early = f" Given up after {len(result.outcomes)} of {seeds} seeds."
         given_up = early if len(result.outcomes) < seeds else ""
-        say(f"{name}: {result.verdict}. {result.says}{given_up}")
+        say(f"{arm.name}: {result.verdict}. {result.says}{given_up}")
         write_json(found, place)
         if result.verdict == "cures":
             cure = arm
-            break
+        on_top = fitting(_folders(plan, arm), left_over(result))
+        ahead = _without(arms, [*((*arm.fixes, name) for name in on_top), *ahead])
     write_json(found, place)
     write_page(found, place)
     cured = _write_cured(cure, place) if cure is not None else None
-    left = tuple(fitting[len(arms) - 1 :])
+    left = tuple("+".join(names) for names in ahead)
     return Treated(found, cure.name if cure else None, cured, left)
 
 
-def _fitting(plan: Plan, untreated: Arm, targets: Sequence[str]) -> list[str]:
-    """Fixes that the untreated runs' diagnoses name, best first: by seeds, then as they name it."""
-    seeds_of: dict[str, int] = {}
-    for game in plan.games([untreated], plan.seeds):
-        for treatment in reopen(game.folder).treatments:
-            if treatment.condition in targets:
-                seeds_of[treatment.fix] = seeds_of.get(treatment.fix, 0) + 1
-    return sorted(seeds_of, key=lambda name: -seeds_of[name])  # stable: as they were named
+def _folders(plan: Plan, arm: Arm) -> list[Path]:
+    """Those of the games of an arm that have been played."""
+    return [game.folder for game in plan.games([arm], plan.seeds) if kept(game) is not None]
+
+
+def _without(arms: Sequence[Arm], ahead: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """What is ahead but for what was tried; the same fixes in another order are the same."""
+    tried = {frozenset(arm.fixes) for arm in arms}
+    found: dict[frozenset[str], tuple[str, ...]] = {}
+    for fixes in ahead:
+        found.setdefault(frozenset(fixes), fixes)
+    return [fixes for names, fixes in found.items() if names not in tried]
 
 
 def _tried(
@@ -134,21 +142,23 @@ def _tried(
     step = max(1, plan.workers.at_once)
     done: list[Outcome] = []
     for begin in range(0, len(plan.seeds), step):
-        if any(_hopeless(base, done, target, most) for target in targets):
+        if _hopeless(base, done, targets, most):
             return
         for outcome in plan.play(plan.games([arm], plan.seeds[begin : begin + step])):
             done.append(outcome)
             yield outcome
 
 
-def _hopeless(base: dict[int, Outcome], done: Sequence[Outcome], condition: str, most: int) -> bool:
+def _hopeless(
+    base: dict[int, Outcome], done: Sequence[Outcome], targets: Sequence[str], most: int
+) -> bool:
     """Whether a cure could not be proven any more, were all remaining runs cured.
 
     Giving up early can only lose cures, not find false ones.
     """
-    pairs = [(base[o.seed].status(condition), o.status(condition)) for o in done]
+    pairs = [(base[o.seed].sick(targets), o.sick(targets)) for o in done]
     ahead = base.keys() - {o.seed for o in done}
-    possible = sum(base[seed].status(condition) == "present" for seed in ahead)
+    possible = sum(base[seed].sick(targets) == "present" for seed in ahead)
     better = pairs.count(("present", "absent")) + possible
     worse = pairs.count(("absent", "present"))
     return better <= worse or most * sign_test(better, worse) >= LEVEL

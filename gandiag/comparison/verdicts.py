@@ -6,12 +6,15 @@ not be judged is left out of that condition's pairs.
 
 *targets*
     conditions that are present in at least half of the untreated runs in which they could be judged
+*free*
+    a run in which every target is absent; one with a target present is not, whatever could not be
+    judged; where nothing is present but not all could be judged, it is left out
 *cures*
-    every target is present in fewer treated runs (McNemar's exact test, two-sided; the largest p
-    over the targets, corrected for the number of arms by Holm's method, is below 0.05), the lower
-    95 % bound of the share of treated runs in which it is absent lies above one half, no other
-    condition is present in more treated runs than in untreated ones, and the samples are further
-    from the data for at most half of the seeds
+    more treated than untreated runs are free of all targets (McNemar's exact test, two-sided,
+    corrected for the number of arms by Holm's method; p below 0.05), the lower 95 % bound of the
+    share of treated runs that are free lies above one half, no condition is present in more treated
+    runs than in untreated ones, and the samples are further from the data for at most half of the
+    seeds
 *harms*
     some condition is present in more runs, or the samples are further from the data for more seeds
     (sign test); p below 0.05, corrected by Holm's method for all tests of all arms
@@ -27,8 +30,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gandiag.comparison.results import QUALITY, Contrast, Verdict
-from gandiag.comparison.statistics import LEVEL, Rate, rate_of
+from gandiag.comparison.results import QUALITY, Contrast, Freed, Verdict
+from gandiag.comparison.statistics import LEVEL, Rate
 from gandiag.diagnosis import in_words
 
 __all__ = ["HALF", "verdict_of"]
@@ -41,25 +44,25 @@ def verdict_of(
     rates: Mapping[str, Rate],
     base: Mapping[str, Rate],
     targets: Sequence[str],
-    cure_p: float,
+    freed: Freed,
 ) -> tuple[Verdict, str]:
     """The verdict, and the sentences that say why."""
-    rarer = bool(targets) and cure_p < LEVEL
-    doubts = _doubts(contrasts, rates, base, targets)
+    freer = bool(targets) and freed.p < LEVEL
+    doubts = _doubts(contrasts, rates, base, freed.treated)
     worse = [c for c in contrasts if c.shown and c.worse > c.better]
     better = [c for c in contrasts if c.shown and c.better > c.worse]
     verdict: Verdict = "no evidence"
     if worse:
         verdict = "harms"
-    elif rarer and not doubts:
+    elif freer and not doubts:
         verdict = "cures"
-    elif better or rarer:
+    elif better or freer:
         verdict = "helps"
     told = [_rates_told(target, rates[target], base[target]) for target in targets]
     if targets:
-        told.append(f"McNemar's exact test, corrected for the arms: p = {cure_p:.2g}.")
+        told.append(_freed_told(freed, len(targets)))
     told += [_change_told(c) for c in (*worse, *better) if c.what not in targets]
-    if rarer and doubts and verdict != "cures":
+    if freer and doubts and verdict != "cures":
         told.append(f"It is no cure: {'; '.join(doubts)}.")
     if verdict == "no evidence":
         told.append("Beyond chance nothing is shown.")
@@ -70,23 +73,30 @@ def _doubts(
     contrasts: Sequence[Contrast],
     rates: Mapping[str, Rate],
     base: Mapping[str, Rate],
-    targets: Sequence[str],
+    free: Rate,
 ) -> list[str]:
-    """What speaks against calling it a cure, even where every target has become rarer."""
+    """What speaks against calling it a cure, even where more runs are free of all targets."""
     found = []
+    if free.low <= HALF:
+        share = f"{free.present} of {free.judged}"
+        found.append(f"free of it are only {share} runs, which may be less than half of all")
     for condition, rate in rates.items():
-        if condition in targets:
-            low = rate_of(rate.judged - rate.present, rate.judged).low
-            if low <= HALF:
-                share = f"{rate.judged - rate.present} of {rate.judged}"
-                found.append(f"absent in only {share} runs, which may be less than half of all")
-        elif rate.present > base[condition].present:
+        if rate.present > base[condition].present:
             more = f"{rate.present} of {rate.judged} runs, untreated in {base[condition].present}"
             found.append(f"{in_words(condition)} is present in {more}")
     for c in contrasts:
         if c.what == QUALITY and c.worse > HALF * c.pairs:
             found.append(f"the samples are further from the data for {c.worse} of {c.pairs} seeds")
     return found
+
+
+def _freed_told(freed: Freed, targets: int) -> str:
+    what = {1: "it", 2: "both"}.get(targets, "all of them")
+    treated, base = freed.treated, freed.untreated
+    return (
+        f"Free of {what} are {treated.present} of {treated.judged} runs, untreated "
+        f"{base.present} of {base.judged} (McNemar's exact test, corrected: p = {freed.p:.2g})."
+    )
 
 
 def _rates_told(condition: str, rate: Rate, base: Rate) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gandiag.record import Record
 from gandiag.series import Array, Bools, align
 
-__all__ = ["CLASSES", "names_unmade", "share_unmade"]
+__all__ = ["CLASSES", "makes_one_class", "names_unmade", "share_unmade"]
 
 CLASSES = "classes/histogram/generator"
 
@@ -30,6 +30,13 @@ def names_unmade(record: Record, hardly: float) -> str:
     _, unmade, _ = _classes(record, hardly)
     missed = np.flatnonzero(2 * unmade[-5:].sum(0) > len(unmade[-5:]))
     return f"Classes hardly made: {', '.join(map(str, missed))}." if len(missed) else ""
+
+
+def makes_one_class(record: Record, hardly: float) -> bool:
+    """Whether all but one of several classes are hardly made, at most of the last 5 looks."""
+    _, unmade, shares = _classes(record, hardly)
+    made = len(shares) - unmade[-5:].sum(1)
+    return len(shares) > 1 and bool(2 * (made <= 1).sum() > len(made))
 
 
 def _classes(record: Record, hardly: float) -> tuple[NDArray[np.int64], Bools, Array]:

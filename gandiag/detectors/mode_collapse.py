@@ -23,7 +23,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.detectors.class_shares import CLASSES, names_unmade, share_unmade
+from gandiag.detectors.class_shares import (
+    CLASSES,
+    makes_one_class,
+    names_unmade,
+    share_unmade,
+)
 from gandiag.detectors.pace import AUC, TOO_WEAK, outrun_signs, values_since
 from gandiag.diagnosis import Diagnosis, Evidence, Status, weigh
 from gandiag.record import Record
@@ -69,9 +74,9 @@ class ModeCollapse:
     dispersion: float = 0.25  # spread within the cells over the real one, below: intra-mode
     classes: float = 0.45  # real share of classes hardly made, above: 5 of 10 digits; cured .0-.41
     hardly: float = 0.2  # of its real share, below: a class is hardly made; 512 fakes hold 50 of 10
-    total: float = 0.2  # of the null, below: one kind of sample
+    total: float = 0.2  # of the null, below, or one class alone: one kind of sample
     warm_up: int = 500  # generator steps before which nothing is judged: every G begins as a blob
-    looks: int = 10  # probes before which nothing is judged
+    looks: int = 11  # probes before which nothing is judged: 8 tell a trend, 4 of them persist
     motion: float = 0.25  # real scales per 100 steps, above, and ...
     together: float = 2.0  # ... motion over the samples' own spread, above: hopping as one; or ...
     hopping: float = 1.7  # diversity of 8 looks pooled over that of one, above, and ...
@@ -184,7 +189,7 @@ class ModeCollapse:
             excess = turnover - float(record.facts.get("turnover_null", 0.0))
             if pooled > self.hopping * each and excess > self.turnover:
                 return "hopping"
-        if evidence[0].observed < self.total:
+        if evidence[0].observed < self.total or makes_one_class(record, self.hardly):
             return "total"
         few = evidence[0].holds or any(item.holds for item in evidence[4:])
         return "intra_mode" if evidence[3].holds and not few else "partial"

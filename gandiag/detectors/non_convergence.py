@@ -57,7 +57,7 @@ class NonConvergence:
     outrun: float = 0.3  # D's ranking of real over fake, below: the fakes win, ...
     often: float = 0.2  # ... in more than this share of its turns: D is too weak; healthy 0; or
     undone: float = 0.4  # share of D's gain gone at its next turn, above: healthy -.1-.3
-    warm_up: int = 500  # generator steps before which only divergence is judged
+    warm_up: int = 350  # generator steps before which only divergence is judged
 
     condition: ClassVar[str] = "non_convergence"
     needs: ClassVar[frozenset[str]] = frozenset()  # values that blow up show in any signal

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from gandiag.figures.style import BLUE, INK, MUTED, ORANGE, Picture, as_svg, drawing
 from gandiag.record import Signal
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 __all__ = ["Interval", "Spot", "cost_figure", "course_figure", "rates_figure"]
 
 ROW = 0.3  # inches of an arm's row
+NAME = (0.4, 0.055)
 DASHES: Sequence[str | tuple[int, tuple[int, ...]]] = (
     "-",
     (0, (5, 2)),
@@ -87,14 +91,12 @@ def cost_figure(spots: Sequence[Spot], distance: str, name: str) -> Picture | No
             axes.plot(_finite(spot.cost), [y, y], color=colour, linewidth=1, alpha=0.6)
             axes.plot([x, x], _finite(spot.distance), color=colour, linewidth=1, alpha=0.6)
             axes.plot(x, y, "o", color=colour, markersize=5)
-            axes.annotate(
-                spot.name, (x, y), (5, 4), textcoords="offset points", color=INK, fontsize=7.5
-            )
         if min(spot.distance.low for spot in drawn) > 0:
             axes.set_yscale("log")
         axes.margins(x=0.25, y=0.15)
         axes.set(xlabel="seconds a step, over the untreated game's", title="Quality against cost")
         axes.set_ylabel(distance, fontsize=7.5)
+        _name(axes, drawn)
         lost = [spot.name for spot in spots if spot not in drawn]
         caption = "Medians over seeds with 95 % intervals; further down and to the left is better."
         caption += f" Not finite, so not drawn: {', '.join(lost)}." if lost else ""
@@ -130,6 +132,27 @@ def course_figure(courses: Mapping[str, Signal], distance: str, level: float, na
             "game reached, median over seeds: what counts as reached quality."
         )
         return Picture(as_svg(figure, name, caption), caption)
+
+
+def _name(axes: Axes, spots: Sequence[Spot]) -> None:
+    """Write each arm's name beside its place, towards the middle, and below one that is in the way.
+
+    Places are fractions of the panel, in which names take about `NAME` of its width and height.
+    """
+    axes.autoscale_view()  # else the panel's ends are not known yet
+    to_panel = axes.transData + axes.transAxes.inverted()
+    taken: list[tuple[float, float]] = []
+    for spot in sorted(spots, key=lambda spot: -spot.distance.value):
+        x, y = to_panel.transform((spot.cost.value, spot.distance.value))
+        height = y + NAME[1] / 2
+        while any(abs(x - at) < NAME[0] and abs(height - up) < NAME[1] for at, up in taken):
+            height -= NAME[1]
+        taken.append((x, height))
+        side, shift = ("left", 0.015) if x < 0.5 else ("right", -0.015)
+        axes.text(
+            x + shift, height, spot.name, transform=axes.transAxes, ha=side, va="center",
+            color=INK, fontsize=7.5,
+        )  # fmt: skip
 
 
 def _finite(interval: Interval) -> list[float]:

@@ -25,6 +25,7 @@ _NULLS = {
     **{f"diversity/{name}/generator": 1.0 for name in ("dispersion", "spread")},
     **{f"diversity/{name}/generator": 0.0 for name in ("missing_mass", "energy", "energy_z")},
 }
+CLOSE = 0.1  # of a figure's height: names of lines nearer to each other would overlap
 _WHOSE = {"discriminator": BLUE, "generator": ORANGE}
 _CONFIDENCE = {"real": GREEN, "fake": ORANGE, "auc": BLUE}
 _READING = {
@@ -60,12 +61,12 @@ def evidence_figure(
         axes = figure.subplots()
         curve(axes, signal, BLUE)
         null = _NULLS.get(evidence.signal)
-        marks = (*((evidence.threshold,) if own else ()), *(() if null is None else (null,)))
-        zeros = fit(axes, [signal.values], marks)
+        gate = evidence.threshold if own else None
+        zeros = fit(axes, [signal.values], [mark for mark in (gate, null) if mark is not None])
         if own:
-            _gate(axes, evidence)
+            _gate(axes, evidence, null)
         if null is not None:
-            _null(axes, null)
+            _null(axes, null, gate)
         axes.set_title(evidence.meaning if own else evidence.signal)
         _finish(axes, record, diagnosis.onset)
         caption = _caption(diagnosis, evidence, own)
@@ -142,24 +143,31 @@ def _lines(
         return Picture(as_svg(figure, name, f"{title}. {caption}"), caption)
 
 
-def _gate(axes: Axes, evidence: Evidence) -> None:
+def _gate(axes: Axes, evidence: Evidence, null: float | None) -> None:
     """The threshold as a line, and the side that speaks for the condition shaded."""
     low, high = axes.get_ylim()
     gate, text = evidence.threshold, f"{evidence.relation} {evidence.threshold:.3g}"
     span = (low, gate) if evidence.relation == "<" else (gate, high)
     axes.axhspan(*span, color=RED, alpha=0.09, linewidth=0, zorder=0)
     axes.axhline(gate, color=RED, linestyle=(0, (5, 3)), linewidth=1.2)
-    where = axes.get_yaxis_transform()
-    axes.annotate(text, (1, gate), (4, 0), where, "offset points", color=RED, va="center")
+    _name(axes, gate, text, RED, null)
 
 
-def _null(axes: Axes, null: float) -> None:
+def _null(axes: Axes, null: float, gate: float | None) -> None:
     """What real samples would give, as a thin line."""
     axes.axhline(null, color=GREEN, linewidth=0.9)
-    where, above = axes.get_yaxis_transform(), null < np.mean(axes.get_ylim())
-    place, side = ((-2, 2), "bottom") if above else ((-2, -2), "top")
-    text: Any = {"color": GREEN, "va": side, "ha": "right", "fontsize": 7.5}
-    axes.annotate("real data", (1, null), place, where, "offset points", **text)
+    _name(axes, null, "real", MUTED, gate)  # green is too light for letters
+
+
+def _name(axes: Axes, value: float, text: str, colour: str, other: float | None) -> None:
+    """Name a line across at its right end, away from the name of a line that is close to it."""
+    side: Any = "center"
+    if other is not None:
+        heights = axes.get_yaxis().get_transform().transform([value, other, *axes.get_ylim()])
+        if abs(heights[0] - heights[1]) < CLOSE * (heights[3] - heights[2]):
+            side = "bottom" if value > other else "top"
+    where = axes.get_yaxis_transform()
+    axes.annotate(text, (1, value), (4, 0), where, "offset points", color=colour, va=side)
 
 
 def _finish(axes: Axes, record: Record, onset: int | None) -> None:

@@ -36,7 +36,7 @@ __all__ = [
 CURSOR = "cursor"  # name of the line that follows the step
 POINTS = 300  # of a curve: one for each two pixels
 CHARTS = 7  # at most, with the one whose signal is chosen
-HEIGHT, LEGEND = 150, 30  # pixels of a chart, and of its legend
+HEIGHT, LEGEND = 166, 30  # pixels of a chart, and of its legend
 TICKS = 4  # on an axis of a chart so low
 COLOURS = (BLUE, ORANGE, GREEN)
 _ALWAYS = (
@@ -136,14 +136,14 @@ def _plot(record: Record, chart: Chart, name: str, together: Any, onset: int | N
         title=chart.title,
         x_range=together,
         y_axis_type="log" if scale is not None and scale.log else "linear",
-        tools="xpan,xwheel_zoom,xbox_zoom,reset",
-        active_scroll=None,
+        tools="xpan,xbox_zoom,reset",  # more would not fit beside a chart so low
         toolbar_location="right",
         outline_line_color=None,
         min_border_left=60,
     )
     plot.y_range = Range1d(*(scale[1:] if scale is not None else (0.0, 1.0)))
     plot.name = name
+    plot.background_fill_color = plot.border_fill_color = None  # the page's own, light or dark
     plot.yaxis.ticker.desired_num_ticks = TICKS
     plot.axis.minor_tick_line_color = None
     plot.toolbar.logo = None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.figures.axes import mark_onset
-from gandiag.figures.style import BLUE, RED, Picture, as_svg, drawing
+from gandiag.figures.style import BLUE, MUTED, RED, Picture, as_svg, drawing
 from gandiag.record import Signal
 from gandiag.series import Array
 
@@ -41,9 +41,9 @@ def heatmap_figure(
     steps, values = signal.steps[shown], signal.values[shown].T
     values = np.where(np.isfinite(values), values, np.nan)
     beside = np.asarray(real, float)[:, None] if len(real) == len(values) else None
-    with drawing(4.6, 1.2 + min(0.11 * len(values), 1.8)) as figure:
-        parts = [30, 1] if beside is not None else [1]
-        panels = figure.subplots(1, len(parts), width_ratios=parts, squeeze=False)[0]
+    with drawing(4.6, 1.2 + min(0.11 * len(values), 1.8), below=0.5) as figure:
+        parts = [30, 1, 1] if beside is not None else [30, 1]  # the last one says what is how dark
+        panels = figure.subplots(1, len(parts), width_ratios=parts, gridspec_kw={"wspace": 0.09})
         top = float(np.nanmax([np.nanmax(values), *real, 1e-12])) if values.size else 1.0
         _map(panels[0], values, top)
         _label_steps(panels[0], steps)
@@ -55,9 +55,10 @@ def heatmap_figure(
             panels[0].texts[-1].set_text(f"since {onset}")
         if beside is not None:
             _map(panels[1], beside, top)
-            panels[1].set(xticks=[], yticks=[], xlabel="real")
-        bar = figure.colorbar(panels[0].collections[0], ax=list(panels), pad=0.02)
-        bar.ax.tick_params(length=0)
+            panels[1].set(xticks=[], yticks=[])
+            panels[1].set_title("real", loc="center", pad=3, fontsize=7.5, color=MUTED)
+        figure.colorbar(panels[0].collections[0], cax=panels[-1])
+        panels[-1].tick_params(length=0)
         caption = _reading(signal, len(steps), beside is not None)
         return Picture(as_svg(figure, name, f"{title}. {caption}"), caption)
 
@@ -74,7 +75,7 @@ def _map(axes: Axes, values: Array, top: float) -> None:
 
 
 def _label_steps(axes: Axes, steps: NDArray[np.int64]) -> None:
-    ticks = np.unique(np.linspace(0, len(steps) - 1, 6).astype(int))
+    ticks = np.unique(np.linspace(0, len(steps) - 1, 5).astype(int))
     axes.set_xticks(ticks + 0.5, [str(steps[tick]) for tick in ticks], rotation=0)
     axes.set_xlabel("generator step")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.figures.style import Picture, as_svg, drawing
+from gandiag.figures.style import DPI, Picture, as_png, as_svg, drawing
 from gandiag.record import Record, Signal
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "colours",
     "looks_of",
     "plane_figure",
+    "plane_png",
     "spaced",
 ]
 
@@ -124,21 +125,31 @@ def arrows(looks: Sequence[Look]) -> list[Points]:
 def plane_figure(look: Look, pull: Points, real: Points, name: str) -> Picture:
     """Draw one look, with its arrows as `arrows` gives them, over ``(n, 2)`` real points."""
     with drawing(2.6, 2.6) as figure:
-        axes = figure.subplots()
-        low, high = look.view
-        ends = (low, high, low, high)
-        if look.field.size:
-            axes.imshow(look.field, cmap=colours(), vmin=0, vmax=1, origin="lower", extent=ends)
-        for path in look.paths:
-            closed = np.vstack([path, path[:1]])
-            axes.plot(*closed.T, color=PATH, linewidth=0.5, alpha=0.6)
-        axes.scatter(real[:, 0], real[:, 1], s=5, color=REAL, linewidths=0, alpha=0.7)
-        _fakes(axes, look, pull)
-        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", xticks=[], yticks=[])
-        outside = int(((look.fakes < low) | (look.fakes > high)).any(1).sum())
-        note = f" Outside the view: {outside} samples." if outside else ""
+        _draw(figure.subplots(), look, pull, real)
+        outside = int(_outside(look).sum())
+        note = f" Squares at the edge: {outside} samples further out." if outside else ""
         label = f"The plane at step {look.step}. {READING}{note}"
         return Picture(as_svg(figure, name, label), note.strip())
+
+
+def plane_png(look: Look, pull: Points, real: Points, side: int) -> bytes:
+    """Draw the same as a PNG of `side` pixels a side, without a margin."""
+    with drawing(side / DPI, side / DPI, below=0) as figure:
+        _draw(figure.add_axes((0, 0, 1, 1)), look, pull, real)
+        return as_png(figure)
+
+
+def _draw(axes: Axes, look: Look, pull: Points, real: Points) -> None:
+    low, high = look.view
+    ends = (low, high, low, high)
+    if look.field.size:
+        axes.imshow(look.field, cmap=colours(), vmin=0, vmax=1, origin="lower", extent=ends)
+    for path in look.paths:
+        closed = np.vstack([path, path[:1]])
+        axes.plot(*closed.T, color=PATH, linewidth=0.5, alpha=0.6)
+    axes.scatter(real[:, 0], real[:, 1], s=5, color=REAL, linewidths=0, alpha=0.7)
+    _fakes(axes, look, pull)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", xticks=[], yticks=[])
 
 
 def colours() -> Any:
@@ -149,10 +160,20 @@ def colours() -> Any:
 
 
 def _fakes(axes: Axes, look: Look, pull: Points) -> None:
-    ends = look.fakes[: len(pull)] + pull
-    for begin, end in zip(look.fakes, ends, strict=False):
-        axes.plot(*np.stack([begin, end]).T, color=FAKE, linewidth=0.7)
-    axes.scatter(look.fakes[:, 0], look.fakes[:, 1], s=12, color=FAKE, marker="x", linewidths=0.9)
+    """Samples with what pulls them; those outside the view as squares at its edge."""
+    outside = _outside(look)
+    for begin, move, lost in zip(look.fakes, pull, outside, strict=False):  # or no pull at all
+        if not lost:
+            axes.plot(*np.stack([begin, begin + move]).T, color=FAKE, linewidth=0.7)
+    inner, outer = look.fakes[~outside], np.clip(look.fakes[outside], *look.view)
+    axes.scatter(inner[:, 0], inner[:, 1], s=12, color=FAKE, marker="x", linewidths=0.9)
+    axes.scatter(outer[:, 0], outer[:, 1], s=9, color=FAKE, marker="s", linewidths=0, clip_on=False)
+
+
+def _outside(look: Look) -> NDArray[np.bool_]:
+    """Which fakes lie outside the view."""
+    low, high = look.view
+    return np.asarray(((look.fakes < low) | (look.fakes > high)).any(axis=1))
 
 
 def _at(signal: Signal, step: int) -> Points:

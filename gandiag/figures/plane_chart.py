@@ -33,6 +33,7 @@ def plane_document(looks: Sequence[Look], real: Points) -> dict[str, Any]:
         tools="",
         toolbar_location=None,
     )
+    plot.background_fill_color = plot.border_fill_color = None  # the page's own, light or dark
     plot.grid.visible = False
     plot.axis.minor_tick_line_color = None
     sources = {
@@ -60,14 +61,15 @@ def _rows(looks: Sequence[Look]) -> dict[str, list[Any]]:
     def short(values: NDArray[Any]) -> NDArray[np.float32]:
         return np.ascontiguousarray(values, np.float32)
 
+    seen = [np.clip(look.fakes, *look.view) for look in looks]  # those outside, at the edge
     pulls = arrows(looks)
     ends = [look.fakes[: len(pull)] + pull for look, pull in zip(looks, pulls, strict=True)]
     closed = [np.concatenate([look.paths, look.paths[:, :1]], 1) for look in looks]
     return {
         "step": [look.step for look in looks],
         "image": [np.nan_to_num(look.field * 255).round().astype(np.uint8) for look in looks],
-        "x": [short(look.fakes[:, 0]) for look in looks],
-        "y": [short(look.fakes[:, 1]) for look in looks],
+        "x": [short(fakes[:, 0]) for fakes in seen],
+        "y": [short(fakes[:, 1]) for fakes in seen],
         "x1": [short(end[:, 0]) for end in ends],
         "y1": [short(end[:, 1]) for end in ends],
         "path_x": [[short(path[:, 0]) for path in paths] for paths in closed],

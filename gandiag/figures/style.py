@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLUE",
+    "DPI",
     "GREEN",
     "INK",
     "LINE",
@@ -66,6 +67,7 @@ _STYLE: Mapping[str, Any] = {
     "ytick.color": MUTED,
     "svg.fonttype": "none",  # text stays text: small, sharp and searchable
 }
+DPI = 120  # pixels an inch of a PNG
 _NO_DATE = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
@@ -151,7 +153,7 @@ def _to_hundredths(path: re.Match[str]) -> str:
 def as_png(figure: Figure) -> bytes:
     """Write a figure as PNG on white."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
 
 

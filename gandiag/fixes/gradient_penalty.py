@@ -20,9 +20,11 @@ class GradientPenalty:
 
     treats: ClassVar[frozenset[str]] = frozenset(
         {"vanishing_gradients", "mode_collapse", "non_convergence"}
+        | {"unbounded_critic", "saturated_clipping"}
     )
     causes: ClassVar[frozenset[str]] = frozenset(
         {"saturated_objective", "flat_discriminator", "discriminator_too_strong", "divergence"}
+        | {"no_bound", "saturated"}
     )
     advice: ClassVar[str] = (
         "Add 10 * E (||grad D(x')|| - 1)^2 to the discriminator's loss, x' at random between a "

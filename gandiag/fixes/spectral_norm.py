@@ -16,10 +16,10 @@ class SpectralNorm:
     """Divide each weight of D by its largest singular value (Miyato et al. 2018, section 2.1)."""
 
     treats: ClassVar[frozenset[str]] = frozenset(
-        {"vanishing_gradients", "mode_collapse", "non_convergence"}
+        {"vanishing_gradients", "mode_collapse", "non_convergence", "unbounded_critic"}
     )
     causes: ClassVar[frozenset[str]] = frozenset(
-        {"saturated_objective", "discriminator_too_strong", "divergence"}
+        {"saturated_objective", "discriminator_too_strong", "divergence", "no_bound"}
     )
     advice: ClassVar[str] = (
         "Wrap every linear and convolutional layer of the discriminator in "

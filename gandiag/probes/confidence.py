@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from gandiag.snapshot import Snapshot
@@ -36,14 +37,15 @@ class Confidence:
 
 
 def auc(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-    """P(score of a real > score of a fake), ties counted half (Mann & Whitney 1947).
+    """P(score of a real > score of a fake), ties counted half (Mann & Whitney 1947); may be NaN.
 
     >>> import torch
     >>> float(auc(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0])))
     0.875
     """
     difference = real_scores.flatten()[:, None] - fake_scores.flatten()[None]
-    return (difference.sign().mean() + 1) / 2
+    won = torch.where(difference.isnan(), difference, difference.sign())  # the sign of NaN is 0
+    return (won.mean() + 1) / 2
 
 
 def reading(snapshot: Snapshot, real: Tensor, fake: Tensor) -> dict[str, float | Tensor]:

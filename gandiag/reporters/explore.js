@@ -109,7 +109,6 @@
       for (const [property, variable] of [
         ["axis_label_text_color", "--muted"], ["major_label_text_color", "--muted"], ["label_text_color", "--ink"],
         ["axis_line_color", "--line"], ["major_tick_line_color", "--line"], ["grid_line_color", "--line"],
-        ["background_fill_color", "--paper"], ["border_fill_color", "--paper"],
       ]) if (property in model.properties) model[property] = colour(variable);
       if (model.type === "Title") model.text_color = colour("--ink");
       if ("line_color" in model.properties) {

@@ -33,7 +33,7 @@ from gandiag.reporters.wording import by_weight, folded, notes, number, plain, s
 if TYPE_CHECKING:
     from gandiag.contracts import Detector
 
-__all__ = ["Page", "Section", "compose", "first_onset"]
+__all__ = ["Page", "Section", "compose", "first_onset", "gist_of", "worth_drawing"]
 
 CLASSES = "classes/histogram/generator"
 FEW = 4  # figures of a condition that is not present
@@ -92,7 +92,7 @@ def compose(report: Report, student: bool = False) -> Page:
     return Page(
         title=report.title,
         verdict=sentence(report),
-        gist=list(_gist(report, diagnoses)),
+        gist=list(gist_of(report, diagnoses)),
         about=scenario.about.strip() if scenario else "",
         student=student,
         notes=notes(report),
@@ -124,7 +124,7 @@ def _reading(record: Record) -> str:
     return READING if points else latents
 
 
-def _gist(report: Report, diagnoses: Sequence[Diagnosis]) -> Iterable[tuple[str, str]]:
+def gist_of(report: Report, diagnoses: Sequence[Diagnosis]) -> Iterable[tuple[str, str]]:
     """What a reader in a hurry must know beside the verdict."""
     if not diagnoses or diagnoses[0].status != "present":
         return
@@ -141,7 +141,7 @@ def _section(report: Report, diagnosis: Diagnosis, student: bool) -> Section:
     detector = _asked(report.detectors, diagnosis.condition)
     pictures = (
         evidence_figure(report.record, diagnosis, item, f"{diagnosis.condition}-{index}")
-        for index, item in enumerate(_worth_drawing(report.record, diagnosis))
+        for index, item in enumerate(worth_drawing(report.record, diagnosis))
     )
     return Section(
         diagnosis=diagnosis,
@@ -154,7 +154,7 @@ def _section(report: Report, diagnosis: Diagnosis, student: bool) -> Section:
     )
 
 
-def _worth_drawing(record: Record, diagnosis: Diagnosis) -> list[Evidence]:
+def worth_drawing(record: Record, diagnosis: Diagnosis) -> list[Evidence]:
     """The evidence whose figure says something that no other does; a few where nothing is there."""
     drawn: dict[str, Evidence] = {}
     for item in sorted(diagnosis.evidence, key=lambda e: not is_measured_on(record, diagnosis, e)):
@@ -174,7 +174,7 @@ def _context(report: Report, onset: int | None) -> list[Picture]:
     histogram = record[CLASSES]
     if histogram.values.ndim == 2:
         shares = record.facts.get("class_shares", ())
-        title = "Which classes the generator makes, by their share of its samples"
+        title = "Share of each class over the run"
         hardly = getattr(_asked(report.detectors, "mode_collapse"), "hardly", None)
         found.insert(0, heatmap_figure(histogram, "classes", title, shares, onset))
         found.insert(0, class_bars(histogram, shares, "class-bars", hardly))

@@ -11,7 +11,7 @@ from gandiag.figures.curves import is_measured_on
 from gandiag.report import Report
 from gandiag.reporters.gallery import Plate, hang, seen_steps
 from gandiag.reporters.wording import by_weight, notes, sentence, shown
-from gandiag.scenario import difference
+from gandiag.scenario import Scenario, difference
 
 __all__ = ["Pair", "Side", "pair_up"]
 
@@ -36,7 +36,6 @@ class Pair:
     """The whole page; `diff` is that of the settings, `pictures` have both runs in one figure."""
 
     title: str
-    verdict: str
     sides: Sequence[Side]
     rows: Sequence[tuple[str, Sequence[Diagnosis | None]]]
     diff: str
@@ -45,7 +44,6 @@ class Pair:
 
 def pair_up(report: Report, other: Report) -> Pair:
     """Gather what two runs show beside each other; nothing is judged here."""
-    both = (report, other)
     names = _titles(report, other)
     shared = seen_steps(report.record) & seen_steps(other.record)
     first, second = report.scenario, other.scenario
@@ -57,17 +55,20 @@ def pair_up(report: Report, other: Report) -> Pair:
     ]
     return Pair(
         title=f"{names[0]} and {names[1]}",
-        verdict=" ".join(
-            f"{name}: {sentence(each)}" for name, each in zip(names, both, strict=True)
-        ),
         sides=[
             _side(report, names[0], "first", shared),
             _side(other, names[1], "second", shared),
         ],
         rows=[(each, (found.get(each), against.get(each))) for each in {**found, **against}],
-        diff=difference(first, second) if first is not None and second is not None else "",
+        diff=_changed(first, second) if first is not None and second is not None else "",
         pictures=[picture for picture in pictures if picture is not None],
     )
+
+
+def _changed(first: Scenario, second: Scenario) -> str:
+    """What differs in how the two were played, whatever they are called and said to be."""
+    texts = {"name": first.name, "about": first.about, "expect": first.expect}
+    return difference(first, second.model_copy(update=texts))
 
 
 def _shown(report: Report, other: Report) -> list[tuple[Evidence, float | None]]:

@@ -67,7 +67,8 @@ def png_of(path: Path, real: Path | None) -> bytes:
         return path.read_bytes()
     points = np.load(path, allow_pickle=False)
     behind = points[:0] if real is None else np.load(real, allow_pickle=False)
-    return scatter_png(points[:0] if path == real else points, behind, path.stem)
+    title = "real data" if path == real else f"step {int(path.stem.removeprefix('step-'))}"
+    return scatter_png(points[:0] if path == real else points, behind, title)
 
 
 def _size(png: bytes) -> tuple[int, int]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import netrc
 import os
+import queue
+import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -12,7 +15,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from wandb import Run
 
-__all__ = ["Mode", "choose_mode", "connect"]
+__all__ = ["Mode", "choose_mode", "connect", "within"]
 
 Mode = Literal["online", "offline", "disabled"]
 
@@ -41,6 +44,30 @@ def connect(folder: Path, mode: Mode | None, timeout: float, **about: Any) -> tu
             raise
         _warn((str(error) or type(error).__name__).splitlines()[0])
         return _init(folder, "offline", timeout, about), "offline"
+
+
+def within(seconds: float, action: Callable[[], str]) -> str:
+    """What an action returns or raises; it is left to itself where that takes longer.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    done: queue.Queue[tuple[str, BaseException | None]] = queue.Queue()
+
+    def act() -> None:
+        try:
+            done.put((action(), None))
+        except BaseException as error:
+            done.put(("", error))
+
+    threading.Thread(target=act, daemon=True).start()  # which no interpreter waits for at its end
+    try:
+        found, error = done.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {seconds:g} seconds") from None
+    if error is not None:
+        raise error
+    return found
 
 
 def choose_mode(asked: Mode | None) -> Mode:

@@ -9,6 +9,7 @@ from gandiag.report import Report, verdict
 
 __all__ = [
     "DIAGNOSES",
+    "FILM",
     "MARKS",
     "PAGE",
     "PAIR",
@@ -25,6 +26,7 @@ __all__ = [
 
 PAGE, DIAGNOSES = "report.html", "diagnoses.json"  # what reporters write into a run's folder
 PAIR = "beside.html"  # ... and for two runs, into the first one's
+FILM = "film.gif"
 
 MARKS = {"present": "●", "absent": "○", "inconclusive": "?"}
 _ORDER = {"present": 0, "inconclusive": 1, "absent": 2}

@@ -12,10 +12,13 @@ from gandiag.diagnosis import Diagnosis
 from gandiag.errors import BadInput
 from gandiag.front import diagnose
 from gandiag.record import Record
+from gandiag.reporters.gallery import real_sheet
 from gandiag.serve.charts import Chart, charts_of, fill, frame
 from gandiag.serve.growing import Growing
-from gandiag.serve.heads import head_of, unknown
+from gandiag.serve.heads import Standing, head_of, unknown
 from gandiag.serve.runs import look_at, run_in
+from gandiag.serve.style import style
+from gandiag.templates import text_of
 
 if TYPE_CHECKING:
     from bokeh.document import Document
@@ -81,7 +84,7 @@ class Board:
         self._folder = folder
         self._charts: tuple[Chart, ...] = ()
         self._drawn: list[tuple[Chart, LayoutDOM]] = []
-        self._head = Div(sizing_mode="stretch_width")
+        self._head = Div(sizing_mode="stretch_width", stylesheets=[style()])
         self._body = column(sizing_mode="stretch_width")
         self.root = column(self._head, self._body, sizing_mode="stretch_width")
         self.look()
@@ -91,25 +94,33 @@ class Board:
         news = [run.look() for run in self.runs]
         if any(news):
             self._draw()
-        now = time.time()
-        self._head.text = head_of(
-            [
-                (look_at(self._folder, self._folder / run.name, now), run.diagnoses, run.problem)
-                for run in self.runs
-            ]
+        self._head.text = head_of([self._standing(run) for run in self.runs])
+
+    def _standing(self, run: Watched) -> Standing:
+        """How a run stands now; its sheets are on disk before it is read to their step."""
+        folder = self._folder / run.name
+        sheets = Record({}, folder=folder).sheets()
+        return Standing(
+            look_at(self._folder, folder, time.time()),
+            run.diagnoses,
+            run.problem,
+            real_sheet(Record({}, folder=folder)) is not None,
+            sheets[-1][0] if sheets else None,
         )
 
     def _draw(self) -> None:
         """Fill the charts; make them anew where there are others than before."""
         records = [(run.name, run.record) for run in self.runs]
         charts = charts_of(records)
-        if charts != self._charts:
+        others = charts != self._charts
+        if others:
             self._charts = charts
             self._drawn = [(chart, frame(chart)) for chart in charts]
-            self._body.children = [plot for _, plot in self._drawn]
         onset = min((d.onset for d in self.runs[0].diagnoses if d.onset is not None), default=None)
         for chart, plot in self._drawn:
             fill(plot, chart, dict(records), onset if len(self.runs) == 1 else None)
+        if others:  # a browser complains of a chart that comes empty
+            self._body.children = [plot for _, plot in self._drawn]
 
 
 def open_board(folder: Path, names: Sequence[str], document: Document) -> None:
@@ -117,10 +128,12 @@ def open_board(folder: Path, names: Sequence[str], document: Document) -> None:
     from bokeh.models import Div
 
     document.title = ", ".join(names) or "gandiag"
+    document.template = text_of("gandiag.serve", "board.html.j2")
+    document.template_variables["style"] = style()
     try:
         board = Board(folder, names)
     except (BadInput, OSError) as error:
-        document.add_root(Div(text=unknown(str(error))))
+        document.add_root(Div(text=unknown(str(error)), stylesheets=[style()]))
         return
     document.add_root(board.root)
     document.add_periodic_callback(board.look, EVERY)

@@ -104,9 +104,10 @@ def frame(chart: Chart) -> Figure:
         title=chart.title,
         x_axis_label="generator step",
         y_axis_type="log" if chart.log else "linear",
-        tools="xpan,xwheel_zoom,xbox_zoom,hover,reset,save",
+        tools="xpan,xbox_zoom,hover,reset",
         tooltips=[("step", "@x"), ("value", "@y{0.000a}")],
-        active_scroll=None,
+        background_fill_color=None,  # the page's own, light or dark
+        border_fill_color=None,
         outline_line_color=None,
     )
     plot.toolbar.logo = None
@@ -118,6 +119,9 @@ def frame(chart: Chart) -> Figure:
     plot.add_layout(plot.legend[0], "below")
     plot.legend.orientation = "horizontal"
     plot.legend.border_line_color = None
+    plot.legend.background_fill_color = None
+    plot.legend.stylesheets = [".bk-label { color: var(--ink) !important }"]  # it is no canvas
+    plot.axis.minor_tick_line_color = None
     dotted = {"line_color": "#5a6472", "line_dash": "dotted", "line_width": 2}
     plot.add_layout(Span(dimension="height", name=ONSET, visible=False, **dotted))
     return plot

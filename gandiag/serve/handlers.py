@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -19,9 +18,10 @@ from gandiag.reporters.gallery import real_sheet
 from gandiag.reporters.pictures import png_of
 from gandiag.reporters.wording import MARKS, PAGE, plain
 from gandiag.serve.runs import run_in, runs_in
+from gandiag.serve.style import style
 from gandiag.templates import templates_of, text_of
 
-__all__ = ["Page", "Runs", "Sheet", "patterns"]
+__all__ = ["Page", "Runs", "Sheet", "list_of", "patterns"]
 
 PACKAGE = "gandiag.serve"
 
@@ -67,20 +67,20 @@ class Runs(_Reading):
         allowed = f"connect-src 'self'; form-action 'self'; script-src 'sha256-{known}'"
         styles = "style-src 'unsafe-inline'; img-src data:"
         self.set_header("Content-Security-Policy", f"default-src 'none'; {allowed}; {styles}")
-        environment = templates_of(PACKAGE)
-        environment.filters |= {"plain": plain, "ago": _ago, "query": _query}
-        self.finish(
-            environment.get_template("runs.html.j2").render(
-                folder=str(self.folder),
-                runs=[(run, self._has_page(run.name)) for run in runs_in(self.folder)],
-                marks=MARKS,
-                script=Markup(script),
-                style=Markup(files("gandiag.reporters").joinpath("page.css").read_text("utf-8")),
-            )
-        )
+        self.finish(list_of(self.folder, script))
 
-    def _has_page(self, name: str) -> bool:
-        return (self.folder / name / PAGE).is_file()
+
+def list_of(folder: Path, script: str = "") -> str:
+    """The list of all runs below a folder as a page."""
+    environment = templates_of(PACKAGE)
+    environment.filters |= {"plain": plain, "ago": _ago, "query": _query}
+    return environment.get_template("runs.html.j2").render(
+        folder=str(folder.resolve()),
+        runs=[(run, (folder / run.name / PAGE).is_file()) for run in runs_in(folder)],
+        marks=MARKS,
+        script=Markup(script),
+        style=Markup(style()),
+    )
 
 
 class Sheet(_Reading):

@@ -4,54 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from gandiag.diagnosis import Diagnosis
 from gandiag.report import verdict
-from gandiag.reporters.wording import MARKS, by_weight, plain
+from gandiag.reporters.wording import MARKS, by_weight, plain, shown
 from gandiag.serve.runs import Run
 
-__all__ = ["head_of", "unknown"]
+__all__ = ["Standing", "head_of", "unknown"]
 
 _BACK = '<p><a href="./">All runs</a></p>'
-_STYLE = (
-    "<style>h2 { font-size: 1.2rem; margin: .8rem 0 .3rem } p, li { margin: .2rem 0 }"
-    " img { max-width: 320px; image-rendering: pixelated; margin-right: 1rem }"
-    " .runs { display: flex; flex-wrap: wrap; gap: 0 2rem; font: 1rem/1.45 system-ui, sans-serif }"
-    " .present { color: #a63a00; font-weight: 600 }</style>"
-)
 
 
-def head_of(runs: Sequence[tuple[Run, tuple[Diagnosis, ...], str]]) -> str:
-    """The words of a board as HTML, in which what came with a run is only text.
+class Standing(NamedTuple):
+    """A run as a board shows it.
 
-    Args:
-        runs: of each run how it stands, what was found, and what is wrong with its record.
+    Attributes:
+        run: as its folder shows it.
+        diagnoses: what was found so far.
+        problem: what is wrong with its record; empty where nothing is.
+        real: whether there is a sheet of real samples.
+        newest: step of the newest sheet of the generator's; None where there is none.
     """
-    told = "".join(_told(*each) for each in runs)
-    return f'{_STYLE}{_BACK}<div class="runs">{told}</div>'
+
+    run: Run
+    diagnoses: tuple[Diagnosis, ...]
+    problem: str
+    real: bool
+    newest: int | None
+
+
+def head_of(standings: Sequence[Standing]) -> str:
+    """The words of a board as HTML, in which what came with a run is only text."""
+    told = "".join(map(_told, standings))
+    return f'<div class="board">{_BACK}<div class="beside">{told}</div></div>'
 
 
 def unknown(problem: str) -> str:
     """What is said where there is nothing to show."""
-    return f"{_BACK}<p>{escape(problem)}</p>"
+    return f'<div class="board">{_BACK}<p class="note">{escape(problem)}</p></div>'
 
 
-def _told(run: Run, diagnoses: tuple[Diagnosis, ...], problem: str) -> str:
+def _told(standing: Standing) -> str:
+    run, diagnoses = standing.run, by_weight(shown(standing.diagnoses))
     planned = "" if run.planned is None else f" of {run.planned}"
     found = verdict(diagnoses) if diagnoses else "not judged yet"
-    items = "".join(
-        f'<li class="{diagnosis.status}">{MARKS[diagnosis.status]} '
-        f"{escape(plain(diagnosis.condition))}: {escape(diagnosis.summary)}</li>"
-        for diagnosis in by_weight(diagnoses)
-    )
-    broken = f'<p class="present">{escape(problem)}</p>' if problem else ""
-    real, newest = (f"sheet?{urlencode({'run': run.name, 'step': s})}" for s in ("real", "newest"))
-    newest = f"{newest}&amp;at={run.step}"  # another address, so that it is fetched again
+    broken = f'<p class="note">{escape(standing.problem)}</p>' if standing.problem else ""
     return (
-        f"<section><h2>{escape(run.name)}: {escape(found)}</h2>"
-        f"<p>{run.state}, step {run.step}{planned}</p>{broken}"
-        f'<p><img src="{escape(real, quote=True)}" alt="real samples">'
-        f'<img src="{newest}" alt="newest samples"></p>'
-        f"<ul>{items}</ul></section>"
+        f"<section><h1>{escape(run.name)}</h1>"
+        f'<p class="verdict">{escape(found[:1].upper() + found[1:])}</p>'
+        f'<p><span class="state-{run.state.replace(" ", "-")}">{run.state}</span>, '
+        f"step {run.step}{planned}</p>{broken}"
+        f'<div class="sheets">{_sheets(standing)}</div>'
+        f'<ul class="answers">{"".join(map(_answer, diagnoses))}</ul></section>'
     )
+
+
+def _answer(diagnosis: Diagnosis) -> str:
+    mark = f'<span aria-hidden="true">{MARKS[diagnosis.status]} </span>'
+    said = f"{escape(plain(diagnosis.condition))}: {diagnosis.status}"
+    badge = f'<span class="badge {diagnosis.status}">{mark}{said}</span>'
+    return f"<li>{badge} {escape(diagnosis.summary)}</li>"
+
+
+def _sheets(standing: Standing) -> str:
+    shown: list[tuple[str | int, str]] = [("real", "real data")] if standing.real else []
+    if standing.newest is not None:
+        shown.append((standing.newest, f"step {standing.newest}"))
+    pictures = []
+    for step, words in shown:
+        place = escape(f"sheet?{urlencode({'run': standing.run.name, 'step': step})}", quote=True)
+        image = f'<img src="{place}" alt="Samples: {words}">'
+        pictures.append(f"<figure>{image}<figcaption>{words}</figcaption></figure>")
+    return "".join(pictures)

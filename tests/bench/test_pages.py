@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gandiag.bench.pages import measure, stretched
+from gandiag.bench.pages import measure, measure_list, stretched
 from gandiag.errors import BadInput
 from gandiag.record import Record, Recorder, Row
 from gandiag.sheets import write_sheet
@@ -48,3 +48,11 @@ def test_each_page_is_measured(record: Record) -> None:
         (9, "engineer"), (9, "student"), (25, "engineer"), (25, "student")
     ]  # fmt: skip
     assert all(made.size > 1000 and made.seconds > 0 for made in found)
+
+
+def test_list_is_measured(record: Record) -> None:
+    """A list of runs that are links to one takes time, and leaves the run as it was."""
+    assert record.folder is not None
+    before = sorted(path.name for path in record.folder.rglob("*"))
+    assert all(seconds > 0 for seconds in measure_list(record.folder, 3, rounds=2))
+    assert sorted(path.name for path in record.folder.rglob("*")) == before

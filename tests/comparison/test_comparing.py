@@ -6,18 +6,19 @@ import json
 import os
 import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from gandiag import pipeline
 from gandiag.cli import main
+from gandiag.clusters import WorkersDied
 from gandiag.comparison.arms import arms_of
 from gandiag.comparison.comparing import Plan, compare
-from gandiag.comparison.games import OUTCOME
+from gandiag.comparison.games import OUTCOME, play
 from gandiag.errors import BadInput
 from gandiag.many import Workers, results
 from gandiag.record import Record
@@ -91,6 +92,30 @@ def test_a_comparison_is_resumed(whole: tuple[Path, Result], here: Path) -> None
     assert again["distances"] == first["distances"]
 
 
+def test_what_others_left_is_cleared(whole: tuple[Path, Result], here: Path) -> None:
+    """An attempt that came to no end is not taken for a game, and goes when that is played."""
+    shutil.copytree(whole[0], here / "out")
+    (here / "out" / "r1" / "6").rename(here / "out" / "r1" / "6.1a2b3c4d")
+    (here / "out" / "r1" / "6.1a2b3c4d" / OUTCOME).unlink()
+    scenario = Scenario.load("tiny.yaml")
+    plan = Plan(scenario, here / "out", 2, ONE, threads=1)
+    arms = arms_of(scenario, ["r1"])
+    assert plan.finished(arms) == (3, 4)
+    list(plan.play(plan.games(arms, plan.seeds)))
+    assert plan.finished(arms) == (4, 4)
+    assert {path.name for path in (here / "out" / "r1").iterdir()} == {"5", "6"}
+
+
+def test_threads_play_a_game_once(here: Path) -> None:
+    """Two threads of a process that are given the same game come to the same, and play it once."""
+    scenario = Scenario.load("tiny.yaml")
+    (game,) = Plan(scenario, here / "out", 1, ONE, threads=1).games(arms_of(scenario, []), [5])
+    with ThreadPoolExecutor(2) as pool:
+        one, two = pool.map(play, [game, game])
+    assert one == two
+    assert [path.name for path in game.folder.parent.iterdir()] == ["5"]
+
+
 def test_a_changed_game_is_played_again(whole: tuple[Path, Result]) -> None:
     """What was kept of a game holds for its very scenario and seed, and for no other."""
     scenario = Scenario.load(whole[0].parent / "tiny.yaml")
@@ -135,8 +160,8 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_workers_that_keep_dying(tmp_path: Path) -> None:
-    """Where workers die whatever they do, as of too little memory, it ends with that error."""
-    with pytest.raises(TerminatedWorkerError):
+    """Where workers die whatever they do, as of too little memory, it ends, and says so."""
+    with pytest.raises(WorkersDied, match="this machine's processes keep dying"):
         list(results(dies_always, [tmp_path / "a", tmp_path / "b"], Workers(jobs=2)))
 
 

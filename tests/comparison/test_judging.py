@@ -55,19 +55,25 @@ def only(comparison: Comparison) -> ArmResult:
     return result
 
 
+def p_of(result: ArmResult) -> float:
+    """Of the claim that more of an arm's runs are free of all targets."""
+    assert result.freed is not None
+    return result.freed.p
+
+
 def test_a_clean_sweep_cures() -> None:
     """What all untreated runs have and no treated one has is cured, with McNemar's p."""
     found = judged(runs(ARMS[0], "pppppp"), runs(ARMS[1], "aaaaaa"))
     assert found.targets == ("mode_collapse",)
     assert only(found).verdict == "cures"
-    assert only(found).cure_p == pytest.approx(2 / 2**6)
+    assert p_of(only(found)) == pytest.approx(2 / 2**6)
 
 
 def test_few_seeds_prove_nothing() -> None:
     """The same with three seeds is no evidence, and the note says how many seeds it takes."""
     found = judged(runs(ARMS[0], "ppp"), runs(ARMS[1], "aaa"))
     assert only(found).verdict == "no evidence"
-    assert only(found).cure_p == pytest.approx(0.25)
+    assert p_of(only(found)) == pytest.approx(0.25)
     assert "fewer than 6" in found.notes[0]
 
 
@@ -78,7 +84,7 @@ def test_more_arms_need_more() -> None:
     together = judged(runs(ARMS[0], "pppppp"), *others)
     assert only(alone).verdict == "cures"
     assert {r.verdict for r in together.treated} == {"no evidence"}
-    assert together.treated[0].cure_p == pytest.approx(3 * 2 / 2**6)
+    assert p_of(together.treated[0]) == pytest.approx(3 * 2 / 2**6)
 
 
 def test_planned_arms_count_too() -> None:
@@ -140,10 +146,37 @@ def test_every_target_must_go() -> None:
     assert only(judged(base, runs(ARMS[1], "a" * 8, "a" * 8))).verdict == "cures"
 
 
+def test_a_failure_of_some_runs_counts_with_the_others() -> None:
+    """A second failure in six of ten runs alone proves little; that all ten are free proves it."""
+    base = runs(ARMS[0], "p" * 10, "p" * 6 + "a" * 4)
+    freed = only(judged(base, runs(ARMS[1], "a" * 10, "a" * 10), planned=4))
+    assert freed.verdict == "cures"
+    assert p_of(freed) == pytest.approx(4 * 2 / 2**10)
+    assert only(judged(base, runs(ARMS[1], "a" * 10, "p" * 6 + "a" * 4))).verdict == "helps"
+
+
+def test_a_failure_in_another_s_place_is_no_cure() -> None:
+    """Where one target goes and another comes to runs that did not have it, few runs are free."""
+    base = runs(ARMS[0], "p" * 10, "p" * 5 + "a" * 5)
+    other = only(judged(base, runs(ARMS[1], "a" * 10, "p" * 8 + "a" * 2)))
+    assert other.verdict == "helps"
+    assert other.freed is not None
+    assert other.freed.treated[:2] == (2, 10)
+    assert p_of(other) == pytest.approx(2 * 1 / 2**2)
+
+
+def test_what_was_not_judged_frees_nobody() -> None:
+    """A run with one target absent and another one not judged is neither free nor not."""
+    base = runs(ARMS[0], "p" * 8, "p" * 8)
+    found = only(judged(base, runs(ARMS[1], "a" * 8, "a" * 6 + "??")))
+    assert found.freed is not None
+    assert found.freed.treated[:2] == (6, 6)
+
+
 def test_a_share_must_be_proven() -> None:
-    """Absent in 13 of 20 runs is rarer beyond chance, but may be less than half: no cure."""
+    """13 of 20 runs free of it are more beyond chance, but may be less than half: no cure."""
     result = only(judged(runs(ARMS[0], "p" * 20), runs(ARMS[1], "a" * 13 + "p" * 7)))
-    assert result.cure_p < 0.05
+    assert p_of(result) < 0.05
     assert result.verdict == "helps"
 
 

@@ -12,18 +12,19 @@ from click.testing import CliRunner
 from gandiag import plugins
 from gandiag.cli import main
 from gandiag.comparison.arms import UNTREATED, Arm, treated
+from gandiag.comparison.choosing import fitting
 from gandiag.comparison.games import OUTCOME
 from gandiag.comparison.outcomes import Outcome
 from gandiag.comparison.treating import CURED, treat
 from gandiag.diagnosis import diagnose
 from gandiag.errors import BadInput
+from gandiag.front import reopen
 from gandiag.many import Workers
 from gandiag.record import Record
 from gandiag.scenario import DETECTORS, Scenario
 
 RECORDS = Path(__file__).parent.parent / "records"
 SICK, WELL = "ring_collapse", "ring_healthy"
-SEEDS = range(6)  # as many as one fix needs
 
 
 @pytest.fixture
@@ -41,31 +42,38 @@ def lay(folder: Path, arm: Arm, seed: int, name: str) -> None:
     (place / "scenario.yaml").write_text(arm.game(seed).as_yaml())
     detectors = [plugins.build("detectors", each) for each in DETECTORS]
     statuses = {d.condition: d.status for d in diagnose(Record.load(place), detectors)}
-    distance = 1.0 if name == SICK else 0.1
+    distance = 0.1 if name == WELL else 1.0
     outcome = Outcome(arm.name, seed, statuses, {}, ((1, distance),), 0.5, 0.5, 1.0, "distance")
     data = {"game": arm.digest(seed), "outcome": outcome.as_json()}
     (place / OUTCOME).write_text(json.dumps(data))
 
 
-def lay_all(folder: Path, scenario: Scenario, fixes: dict[str, str]) -> None:
-    """All games of the untreated arm, which are sick, and of some fixes."""
-    for seed in SEEDS:
-        lay(folder, Arm(UNTREATED, (), scenario), seed, SICK)
-        for name, record in fixes.items():
-            lay(folder, treated(scenario, [name]), seed, record)
+def lay_all(
+    folder: Path, scenario: Scenario, fixes: dict[str, str], sick: str = SICK, seeds: int = 6
+) -> None:
+    """All games of the untreated arm, and of some fixes, joined by ``+`` where they are several."""
+    for seed in range(seeds):
+        lay(folder, Arm(UNTREATED, (), scenario), seed, sick)
+        for names, record in fixes.items():
+            lay(folder, treated(scenario, names.split("+")), seed, record)
 
 
-def suggested(scenario: Scenario, folder: Path) -> str:
-    """The fix that a sick run's diagnosis names first."""
-    from gandiag.front import reopen
+def first_for(folder: Path, scenario: Scenario, record: str, *on: str) -> str:
+    """The fix that is tried first against what a recorded run suffers from."""
+    arm = treated(scenario, on) if on else Arm(UNTREATED, (), scenario)
+    lay(folder, arm, 0, record)
+    place = folder / arm.name / "0"
+    return fitting([place], conditions_in(place))[0]
 
-    lay(folder, Arm(UNTREATED, (), scenario), 0, SICK)
-    return reopen(folder / UNTREATED / "0").treatments[0].fix
+
+def conditions_in(folder: Path) -> list[str]:
+    """What is present in a run."""
+    return [d.condition for d in reopen(folder).diagnoses if d.status == "present"]
 
 
 def test_a_cure_is_written_down(scenario: Scenario, tmp_path: Path) -> None:
     """The first fix whose recorded games are all well is the cure, and its scenario is playable."""
-    fix = suggested(scenario, tmp_path / "first")
+    fix = first_for(tmp_path / "first", scenario, SICK)
     folder = tmp_path / "all"
     lay_all(folder, scenario, {fix: WELL})
     said: list[str] = []
@@ -83,7 +91,7 @@ def test_a_cure_is_written_down(scenario: Scenario, tmp_path: Path) -> None:
 
 def test_a_hopeless_fix_is_given_up(scenario: Scenario, tmp_path: Path) -> None:
     """After one failure six seeds can prove nothing, so the other five games are not played."""
-    fix = suggested(scenario, tmp_path / "first")
+    fix = first_for(tmp_path / "first", scenario, SICK)
     folder = tmp_path / "all"
     lay_all(folder, scenario, {fix: SICK})
     found = treat(scenario, folder, seeds=6, most=1, workers=Workers(jobs=1), resume=True)
@@ -91,6 +99,46 @@ def test_a_hopeless_fix_is_given_up(scenario: Scenario, tmp_path: Path) -> None:
     assert not (folder / CURED).exists()
     assert list(found.comparison.treated[0].outcomes) == [0]
     assert fix not in found.left
+
+
+def test_what_a_fix_brings_is_treated_on_top(tmp_path: Path) -> None:
+    """A fix with another failure in its place is kept, and what treats that one is added to it."""
+    variant = {"vanilla": {"objective": "saturating"}}
+    scenario = Scenario.parse({"data": "ring", "variant": variant, "training": {"steps": 1}})
+    first = first_for(tmp_path / "first", scenario, "ring_vanishing")
+    second = first_for(tmp_path / "second", scenario, SICK, first)
+    both = f"{first}+{second}"
+    folder = tmp_path / "all"
+    lay_all(folder, scenario, {first: SICK, both: WELL}, sick="ring_vanishing", seeds=7)
+    found = treat(scenario, folder, seeds=7, most=2, workers=Workers(jobs=1), resume=True)
+    assert [result.arm.name for result in found.comparison.treated] == [first, both]
+    assert found.comparison.treated[0].verdict == "helps"
+    assert found.cure == both
+    assert all(both != other and first != other for other in found.left)
+
+
+def test_fixes_for_all_failures_come_first(tmp_path: Path, scenario: Scenario) -> None:
+    """What treats every failure of a game is tried before what treats one of them."""
+    lay(tmp_path, Arm(UNTREATED, (), scenario), 0, "ring_hopping")
+    folder = tmp_path / UNTREATED / "0"
+    present = set(conditions_in(folder))
+    assert len(present) == 2
+    counts = [
+        len(plugins.build("fixes", name).treats & present) for name in fitting([folder], present)
+    ]
+    assert counts == sorted(counts, reverse=True)
+    assert {1, 2} == set(counts)
+
+
+def test_causes_come_before_habits(tmp_path: Path, scenario: Scenario) -> None:
+    """Of fixes that treat as much, those come first that fit the cause that was found."""
+    lay(tmp_path, Arm(UNTREATED, (), scenario), 0, "ring_hopping")
+    folder = tmp_path / UNTREATED / "0"
+    present = set(conditions_in(folder))
+    found = [plugins.build("fixes", name) for name in fitting([folder], present)]
+    both = [bool(fix.causes) for fix in found if present <= fix.treats]
+    assert both == sorted(both, reverse=True)
+    assert {True, False} == set(both)
 
 
 def test_few_seeds_are_refused(scenario: Scenario, tmp_path: Path) -> None:

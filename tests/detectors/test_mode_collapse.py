@@ -204,6 +204,22 @@ def test_half_the_digits_is_a_collapse(looks: Looks) -> None:
     assert "Classes hardly made: 0, 2, 4, 6, 8." in found.summary
 
 
+def test_one_class_alone_is_a_total_collapse(looks: Looks) -> None:
+    """One digit fills several cells; that all others are missing makes it one kind of sample."""
+    lost = {"effective": 0.28, "missing": 0.7}
+    assert judged(looks(**lost)).kind == "partial"
+    every = set(range(10))
+    assert judged(looks(**lost, classes=digits(*every - {4}), facts=TEN)).kind == "total"
+    assert judged(looks(**lost, classes=digits(*every - {4, 5}), facts=TEN)).kind == "partial"
+
+
+@pytest.mark.parametrize("count", range(4, 14))
+def test_collapse_is_never_denied_early(looks: Looks, kept: Kept, count: int) -> None:
+    """What is a collapse in the end is not called absent while there are too few looks to tell."""
+    found = judged(looks(count, **kept(3)))
+    assert found.status == ("inconclusive" if count < 11 else "present")
+
+
 def test_unknown_classes_are_not_asked(looks: Looks) -> None:
     """A histogram without the real shares to compare it with, or of other classes, says nothing."""
     for facts in ({}, {"class_shares": [0.5, 0.5]}):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
+from gandiag.classifier import MnistClassifier
 from gandiag.datasets.mnist import Mnist
 from gandiag.detectors.mode_collapse import ModeCollapse
 from gandiag.diagnosis import Diagnosis
@@ -56,7 +60,10 @@ def balanced(digits: tuple[Tensor, Tensor]) -> Reference:
 
 
 def judged(
-    reference: Reference, batches: list[Tensor], classes: list[Tensor] | None = None
+    reference: Reference,
+    batches: list[Tensor],
+    classes: list[Tensor] | None = None,
+    shares: Sequence[float] = (0.1,) * 10,
 ) -> Diagnosis:
     """What the detector says of a run whose looks saw these images, with their digits if known."""
     rows = []
@@ -70,7 +77,7 @@ def judged(
             histogram = torch.bincount(classes[look], minlength=10) / len(classes[look])
             signals["classes/histogram/generator"] = histogram.tolist()
         rows.append(Row(STEP * (look + 1), signals))
-    facts = {"class_shares": [0.1] * 10, "turnover_null": reference.null["turnover"]}
+    facts = {"class_shares": list(shares), "turnover_null": reference.null["turnover"]}
     return ModeCollapse().detect(Record.from_rows(rows, facts=facts))
 
 
@@ -154,3 +161,118 @@ def test_noise_is_told_from_digits(balanced: Reference) -> None:
     assert found.status == "present"
     assert "Hardly any of them lies near a real sample." in found.summary
     assert np.isfinite(found.evidence[0].observed)
+
+
+# --- drawn at random
+
+
+@pytest.fixture(scope="module")
+def named(digits: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """The images, their digits, and what the shipped classifier takes them for."""
+    classifier = MnistClassifier.pretrained()
+    with torch.no_grad():
+        taken = torch.cat([classifier(part).argmax(1) for part in digits[0].split(1000)])
+    return *digits, taken
+
+
+def drawn(labels: Tensor, shares: np.ndarray[Any, Any], count: int, seed: int) -> Tensor:
+    """Indices of `count` images, each digit with its share and at most 900 of it, none twice."""
+    draw = np.random.default_rng(seed)
+    found = [
+        draw.choice(np.flatnonzero(labels.numpy() == digit), min(wanted, 900), replace=False)
+        for digit, wanted in enumerate(draw.multinomial(count, shares))
+    ]
+    return torch.from_numpy(draw.permutation(np.concatenate(found)))
+
+
+@settings(max_examples=12)
+@given(
+    seed=st.integers(0, 10**6),
+    evenness=st.sampled_from([0.1, 0.3, 1.0, 10.0]),  # of the classes: .1 leaves one or two
+    reals=st.sampled_from([40, 100, 1000, 4000]),
+    size=st.sampled_from([64, 128, 512]),
+)
+def test_any_real_subset_is_no_collapse(
+    named: tuple[Tensor, Tensor, Tensor], seed: int, evenness: float, reals: int, size: int
+) -> None:
+    """Of whatever classes, in whatever balance and number, real images against their like pass."""
+    images, labels, taken = named
+    shares = np.random.default_rng(seed).dirichlet(np.full(10, evenness))
+    known = drawn(labels, shares, reals, seed + 1)
+    held_out = drawn(labels, shares, max(20, reals // 5), seed + 2)
+    reference = Reference.of(images[known], images[held_out], size=size)
+    looks = [drawn(labels, shares, size, seed + 3 + look) for look in range(LOOKS)]
+    seen = (torch.bincount(labels[known], minlength=10) / len(known)).tolist()
+    batches, classes = [images[look] for look in looks], [taken[look] for look in looks]
+    assert judged(reference, batches, classes, seen).status == "absent"
+
+
+def kept_alone(
+    named: tuple[Tensor, Tensor, Tensor], reference: Reference, kept: set[int], seed: int
+) -> Diagnosis:
+    """What is said of a generator that makes some digits only, told by the classifier."""
+    images, labels, taken = named
+    shares = np.array([float(digit in kept) for digit in range(10)]) / len(kept)
+    looks = [drawn(labels, shares, 512, seed + look) for look in range(LOOKS)]
+    return judged(reference, [images[look] for look in looks], [taken[look] for look in looks])
+
+
+def lost(kept: set[int]) -> str:
+    """The sentence that names the digits that are not made."""
+    names = ", ".join(str(digit) for digit in range(10) if digit not in kept)
+    return f"Classes hardly made: {names}."
+
+
+@settings(max_examples=12)
+@given(kept=st.sets(st.integers(0, 9), min_size=1, max_size=5), seed=st.integers(0, 10**6))
+def test_any_few_digits_are_a_collapse(
+    named: tuple[Tensor, Tensor, Tensor], balanced: Reference, kept: set[int], seed: int
+) -> None:
+    """Any one to five of ten digits are a collapse, of no hopping kind; the others are listed."""
+    found = kept_alone(named, balanced, kept, seed)
+    assert found.status == "present"
+    assert found.kind in (("partial", "total") if len(kept) < 3 else ("partial",))
+    assert lost(kept) in found.summary
+
+
+@settings(max_examples=8)
+@given(kept=st.sets(st.integers(0, 9), min_size=7, max_size=9), seed=st.integers(0, 10**6))
+def test_any_lost_few_are_listed(
+    named: tuple[Tensor, Tensor, Tensor], balanced: Reference, kept: set[int], seed: int
+) -> None:
+    """One to three lost digits raise no alarm, and are listed all the same."""
+    found = kept_alone(named, balanced, kept, seed)
+    assert found.status == "absent"
+    assert lost(kept) in found.summary
+
+
+@settings(max_examples=8)
+@given(which=st.integers(0, 9999))
+def test_any_image_alone_is_total(
+    named: tuple[Tensor, Tensor, Tensor], balanced: Reference, which: int
+) -> None:
+    """Whichever image is made over and over: total, near the data, all other digits listed."""
+    images, _, taken = named
+    batch, classes = images[which].expand(512, -1, -1, -1), taken[which].expand(512)
+    found = judged(balanced, [batch] * LOOKS, [classes] * LOOKS)
+    assert (found.status, found.kind) == ("present", "total")
+    assert lost({int(taken[which])}) in found.summary
+
+
+@pytest.mark.parametrize("grey", [-1.0, 0.0, 1.0])
+def test_blank_images_are_total(balanced: Reference, grey: float) -> None:
+    """A blank image, whatever its grey, is one kind of sample."""
+    found = judged(balanced, [torch.full((512, 1, 28, 28), grey)] * LOOKS)
+    assert (found.status, found.kind) == ("present", "total")
+
+
+def test_one_digit_too_often_is_uneven(
+    named: tuple[Tensor, Tensor, Tensor], balanced: Reference
+) -> None:
+    """Nine in ten samples of one digit are a collapse, though every digit is made."""
+    images, labels, _ = named
+    shares = np.full(10, 0.1 / 9)
+    shares[4] = 0.9
+    looks = [drawn(labels, shares, 512, look) for look in range(LOOKS)]
+    found = judged(balanced, [images[look] for look in looks])
+    assert (found.status, found.kind) == ("present", "partial")

@@ -37,6 +37,12 @@ def test_auc_mirrors(real: Tensor, fake: Tensor) -> None:
     assert float(auc(real, fake) + auc(fake, real)) == pytest.approx(1)
 
 
+def test_auc_does_not_hide_nan() -> None:
+    """A score that is no number is no tie; infinite ones are ranked."""
+    assert auc(torch.tensor([math.nan, 1.0]), torch.zeros(2)).isnan()
+    assert float(auc(torch.tensor([math.inf, 1.0]), torch.zeros(2))) == 1
+
+
 def test_auc_takes_any_shape() -> None:
     """Scores of a patch discriminator, ``(B, 1, H, W)``, are ranked patch by patch."""
     assert float(auc(torch.ones(2, 1, 3, 3), torch.zeros(2, 1, 3, 3))) == 1

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import math
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -17,10 +20,13 @@ from gandiag.diagnosis import Diagnosis, weigh
 from gandiag.record import Record, Recorder, Row
 from gandiag.report import Report, Treatment
 from gandiag.scenario import Scenario, difference
+from gandiag.serve.server import make_server
 from gandiag.sheets import write_sheet
 
 EFFECTIVE = "diversity/effective_bins/generator"
 ONSET = 350
+CHROMIUM = Path("/usr/bin/chromium")
+READY = "#explore[data-ready]"
 
 
 @dataclass(frozen=True)
@@ -184,3 +190,67 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Report:
     treatment = Treatment(bad, "mode_collapse", bad, f"+{bad}")
     scenario = Scenario(name='"><b id="hacked">', about=bad)
     return Report(scenario, record, (found,), (treatment,), (Strange(),))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real Chromium."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+class Tab:
+    """An open page, with all that it said and asked for."""
+
+    def __init__(self, page: Any, address: str) -> None:
+        self.page = page
+        self.said: list[str] = []
+        self.wrong: list[str] = []  # the part of it that is an error or a warning
+        self.asked: list[str] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.goto(address)
+
+    def _hear(self, message: Any) -> None:
+        self.said.append(message.text)
+        if message.type in ("error", "warning"):
+            self.wrong.append(message.text)
+
+    def ready(self) -> Any:
+        """The page once its charts are there."""
+        self.page.wait_for_selector(READY, state="attached")
+        return self.page
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Where a folder is served, by a thread of its own."""
+    ready, made = threading.Event(), []
+
+    def listen() -> None:
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        server = make_server(folder)
+        server.start()
+        server.io_loop.add_callback(ready.set)
+        made.append(server)
+        server.io_loop.start()
+        server.io_loop.close(all_fds=True)
+
+    def stop() -> None:
+        made[0].stop()
+        made[0].io_loop.stop()
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    assert ready.wait(30)
+    try:
+        yield f"http://127.0.0.1:{made[0].port}"
+    finally:
+        made[0].io_loop.add_callback(stop)
+        thread.join(30)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import re
 from collections import Counter
@@ -201,14 +202,29 @@ def test_taught_games_are_shipped() -> None:
 
 
 def test_pair_shows_both(pages: dict[str, str]) -> None:
-    """Both names, both answers, what was changed, and sheets at the same steps."""
+    """Both verdicts first, both answers, what was changed in the game, sheets at the same steps."""
     text = pages["pair"]
     assert re.search(r"mode collapse</th><td>.*?present</span>.*?</td><td>.*?absent", text)
-    assert "+name: healthy" in text
+    head = " ".join(re.sub(r"<[^>]+>", " ", text.split("<main>")[0].split("<body>")[1]).split())
+    told = "sick Mode collapse (total) since step 350. healthy Nothing found, but"
+    assert head.startswith(f"Two runs side by side {told}")
+    assert "What was changed" not in text  # but for their names, they were played alike
     first, second = text.split('<div class="sides">')[1].split("<h3>")[1:]
     steps = [re.findall(r'data-step="(\d+)"', side) for side in (first, second)]
     assert steps[0] == steps[1]
     assert len(steps[0]) > 2
+
+
+def test_pair_shows_what_changed(sick: Report) -> None:
+    """A setting that differs is shown as a diff; what the runs are called and said to be is not."""
+    assert sick.scenario is not None
+    changed = sick.scenario.set({"training.discriminator.steps": 5, "name": "cured"})
+    text = render_pair(sick, dataclasses.replace(sick, scenario=changed))
+    (diff,) = re.findall(r'<div class="diff">.*?</div>', text, flags=re.S)
+    assert re.findall(r'class="(?:added|removed)">(.*?)<', diff) == [
+        "-    steps: 1",
+        "+    steps: 5",
+    ]
 
 
 def test_hostile_text_cannot_leave_its_place(hostile: Report) -> None:

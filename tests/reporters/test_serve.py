@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ import pytest
 from bokeh.client import pull_session
 from bokeh.models import ColumnDataSource
 
+import gandiag
 from gandiag.errors import BadInput
 from gandiag.record import SIGNALS, Record, Recorder, Row
 from gandiag.report import Report
@@ -24,6 +23,9 @@ from gandiag.serve.charts import ONSET
 from gandiag.serve.growing import Growing
 from gandiag.serve.runs import QUIET, look_at, run_in, runs_in
 from gandiag.serve.server import make_server
+from tests.attachment.loops import game
+
+from .conftest import serving
 
 LOSS = "loss/value/generator"
 
@@ -53,27 +55,8 @@ def finished(tmp_path: Path, sick: Report) -> Path:
 @pytest.fixture
 def address(finished: Path) -> Iterator[str]:
     """Where that folder is served, by a thread of its own."""
-    ready, made = threading.Event(), []
-
-    def listen() -> None:
-        asyncio.set_event_loop(asyncio.new_event_loop())
-        server = make_server(finished)
-        server.start()
-        server.io_loop.add_callback(ready.set)
-        made.append(server)
-        server.io_loop.start()
-        server.io_loop.close(all_fds=True)
-
-    def stop() -> None:
-        made[0].stop()
-        made[0].io_loop.stop()
-
-    thread = threading.Thread(target=listen, daemon=True)
-    thread.start()
-    assert ready.wait(30)
-    yield f"http://127.0.0.1:{made[0].port}"
-    made[0].io_loop.add_callback(stop)
-    thread.join(30)
+    with serving(finished) as place:
+        yield place
 
 
 def get(address: str, **headers: str) -> str:
@@ -149,6 +132,18 @@ def test_state_is_told(finished: Path) -> None:
     assert look_at(finished, finished / "now", later).state == "silent"
 
 
+def test_attached_run_ends(tmp_path: Path) -> None:
+    """A run of somebody's own loop is running while it is watched, and over once it is not."""
+    played = game("real_fake_then_generator")
+    with gandiag.attach(*played[:4], scores=played.scores, folder=tmp_path / "mine") as watch:
+        played.play(played, 20)
+        assert len(watch.record.signals)
+        (run,) = runs_in(tmp_path)
+        assert run.state == "running"
+    (run,) = runs_in(tmp_path)
+    assert (run.state, run.step, run.planned) == ("finished", 20, None)
+
+
 def test_judgement_older_than_its_record_is_not_shown(finished: Path) -> None:
     """What was found in an earlier run of the same folder says nothing about this one."""
     begun(finished / "games" / "0")
@@ -167,7 +162,7 @@ def test_board_grows(tmp_path: Path) -> None:
     sources = list(board.root.select({"type": ColumnDataSource}))
     assert sorted(len(source.data["x"]) for source in sources) == [1, 11]
     assert any("1 values are not finite" in plot.title.text for plot in board._body.children)
-    assert "running, step 110 of 200" in board._head.text
+    assert "running</span>, step 110 of 200" in board._head.text
 
 
 def test_runs_stand_beside_each_other(finished: Path) -> None:

@@ -1,0 +1,1 @@
+"""Examining a game held still: a saved run's, or somebody's own."""

@@ -1,0 +1,1 @@
+"""The instruments: one question to both players held still a file."""

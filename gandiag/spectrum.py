@@ -1,0 +1,87 @@
+"""Eigenvalues of a large matrix that is known by its products with vectors only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
+
+__all__ = ["Product", "Spectrum", "Which", "eigenvalues"]
+
+Product: TypeAlias = "Callable[[NDArray[np.float64]], NDArray[np.float64]]"
+Which: TypeAlias = Literal["LM", "LR", "LI"]  # largest modulus, real part, imaginary part
+
+DENSE = (
+    128  # rows up to which all eigenvalues are taken at once; ARPACK needs more than it is asked
+)
+ROUNDS = 60  # restarts of ARPACK, each of some 20 products
+
+
+class Spectrum(NamedTuple):
+    """Eigenvalues that were found.
+
+    Attributes:
+        values: complex128, by falling modulus; of a large matrix, equal ones once.
+        all: whether these are all there are.
+        missed: how many of those that were asked for did not converge.
+    """
+
+    values: NDArray[np.complex128]
+    all: bool
+    missed: int
+
+
+def eigenvalues(
+    product: Product,
+    size: int,
+    count: int,
+    which: tuple[Which, ...] = ("LM",),
+    seed: int = 0,
+    tolerance: float = 1e-4,
+) -> Spectrum:
+    """Eigenvalues of a real matrix: all of a small one, the outermost of a large one.
+
+    ARPACK's implicitly restarted Arnoldi method (Lehoucq, Sorensen & Yang 1998), begun with a
+    vector of its own stream, so that it gives the same numbers again.
+
+    Args:
+        product: ``(n,) -> (n,)``, the matrix times a vector.
+        size: n.
+        count: eigenvalues of each kind asked for.
+        which: kinds of outermost ones.
+        seed: of the first vector.
+        tolerance: relative accuracy of each eigenvalue.
+    """
+    if size <= max(DENSE, 2 * count + 2):
+        matrix = np.stack([product(row) for row in np.eye(size)], axis=1)
+        whole = np.linalg.eigvals(matrix).astype(np.complex128)
+        return Spectrum(_by_modulus(whole), True, 0)
+    operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
+    begin = np.random.default_rng(seed).standard_normal(size)
+    found, missed = [], 0
+    for kind in which:
+        try:
+            options = {"maxiter": ROUNDS, "tol": tolerance, "return_eigenvectors": False}
+            values = eigs(operator, count, which=kind, v0=begin, **options)
+        except ArpackNoConvergence as error:
+            values = error.eigenvalues
+            missed += count - len(values)
+        found.append(values)
+    return Spectrum(_by_modulus(_distinct(np.concatenate(found), tolerance)), False, missed)
+
+
+def _by_modulus(values: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    order = np.lexsort((-values.imag, -values.real, -np.abs(values)))
+    return values[order]
+
+
+def _distinct(values: NDArray[np.complex128], tolerance: float) -> NDArray[np.complex128]:
+    """Each eigenvalue once, though several searches have found it."""
+    kept: list[np.complex128] = []
+    for value in values:
+        if all(abs(value - other) > 10 * tolerance * abs(value) for other in kept):
+            kept.append(value)
+    return np.array(kept, dtype=np.complex128)
