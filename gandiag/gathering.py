@@ -35,7 +35,7 @@ class Gathering:
         self._embedding = embedding
         self._failed = False
         self._turns = 0
-        self._parts: list[Rows] = []
+        self._kept: Rows | None = None  # room for all, so that they need not be joined in the end
         self._count = 0
 
     def add(self, real: Tensor | None) -> Reference | None:
@@ -73,23 +73,32 @@ class Gathering:
             return None
 
     def _keep(self, rows: Rows) -> None:
-        device = self._parts[0].flat.device if self._parts else rows.flat.device
-        wanted = rows.at(torch.arange(min(NEEDED - self._count, len(rows.flat))))  # a copy
-        flat = wanted.flat.to(device)
-        alone = self._embedding is None
-        self._parts.append(Rows(flat, flat if alone else wanted.features.to(device)))
-        self._count += len(flat)
+        if self._kept is None:
+            flat = _room(rows.flat)
+            self._kept = Rows(flat, flat if self._embedding is None else _room(rows.features))
+        wanted = min(NEEDED - self._count, len(rows.flat))
+        place = slice(self._count, self._count + wanted)
+        self._kept.flat[place] = rows.flat[:wanted]
+        if self._embedding is not None:
+            self._kept.features[place] = rows.features[:wanted]
+        self._count += wanted
 
     def _known(self) -> Reference:
-        flat = torch.cat([part.flat for part in self._parts])
-        alone = self._embedding is None
-        features = flat if alone else torch.cat([part.features for part in self._parts])
-        self._parts = []
-        real = Rows(flat[:REALS], features[:REALS])
-        held_out = Rows(flat[REALS:], features[REALS:])
+        assert self._kept is not None  # they are enough
+        kept, self._kept = self._kept, None
+        real, held_out = _part(kept, slice(None, REALS)), _part(kept, slice(REALS, None))
         reference = Reference.of(real, held_out, SIZE, embedding=self._embedding)
         self._ranks.announce("reference", _packed(reference))
         return reference
+
+
+def _part(rows: Rows, part: slice) -> Rows:
+    flat = rows.flat[part]
+    return Rows(flat, flat if rows.features is rows.flat else rows.features[part])
+
+
+def _room(rows: Tensor) -> Tensor:
+    return rows.new_empty(NEEDED, *rows.shape[1:])
 
 
 def _packed(reference: Reference) -> dict[str, float | Tensor]:

@@ -131,9 +131,11 @@ class Reference:
         count = len(real.flat if isinstance(real, Rows) else real)
         order = torch.randperm(count, generator=draw)[:REALS]
         rows = real.at(order) if isinstance(real, Rows) else _rows(real, order, embedding)
-        flat, mean = rows.flat, rows.features.mean(0)
+        scale, extent = _among(rows.flat, 1)[0], float(rows.flat.abs().max())
+        mean = rows.features.mean(0)
         basis = _principal_directions(rows.features, seed)
         features = _project(rows.features, mean, basis)
+        del rows  # 6 MB of digits
         distinct = len(torch.unique(features, dim=0))  # k-means cannot make more cells than points
         bins = min(BINS, max(2, len(features) // 16), distinct)
         means = KMeans(bins, n_init=1, random_state=seed).fit(features.cpu().numpy())
@@ -145,8 +147,8 @@ class Reference:
         self_distance, radii = _among(features, kth)
         bare = cls(
             size=size,
-            scale=_among(flat, 1)[0],
-            extent=float(flat.abs().max()),
+            scale=scale,
+            extent=extent,
             mean=mean,
             basis=basis,
             features=features,
