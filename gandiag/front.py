@@ -22,7 +22,7 @@ from gandiag.source import Source, ordered, read
 if TYPE_CHECKING:
     from gandiag.contracts import Detector, Follower, Reporter
 
-__all__ = ["diagnose", "load", "play", "reopen", "reporters_for", "run", "scenario_of"]
+__all__ = ["changed", "diagnose", "load", "play", "reopen", "reporters_for", "run", "scenario_of"]
 
 
 def run(
@@ -47,17 +47,27 @@ def run(
     Raises:
         BadInput: naming the place of a mistake. Nothing has been written then.
     """
+    source = changed(scenario, changes)
+    if folder is not None and holds_run(Path(folder)) and not overwrite:
+        raise BadInput(str(folder), "holds a record; choose another folder, or overwrite=True")
+    if checkpoint_every and folder is None:
+        raise BadInput("checkpoint_every", "checkpoints need a folder to be kept in")
+    return play(source, None if folder is None else Path(folder), (), checkpoint_every)
+
+
+def changed(scenario: Scenario | Path | str, changes: dict[str, Any]) -> Source:
+    """What a scenario was made of, with values replaced by dotted key.
+
+    Raises:
+        BadInput: there is no such scenario or key.
+    """
     if isinstance(scenario, Scenario):
         source = Source(scenario.as_data())
     else:
         source = read(find_scenario(str(scenario)))
     for key, value in ordered(changes):
         source.put(key, value, f"{key}={value}")
-    if folder is not None and holds_run(Path(folder)) and not overwrite:
-        raise BadInput(str(folder), "holds a record; choose another folder, or overwrite=True")
-    if checkpoint_every and folder is None:
-        raise BadInput("checkpoint_every", "checkpoints need a folder to be kept in")
-    return play(source, None if folder is None else Path(folder), (), checkpoint_every)
+    return source
 
 
 def play(

@@ -15,13 +15,12 @@ from gandiag.comparison.page import write_json, write_page
 from gandiag.comparison.results import Comparison
 from gandiag.diagnosis import in_words
 from gandiag.errors import BadInput
+from gandiag.front import changed
 from gandiag.many import Workers, followed, results
 from gandiag.parts import Parts
-from gandiag.places import find_scenario
 from gandiag.scenario import Scenario
-from gandiag.source import Source, ordered, read
 
-__all__ = ["COMPARISONS", "Plan", "compare", "scenario_from"]
+__all__ = ["COMPARISONS", "Plan", "compare"]
 
 COMPARISONS = Path("reports/compare")
 
@@ -128,7 +127,7 @@ def compare(
     Raises:
         BadInput: naming the place of a mistake. Nothing has been written then.
     """
-    chosen = scenario_from(scenario, changes)
+    chosen = Scenario.of(changed(scenario, changes))
     arms = arms_of(chosen, fixes)
     place = Path(folder) if folder is not None else COMPARISONS / chosen.name
     plan = Plan(chosen, place, seeds, workers or Workers(), threads, reporters)
@@ -138,17 +137,6 @@ def compare(
     write_json(found, place)
     write_page(found, place)
     return found
-
-
-def scenario_from(scenario: Scenario | Path | str, changes: dict[str, Any]) -> Scenario:
-    """A scenario with values replaced by dotted key."""
-    if isinstance(scenario, Scenario):
-        source = Source(scenario.as_data())
-    else:
-        source = read(find_scenario(str(scenario)))
-    for key, value in ordered(changes):
-        source.put(key, value, f"{key}={value}")
-    return Scenario.of(source)
 
 
 def _told(game: Game, outcome: Outcome) -> str:

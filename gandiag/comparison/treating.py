@@ -9,7 +9,7 @@ from typing import Any
 
 from gandiag.comparison.arms import UNTREATED, Arm, treated
 from gandiag.comparison.choosing import fitting, left_over
-from gandiag.comparison.comparing import Plan, scenario_from
+from gandiag.comparison.comparing import Plan
 from gandiag.comparison.games import kept
 from gandiag.comparison.judging import compare_outcomes
 from gandiag.comparison.outcomes import Outcome
@@ -18,6 +18,7 @@ from gandiag.comparison.results import Comparison
 from gandiag.comparison.statistics import LEVEL, seeds_needed, sign_test
 from gandiag.diagnosis import in_words
 from gandiag.errors import BadInput
+from gandiag.front import changed
 from gandiag.many import Workers
 from gandiag.record import write_whole
 from gandiag.scenario import Scenario
@@ -82,7 +83,7 @@ def treat(
     Raises:
         BadInput: naming the place of a mistake. Nothing has been written then.
     """
-    chosen = scenario_from(scenario, changes)
+    chosen = Scenario.of(changed(scenario, changes))
     place = Path(folder) if folder is not None else TREATMENTS / chosen.name
     needed = seeds_needed(most)
     if seeds < needed:
