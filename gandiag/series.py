@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -129,9 +130,8 @@ def recent_median(values: Array, looks: int = 5) -> float:
     >>> recent_median(np.array([9.0, 1.0, np.nan, 3.0]), looks=3)
     2.0
     """
-    newest = values[-looks:]
-    finite = newest[np.isfinite(newest)]
-    return float(np.median(finite)) if len(finite) else math.nan
+    finite = [value for value in values[-looks:].tolist() if math.isfinite(value)]
+    return statistics.median(finite) if finite else math.nan  # a tenth of numpy's time on a few
 
 
 def rise(values: Array, window: int = 20, least: int = LEAST, p: float = 0.01) -> Array:
