@@ -13,7 +13,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gandiag.attachment import Attachment, attach
+    from gandiag.attaching import attach
+    from gandiag.attachment import Attachment
     from gandiag.comparison.comparing import compare
     from gandiag.comparison.treating import treat
     from gandiag.errors import BadInput
@@ -41,7 +42,7 @@ __all__ = [
 
 _HOMES = {
     "Attachment": "gandiag.attachment",
-    "attach": "gandiag.attachment",
+    "attach": "gandiag.attaching",
     "compare": "gandiag.comparison.comparing",
     "BadInput": "gandiag.errors",
     "Record": "gandiag.record",

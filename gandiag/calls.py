@@ -9,7 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["NOTHING", "Scored", "Turn", "joined", "slopes_of", "tell_apart"]
+from gandiag.scores import Reading
+
+__all__ = ["NOTHING", "Fakes", "Scored", "Turn", "tell_apart"]
 
 
 @dataclass(eq=False)  # two calls are never one
@@ -65,6 +67,47 @@ class Turn(NamedTuple):
 NOTHING = Turn()
 
 
+class Fakes(NamedTuple):
+    """The fakes of a player's turn, what D said to them, and the gradients there.
+
+    Attributes:
+        samples: ``(B, *shape)``, detached.
+        output: what D said, raw.
+        slope: gradients at `output`, times their number.
+        score_gradient: gradients at the scores that `output` is read as; generator's turn.
+        input_gradient: gradients at `samples`; generator's turn.
+        newest: whether D has not stepped since it said so, and was given nothing else.
+    """
+
+    samples: Tensor | None
+    output: Tensor | None
+    slope: Tensor | None
+    score_gradient: Tensor | None = None
+    input_gradient: Tensor | None = None
+    newest: bool = False
+
+    @classmethod
+    def judged(cls, calls: Sequence[Scored], reading: Reading, steps: int) -> Fakes:
+        """Those of a generator's turn, by the discriminator's calls that lead to the generator.
+
+        Args:
+            calls: these calls, joined where a loop accumulates several before a step.
+            reading: how the discriminator's output is to be read.
+            steps: of the discriminator's optimizer so far.
+        """
+        graded = [call for call in calls if call.output_gradient is not None]
+        slopes = [reading.slope(c.output, c.output_gradient) for c in graded]  # type: ignore[arg-type]
+        inputs = [call.sample_gradient for call in graded if call.sample_gradient is not None]
+        return cls(
+            _joined_if_any([call.samples for call in calls]),
+            _joined_if_any([call.output for call in calls]),
+            _slopes_of(graded) if len(graded) == len(calls) else None,
+            _joined_if_any(slopes),
+            _joined_if_any(inputs),
+            all(call.alone and call.after == steps for call in calls),
+        )
+
+
 def tell_apart(calls: Sequence[Scored]) -> Turn:
     """Find the real and the fake samples among the calls of a discriminator's turn.
 
@@ -86,12 +129,16 @@ def tell_apart(calls: Sequence[Scored]) -> Turn:
     return _by_gradient(calls)
 
 
-def joined(parts: Sequence[Tensor]) -> Tensor:
+def _joined(parts: Sequence[Tensor]) -> Tensor:
     """The parts of a batch as one tensor; a batch that is whole is not copied."""
     return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
-def slopes_of(calls: Sequence[Scored]) -> Tensor | None:
+def _joined_if_any(parts: Sequence[Tensor]) -> Tensor | None:
+    return _joined(parts) if parts else None
+
+
+def _slopes_of(calls: Sequence[Scored]) -> Tensor | None:
     """Gradients at the calls' outputs, joined, times their number; None where one is unknown."""
     known = [call.output_gradient for call in calls if call.output_gradient is not None]
     if not known or len(known) < len(calls):
@@ -102,14 +149,14 @@ def slopes_of(calls: Sequence[Scored]) -> Tensor | None:
 def _turn(real: Sequence[Scored], fake: Sequence[Scored], certain: bool) -> Turn:
     """The parts joined, where a loop accumulates several calls before a step."""
     return Turn(
-        joined([call.samples for call in real]),
-        joined([call.samples for call in fake]),
-        joined([call.output for call in real]),
-        joined([call.output for call in fake]),
-        lambda: joined([call.again() for call in real]),
-        lambda: joined([call.again() for call in fake]),
-        slopes_of(real),
-        slopes_of(fake),
+        _joined([call.samples for call in real]),
+        _joined([call.samples for call in fake]),
+        _joined([call.output for call in real]),
+        _joined([call.output for call in fake]),
+        lambda: _joined([call.again() for call in real]),
+        lambda: _joined([call.again() for call in fake]),
+        _slopes_of(real),
+        _slopes_of(fake),
         certain,
     )
 
@@ -127,7 +174,7 @@ def _by_gradient(calls: Sequence[Scored]) -> Turn:
 
 
 def _parted(call: Scored, is_real: Tensor) -> Turn:
-    slopes = slopes_of([call])
+    slopes = _slopes_of([call])
     assert slopes is not None  # by which it is parted
     half = 0.5  # a loss that is a mean over both is half the sum of a mean over each
     return Turn(

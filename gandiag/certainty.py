@@ -160,9 +160,8 @@ def _factor(item: Evidence) -> float:
 
 def _beside(item: Evidence) -> str:
     side = "below" if item.relation == "<" else "above"
-    return (
-        f"the {item.meaning}, {item.observed:.3g}, which speaks for it {side} {item.threshold:.3g}"
-    )
+    what = item.meaning if item.meaning.startswith(("D's ", "G's ")) else f"the {item.meaning}"
+    return f"{what}, {item.observed:.3g}, which speaks for it {side} {item.threshold:.3g}"
 
 
 def _times(factor: float) -> str:

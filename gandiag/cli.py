@@ -2,80 +2,26 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gandiag import help_texts
+from gandiag import help_texts, options
 from gandiag.bench.commands import bench
 from gandiag.comparison.commands import compare, treat
 from gandiag.examining.commands import examine
+from gandiag.exits import INTERRUPTED, Front
 
 if TYPE_CHECKING:
     from gandiag.report import Report
 
 __all__ = ["main"]
 
-BAD_INPUT, INTERRUPTED = 2, 130  # 130 = 128 + SIGINT, as shells have it
 LOOK = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-def _refuse(problem: str) -> int:
-    click.echo(f"gandiag: {problem}", err=True)
-    return BAD_INPUT
-
-
-@contextmanager
-def _one_line_warnings() -> Iterator[None]:
-    """Show warnings without their source line, which says nothing to a user."""
-    import warnings
-
-    def show(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        click.echo(f"gandiag: warning: {' '.join(str(message).split())}", err=True)
-
-    with warnings.catch_warnings():
-        warnings.showwarning = show
-        yield
-
-
-class _Front(click.Group):
-    """Says in one line what went wrong, and exits with a status that says who is to blame."""
-
-    def main(self, *args: Any, **extra: Any) -> Any:
-        """Run a command; whatever is wrong with its input is one line and status 2."""
-        from gandiag.errors import BadInput, one_line
-
-        try:
-            with _one_line_warnings():
-                status = super().main(*args, **{**extra, "standalone_mode": False})
-        except BadInput as error:
-            status = _refuse(str(error))
-        except click.Abort:
-            status = INTERRUPTED
-        except click.ClickException as error:
-            asked = getattr(getattr(error, "ctx", None), "command_path", "gandiag")
-            status = _refuse(f"{one_line(error.format_message())} (see {asked} --help)")
-        except OSError as error:
-            if error.filename is None:
-                raise
-            status = _refuse(f"{error.filename}: {(error.strerror or 'cannot be used').lower()}")
-        sys.exit(status or 0)
-
-
-@click.group(
-    cls=_Front, invoke_without_command=True, context_settings=LOOK, help=help_texts.GANDIAG
-)
+@click.group(cls=Front, invoke_without_command=True, context_settings=LOOK, help=help_texts.GANDIAG)
 @click.version_option(package_name="gandiag", message="gandiag %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
@@ -86,9 +32,7 @@ def main(context: click.Context) -> None:
 
 @main.command(help=help_texts.RUN)
 @click.argument("scenario")
-@click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Replace a value; repeat it."
-)
+@options.sets()
 @click.option("--seed", type=int, help="Short for --set seed=N.")
 @click.option("--steps", type=int, help="Generator steps; short for --set training.steps=N.")
 @click.option("--device", help="auto, cpu, cuda, cuda:1, ...")
@@ -161,9 +105,7 @@ def _show(report: Report, folder: Path, film: bool) -> None:
 
 @main.command(help=help_texts.DIAGNOSE)
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option(
-    "--json", "as_json", is_flag=True, help='Print {"diagnoses": [...]} and nothing else.'
-)
+@options.as_json('Print {"diagnoses": [...]} and nothing else.')
 @click.option(
     "--detector", "detectors", multiple=True, metavar="NAME", help="Ask this one; repeat it."
 )
@@ -206,7 +148,7 @@ def diagnose(
 @main.command(help=help_texts.REPORT)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.argument("other", type=click.Path(path_type=Path), required=False)
-@click.option("--to", "reporters", multiple=True, metavar="NAME", help="A reporter; repeat it.")
+@options.reporters("A reporter; repeat it.")
 @click.option(
     "--audience",
     type=click.Choice(["engineer", "student"]),
@@ -232,7 +174,7 @@ def report(
 @main.command("list", help=help_texts.LIST)
 @click.argument("family", required=False)
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print plain data and nothing else.")
+@options.as_json()
 def list_(family: str | None, name: str | None, as_json: bool) -> None:
     """List plugins and scenarios."""
     from gandiag.listing import entries, show

@@ -1,4 +1,4 @@
-"""Collects real samples from the batches that the discriminator sees, until they suffice."""
+"""Real samples for a reference: given at once, or collected from the batches that D sees."""
 
 from __future__ import annotations
 
@@ -9,13 +9,55 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
+from gandiag.embedding import Embedding, Rows
+from gandiag.errors import BadInput
 from gandiag.ranks import Message, Ranks
-from gandiag.reference import REALS, SIZE, Embedding, Reference, Rows
+from gandiag.reference import REALS, SIZE, Reference
+from gandiag.undisturbed import undisturbed
 
-__all__ = ["NEEDED", "Gathering"]
+__all__ = ["NEEDED", "Gathering", "reference_of"]
 
 NEEDED = REALS + 2 * SIZE  # at 32 x 32 x 3 pixels these are 37 MB while they are collected
+FEWEST = 600  # real samples below which neither bins nor nulls would mean much
+
+
+def reference_of(
+    real: Tensor | Dataset[Any], device: torch.device, embedding: Embedding | None = None
+) -> Reference:
+    """The reference of real samples that are there at once, as those given to `gandiag.attach`.
+
+    Args:
+        real: ``(N, *shape)``, or a dataset whose items are samples, or begin with one. Of more than
+            `NEEDED`, so many are chosen.
+        device: of the reference's tensors.
+        embedding: what to compare samples in, other than themselves.
+
+    Raises:
+        BadInput: there are fewer than `FEWEST` samples, or they cannot be embedded.
+    """
+    samples = real if isinstance(real, Tensor) else _drawn(real)
+    if len(samples) < FEWEST:
+        raise BadInput("attach: real", f"{len(samples)} samples; at least {FEWEST} are needed")
+    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:NEEDED]
+    chosen = samples[order.to(samples.device)].to(device)
+    held_out = min(2 * SIZE, len(chosen) // 3)
+    try:
+        return Reference.of(chosen[held_out:], chosen[:held_out], embedding=embedding)
+    except Exception as error:
+        if embedding is None:
+            raise
+        raise BadInput("attach: embed", f"{type(error).__name__}: {error}") from error
+
+
+def _drawn(dataset: Dataset[Any]) -> Tensor:
+    """Samples spread evenly over a dataset, whose transforms may draw random numbers."""
+    count = len(dataset)  # type: ignore[arg-type]  # those without a length are refused by Python
+    with undisturbed():
+        items = [dataset[i * count // min(count, NEEDED)] for i in range(min(count, NEEDED))]
+    tensors = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
+    return torch.stack([torch.as_tensor(tensor) for tensor in tensors])
 
 
 class Gathering:

@@ -1,12 +1,14 @@
-"""A hook that can be copied and pickled with the network it hangs on, and does nothing there."""
+"""Hooks that do no harm: neither where the network is copied or saved, nor where they raise."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Hook"]
+__all__ = ["Guard", "Hook"]
 
 
 class Hook:
@@ -27,3 +29,35 @@ class Hook:
     def __reduce__(self) -> tuple[Any, ...]:
         """Be pickled and copied as `contextlib.nullcontext().__exit__`, which returns None."""
         return getattr, (contextlib.nullcontext(), "__exit__")
+
+
+class Guard:
+    """Makes hooks that never end a training: what one raises is told once, and it is over.
+
+    While one of them runs the others are silent: what is asked of the networks then is no part of
+    the loop.
+    """
+
+    def __init__(self, give_up: Callable[[], None]) -> None:
+        """Call `give_up`, which takes the hooks away, where one of them raises."""
+        self._give_up = give_up
+        self._looking = False
+
+    def hook(self, seen: Callable[..., None]) -> Hook:
+        """A hook that passes its arguments on to `seen`."""
+
+        @functools.wraps(seen)
+        def guarded(*args: Any, **kwargs: Any) -> None:
+            if self._looking:
+                return
+            try:
+                self._looking = True
+                seen(*args, **kwargs)
+            except Exception as error:
+                self._give_up()
+                text = f"gandiag no longer watches: {type(error).__name__}: {error}"
+                warnings.warn(text, RuntimeWarning, stacklevel=2)
+            finally:
+                self._looking = False
+
+        return Hook(guarded)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from gandiag.contracts import Detector, Follower
 from gandiag.diagnosis import Diagnosis, diagnose
-from gandiag.record import Recorder, Row
+from gandiag.record import Row
+from gandiag.recorder import Recorder
 
 __all__ = ["Monitor"]
 

@@ -14,6 +14,8 @@ __all__ = ["as_html"]
 
 _COLOURS = {"present": "#bf4f00", "absent": "#00664a", "inconclusive": "#6b5200"}
 _ORDER = tuple(_COLOURS)
+# its colours are those of the light page: in a notebook that is dark it needs its own paper
+_PAPER = "max-width: 46rem; padding: .5rem 1rem; background: #ffffff; color: #1d2430"
 _FIGURES = 3  # of the evidence on what is present; a cell is no page
 
 
@@ -35,7 +37,7 @@ def as_html(title: str, verdict: str, record: Record, diagnoses: Sequence[Diagno
         *(_told(diagnosis) for diagnosis in ordered),
         *(_drawn(picture) for picture in _pictures(record, ordered, name) if picture is not None),
     ]
-    return f'<div style="max-width: 46rem">{"".join(parts)}</div>'
+    return f'<div style="{_PAPER}">{"".join(parts)}</div>'
 
 
 def _told(diagnosis: Diagnosis) -> str:

@@ -9,7 +9,7 @@ from gandiag import plugins
 from gandiag.contracts import Dataset, Detector, Fix, Reporter, Variant
 from gandiag.errors import BadInput, nearest
 from gandiag.scenario import Choice, Scenario
-from gandiag.watch import Scheduled
+from gandiag.schedule import Scheduled
 
 __all__ = ["Parts"]
 

@@ -18,14 +18,16 @@ from gandiag.environment import describe_environment, pick_device
 from gandiag.errors import BadInput
 from gandiag.gan import GAN, Data
 from gandiag.monitor import Monitor
+from gandiag.motion import FIXED
 from gandiag.parts import Parts
-from gandiag.record import SAMPLES, Recorder, Row, write_whole
+from gandiag.record import SAMPLES, Row, write_whole
+from gandiag.recorder import Recorder
 from gandiag.reference import Reference
 from gandiag.report import Report, report_on
 from gandiag.scenario import Scenario
 from gandiag.sheets import write_sheet
 from gandiag.train import Stop, averaging, train
-from gandiag.watch import FIXED, Watch
+from gandiag.watch import Watch
 
 __all__ = ["Observer", "run"]
 

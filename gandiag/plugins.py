@@ -134,6 +134,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
             "gandiag.reporters.weights_and_biases_report:WeightsAndBiasesReport"
         ),
         "tensorboard": "gandiag.reporters.tensorboard:TensorBoard",
+        "notebook": "gandiag.reporters.notebook:Notebook",
     },
 }
 

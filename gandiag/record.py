@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from gandiag.errors import BadInput
 from gandiag.series import align
 
-__all__ = ["Columns", "Record", "Recorder", "Row", "Signal", "row_of", "write_whole"]
+__all__ = ["Columns", "Record", "Row", "Signal", "line_of", "row_of", "write_whole"]
 
 Value: TypeAlias = "float | list[float]"
 
@@ -32,7 +32,12 @@ _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class Row(NamedTuple):
-    """What was measured at one step: a number or a vector for each signal."""
+    """What was measured at one step.
+
+    Attributes:
+        step: generator steps completed.
+        signals: by name, ``probe/what/player``, a number or a vector; non-finite ones included.
+    """
 
     step: int
     signals: Mapping[str, Value]
@@ -135,57 +140,14 @@ class Record:
         return cls.from_rows(rows, facts=facts, environment=environment, folder=folder)
 
 
-class Recorder:
-    """Writes a record while a run goes on, and shows what there is so far."""
-
-    def __init__(
-        self, folder: Path | None, facts: Mapping[str, Any], environment: Mapping[str, Any]
-    ) -> None:
-        """Begin a record in `folder`, or in memory only where that is None."""
-        self.folder = folder
-        self.facts = dict(facts)
-        self.environment = dict(environment)
-        self._memory = Columns()
-        if folder is not None:
-            (folder / SAMPLES).mkdir(parents=True, exist_ok=True)
-            for sheet in (folder / SAMPLES).glob("step-*"):
-                sheet.unlink()  # an earlier run's would be taken for this one's
-            self._write_environment()
-            (folder / SIGNALS).write_text("")
-
-    def add(self, rows: Iterable[Row]) -> None:
-        """Append rows, whose steps must not go back."""
-        rows = [_rounded(row) for row in rows]  # so that memory and disk give the same answers
-        for row in rows:
-            self._memory.add(row)
-        if self.folder is not None and rows:
-            with (self.folder / SIGNALS).open("a", encoding="utf-8") as file:
-                file.writelines(_line(row) for row in rows)
-
-    def note(self, **environment: Any) -> None:
-        """Add to the environment what is known only later, such as the seconds it took."""
-        self.environment |= environment
-        if self.folder is not None:
-            self._write_environment()
-
-    def know(self, **facts: Any) -> None:
-        """Add to the facts what is known before the signals that need it are recorded."""
-        self.facts |= facts
-        if self.folder is not None:
-            self._write_environment()
-
-    def record(self) -> Record:
-        """The record so far."""
-        return Record(self._memory.signals(), self.facts, self.environment, self.folder)
-
-    def _write_environment(self) -> None:
-        assert self.folder is not None
-        text = json.dumps({**self.environment, "facts": self.facts}, indent=2)
-        write_whole(self.folder / ENVIRONMENT, text + "\n")
-
-
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file beside its place and move it there, so that nobody meets half of it."""
+    """Write a file beside its place and move it there, so that nobody meets half of it.
+
+    Text is written as UTF-8.
+
+    Raises:
+        OSError: it cannot be written; what stood at `path` is still there then.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     data = content.encode() if isinstance(content, str) else content
     try:
@@ -196,7 +158,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 
 class Columns:
-    """Rows turned into columns as they come."""
+    """Rows turned into columns as they come; each signal's vectors are of one length."""
 
     def __init__(self) -> None:
         self._columns: dict[str, _Column] = {}
@@ -232,17 +194,8 @@ class _Column:
         return Signal(np.array(self._steps, np.int64), values.reshape(-1, *self._shape))
 
 
-def _rounded(row: Row) -> Row:
-    return Row(row.step, {name: _near(value) for name, value in row.signals.items()})
-
-
-def _near(value: Value) -> Value:
-    if isinstance(value, list):
-        return [float(f"{item:.7g}") for item in value]
-    return float(f"{value:.7g}")  # float32 has 7.2 digits
-
-
-def _line(row: Row) -> str:
+def line_of(row: Row) -> str:
+    """A row as a line of ``signals.jsonl``, its end included."""
     signals = {name: _encode(value) for name, value in row.signals.items()}
     return json.dumps({"step": row.step, "signals": signals}, allow_nan=False) + "\n"
 

@@ -7,67 +7,35 @@ image size, class balance or sample size: real samples that the reference has no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import torch
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
+from torch import Tensor
 
-from gandiag.undisturbed import undisturbed
+from gandiag.embedding import Embedding, Rows
+from gandiag.likeness import Reals, measure
 
-__all__ = ["Embedding", "Reference", "Rows", "flatten", "measure"]
+__all__ = ["Reference"]
 
-Embedding: TypeAlias = "Callable[[Tensor], Tensor]"  # (n, *shape) samples -> (n, ...) features
-
-SIDE = 32  # pixels; larger images are averaged down: diversity lies in the coarse content
 DIMENSIONS = 50  # principal components kept of an image; NDB and PRDC were run in such spaces
 BINS = 32  # k-means cells; 3 per class for 10 classes; at n=512 the null of neff is .97 +- .02
 NEIGHBOURS = 5  # k of precision and coverage (Naeem et al. 2020)
 REALS = 2000  # real samples kept; coverage is stable from 1,000
 SIZE = 512  # fakes compared at a time, unless told otherwise
+ROWS = 256  # whose distances to all are held at a time
 DRAWS = 100  # real-versus-real resamples behind each null; 8 ms each at n=512
-MISSING = 0.2  # a bin below this share of its real mass counts as missed (science: K=32, n>=256)
-FEW = 4  # fakes that a bin must hold before its dispersion is read
-CHUNK = 256  # samples that an embedding is given at a time, as a network's memory may not take more
-
-
-class Rows(NamedTuple):
-    """Samples as float32 rows.
-
-    Attributes:
-        flat: ``(n, D)``, see `flatten`.
-        features: ``(n, E)``, what an embedding made of them; `flat` itself where there is none.
-    """
-
-    flat: Tensor
-    features: Tensor
-
-    @classmethod
-    def of(cls, samples: Tensor, embedding: Embedding | None = None) -> Rows:
-        """Rows of ``(n, *shape)`` samples; the embedding is asked without leaving a trace in it.
-
-        Raises:
-            ValueError: the embedding does not give one row for each sample.
-        """
-        flat = flatten(samples)
-        return cls(flat, flat if embedding is None else _embedded(samples, embedding))
-
-    def at(self, order: Tensor) -> Rows:
-        """Those at the places `order`, on the rows' own device."""
-        flat = self.flat[order.to(self.flat.device)]
-        own = self.features is self.flat
-        return Rows(flat, flat if own else self.features[order.to(self.features.device)])
 
 
 @dataclass(frozen=True)
-class Reference:
+class Reference(Reals):
     """The real data's own statistics, in a feature space of at most ``DIMENSIONS + 1`` dimensions.
 
-    The space is made of the flattened samples, or of what an `embedding` makes of them.
+    The space is made of the flattened samples, or of what an `embedding` makes of them. `radii` are
+    distances to the `NEIGHBOURS`-th neighbour.
 
     Attributes:
         size: how many fakes a diversity probe should bring; the nulls hold at this size.
@@ -75,12 +43,6 @@ class Reference:
         extent: largest absolute value in the real data, flattened.
         mean: ``(E,)`` mean of the real samples, flattened or embedded.
         basis: ``(E, d)`` principal directions, None for data of few dimensions.
-        features: ``(n, f)`` real samples in feature space.
-        centres: ``(K, f)`` k-means centres of `features`.
-        shares: ``(K,)`` share of the real samples in each bin.
-        spread: ``(K,)`` mean squared distance of a bin's real samples from its centre.
-        radii: ``(n,)`` distance of each feature to its `NEIGHBOURS`-th neighbour.
-        self_distance: mean distance between two features.
         null: by statistic, mean over real-versus-real draws at `size`; ``turnover`` is the total
             variation between the histograms of two draws.
         null_spread: by statistic, standard deviation over those draws.
@@ -93,12 +55,6 @@ class Reference:
     extent: float
     mean: Tensor
     basis: Tensor | None
-    features: Tensor
-    centres: Tensor
-    shares: Tensor
-    spread: Tensor
-    radii: Tensor
-    self_distance: float
     null: Mapping[str, float]
     null_spread: Mapping[str, float]
     null_high: Mapping[str, float]
@@ -208,82 +164,9 @@ class Reference:
         )
 
 
-def measure(reference: Reference, features: Tensor) -> dict[str, Tensor]:
-    """Compare ``(n, f)`` features of fakes with the real ones; no host synchronisation.
-
-    Returns:
-        0-dim tensors, not yet divided by any null, and one vector; all NaN where a feature is not
-        finite:
-
-        - ``bins`` ``(K,)``: share of the fakes in each bin.
-        - ``effective_bins``: exp H(bins) / exp H(real shares); 1 for equal diversity, 1/K' when
-          all lies in one of K' equal bins.
-        - ``missing_mass``: real mass of the bins that hold under `MISSING` of their share, [0, 1].
-        - ``divergence``: Jensen-Shannon divergence of the two histograms in nats, [0, ln 2].
-        - ``dispersion``: median over bins of squared distance from the bin's centre, fake / real.
-        - ``precision``: share of fakes inside some real sample's neighbourhood (Kynkaanniemi et
-          al. 2019), [0, 1]. ``<=``, so that repeated samples do not break it.
-        - ``coverage``: share of real neighbourhoods that hold a fake (Naeem et al. 2020), [0, 1].
-        - ``energy``: unbiased squared energy distance (Szekely & Rizzo 2013) over the real mean
-          pair distance; about 0 for equal distributions.
-        - ``spread``: mean pair distance of the fakes over that of the reals.
-    """
-    nearest, owner = torch.cdist(features, reference.centres).min(1)
-    every_bin = torch.arange(len(reference.centres), device=owner.device)
-    member = (owner[:, None] == every_bin).to(features)
-    counts = member.sum(0)
-    bins = counts / len(features)
-    spread = (member * nearest.square()[:, None]).sum(0) / counts.clamp(min=1)
-    ratio = torch.where(counts >= FEW, spread / reference.spread.clamp(min=1e-12), torch.nan)
-    to_real = torch.cdist(reference.features, features)
-    distance = to_real.mean()
-    inside = to_real.le_(reference.radii[:, None])  # in place, as 0 and 1: faster than as bool
-    around_fakes, around_reals = inside.new_ones(len(inside)) @ inside, inside.sum(1)
-    own = _mean_pair_distance(torch.cdist(features, features))
-    shares = reference.shares
-    middle = (bins + shares) / 2
-    found = {
-        "bins": bins,
-        "effective_bins": (_entropy(bins) - _entropy(shares)).exp(),
-        "missing_mass": (shares * (bins < MISSING * shares)).sum(),
-        "divergence": _entropy(middle) - (_entropy(bins) + _entropy(shares)) / 2,
-        "dispersion": ratio.nanmedian(0).values,  # without an axis it waits for the GPU
-        "precision": (around_fakes > 0).float().mean(),
-        "coverage": (around_reals > 0).float().mean(),
-        "energy": (2 * distance - own - reference.self_distance) / reference.self_distance,
-        "spread": own / reference.self_distance,
-    }
-    lost = torch.where(features.isfinite().all(), 0.0, torch.nan)  # NaN would fall into some cell
-    return {name: value + lost for name, value in found.items()}
-
-
-def flatten(samples: Tensor) -> Tensor:
-    """Samples ``(n, *shape)`` as float32 rows, ``(n, D)``; large images are averaged down.
-
-    What is averaged is scaled up again, so that distances between smooth images stay what they are.
-    """
-    samples = samples.float()
-    if samples.ndim == 4 and max(samples.shape[2:]) > SIDE:
-        pixels = samples.shape[2] * samples.shape[3]
-        samples = adaptive_avg_pool2d(samples, SIDE) * (pixels**0.5 / SIDE)
-    return samples.flatten(1)
-
-
 def _rows(samples: Tensor, order: Tensor, embedding: Embedding | None) -> Rows:
     """Rows of the chosen samples only: to flatten large images takes time."""
     return Rows.of(samples[order.to(samples.device)], embedding)
-
-
-def _embedded(samples: Tensor, embedding: Embedding) -> Tensor:
-    """What an embedding makes of samples, as float32 rows."""
-    networks = [embedding] if isinstance(embedding, nn.Module) else []
-    with undisturbed(*networks):
-        parts = [embedding(part) for part in torch.split(samples.detach().float(), CHUNK)]
-    rows = torch.cat(parts)
-    if len(rows) != len(samples) or rows.ndim < 2:
-        shapes = f"{tuple(rows.shape)} for {tuple(samples.shape)}"
-        raise ValueError(f"the embedding gives no row of features for each sample: {shapes}")
-    return rows.detach().flatten(1).float()
 
 
 def _principal_directions(flat: Tensor, seed: int) -> Tensor | None:
@@ -314,17 +197,8 @@ def _among(rows: Tensor, kth: int) -> tuple[float, Tensor]:
     as much again.
     """
     whole, nearest = 0.0, []
-    for part in torch.split(rows, CHUNK):
+    for part in torch.split(rows, ROWS):
         distances = torch.cdist(part, rows)
         whole += float(distances.sum(dtype=torch.float64))
         nearest.append(distances.kthvalue(kth, dim=1).values)
     return whole / max(len(rows) * (len(rows) - 1), 1), torch.cat(nearest)
-
-
-def _mean_pair_distance(distances: Tensor) -> Tensor:
-    n = len(distances)
-    return distances.sum() / max(n * (n - 1), 1)
-
-
-def _entropy(shares: Tensor) -> Tensor:
-    return -torch.xlogy(shares, shares).sum()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from gandiag.reference import SIDE, flatten
+from gandiag.embedding import SIDE, flatten
 
 __all__ = ["averaged", "put_together", "share"]
 
@@ -38,7 +38,7 @@ def averaged(
 def share(fakes: Tensor, size: int, ranks: int) -> Tensor:
     """One rank's part of `size` fakes, its newest ``(n, *shape)``; large images averaged down.
 
-    What `gandiag.reference.flatten` makes of them is the same as of the originals; 512 images of
+    What `gandiag.embedding.flatten` makes of them is the same as of the originals; 512 images of
     256 x 256 pixels would be 400 MB.
     """
     return _coarse(fakes[-math.ceil(size / ranks) :])

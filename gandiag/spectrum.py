@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 
-__all__ = ["Product", "Spectrum", "Which", "eigenvalues"]
+__all__ = ["Product", "Spectrum", "Which", "eigenvalues", "telling"]
 
 Product: TypeAlias = "Callable[[NDArray[np.float64]], NDArray[np.float64]]"
 Which: TypeAlias = Literal["LM", "LR", "LI"]  # largest modulus, real part, imaginary part
@@ -71,6 +71,22 @@ def eigenvalues(
             missed += count - len(values)
         found.append(values)
     return Spectrum(_by_modulus(_distinct(np.concatenate(found), tolerance)), False, missed)
+
+
+def telling(product: Product, typical: int, tell: Callable[[float], None]) -> Product:
+    """The same product, which tells before each how far a search has come, [0, 1).
+
+    How many products it takes is not known ahead: after `typical` ones it is said to be half done.
+    """
+    done = 0
+
+    def told(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        nonlocal done
+        done += 1
+        tell(done / (done + typical))
+        return product(vector)
+
+    return told
 
 
 def _by_modulus(values: NDArray[np.complex128]) -> NDArray[np.complex128]:

@@ -8,40 +8,28 @@ gradients (see the tests).
 from __future__ import annotations
 
 import functools
-import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gandiag.bookkeeping import Bookkeeping, Side, backward_scale, direction
-from gandiag.calls import NOTHING, Scored, joined, slopes_of, tell_apart
+from gandiag.calls import NOTHING, Fakes, Scored, tell_apart
 from gandiag.facts import WAITED
 from gandiag.gathering import Gathering
-from gandiag.hooks import Hook
+from gandiag.hooks import Guard, Hook
+from gandiag.origins import KEPT, Origins
 from gandiag.scores import Reading
 from gandiag.snapshot import Player, Snapshot, first_tensor
 from gandiag.watch import Watch
 
-__all__ = ["Fakes", "Turns"]
+__all__ = ["Turns"]
 
-KEPT = 8  # of the generator's newest batches: among them are the fakes that D is shown next
 CALLS = 16  # of the discriminator's calls since its last step; a loop that never steps adds no more
 WAITING = (200, 1000, 10000)  # D's steps without one of G's at which that is written down
-
-
-class Fakes(NamedTuple):
-    """The fakes of a turn, what D said to them, and the gradients there."""
-
-    samples: Tensor | None
-    output: Tensor | None
-    slope: Tensor | None
-    score_gradient: Tensor | None
-    input_gradient: Tensor | None
-    newest: bool = False  # D has not stepped since it said so, and was given nothing else
 
 
 class Turns:
@@ -70,27 +58,22 @@ class Turns:
         self._generator, self._discriminator = weakref.ref(generator), weakref.ref(discriminator)
         self._reading, self._select, self._watch = reading, select, watch
         self._gathering = gathering
-        self._fakes: deque[Tensor] = deque(maxlen=KEPT)
-        self._labels: deque[tuple[Tensor, bool]] = deque(maxlen=KEPT)
+        self._origins = Origins()
         self._made: deque[tuple[Tensor, tuple[Any, ...], dict[str, Any]]] = deque(maxlen=KEPT)
         self._calls: deque[Scored] = deque(maxlen=CALLS)
         self._turn = NOTHING
         self._books = Bookkeeping(generator, discriminator)
-        self._looking = False
         self._armed = True
         self._by_the_book = True
+        hook = Guard(self.detach).hook
         self._handles = [
-            generator.register_forward_hook(self._hook(self._generated), with_kwargs=True),
-            discriminator.register_forward_hook(self._hook(self._scored), with_kwargs=True),
+            generator.register_forward_hook(hook(self._generated), with_kwargs=True),
+            discriminator.register_forward_hook(hook(self._scored), with_kwargs=True),
             optimizers["discriminator"][0].register_step_pre_hook(
-                self._hook(self._before_discriminator_step)
+                hook(self._before_discriminator_step)
             ),
-            optimizers["generator"][0].register_step_pre_hook(
-                self._hook(self._before_generator_step)
-            ),
-            optimizers["generator"][-1].register_step_post_hook(
-                self._hook(self._after_generator_step)
-            ),
+            optimizers["generator"][0].register_step_pre_hook(hook(self._before_generator_step)),
+            optimizers["generator"][-1].register_step_post_hook(hook(self._after_generator_step)),
         ]
 
     @property
@@ -103,42 +86,22 @@ class Turns:
         for handle in self._handles:
             handle.remove()
         self._handles = []
-        for kept in (self._fakes, self._labels, self._made, self._calls):
-            kept.clear()
+        self._origins.forget()
+        self._made.clear()
+        self._calls.clear()
         self._turn = NOTHING
         self._watch.ranks.leave()
 
     def label(self, real: Tensor | None, fake: Tensor | None) -> None:
         """Remember what a tensor is until the discriminator is called with it."""
-        for tensor, is_fake in ((real, False), (fake, True)):
-            if tensor is not None:
-                self._labels.append((tensor, is_fake))
-
-    def _hook(self, seen: Callable[..., None]) -> Hook:
-        """A hook that never ends a training: what it raises is told once, and it is over."""
-
-        @functools.wraps(seen)
-        def guarded(*args: Any, **kwargs: Any) -> None:
-            if self._looking:
-                return
-            try:
-                self._looking = True
-                seen(*args, **kwargs)
-            except Exception as error:
-                self.detach()
-                text = f"gandiag no longer watches: {type(error).__name__}: {error}"
-                warnings.warn(text, RuntimeWarning, stacklevel=2)
-            finally:
-                self._looking = False
-
-        return Hook(guarded)
+        self._origins.label(real, fake)
 
     def _generated(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
         fake = first_tensor(output)
         kept = fake.detach()
-        self._fakes.append(kept)
+        self._origins.fakes.append(kept)
         if fake.requires_grad:
             self._made.append((kept, args, kwargs))
 
@@ -151,14 +114,14 @@ class Turns:
         if not (self._armed or self._gathering):
             return
         scores = self._select(output)
-        samples = _samples(args, kwargs, self._fakes)
+        samples = self._origins.samples(args, kwargs)
         if samples is None or not scores.requires_grad:  # such as an evaluation
             return
         call = Scored(
             samples=samples.detach(),
             output=scores.detach(),
             again=functools.partial(self._again, _detached(args), _detached(kwargs)),
-            fake=self._is_fake(samples),
+            fake=self._origins.is_fake(samples),
             asks_slope=samples.requires_grad and samples.is_leaf,
             to_generator=samples.requires_grad and not samples.is_leaf,
             alone=len(args) + len(kwargs) == 1,
@@ -203,7 +166,7 @@ class Turns:
                 self._watch.refer_to(reference)
                 self._gathering = None
         turn = self._turn
-        fake = Fakes(turn.fake, turn.fake_output, turn.fake_slope, None, None)
+        fake = Fakes(turn.fake, turn.fake_output, turn.fake_slope)
         self._show("discriminator", optimizer, fake)
 
     def _before_generator_step(self, optimizer: Optimizer, *_: Any) -> None:
@@ -220,18 +183,7 @@ class Turns:
         """A turn of the generator ends, and somebody looks."""
         calls = [call for call in self._calls if call.to_generator]
         self._calls.clear()
-        graded = [call for call in calls if call.output_gradient is not None]
-        slopes = [self._reading.slope(c.output, c.output_gradient) for c in graded]  # type: ignore[arg-type]
-        inputs = [call.sample_gradient for call in graded if call.sample_gradient is not None]
-        steps = self._books.steps("discriminator")
-        fake = Fakes(
-            _joined([call.samples for call in calls]),
-            _joined([call.output for call in calls]),
-            slopes_of(graded) if len(graded) == len(calls) else None,
-            _joined(slopes),
-            _joined(inputs),
-            all(call.alone and call.after == steps for call in calls),
-        )
+        fake = Fakes.judged(calls, self._reading, self._books.steps("discriminator"))
         self._show("generator", optimizer, fake)
 
     def _after_generator_step(self, *_: Any) -> None:
@@ -284,34 +236,10 @@ class Turns:
         self._armed = self._watch.due(step, "generator") or self._watch.due(step, "discriminator")
         self._by_the_book = self._armed and self._watch.asked("conduct", step)
 
-    def _is_fake(self, samples: Tensor) -> bool | None:
-        for tensor, is_fake in self._labels:
-            if _same_memory(tensor, samples):
-                return is_fake
-        if any(_same_memory(fake, samples) for fake in self._fakes):
-            return True
-        return None
-
     def _again(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         discriminator = self._discriminator()
         assert discriminator is not None  # the turn that asks is being played by it
         return self._reading.score(self._select(discriminator(*args, **kwargs)))
-
-
-def _samples(
-    args: tuple[Any, ...], kwargs: Mapping[str, Any], fakes: Sequence[Tensor]
-) -> Tensor | None:
-    """Which of the discriminator's inputs is the samples: the one shaped as the generator's."""
-    tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
-    shape = fakes[-1].shape[1:] if fakes else None
-    shaped = [tensor for tensor in tensors if tensor.shape[1:] == shape]
-    floating = [tensor for tensor in tensors if tensor.is_floating_point()]
-    return next(iter(shaped or floating), None)
-
-
-def _same_memory(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors share storage. Both are kept, so that no address is used twice."""
-    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
 
 
 def _detached(value: Any) -> Any:
@@ -330,7 +258,3 @@ def _times(gradient: Tensor | None, factor: float | Tensor) -> Tensor | None:
 
 def _keep(call: Scored, name: str, gradient: Tensor) -> None:
     setattr(call, name, gradient.detach())
-
-
-def _joined(parts: Sequence[Tensor]) -> Tensor | None:
-    return joined(parts) if parts else None

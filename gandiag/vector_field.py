@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gandiag.examination import Batch
+from gandiag.examination import Batch, Subject
 from gandiag.gan import GAN
 
 __all__ = ["Jacobian", "trained_weights", "velocity"]
@@ -60,6 +60,18 @@ class Jacobian:
         generator, discriminator = _velocity(gan, batch, differentiable=True)
         self._field = torch.cat([generator, discriminator])
         self.split, self.size = len(generator), len(self._field)
+
+    @classmethod
+    def of(cls, subject: Subject, samples: int, draw: int) -> Jacobian:
+        """At a subject's weights, in float64, on a draw of so many samples of each kind.
+
+        Raises:
+            ValueError: a player trains no weights.
+        """
+        gan = subject.copied(torch.float64)
+        batch = subject.batch(samples, draw, dtype=torch.float64)
+        with subject.seeded(draw):
+            return cls(gan, batch)
 
     def transposed(self, vector: Array) -> Array:
         """``J^T w`` for ``(n,)`` float64 w."""

@@ -9,47 +9,27 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gandiag.contracts import Probe
+from gandiag.motion import FIXED, FixedLatents, Weights
 from gandiag.ranks import Ranks
-from gandiag.record import Recorder, Row, Value
+from gandiag.record import Row
+from gandiag.recorder import Recorder
 from gandiag.reference import SIZE, Reference
+from gandiag.schedule import Scheduled
 from gandiag.sharing import averaged, put_together, share
-from gandiag.snapshot import Call, Player, Snapshot, first_tensor
-from gandiag.undisturbed import undisturbed
+from gandiag.snapshot import Player, Snapshot
+from gandiag.transfer import to_rows
 
-__all__ = ["Scheduled", "Watch"]
+__all__ = ["Watch"]
 
-FIXED = 64  # fixed latents: enough for a mean motion, one cheap forward pass, and an 8 x 8 sheet
 PLAYERS: tuple[Player, ...] = ("generator", "discriminator")
 FAKES = "fakes"  # in a message of another rank, beside its numbers
-ENTRIES = 4096  # of a network's weights, spread evenly; their motion stands for that of all
-LAG = 100  # generator steps over which motion is taken; samples wander, so shorter lags read higher
-
-
-@dataclass
-class Scheduled:
-    """A probe with its name and cadence."""
-
-    name: str
-    probe: Probe
-    every: int  # generator steps
-    last: dict[Player, int] = field(default_factory=dict)  # step of the last look at each player
-    failed: bool = False
-
-    def due(self, step: int, player: Player) -> bool:
-        """Whether it is to look at this player's turn at `step`."""
-        return step >= self.next(player)
-
-    def next(self, player: Player) -> int:
-        """First step at which it is to look at this player again."""
-        return (self.last.get(player, -1) // self.every + 1) * self.every
 
 
 class Watch:
@@ -98,10 +78,8 @@ class Watch:
         self._pending: dict[int, dict[str, float | Tensor]] = {}
         self._recent: deque[Tensor] = deque()
         self._recent_count = 0
-        self._latents: list[Call] = []
-        self._fixed_count = 0
-        self._outputs: deque[tuple[int, Tensor]] = deque()
-        self._weights: dict[Player, tuple[int, Tensor]] = {}
+        self._latents = FixedLatents()
+        self._weights = Weights()
         self._next: dict[Player, int] = {}  # step before which no probe is due
         self._flushed = -1
         self._next_sheet = 0
@@ -127,18 +105,15 @@ class Watch:
     def made(self, fake: Tensor, *args: Any, **kwargs: Any) -> None:
         """Take note of a batch that G, or its average, made in G's turn, and of its inputs.
 
-        The first inputs become the fixed latents, so that none need to be drawn.
+        `fake` is ``(B, *shape)``; the other arguments are what the network was called with. The
+        first of them become the fixed latents, so that none need to be drawn.
         """
         self._recent.append(fake.detach())
         self._recent_count += len(fake)
         while self._recent_count - len(self._recent[0]) >= self._size:
             self._recent_count -= len(self._recent.popleft())
-        if self._fixed_count < FIXED:
-            wanted = FIXED - self._fixed_count
-            kept = tuple(_first(value, len(fake), wanted) for value in args)
-            named = {key: _first(value, len(fake), wanted) for key, value in kwargs.items()}
-            self._latents.append(Call(kept, named))
-            self._fixed_count += min(len(fake), wanted)
+        if self._latents.count < FIXED:
+            self._latents.keep(len(fake), args, kwargs)
 
     def turn(self, snapshot: Snapshot) -> None:
         """Show a turn to the probes that are due."""
@@ -158,13 +133,13 @@ class Watch:
         row: dict[str, float | Tensor] = {}
         for scheduled in live:
             if not scheduled.failed:  # it may have just been switched off, by what it uses
-                row.update(_observe(scheduled, full))
+                row.update(scheduled.observe(full))
         self._pending.setdefault(snapshot.step, {}).update(averaged(row, heard))
 
     def stepped(self, step: int, generator: nn.Module) -> None:
         """A generator step is complete: draw a sheet and flush where it is time."""
         self.step = step
-        if self._sheet_every and step >= self._next_sheet and self._latents:
+        if self._sheet_every and step >= self._next_sheet and self._latents.calls:
             self._next_sheet = (step // self._sheet_every + 1) * self._sheet_every
             self._draw_sheet(step, generator)
         if (step - 1) // self._flush_every > (self._flushed - 1) // self._flush_every:
@@ -175,7 +150,7 @@ class Watch:
     def flush(self, step: int) -> None:
         """Move what is pending to the host in one copy, and pass it on."""
         self._flushed = step
-        rows = _to_host(self._pending)
+        rows = to_rows(self._pending)
         self._pending = {}
         self.recorder.add(rows)
         if self._after_flush:
@@ -183,9 +158,7 @@ class Watch:
 
     def samples(self, generator: nn.Module) -> Tensor:
         """The generator's output at the fixed latents, in the mode the loop left it in."""
-        with undisturbed(generator):
-            outputs = [first_tensor(generator(*c.args, **c.kwargs)) for c in self._latents]
-        return torch.cat(outputs)[:FIXED].detach()
+        return self._latents.samples(generator)
 
     def _draw_sheet(self, step: int, generator: nn.Module) -> None:
         if self._save_sheet is None:
@@ -194,7 +167,8 @@ class Watch:
             self._save_sheet(step, self.samples(generator))
         except Exception as error:
             self._sheet_every = 0
-            _warn(f"no sheets of samples since step {step}", error)
+            text = f"no sheets of samples since step {step}: {type(error).__name__}: {error}"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
 
     @property
     def _size(self) -> int:
@@ -207,7 +181,7 @@ class Watch:
         told: dict[str, float | Tensor] = {}
         for scheduled in due:
             if scheduled.probe.uses <= {"reference", "conduct"}:
-                told.update(_observe(scheduled, full))
+                told.update(scheduled.observe(full))
         wanted = any("recent" in scheduled.probe.uses for scheduled in due)
         if wanted and snapshot.player == "generator" and self._recent:
             told[FAKES] = share(torch.cat(list(self._recent)), self._size, self.ranks.count)
@@ -219,105 +193,20 @@ class Watch:
         uses = frozenset().union(*(probe.probe.uses for probe in due))
         costly: dict[str, Any] = {"probability": self.probability, "reference": self.reference}
         generators_turn = snapshot.player == "generator"
-        fixed_ready = self._fixed_count == FIXED
+        fixed_ready = self._latents.count == FIXED
         if "recent" in uses and generators_turn and self._recent:
             newest = torch.cat(list(self._recent))
             costly["recent"] = put_together(newest, others, self._size)
         if "weights" in uses:
-            costly |= self._moved(snapshot)
+            costly |= self._weights.moved(snapshot)
         if "latents" in uses and fixed_ready:
-            costly["latents"] = tuple(self._latents)
+            costly["latents"] = tuple(self._latents.calls)
         if "fixed" in uses and generators_turn and fixed_ready:
             try:
                 judged = snapshot.generator if snapshot.judged is None else snapshot.judged
-                costly |= self._fixed(snapshot.step, judged)
+                costly |= self._latents.moved(snapshot.step, judged)
             except Exception as error:  # such as a generator that takes one batch size only
                 for scheduled in due:
                     if "fixed" in scheduled.probe.uses:
-                        _switch_off(scheduled, snapshot.step, error)
+                        scheduled.switch_off(snapshot.step, error)
         return replace(snapshot, **costly)
-
-    def _moved(self, snapshot: Snapshot) -> dict[str, Any]:
-        now, player = _sample_of(snapshot.network), snapshot.player
-        if now is None:
-            return {}
-        step, before = self._weights.get(player, (snapshot.step, None))
-        self._weights[player] = snapshot.step, now
-        steps = snapshot.step - step
-        return {"weights": now, "weights_before": before, "weights_steps": steps}
-
-    def _fixed(self, step: int, generator: nn.Module) -> dict[str, Any]:
-        fixed = self.samples(generator)
-        self._outputs.append((step, fixed))
-        while len(self._outputs) > 1 and self._outputs[1][0] <= step - LAG:
-            self._outputs.popleft()
-        before, output = self._outputs[0]
-        if before > step - LAG:
-            return {"fixed": fixed}
-        return {"fixed": fixed, "fixed_before": output, "fixed_steps": step - before}
-
-
-def _sample_of(network: nn.Module) -> Tensor | None:
-    """Entries of the weights, evenly spread over all that are trained; None without any."""
-    weights = [p.detach() for p in network.parameters() if p.requires_grad]
-    stride = max(1, sum(p.numel() for p in weights) // ENTRIES)
-    parts = [p.reshape(-1)[::stride].float() for p in weights]
-    return torch.cat(parts) if parts else None
-
-
-def _first(value: Any, batch: int, wanted: int) -> Any:
-    """The part of an input that belongs to the first samples of a batch; others as they are."""
-    if isinstance(value, Tensor):
-        return value[:wanted].detach().clone() if value.ndim and len(value) == batch else value
-    return value
-
-
-def _observe(scheduled: Scheduled, snapshot: Snapshot) -> dict[str, float | Tensor]:
-    try:
-        with torch.no_grad():
-            seen = scheduled.probe.observe(snapshot)
-        return {f"{scheduled.name}/{name}": _storable(value) for name, value in seen.items()}
-    except Exception as error:  # nobody's training may end because of a probe
-        _switch_off(scheduled, snapshot.step, error)
-        return {}
-
-
-def _storable(value: float | Tensor) -> float | Tensor:
-    if not isinstance(value, Tensor):
-        return float(value)
-    if value.ndim > 1:
-        raise TypeError(f"a number or a vector can be stored, not a {value.ndim}-dim tensor")
-    return value.detach()
-
-
-def _switch_off(scheduled: Scheduled, step: int, error: Exception) -> None:
-    scheduled.failed = True
-    _warn(f"probe {scheduled.name} is switched off since step {step}", error)
-
-
-def _warn(what: str, error: Exception) -> None:
-    message = f"{what}: {type(error).__name__}: {error}"
-    warnings.warn(message, RuntimeWarning, stacklevel=2)
-
-
-def _to_host(pending: Mapping[int, Mapping[str, float | Tensor]]) -> list[Row]:
-    found = [v for row in pending.values() for v in row.values() if isinstance(v, Tensor)]
-    device = next((tensor.device for tensor in found if tensor.is_cuda), None)  # probes may mix
-    parts = [_flat(tensor, device) for tensor in found]
-    flat = iter(torch.cat(parts).tolist() if parts else ())
-
-    def value(item: float | Tensor) -> Value:
-        if not isinstance(item, Tensor):
-            return float(item)
-        return next(flat) if item.ndim == 0 else [next(flat) for _ in range(item.numel())]
-
-    return [
-        Row(step, {name: value(item) for name, item in row.items()})
-        for step, row in sorted(pending.items())
-    ]
-
-
-def _flat(tensor: Tensor, device: torch.device | None) -> Tensor:
-    """A vector that can be joined with others without loss; most are float32, and stay it."""
-    flat = tensor.reshape(-1) if device is None else tensor.reshape(-1).to(device)
-    return flat if flat.dtype == torch.float32 else flat.double()

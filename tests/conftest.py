@@ -14,7 +14,7 @@ from gandiag.datasets.ring import Ring
 from gandiag.gan import GAN, Data
 from gandiag.networks import Scorer
 from gandiag.objectives import NON_SATURATING
-from gandiag.record import Recorder
+from gandiag.recorder import Recorder
 from gandiag.reference import Reference
 from gandiag.snapshot import Snapshot
 

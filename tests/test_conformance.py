@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from gandiag import contracts, plugins
-from gandiag.attachment import PROBES
+from gandiag.attaching import PROBES
 from gandiag.diagnosis import Diagnosis, diagnose
 from gandiag.gan import GAN
-from gandiag.record import Record, Recorder, Row, Signal
+from gandiag.record import Record, Row, Signal
+from gandiag.recorder import Recorder
 from gandiag.reference import Reference
 from gandiag.scenario import Scenario
 from gandiag.snapshot import Call, Conduct, Player, Snapshot

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 import gandiag
 from gandiag.attachment import Attachment
+from gandiag.embedding import CHUNK, flatten
 from gandiag.gathering import NEEDED, Gathering
+from gandiag.likeness import measure
 from gandiag.probes.diversity import against_null
-from gandiag.reference import CHUNK, Reference, flatten, measure
+from gandiag.reference import Reference
 from tests.attachment import loops
 from tests.attachment.loops import Game, game
 

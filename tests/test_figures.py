@@ -18,6 +18,7 @@ from gandiag.figures.explore import Chart, bokeh_document, pack, packed_signals
 from gandiag.figures.plane import LONGEST, Look, arrows, looks_of, plane_figure, spaced
 from gandiag.figures.plane_chart import plane_document
 from gandiag.figures.style import RED
+from gandiag.figures.twins import Compared
 from gandiag.record import Record, Row, Signal
 
 NAME = "a/b/generator"
@@ -196,11 +197,14 @@ def test_twins_share_a_figure() -> None:
     """Both runs are in it under their names; a signal that neither has gives none."""
     records = record_of([1.0, 2.0]), record_of([3.0])
     evidence = weigh(NAME, records[0][NAME].values, "<", 0.5, "what it is")
-    picture = figures.twin_figure(records, ("ill", "cured"), evidence, 0.5, "x")
+    compared = Compared(evidence, "mode_collapse", fits=True)
+    picture = figures.twin_figure(records, ("ill", "cured"), compared, "x")
     assert picture is not None
+    assert "below the dashed line speak for mode collapse" in picture.caption
     assert all(f">{name}<" in picture.svg for name in ("ill", "cured"))
     nowhere = Evidence("not/there", math.nan, ">", 0.5, False, "nothing")
-    assert figures.twin_figure(records, ("a", "b"), nowhere, None, "x") is None
+    lost = Compared(nowhere, "mode_collapse", fits=False)
+    assert figures.twin_figure(records, ("a", "b"), lost, "x") is None
 
 
 def plane_rows(pulls: list[float]) -> list[Row]:

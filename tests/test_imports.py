@@ -26,6 +26,7 @@ TABLE = {
     "facts": "",
     "templates": "",
     "series": "",
+    "trends": "series",
     "undisturbed": "",
     "classifier": "",
     "descriptions": "",
@@ -41,9 +42,12 @@ TABLE = {
     "source": "errors yaml_text",
     "scenario": "errors mistakes settings source yaml_text",
     "gan": "",
-    "reference": "undisturbed",
+    "embedding": "undisturbed",
+    "likeness": "",
+    "reference": "embedding likeness",
     "snapshot": "reference",
     "record": "errors series",
+    "recorder": "record",
     "diagnosis": "record series",
     "certainty": "record diagnosis",
     "report": "scenario record diagnosis certainty notebook recognition",
@@ -57,10 +61,13 @@ TABLE = {
     "rules": "gan networks objectives penalties",
     "variants": "batch_features convolutions gan errors networks rules",
     # playing and watching
-    "probes": "snapshot reference undisturbed classifier",
+    "probes": "snapshot embedding likeness reference undisturbed classifier",
     "ranks": "",
-    "sharing": "reference",
-    "watch": "contracts ranks record reference sharing snapshot undisturbed",
+    "sharing": "embedding",
+    "schedule": "contracts snapshot",
+    "motion": "snapshot undisturbed",
+    "transfer": "record",
+    "watch": "motion ranks record recorder reference schedule sharing snapshot transfer",
     "draws": "settings",
     "train": "draws gan settings snapshot undisturbed watch",
     "checkpoints": "errors gan record",
@@ -72,66 +79,72 @@ TABLE = {
     "instruments": "examination finding gan settings spectrum train vector_field",
     # watching a loop that knows nothing of it
     "hooks": "",
-    "calls": "",
     "scores": "",
+    "calls": "scores",
+    "origins": "",
     "wrappers": "",
-    "gathering": "ranks reference",
+    "gathering": "errors embedding ranks reference undisturbed",
     "following": "contracts errors plugins diagnosis record report scenario",
     "bookkeeping": "calls snapshot",
-    "turns": "bookkeeping calls gathering hooks scores snapshot watch facts",
+    "turns": "bookkeeping calls gathering hooks origins scores snapshot watch facts",
     # judging and mending
     "fingerprint": "series",
     "recognition": "fingerprint record series",
     "lints": "recognition record series diagnosis facts",
-    "detectors": "record series diagnosis",
+    "detectors": "record series trends diagnosis",
     "fixes": "errors plugins scenario",
-    "monitor": "contracts record diagnosis",
+    "monitor": "contracts record recorder diagnosis",
     # showing; the nouns that are shown, and the catalogue for what a detector's source teaches
     "sheets": "record",
     "figures": "record series diagnosis certainty",
     "notebook": "figures record diagnosis",
-    "reporters": "report figures scenario record diagnosis certainty errors plugins templates",
+    "reporters": "report figures scenario record diagnosis certainty errors notebook places "
+    "plugins templates",
     "progress": "report scenario record diagnosis",
     "readers": "record errors series",
     "logs": "errors plugins record",
     "listing": "errors places plugins scenario",
     "help_texts": "",
+    "options": "",
+    "exits": "errors",
     # where stations meet
-    "parts": "contracts plugins errors scenario watch",
-    "pipeline": "parts contracts environment errors scenario gan reference train watch monitor "
-    "record report sheets",
-    "attachment": "notebook following lints recognition gathering scores turns parts contracts "
-    "environment errors reference snapshot undisturbed watch monitor record diagnosis report "
-    "scenario sheets ranks wrappers facts",
-    "integrations": "attachment contracts diagnosis errors scores",
+    "parts": "contracts plugins errors scenario schedule",
+    "pipeline": "parts contracts environment errors scenario gan reference train motion watch "
+    "monitor record recorder report sheets",
+    "attachment": "notebook following recognition turns parts contracts watch monitor record "
+    "diagnosis report",
+    "attaching": "attachment following lints gathering scores turns parts contracts environment "
+    "errors embedding snapshot watch monitor record recorder diagnosis scenario sheets ranks "
+    "wrappers facts",
+    "integrations": "attachment attaching contracts diagnosis errors scores",
     "clusters": "errors",
     "many": "clusters errors",
-    "comparison": "classifier clusters diagnosis errors figures front gan help_texts many parts "
-    "pipeline places plugins record reference reporters scenario source undisturbed templates",
+    "comparison": "classifier clusters diagnosis errors exits figures front gan many options parts "
+    "pipeline places plugins record embedding reporters scenario source undisturbed templates",
     "front": "lints checkpoints contracts plugins errors logs places source scenario record "
     "diagnosis report pipeline facts",
-    "examining": "checkpoints contracts draws environment errors examination finding gan "
-    "help_texts objectives places plugins reporters scenario scores settings source train wrappers",
-    "bench": "attachment comparison contracts diagnosis environment errors gan help_texts many "
-    "objectives places pipeline front plugins record report reporters scenario series serve train "
-    "undisturbed",
+    "examining": "checkpoints contracts draws environment errors examination exits finding gan "
+    "objectives options places plugins reporters scenario scores settings source train wrappers",
+    "bench": "attachment attaching comparison contracts diagnosis environment errors gan many "
+    "objectives options places pipeline front plugins record report reporters scenario series "
+    "serve train trends undisturbed",
     "pages": "front contracts errors report scenario source",
     "serve": "front report figures reporters record diagnosis errors templates",
     "cli": "pages bench front listing logs places plugins errors progress scenario source "
-    "help_texts report serve comparison examining",
+    "help_texts options exits report serve comparison examining",
     # shipped data with the scripts that made them, and the doors
     "assets": "classifier datasets bench",
     "__main__": "cli",
-    "gandiag": "attachment comparison errors examining front record scenario",
+    "gandiag": "attachment attaching comparison errors examining front record scenario",
 }
 FAMILIES = ("datasets", "variants", "probes", "detectors", "fixes", "reporters", "readers",
             "instruments")  # fmt: skip
 TORCH_ROOMS = """
     assets classifier gan networks convolutions batch_features objectives penalties rules draws
-    datasets variants reference snapshot
-    undisturbed probes watch train environment parts pipeline hooks calls
-    scores gathering turns attachment bookkeeping bench ranks sharing wrappers integrations
-    comparison checkpoints examination vector_field instruments examining
+    datasets variants embedding likeness reference snapshot
+    undisturbed probes schedule motion transfer watch train environment parts pipeline hooks calls
+    origins scores gathering turns attachment attaching bookkeeping bench ranks sharing wrappers
+    integrations comparison checkpoints examination vector_field instruments examining
 """
 TORCH = set(TORCH_ROOMS.split())
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from gandiag.diagnosis import Diagnosis
 from gandiag.monitor import Monitor
-from gandiag.record import Record, Recorder
+from gandiag.record import Record
+from gandiag.recorder import Recorder
 
 
 class Asked:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import gandiag
 from gandiag.diagnosis import Diagnosis
+from gandiag.errors import BadInput
 from gandiag.record import Record, Row
 from gandiag.report import Report
+from gandiag.reporters.notebook import Notebook
 from tests.attachment.loops import game
 
 BAD = "<script>alert(1)</script>"
@@ -55,3 +60,65 @@ def test_watch_shows_itself_while_it_runs() -> None:
     assert "step 20, detached" in shown
     assert "mode collapse: inconclusive" in shown
     assert "How sure the discriminator is" in shown
+
+
+@pytest.fixture
+def cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """What IPython puts below a cell, in its own words: data, id of the output, new or not."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    displaypub = pytest.importorskip("IPython.core.displaypub")
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    shell.display_pub = publisher = displaypub.CapturingDisplayPublisher()
+    yield publisher.outputs
+    InteractiveShell.clear_instance()
+
+
+def test_charts_grow_in_one_output(cell: list[dict[str, Any]]) -> None:
+    """A watch that is followed draws itself anew in one place; its report stands there at last."""
+    played = game("real_fake_then_generator")
+    with gandiag.attach(*played[:4], scores=played.scores, followers=["notebook"]) as watch:
+        played.play(played, 60)
+    first, second, last = (cell[at]["data"]["text/html"] for at in (0, 1, -1))
+    assert [each["update"] for each in cell] == [False, *[True] * (len(cell) - 1)]
+    assert len({each["transient"]["display_id"] for each in cell}) == 1
+    assert "a watch, step 0" in first
+    assert "<svg" not in first
+    assert "How sure the discriminator is" in second
+    assert all(f"{d.condition.replace('_', ' ')}: {d.status}" in last for d in watch.diagnose()[:2])
+
+
+def test_each_look_is_drawn_if_there_is_time(cell: list[dict[str, Any]]) -> None:
+    """Charts hold all rows so far, and rest between two drawings for longer than they took."""
+    follower = Notebook(seconds=1e-9)
+    follower.begin(None, Path("mine"))
+    for step in range(1, 4):
+        follower._live.cell.next_time = 0.0  # as if the rest were over
+        follower.follow([Row(step, {"loss/value/generator": float(step)})], step)
+    titles = [each["data"]["text/plain"] for each in cell]
+    assert titles == [f"mine, step {step}: nothing found so far" for step in range(4)]
+    follower._live.cell.next_time = float("inf")
+    follower.follow([Row(4, {"loss/value/generator": 4.0})], 4)
+    assert len(cell) == 4
+
+
+def test_alert_is_drawn_at_once(cell: list[dict[str, Any]]) -> None:
+    """What has appeared is shown without waiting, and so is that it has cleared."""
+    follower = Notebook(seconds=3600.0)
+    follower.begin(None, Path("mine"))
+    follower.follow([Row(1, {"loss/value/generator": 1.0})], 1)
+    assert len(cell) == 1
+    for status in ("present", "absent"):
+        found = Diagnosis("mode_collapse", status, BAD, onset=7)
+        follower.alert(found, 30)
+        text = cell[-1]["data"]["text/html"]
+        assert f"mode collapse: {status}" in text
+        assert "<script" not in text
+    assert cell[-1]["data"]["text/plain"].startswith("mine, step 30: ")
+
+
+def test_elsewhere_it_says_so() -> None:
+    """In a program that is no notebook, one line names the reporter for a terminal."""
+    with pytest.raises(BadInput, match="console"):
+        Notebook().begin(None, None)

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gandiag.errors import BadInput
-from gandiag.record import Record, Recorder, Row, Signal, write_whole
+from gandiag.record import Record, Row, Signal, write_whole
+from gandiag.recorder import Recorder
 
 LENGTHS = {"a/x/generator": 0, "b/y/discriminator": 0, "c/bins/generator": 3}  # 0: a number
 values = st.floats(width=32)  # NaN and infinities too

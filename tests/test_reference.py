@@ -13,8 +13,9 @@ from torch import Tensor
 
 from gandiag.datasets.ring import Ring
 from gandiag.gan import Data
+from gandiag.likeness import measure
 from gandiag.probes.diversity import RATIOS, against_null
-from gandiag.reference import BINS, DRAWS, NEIGHBOURS, REALS, Reference, measure
+from gandiag.reference import BINS, DRAWS, NEIGHBOURS, REALS, Reference
 
 Normal = Callable[..., Tensor]
 

@@ -16,8 +16,9 @@ from torch import Tensor
 from gandiag.comparison.quality import frechet_of
 from gandiag.datasets.ring import Ring
 from gandiag.gan import Data
+from gandiag.likeness import MISSING, measure
 from gandiag.probes.confidence import auc
-from gandiag.reference import MISSING, NEIGHBOURS, Reference, measure
+from gandiag.reference import NEIGHBOURS, Reference
 from tests.conftest import random_points
 
 Normal = Callable[..., Tensor]

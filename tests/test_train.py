@@ -19,16 +19,18 @@ from gandiag import plugins
 from gandiag.gan import GAN, Data
 from gandiag.networks import Scorer
 from gandiag.objectives import SATURATING
-from gandiag.record import Record, Recorder
+from gandiag.record import Record
+from gandiag.recorder import Recorder
 from gandiag.reference import Reference
 from gandiag.scenario import Training
+from gandiag.schedule import Scheduled
 from gandiag.snapshot import Snapshot
 from gandiag.train import Stop, train
 from gandiag.variants.conditional import Conditional
 from gandiag.variants.linear_critic import LinearCritic
 from gandiag.variants.minibatch_discrimination import MinibatchDiscrimination
 from gandiag.variants.vanilla import Vanilla
-from gandiag.watch import Scheduled, Watch
+from gandiag.watch import Watch
 
 SMALL = {"latent_size": 8, "width": 16}
 BUILDERS: Mapping[str, Callable[[], GAN]] = {

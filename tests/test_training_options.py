@@ -18,14 +18,15 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
 from gandiag import plugins
 from gandiag.draws import Draws, noise_left
 from gandiag.gan import GAN, Data
-from gandiag.record import Recorder
+from gandiag.recorder import Recorder
 from gandiag.reference import Reference
+from gandiag.schedule import Scheduled
 from gandiag.settings import InstanceNoise, Training
 from gandiag.snapshot import Snapshot
 from gandiag.train import averaging, train
 from gandiag.variants.dcgan import DCGAN
 from gandiag.variants.vanilla import Vanilla
-from gandiag.watch import Scheduled, Watch
+from gandiag.watch import Watch
 
 ALL: dict[str, Any] = {
     "instance_noise": {"sd": 0.2, "until": 0.8},

@@ -17,13 +17,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from gandiag import plugins
 from gandiag.gan import Data
-from gandiag.record import Recorder, Row
+from gandiag.motion import FIXED
+from gandiag.record import Row
+from gandiag.recorder import Recorder
 from gandiag.reference import Reference
 from gandiag.scenario import Scenario, Training
+from gandiag.schedule import Scheduled
 from gandiag.snapshot import Call, Conduct, Player, Snapshot
 from gandiag.train import train
 from gandiag.variants.vanilla import Vanilla
-from gandiag.watch import FIXED, Scheduled, Watch
+from gandiag.watch import Watch
 
 PLAYERS: tuple[Player, ...] = ("discriminator", "generator")
 Normal = Callable[..., Tensor]

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.record import Record, Signal
-from gandiag.series import mann_kendall, rolling
+from gandiag.series import rolling
+from gandiag.trends import mann_kendall
 
 __all__ = ["RIVALS", "Rival", "Trace", "alarms"]
 

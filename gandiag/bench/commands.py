@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
-from gandiag import help_texts
+from gandiag import options
+from gandiag.bench import help_texts
 
 __all__ = ["bench"]
 
+F = TypeVar("F", bound=Callable[..., Any])
 BENCHES = Path("reports/bench")
+
+
+def _runs_in(name: str) -> Callable[[F], F]:
+    """``--runs``: where the games that a bench plays are kept."""
+    return click.option(
+        "--runs",
+        type=click.Path(path_type=Path),
+        default=BENCHES / name,
+        show_default=True,
+        help="Folder of the runs.",
+    )
 
 
 @click.group(help=help_texts.BENCH)
@@ -18,7 +33,7 @@ def bench() -> None:
     """Re-measure what gandiag claims."""
 
 
-@bench.command(help=help_texts.BENCH_OVERHEAD)
+@bench.command(help=help_texts.OVERHEAD)
 @click.option(
     "--game",
     "games",
@@ -28,19 +43,11 @@ def bench() -> None:
     type=click.Choice(["mlp", "dcgan"]),
     help="What is played; repeat it.",
 )
-@click.option(
-    "--rounds",
-    type=click.IntRange(min=1),
-    default=12,
-    show_default=True,
-    help="Blocks of each loop; a third of it for all but the first table.",
+@options.whole_number(
+    "--rounds", 12, "Blocks of each loop; a third of it for all but the first table."
 )
-@click.option(
-    "--steps", type=click.IntRange(min=1), default=100, show_default=True, help="Of a block."
-)
-@click.option(
-    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of torch."
-)
+@options.whole_number("--steps", 100, "Of a block.")
+@options.whole_number("--threads", 1, "Of torch.")
 @click.option(
     "--memory",
     type=click.IntRange(min=20),
@@ -67,32 +74,14 @@ def overhead(
         measure_memory(games[0], memory, threads, out or BENCHES / "memory.csv")
 
 
-@bench.command(help=help_texts.BENCH_DETECTION)
+@bench.command(help=help_texts.DETECTION)
 @click.option("--case", "names", multiple=True, metavar="NAME", help="A game or family; repeat it.")
 @click.option("--part", type=click.Choice(["tuning", "held_out"]), help="[both]")
-@click.option(
-    "--seeds",
-    type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    help="How often each game is played.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Processes, of one thread each.",
-)
+@options.whole_number("--seeds", 5, "How often each game is played.")
+@options.whole_number("--jobs", 1, "Processes, of one thread each.")
 @click.option("--judge", is_flag=True, help="Play nothing; judge what has been played.")
 @click.option("--ablation", is_flag=True, help="Ask again without each signal; takes minutes.")
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=BENCHES / "detection",
-    show_default=True,
-    help="Folder of the runs.",
-)
+@_runs_in("detection")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the tables there, too.")
 def detection(
     names: tuple[str, ...],
@@ -113,14 +102,10 @@ def detection(
     click.echo(text, nl=False)
 
 
-@bench.command(help=help_texts.BENCH_COMPARE)
-@click.option(
-    "--steps", type=click.IntRange(min=1), default=2000, show_default=True, help="Of a game."
-)
-@click.option(
-    "--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="Of each arm."
-)
-@click.option("--jobs", type=click.IntRange(min=0), default=0, help="At a time. [cores]")
+@bench.command(help=help_texts.COMPARE)
+@options.whole_number("--steps", 2000, "Of a game.")
+@options.whole_number("--seeds", 5, "Of each arm.")
+@options.jobs()
 def compare(steps: int, seeds: int, jobs: int) -> None:
     """Measure how well a comparison fills the cores."""
     from gandiag.bench.compare import measure, print_table
@@ -128,25 +113,11 @@ def compare(steps: int, seeds: int, jobs: int) -> None:
     print_table(measure(steps, seeds, jobs))
 
 
-@bench.command(help=help_texts.BENCH_TREATMENT)
+@bench.command(help=help_texts.TREATMENT)
 @click.option("--case", "names", multiple=True, metavar="NAME", help="A game; repeat it.")
-@click.option(
-    "--seeds",
-    type=click.IntRange(min=8),
-    default=10,
-    show_default=True,
-    help="How often each game is played, and with each fix.",
-)
-@click.option(
-    "--jobs", type=click.IntRange(min=0), default=0, help="Games at a time, of one thread. [cores]"
-)
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=BENCHES / "treatment",
-    show_default=True,
-    help="Folder of the runs.",
-)
+@options.whole_number("--seeds", 10, "How often each game is played, and with each fix.", least=8)
+@options.jobs("Games at a time, of one thread. [cores]")
+@_runs_in("treatment")
 def treatment(names: tuple[str, ...], seeds: int, jobs: int, runs: Path) -> None:
     """Count for how many failing games a cure is found."""
     from gandiag.bench.treatment import table, treat_all
@@ -154,25 +125,11 @@ def treatment(names: tuple[str, ...], seeds: int, jobs: int, runs: Path) -> None
     click.echo(table(list(treat_all(runs, names, seeds, jobs))))
 
 
-@bench.command(help=help_texts.BENCH_REPORT)
+@bench.command(help=help_texts.REPORT)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--steps",
-    type=click.IntRange(min=1),
-    default=10_000,
-    show_default=True,
-    help="Of the record that each run is stretched to.",
-)
-@click.option(
-    "--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Pages of each kind."
-)
-@click.option(
-    "--runs",
-    type=click.IntRange(min=1),
-    default=200,
-    show_default=True,
-    help="In the list of gandiag serve; each is the first of PATHS.",
-)
+@options.whole_number("--steps", 10_000, "Of the record that each run is stretched to.")
+@options.whole_number("--rounds", 3, "Pages of each kind.")
+@options.whole_number("--runs", 200, "In the list of gandiag serve; each is the first of PATHS.")
 def report(paths: tuple[Path, ...], steps: int, rounds: int, runs: int) -> None:
     """Measure how long a page takes and how large it is."""
     from gandiag.bench.pages import measure, measure_list, print_list, print_table

@@ -12,7 +12,8 @@ from typing import Any
 
 from torch import Tensor
 
-from gandiag.attachment import PROBES, Attachment, attach
+from gandiag.attaching import PROBES, attach
+from gandiag.attachment import Attachment
 from gandiag.bench.overhead import Comparison, Make, Play
 from gandiag.bench.overhead_games import GAMES, Game
 from gandiag.scenario import Scenario

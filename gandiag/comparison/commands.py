@@ -4,38 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from gandiag import help_texts
-
-if TYPE_CHECKING:
-    from gandiag.comparison.results import Comparison
+from gandiag import options
+from gandiag.comparison import help_texts
+from gandiag.exits import INTERRUPTED
 
 __all__ = ["compare", "treat"]
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _of_games(seeds: int) -> Callable[[F], F]:
     """The options of both commands: what is played, how often, by whom."""
-    options = (
+    shared = (
         click.argument("scenario"),
-        click.option(
-            "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Replace a value; repeat it."
-        ),
-        click.option(
-            "--seeds",
-            type=click.IntRange(min=1),
-            default=seeds,
-            show_default=True,
-            help="Runs of each arm, from the scenario's seed on.",
-        ),
+        options.sets(),
+        options.whole_number("--seeds", seeds, "Runs of each arm, from the scenario's seed on."),
         click.option("--out", type=click.Path(path_type=Path), help="Folder of it all."),
         click.option("--resume", is_flag=True, help="Keep the games in it; play only the rest."),
-        click.option("--jobs", type=click.IntRange(min=0), default=0, help="At a time. [cores]"),
+        options.jobs(),
         click.option(
             "--threads", type=click.IntRange(min=0), default=0, help="Of each game. [its share]"
         ),
@@ -57,7 +47,7 @@ def _of_games(seeds: int) -> Callable[[F], F]:
     )
 
     def decorate(command: F) -> F:
-        for option in reversed(options):
+        for option in reversed(shared):
             command = option(command)
         return command
 
@@ -67,8 +57,8 @@ def _of_games(seeds: int) -> Callable[[F], F]:
 @click.command(help=help_texts.COMPARE)
 @_of_games(seeds=10)
 @click.option("--fix", "fixes", multiple=True, required=True, metavar="A[,B]", help="An arm.")
-@click.option("--to", "reporters", multiple=True, metavar="NAME", help="A reporter for each run.")
-@click.option("--json", "as_json", is_flag=True, help="Print plain data and nothing else.")
+@options.reporters("A reporter for each run.")
+@options.as_json()
 def compare(
     scenario: str,
     sets: tuple[str, ...],
@@ -86,6 +76,7 @@ def compare(
     from gandiag.comparison.comparing import COMPARISONS
     from gandiag.comparison.comparing import compare as play
     from gandiag.comparison.page import PAGE, as_data
+    from gandiag.comparison.table import show
     from gandiag.many import Workers
     from gandiag.places import relative
 
@@ -109,19 +100,15 @@ def compare(
 
         click.echo(json.dumps(as_data(found), indent=2, allow_nan=False))
         return 0
-    _show(found)
+    show(found)
     click.echo(relative(folder / PAGE))
     return 0
 
 
 @click.command(help=help_texts.TREAT)
 @_of_games(seeds=10)
-@click.option(
-    "--most",
-    type=click.IntRange(min=1),
-    default=4,
-    show_default=True,
-    help="Fixes, or fixes together, that are tried; more need more seeds.",
+@options.whole_number(
+    "--most", 4, "Fixes, or fixes together, that are tried; more need more seeds."
 )
 def treat(
     scenario: str,
@@ -136,6 +123,7 @@ def treat(
     """Look for a cure."""
     from gandiag.clusters import WorkersDied
     from gandiag.comparison.page import PAGE
+    from gandiag.comparison.table import show
     from gandiag.comparison.treating import TREATMENTS
     from gandiag.comparison.treating import treat as look
     from gandiag.many import Workers
@@ -156,7 +144,7 @@ def treat(
         )
     except (KeyboardInterrupt, WorkersDied) as ended:
         return _stopped(folder, str(ended))
-    _show(found.comparison)
+    show(found.comparison)
     click.echo(relative(folder / PAGE))
     if found.cured is not None:
         click.echo(f"{found.cure} cures it: gandiag run {relative(found.cured)}")
@@ -186,32 +174,3 @@ def _stopped(folder: Path, why: str) -> int:
     text = f"{begun}; {played} finished games are kept in {folder}; --resume plays only the rest"
     click.echo(f"gandiag: {text}", err=True)
     return INTERRUPTED
-
-
-def _show(found: Comparison) -> None:
-    """Print a line for each arm."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from gandiag.diagnosis import in_words
-
-    table = Table(box=None)
-    for name in ("Arm", *map(in_words, found.conditions)):
-        table.add_column(name, overflow="fold")
-    for name in ("Distance", "Coverage", "Cost"):
-        table.add_column(name, justify="right")
-    for result in found.results:
-        rates = (result.rates[c] for c in found.conditions)
-        table.add_row(
-            result.arm.name,
-            *(f"{rate.present} of {rate.judged}" for rate in rates),
-            f"{result.distance.value:.3g}",
-            f"{result.coverage.value:.2f}",
-            f"{result.cost.value:.2f}",
-        )
-    console = Console(highlight=False, markup=False, emoji=False)
-    console.print(table)
-    for result in found.treated:
-        console.print(f"{result.arm.name}: {result.verdict}. {result.says}", soft_wrap=True)
-    for note in found.notes:
-        console.print(f"Note: {note}", soft_wrap=True)

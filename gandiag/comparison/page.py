@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -16,12 +16,12 @@ from gandiag import plugins
 from gandiag.comparison import verdicts
 from gandiag.comparison.outcomes import Outcome, plain_number
 from gandiag.comparison.results import QUALITY, ArmResult, Comparison
+from gandiag.comparison.samples import last_sheets, reading
 from gandiag.comparison.statistics import Estimate
 from gandiag.diagnosis import in_words
 from gandiag.figures import Picture
 from gandiag.figures.arms import Interval, Spot, cost_figure, course_figure, rates_figure
-from gandiag.record import Record, Signal, write_whole
-from gandiag.reporters.gallery import Plate, hang
+from gandiag.record import Signal, write_whole
 from gandiag.templates import templates_of, text_of
 
 __all__ = ["DATA", "PAGE", "as_data", "render", "write_json", "write_page"]
@@ -30,14 +30,6 @@ PACKAGE = "gandiag.comparison"
 
 PAGE, DATA = "comparison.html", "comparison.json"  # in the comparison's folder
 MARKS = {"cures": "●", "helps": "◐", "no evidence": "○", "harms": "✕"}
-
-
-class _Sheet(NamedTuple):
-    """The last samples of an arm's first run."""
-
-    arm: str
-    seed: int
-    plates: Sequence[Plate]
 
 
 def write_json(comparison: Comparison, folder: Path) -> Path:
@@ -72,13 +64,15 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
 def render(comparison: Comparison, folder: Path) -> str:
     """The page as text; the same comparison always gives the same page."""
     environment = templates_of(PACKAGE)
-    environment.filters |= {"plain": in_words, "number": _number, "estimate": _estimate}
+    environment.filters |= {"plain": in_words, "number": _number, "arm": _arm_in_words}
     environment.filters |= {"sign": _sign, "times": _times}
     style = text_of("gandiag.reporters", "page.css") + text_of(PACKAGE, "comparison.css")
     return environment.get_template("comparison.html.j2").render(
         page=comparison,
+        headline=_headline(comparison),
         pictures=_pictures(comparison),
-        sheets=[sheet for sheet in _sheets(comparison, folder) if sheet.plates],
+        sheets=last_sheets(comparison, folder),
+        reading=reading(comparison, folder),
         advice={r.arm.name: _advice(r.arm.fixes) for r in comparison.treated},
         definitions=_definitions(),
         marks=MARKS,
@@ -116,7 +110,7 @@ def _free(result: ArmResult) -> dict[str, Any] | None:
 
 def _pictures(comparison: Comparison) -> list[Picture]:
     results = comparison.results
-    names = [result.arm.name for result in results]
+    names = [_arm_in_words(result.arm.name) for result in results]
     rates = {
         in_words(condition): [
             Interval(rate.present / rate.judged if rate.judged else math.nan, rate.low, rate.high)
@@ -124,8 +118,15 @@ def _pictures(comparison: Comparison) -> list[Picture]:
         ]
         for condition in comparison.conditions
     }
-    spots = [Spot(r.arm.name, Interval(*r.cost), Interval(*r.distance)) for r in results]
-    courses = {r.arm.name: _course(list(r.outcomes.values())) for r in results if r.outcomes}
+    spots = [
+        Spot(name, Interval(*r.cost), Interval(*r.distance))
+        for name, r in zip(names, results, strict=True)
+    ]
+    courses = {
+        name: _course(list(r.outcomes.values()))
+        for name, r in zip(names, results, strict=True)
+        if r.outcomes
+    }
     found = [
         rates_figure(names, rates, "rates") if rates else None,
         cost_figure(spots, comparison.distance_name, "cost"),
@@ -139,19 +140,6 @@ def _course(outcomes: Sequence[Outcome]) -> Signal:
     shared = sorted(set.intersection(*({step for step, _ in o.distances} for o in outcomes)))
     values = [[dict(o.distances)[step] for o in outcomes] for step in shared]
     return Signal(np.array(shared, np.int64), np.array([float(np.median(v)) for v in values]))
-
-
-def _sheets(comparison: Comparison, folder: Path) -> list[_Sheet]:
-    """The last sheet of each arm for the first seed, and the real data's."""
-    found = []
-    for result in comparison.results:
-        if result.outcomes:
-            seed = min(result.outcomes)
-            place = folder / result.arm.name / str(seed)
-            record = Record.load(place)
-            plates = [p for p in hang(record, None, f"sheet-{result.arm.name}") if p.step]
-            found.append(_Sheet(result.arm.name, seed, plates[-1:]))
-    return found
 
 
 def _advice(fixes: Sequence[str]) -> list[str]:
@@ -176,11 +164,23 @@ def _number(value: float) -> str:
     return "never" if math.isinf(value) else f"{value:.3g}"
 
 
-def _estimate(estimate: Estimate) -> str:
-    if math.isnan(estimate.value):
-        return "unknown"
-    low, high = (_number(each) for each in estimate[1:])
-    return f"{_number(estimate.value)} ({low} to {high})"
+def _headline(comparison: Comparison) -> str:
+    """The fixes by what they do, the best first."""
+    found = [
+        (word, [_arm_in_words(r.arm.name) for r in comparison.treated if r.verdict == word])
+        for word in MARKS
+    ]
+    told = [f"{word[:1].upper()}{word[1:]}: {', '.join(arms)}." for word, arms in found if arms]
+    return " ".join(told) or "No fix was tried."
+
+
+def _arm_in_words(name: str) -> str:
+    """An arm's name for readers; its folder keeps the one with underscores.
+
+    >>> _arm_in_words("r1+minibatch_discrimination")
+    'r1 + minibatch discrimination'
+    """
+    return " + ".join(map(in_words, name.split("+")))
 
 
 def _times(estimate: Estimate) -> str:

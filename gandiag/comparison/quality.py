@@ -18,8 +18,8 @@ from torch import Tensor
 
 from gandiag import plugins
 from gandiag.classifier import MnistClassifier
+from gandiag.embedding import flatten
 from gandiag.gan import GAN, Data
-from gandiag.reference import flatten
 from gandiag.scenario import Choice
 from gandiag.undisturbed import undisturbed
 

@@ -31,9 +31,7 @@ class Gaussian:
             raise ValueError("dimensions is at least 1")
         if not math.isfinite(self.mean):
             raise ValueError("mean is finite")
-        if self.seed < 0:
-            raise ValueError("seed is not negative")
-        check(self.sd, (), 1, (self.samples, self.held_out))
+        check(self.sd, (), 1, (self.samples, self.held_out), self.seed)
 
     def centres(self) -> Tensor:
         """The one centre, ``(1, dimensions)``."""

@@ -37,9 +37,7 @@ class Grid:
             raise ValueError("side is at least 1")
         if not (math.isfinite(self.spacing) and self.spacing > 0):
             raise ValueError("spacing is finite and positive")
-        if self.seed < 0:
-            raise ValueError("seed is not negative")
-        check(self.sd, self.weights, self.side**2, (self.samples, self.held_out))
+        check(self.sd, self.weights, self.side**2, (self.samples, self.held_out), self.seed)
 
     def centres(self) -> Tensor:
         """Centres of the modes, ``(side * side, 2)``, row by row from the lower left."""

@@ -37,8 +37,16 @@ def mixture(
     return Data(*points, *labels)
 
 
-def check(sd: float, weights: Sequence[float], modes: int, sizes: tuple[int, int]) -> None:
-    """Raise `ValueError` for what no mixture can be drawn from."""
+def check(
+    sd: float, weights: Sequence[float], modes: int, sizes: tuple[int, int], seed: int
+) -> None:
+    """Refuse what no points can be drawn from; the arguments are those of `mixture`.
+
+    Raises:
+        ValueError: one of them cannot be, and which.
+    """
+    if seed < 0:
+        raise ValueError("seed is not negative")
     if not (math.isfinite(sd) and sd >= 0):
         raise ValueError("sd is finite and not negative")
     if weights and len(weights) != modes:

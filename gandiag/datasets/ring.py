@@ -40,9 +40,7 @@ class Ring:
             raise ValueError("radius is finite and positive")
         if not all(map(math.isfinite, self.middle)):
             raise ValueError("middle is finite")
-        if self.seed < 0:
-            raise ValueError("seed is not negative")
-        check(self.sd, self.weights, self.modes, (self.samples, self.held_out))
+        check(self.sd, self.weights, self.modes, (self.samples, self.held_out), self.seed)
 
     def centres(self) -> Tensor:
         """Centres of the modes, ``(modes, 2)``, counter-clockwise from the right."""

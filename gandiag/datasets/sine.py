@@ -31,9 +31,7 @@ class Sine:
         """Refuse what is no curve."""
         if self.periods < 1:
             raise ValueError("periods is at least 1")
-        if self.seed < 0:
-            raise ValueError("seed is not negative")
-        check(self.sd, (), 1, (self.samples, self.held_out))
+        check(self.sd, (), 1, (self.samples, self.held_out), self.seed)
 
     def load(self) -> Data:
         """Draw the points."""

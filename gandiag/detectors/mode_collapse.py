@@ -32,15 +32,8 @@ from gandiag.detectors.class_shares import (
 from gandiag.detectors.pace import AUC, TOO_WEAK, outrun_signs, values_since
 from gandiag.diagnosis import Diagnosis, Evidence, Status, weigh
 from gandiag.record import Record
-from gandiag.series import (
-    LEAST,
-    Bools,
-    effective_number,
-    improving,
-    onset_of,
-    persistent,
-    recent_median,
-)
+from gandiag.series import Bools, effective_number, onset_of, persistent, recent_median
+from gandiag.trends import LEAST, improving
 
 __all__ = ["ModeCollapse"]
 
@@ -50,6 +43,7 @@ DIVERGENCE = "diversity/divergence/generator"
 DISPERSION = "diversity/dispersion/generator"
 PRECISION = "diversity/precision/generator"
 ENERGY = "diversity/energy/generator"
+PAIRS = "diversity/spread/generator"
 MOTION = "motion/fixed/generator"
 SPREAD = "motion/spread/generator"
 
@@ -83,6 +77,10 @@ class ModeCollapse:
     turnover: float = 0.4  # ... histogram change between looks less its null, above
     at_rest: float = 5e-3  # motion in real scales per 100 steps, below, and ...
     off_the_data: float = 0.05  # ... precision over its null, below: G has not begun to learn
+    apart: float = (
+        1.25  # mean distance of a sample from a real one over that of two real, above ...
+    )
+    as_wide: float = 0.5  # ... and spread at fixed latents in real scales, above: not on the data
     sure: float = 0.98  # D's ranking of real over fake, above: too strong
     outrun: float = 0.3  # the same, below ...
     often: float = 0.2  # ... in more than this share of the looks: too weak; healthy none; or
@@ -110,9 +108,10 @@ class ModeCollapse:
         few = (effective < self.effective_bins) & (missing > self.missing_mass)
         few |= (effective < self.uneven) & (divergence > self.divergence)
         few |= unmade > self.classes
+        elsewhere = self._elsewhere(record, steps) & ~(unmade > self.classes)
         untaught = self._untaught(record, steps)
         learning = improving(energy, effective, self.nearer, self.gain, self.total)
-        shown = (few | (dispersion < self.dispersion)) & ~untaught
+        shown = (few | (dispersion < self.dispersion)) & ~untaught & ~elsewhere
         clear = effective > 1.05 * self.effective_bins
         clear &= ~(dispersion < 1.2 * self.dispersion) & ~(unmade > 0.8 * self.classes)
         evidence: tuple[Evidence, ...] = (
@@ -128,21 +127,8 @@ class ModeCollapse:
         onset = onset_of(state, shown)
         if onset is not None:
             return self._present(record, int(steps[onset]), evidence)
-        low = few[-5:].sum() >= 3
-        status: Status = "inconclusive"
-        share = f"{evidence[0].observed:.0%} of the real data's diversity"
-        if np.isnan(evidence[0].observed):
-            text = "Of late the diversity of the samples is no finite number: it cannot be judged."
-        elif low and untaught[-5:].sum() >= 3:
-            text = (
-                "The generator stands still and makes nothing like the data: it has not begun to "
-                "learn, and what it has never made it cannot have lost."
-            )
-        elif low and learning[-1]:
-            text = f"The samples have only {share} so far, but are getting better."
-        else:
-            status = "absent"
-            text = f"The samples have {share}" + (", but not for long." if low else ".")
+        low, unlearned, far = (seen[-5:].sum() >= 3 for seen in (few, untaught, elsewhere))
+        status, text = _why_not(low, unlearned, bool(learning[-1]), far, evidence[0].observed)
         if not untaught[-1]:
             text = _join(text, names_unmade(record, self.hardly))
         return Diagnosis(self.condition, status, text, evidence=evidence)
@@ -154,6 +140,15 @@ class ModeCollapse:
         """
         precision = record.at(PRECISION, steps)
         return (record.at(MOTION, steps) < self.at_rest) & (precision < self.off_the_data)
+
+    def _elsewhere(self, record: Record, steps: NDArray[np.int64]) -> Bools:
+        """Looks at which the samples differ as much as real ones do, but far from the data.
+
+        Seen from afar few cells are the nearest, so that the histogram tells nothing of diversity.
+        """
+        energy, pairs = record.at(ENERGY, steps), record.at(PAIRS, steps)
+        apart = energy > 2 * self.apart - pairs - 1  # as energy is 2 apart - pairs - 1
+        return apart & (record.at(SPREAD, steps) > self.as_wide)
 
     def _present(self, record: Record, onset: int, evidence: tuple[Evidence, ...]) -> Diagnosis:
         kind = self._kind(record, onset, evidence)
@@ -206,6 +201,29 @@ class ModeCollapse:
             ("discriminator_too_weak", undone),
             ("latent_ignored", same),
         )
+
+
+def _why_not(
+    low: bool, untaught: bool, learning: bool, elsewhere: bool, share: float
+) -> tuple[Status, str]:
+    """What to answer where no collapse is shown, by what the newest looks are."""
+    much = f"{share:.0%} of the real data's diversity"
+    if np.isnan(share):
+        text = "Of late the diversity of the samples is no finite number: it cannot be judged."
+        return "inconclusive", text
+    if low and untaught:
+        return "inconclusive", (
+            "The generator stands still and makes nothing like the data: it has not begun to "
+            "learn, and what it has never made it cannot have lost."
+        )
+    if low and learning:
+        return "inconclusive", f"The samples have only {much} so far, but are getting better."
+    if elsewhere:
+        return "absent", (
+            "The samples vary among themselves, but lie far from the data: which modes they would "
+            "show cannot be told."
+        )
+    return "absent", f"The samples have {much}" + (", but not for long." if low else ".")
 
 
 def _join(*sentences: str) -> str:

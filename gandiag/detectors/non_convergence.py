@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from gandiag.detectors.pace import TOO_WEAK, outrun_signs
 from gandiag.diagnosis import Diagnosis, Evidence, unrecorded, weigh
 from gandiag.record import Record
-from gandiag.series import Array, Bools, align, improving, onset_of, persistent, rolling
+from gandiag.series import Array, Bools, align, onset_of, persistent, rolling
+from gandiag.trends import improving
 
 __all__ = ["NonConvergence"]
 
@@ -49,6 +50,7 @@ class NonConvergence:
     window: int = 10  # looks over which these are taken
     nearer: float = 0.2  # fall of the distance to the data over 20 looks, above: it learns; or ...
     gain: float = 0.05  # ... rise of the diversity over 20 looks, above
+    near: float = 0.05  # distance to the data, below: settled; shares .15 off are 2 * .15**2 away
     one_kind: float = 0.2  # diversity, below: one blob that drifts nearer does not learn
     worse: float = 1.5  # distance to the data over its best, above (17 of 64 public runs end so)
     worse_by: float = 0.05  # and above the best by this share of the mean real distance
@@ -83,10 +85,10 @@ class NonConvergence:
         best = np.fmin.accumulate(level)
         evidence = (
             weigh(MOTION, motion, ">", self.motion, "motion of the samples, per 100 steps", 10),
-            weigh(RELATIVE, relative, ">", self.relative, "the same over their own spread", 10),
+            weigh(RELATIVE, relative, ">", self.relative, "motion over the samples' spread", 10),
             weigh(BINS, turnover, ">", self.turnover, "histogram change from look to look", 10),
             weigh(ENERGY, level - best, ">", self.worse_by, "distance to the data above its best"),
-            weigh(ENERGY, _ratio(level, best), ">", self.worse, "the same over its best"),
+            weigh(ENERGY, _ratio(level, best), ">", self.worse, "distance over its best so far"),
         )
         unknown = [item.signal for item in (evidence[0], evidence[3]) if np.isnan(item.observed)]
         if unknown:
@@ -117,9 +119,10 @@ class NonConvergence:
         restless = (motion > self.motion) & ((relative > self.relative) | (swaps > self.turnover))
         energy, diversity = record[ENERGY].values, record.at(EFFECTIVE, steps)
         learning = improving(energy, diversity, self.nearer, self.gain, self.one_kind)
-        beyond = restless & ~learning & (steps >= self.warm_up)
+        settled = rolling(energy, self.window) < self.near
+        beyond = restless & ~learning & ~settled & (steps >= self.warm_up)
         calm = (relative < 0.8 * self.relative) & (swaps < 0.8 * self.turnover)
-        calm |= motion < 0.8 * self.motion
+        calm |= (motion < 0.8 * self.motion) | settled
         return restless, learning, persistent(beyond, calm)
 
     def _fallen(self, steps: NDArray[np.int64], level: Array) -> tuple[Bools, Bools]:
@@ -136,8 +139,8 @@ class NonConvergence:
         texts = {
             "oscillation": (
                 f"Since step {step} the samples have kept changing without getting better. Within "
-                f"100 steps each moves {motion.observed:.2g} times the distance between two real "
-                f"samples, {relative.observed:.2g} times that between two of its own kind."
+                f"100 steps each moves {motion.observed:.0%} of the distance between two real "
+                f"samples, {relative.observed:.0%} of that between two of its own kind."
             ),
             "regression": (
                 f"Since step {step} the samples have been further from the data than before, by "

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from gandiag import help_texts
+from gandiag import options
+from gandiag.examining import help_texts
+from gandiag.exits import INTERRUPTED
 
 __all__ = ["examine"]
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 @click.command(help=help_texts.EXAMINE)
@@ -22,12 +22,8 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 @click.option(
     "--instrument", "names", multiple=True, metavar="NAME", help="Ask this one; repeat it."
 )
-@click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="An instrument's option; repeat it."
-)
-@click.option(
-    "--json", "as_json", is_flag=True, help='Print {"step": ..., "findings": [...]} alone.'
-)
+@options.sets("An instrument's option; repeat it.")
+@options.as_json('Print {"step": ..., "findings": [...]} alone.')
 def examine(
     path: Path,
     at: int | None,
@@ -41,9 +37,9 @@ def examine(
     from gandiag.examining.opening import open_run
     from gandiag.source import Source
 
-    options = Source({}, name="--set")
-    options.put_texts(sets, "--set")
-    instruments = instruments_of(names, options.data, "--set" if sets else "--instrument")
+    chosen = Source({}, name="--set")
+    chosen.put_texts(sets, "--set")
+    instruments = instruments_of(names, chosen.data, "--set" if sets else "--instrument")
     subject, step = open_run(path, at, since)
     findings, status = [], 0
     try:

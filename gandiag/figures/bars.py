@@ -63,8 +63,8 @@ def class_bars(
 
 def _caption(missed: Sequence[int], looks: int, hardly: float | None) -> str:
     text = (
-        f"Bars are the samples, averaged over the last {looks} looks; the dark lines are the real "
-        "data: a bar far below its line is a class that is missing."
+        f"Bars are the samples, averaged over the last {looks} looks; the short lines are the "
+        "real data: a bar far below its line is a class that is missing."
     )
     if hardly is None:
         return text

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.diagnosis import Diagnosis, in_words
+from gandiag.diagnosis import Diagnosis
 from gandiag.figures.axes import scale_of
 from gandiag.figures.curves import is_measured_on
 from gandiag.figures.style import BLUE, GREEN, MUTED, ORANGE, RED
@@ -29,6 +30,7 @@ __all__ = [
     "bokeh_script",
     "charts_of",
     "embedded",
+    "labels_of",
     "pack",
     "packed_signals",
 ]
@@ -37,12 +39,13 @@ CURSOR = "cursor"  # name of the line that follows the step
 POINTS = 300  # of a curve: one for each two pixels
 CHARTS = 7  # at most, with the one whose signal is chosen
 HEIGHT, LEGEND = 166, 30  # pixels of a chart, and of its legend
+MARGIN = 60  # pixels beside a chart, the same for all: their axes stand below each other
 TICKS = 4  # on an axis of a chart so low
 COLOURS = (BLUE, ORANGE, GREEN)
 _ALWAYS = (
     ("Losses", "loss/value/", ("discriminator", "generator")),
     (
-        "The discriminator's P(real), and its ranking (AUC)",
+        "The discriminator's P(real) and AUC",
         "confidence/",
         ("real/discriminator", "fake/discriminator", "auc/discriminator"),
     ),
@@ -69,8 +72,7 @@ def charts_of(record: Record, diagnoses: Sequence[Diagnosis]) -> list[Chart]:
     for diagnosis in diagnoses:
         for item in diagnosis.evidence:
             if len(record[item.signal].steps) and is_measured_on(record, diagnosis, item):
-                title = f"{item.meaning} ({in_words(diagnosis.condition)})"
-                found.setdefault(item.signal, Chart(title, (item.signal,), item.threshold))
+                found.setdefault(item.signal, Chart(item.meaning, (item.signal,), item.threshold))
     always = [Chart(title, _recorded(record, probe, ends)) for title, probe, ends in _ALWAYS]
     always = [chart for chart in always if chart.signals]
     return [*list(found.values())[: CHARTS - 1 - len(always)], *always]
@@ -79,6 +81,21 @@ def charts_of(record: Record, diagnoses: Sequence[Diagnosis]) -> list[Chart]:
 def _recorded(record: Record, probe: str, ends: Sequence[str]) -> tuple[str, ...]:
     names = [f"{probe}{end}" for end in ends]
     return tuple(n for n in names if n in record.signals and record[n].values.ndim == 1)
+
+
+def labels_of(signals: Sequence[str]) -> list[str]:
+    """What tells signals of one chart apart: the part of their names that differs.
+
+    >>> labels_of(["loss/value/discriminator", "loss/value/generator"])
+    ['discriminator', 'generator']
+    >>> labels_of(["loss/value/generator"])
+    ['loss/value/generator']
+    """
+    parts = [name.split("/") for name in signals]
+    if len(signals) < 2 or len({len(each) for each in parts}) > 1:
+        return list(signals)
+    others = [len(set(column)) > 1 for column in zip(*parts, strict=True)]
+    return ["/".join(compress(each, others)).replace("_", " ") for each in parts]
 
 
 def packed_signals(record: Record) -> dict[str, dict[str, str]]:
@@ -139,7 +156,7 @@ def _plot(record: Record, chart: Chart, name: str, together: Any, onset: int | N
         tools="xpan,xbox_zoom,reset",  # more would not fit beside a chart so low
         toolbar_location="right",
         outline_line_color=None,
-        min_border_left=60,
+        min_border_left=MARGIN,
     )
     plot.y_range = Range1d(*(scale[1:] if scale is not None else (0.0, 1.0)))
     plot.name = name
@@ -147,9 +164,11 @@ def _plot(record: Record, chart: Chart, name: str, together: Any, onset: int | N
     plot.yaxis.ticker.desired_num_ticks = TICKS
     plot.axis.minor_tick_line_color = None
     plot.toolbar.logo = None
-    for index, (signal, colour) in enumerate(zip(chart.signals, COLOURS, strict=False)):
+    plot.title.text_font_size, plot.title.offset = "11px", -MARGIN + 16  # a long one fits a phone
+    labels = labels_of(chart.signals)
+    for index, colour in enumerate(COLOURS[: len(chart.signals)]):
         source = ColumnDataSource({"x": [], "y": []}, name=f"{name}-{index}")
-        label = {} if len(chart.signals) < 2 else {"legend_label": signal}
+        label = {} if len(chart.signals) < 2 else {"legend_label": labels[index]}
         plot.line("x", "y", source=source, line_color=colour, line_width=1.5, **label)
     across, along = {"dimension": "width"}, {"dimension": "height"}
     if chart.threshold is not None:

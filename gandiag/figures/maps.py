@@ -42,7 +42,7 @@ def heatmap_figure(
     values = np.where(np.isfinite(values), values, np.nan)
     beside = np.asarray(real, float)[:, None] if len(real) == len(values) else None
     with drawing(4.6, 1.2 + min(0.11 * len(values), 1.8), below=0.5) as figure:
-        parts = [30, 1, 1] if beside is not None else [30, 1]  # the last one says what is how dark
+        parts = [30, 1, 1] if beside is not None else [30, 1]  # the last one says what is how blue
         panels = figure.subplots(1, len(parts), width_ratios=parts, gridspec_kw={"wspace": 0.09})
         top = float(np.nanmax([np.nanmax(values), *real, 1e-12])) if values.size else 1.0
         _map(panels[0], values, top)
@@ -83,8 +83,8 @@ def _label_steps(axes: Axes, steps: NDArray[np.int64]) -> None:
 def _reading(signal: Signal, columns: int, beside: bool) -> str:
     some = "" if columns == len(signal.steps) else f" ({columns} of {len(signal.steps)} are shown)"
     text = (
-        f"Each column is one look{some}, each row one entry, the darker the larger; a row that "
-        "stays pale is hardly made, and stripes that come and go are samples that change"
+        f"Each column is one look{some}, each row one entry, the stronger its blue the larger; a "
+        "row without blue is hardly made, and stripes that come and go are samples that change"
     )
     text += "; the column at the right is the real data." if beside else "."
     lost = int((~np.isfinite(signal.values)).sum())

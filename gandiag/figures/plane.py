@@ -36,7 +36,7 @@ Points = NDArray[np.float64]
 
 READING = (
     "Blue is where D takes a point for real, orange where it takes it for made. Black dots are "
-    "real data, red crosses samples; a line from a cross is where the generator's objective pulls "
+    "real data, red crosses samples; an arrow at a cross is where the generator's objective pulls "
     "it, the longer the harder. Thin lines are paths through the latents: where they lie on one "
     "spot, the generator makes one sample."
 )
@@ -45,6 +45,16 @@ REAL, FAKE, PATH = "#111111", "#a01010", "#333333"
 MADE, UNDECIDED, GENUINE = "#f6b26b", "#f7f7f7", "#7fb8e0"  # of the heat map, D's answer 0 to 1
 ARROW = 0.1  # of the view: an arrow of the usual strength at the look where it is strongest
 LONGEST = 0.3  # of the view: no arrow is drawn longer
+ARROW_STYLE: dict[str, Any] = {
+    "angles": "xy",  # lengths are the data's
+    "scale_units": "xy",
+    "scale": 1,
+    "width": 0.004,  # of the view; the head's sizes are widths of the shaft
+    "headwidth": 4.5,
+    "headlength": 6,
+    "headaxislength": 5,
+    "minlength": 0,
+}
 
 
 class Look(NamedTuple):
@@ -127,7 +137,8 @@ def plane_figure(look: Look, pull: Points, real: Points, name: str) -> Picture:
     with drawing(2.6, 2.6) as figure:
         _draw(figure.subplots(), look, pull, real)
         outside = int(_outside(look).sum())
-        note = f" Squares at the edge: {outside} samples further out." if outside else ""
+        some = f"{outside} sample{'s' if outside > 1 else ''}"
+        note = f" Squares at the edge: {some} further out." if outside else ""
         label = f"The plane at step {look.step}. {READING}{note}"
         return Picture(as_svg(figure, name, label), note.strip())
 
@@ -162,9 +173,9 @@ def colours() -> Any:
 def _fakes(axes: Axes, look: Look, pull: Points) -> None:
     """Samples with what pulls them; those outside the view as squares at its edge."""
     outside = _outside(look)
-    for begin, move, lost in zip(look.fakes, pull, outside, strict=False):  # or no pull at all
-        if not lost:
-            axes.plot(*np.stack([begin, begin + move]).T, color=FAKE, linewidth=0.7)
+    if len(pull):
+        moved = ~outside & (pull != 0).any(1)
+        axes.quiver(*look.fakes[moved].T, *pull[moved].T, color=FAKE, **ARROW_STYLE)
     inner, outer = look.fakes[~outside], np.clip(look.fakes[outside], *look.view)
     axes.scatter(inner[:, 0], inner[:, 1], s=12, color=FAKE, marker="x", linewidths=0.9)
     axes.scatter(outer[:, 0], outer[:, 1], s=9, color=FAKE, marker="s", linewidths=0, clip_on=False)

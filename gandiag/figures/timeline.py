@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from gandiag.certainty import Asked
@@ -62,10 +63,8 @@ def timeline_figure(
 def _lane(
     axes: Axes, height: int, diagnosis: Diagnosis, history: Sequence[Asked], last_step: int
 ) -> None:
-    before = 0
-    for asked in history:
-        _stretch(axes, height, (before, asked.step), asked.statuses.get(diagnosis.condition))
-        before = asked.step
+    for ends, status in _stretches(diagnosis.condition, history):
+        _stretch(axes, height, ends, status)
     if diagnosis.status != "present" or diagnosis.onset is None:
         return
     onset = diagnosis.onset
@@ -82,6 +81,17 @@ def _lane(
         fontsize=9,
         color=INK,
     )
+
+
+def _stretches(
+    condition: str, history: Sequence[Asked]
+) -> Iterator[tuple[tuple[int, int], Status | None]]:
+    """Where the answer stayed the same, as (begin, end) and the answer; each lasts until asked."""
+    begin = end = 0
+    for status, same in groupby(history, lambda asked: asked.statuses.get(condition)):
+        *_, last = same
+        begin, end = end, last.step
+        yield (begin, end), status
 
 
 def _stretch(axes: Axes, height: int, ends: tuple[int, int], status: Status | None) -> None:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from gandiag.diagnosis import Evidence
+from typing import NamedTuple
+
+from gandiag.diagnosis import Evidence, in_words
 from gandiag.figures.axes import curve, finish, fit, strange
 from gandiag.figures.style import BLUE, ORANGE, RED, Picture, as_svg, drawing
 from gandiag.record import Record
 
-__all__ = ["twin_figure"]
+__all__ = ["Compared", "twin_figure"]
+
+
+class Compared(NamedTuple):
+    """What of two runs is set in one figure.
+
+    Attributes:
+        evidence: which signal, and what it says.
+        condition: what it speaks for beyond its threshold.
+        fits: whether that threshold lies on the signal's own scale.
+    """
+
+    evidence: Evidence
+    condition: str
+    fits: bool
 
 
 def twin_figure(
     records: tuple[Record, Record],
     labels: tuple[str, str],
-    evidence: Evidence,
-    threshold: float | None,
+    compared: Compared,
     name: str,
 ) -> Picture | None:
     """Draw a scalar signal of two runs over one scale; None where neither has it.
@@ -22,10 +37,10 @@ def twin_figure(
     Args:
         records: the two runs.
         labels: what they are called.
-        evidence: which signal, and what it says.
-        threshold: drawn where it lies on the signal's own scale; else None.
+        compared: which signal.
         name: id of the figure, unique in its page.
     """
+    evidence, condition, fits = compared
     signals = [record[evidence.signal] for record in records]
     drawn = [s for s in signals if len(s.steps) and s.values.ndim == 1]
     if not drawn:
@@ -35,15 +50,15 @@ def twin_figure(
         for signal, label, colour in zip(signals, labels, (ORANGE, BLUE), strict=True):
             if any(signal is each for each in drawn):
                 curve(axes, signal, colour, label)
-        zeros = fit(axes, [s.values for s in drawn], () if threshold is None else (threshold,))
-        if threshold is not None:
-            axes.axhline(threshold, color=RED, linestyle=(0, (5, 3)), linewidth=1.2)
-        axes.set_title(evidence.meaning if threshold is not None else evidence.signal)
+        zeros = fit(axes, [s.values for s in drawn], (evidence.threshold,) if fits else ())
+        if fits:
+            axes.axhline(evidence.threshold, color=RED, linestyle=(0, (5, 3)), linewidth=1.2)
+        axes.set_title(evidence.meaning if fits else evidence.signal)
         finish(axes, max(record.last_step for record in records))
         figure.legend(loc="lower center", ncols=2, fontsize=8)
         caption = f"{labels[0]} is orange, {labels[1]} blue."
-        if threshold is not None:
+        if fits:
             side = "below" if evidence.relation == "<" else "above"
-            caption += f" Values {side} the dashed line speak for the condition."
+            caption += f" Values {side} the dashed line speak for {in_words(condition)}."
         caption += "".join(strange(s.values, zeros) for s in drawn)
         return Picture(as_svg(figure, name, f"{evidence.signal} of both. {caption}"), caption)

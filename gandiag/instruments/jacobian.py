@@ -17,13 +17,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import PositiveFloat, PositiveInt
 
 from gandiag.examination import Subject
 from gandiag.finding import Finding, Measure, ranged
-from gandiag.spectrum import Spectrum, Which, eigenvalues
+from gandiag.spectrum import Spectrum, Which, eigenvalues, telling
 from gandiag.vector_field import Jacobian as FieldJacobian
 
 __all__ = ["Jacobian"]
@@ -66,18 +65,10 @@ class Jacobian:
         return Finding("jacobian", says, measures, curves, LIMITS)
 
     def _spectrum(self, subject: Subject, draw: int, progress: Callable[[float], None]) -> Spectrum:
-        gan = subject.copied(torch.float64)
-        batch = subject.batch(self.samples, draw, dtype=torch.float64)
-        with subject.seeded(draw):
-            field = FieldJacobian(gan, batch)
-        done = 0
-
-        def product(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-            nonlocal done
-            done += 1
-            progress((draw + done / (done + TYPICAL)) / self.draws)
-            return field.transposed(vector)
-
+        field = FieldJacobian.of(subject, self.samples, draw)
+        product = telling(
+            field.transposed, TYPICAL, lambda share: progress((draw + share) / self.draws)
+        )
         kinds: tuple[Which, ...] = ("LM", "LR", "LI")
         return eigenvalues(product, field.size, self.count, kinds, draw, self.tolerance)
 

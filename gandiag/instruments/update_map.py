@@ -14,13 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from gandiag.examination import Descent, Subject
 from gandiag.finding import Finding, ranged
-from gandiag.spectrum import Spectrum, eigenvalues
+from gandiag.spectrum import Spectrum, eigenvalues, telling
 from gandiag.vector_field import Jacobian
 
 __all__ = ["UpdateMap"]
@@ -80,18 +79,12 @@ class UpdateMap:
     def _spectrum(
         self, subject: Subject, descent: Descent, draw: int, progress: Callable[[float], None]
     ) -> Spectrum:
-        gan = subject.copied(torch.float64)
-        batch = subject.batch(self.samples, draw, dtype=torch.float64)
-        with subject.seeded(draw):
-            field = Jacobian(gan, batch)
-        done = 0
-
-        def product(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-            nonlocal done
-            done += 1
-            progress((draw + done / (done + TYPICAL)) / self.draws)
-            return _iterated(field, descent, vector, self.simultaneous)
-
+        field = Jacobian.of(subject, self.samples, draw)
+        product = telling(
+            lambda vector: _iterated(field, descent, vector, self.simultaneous),
+            TYPICAL,
+            lambda share: progress((draw + share) / self.draws),
+        )
         return eigenvalues(product, field.size, self.count, ("LM",), draw, self.tolerance)
 
 

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
-from gandiag.attachment import Attachment, attach
+from gandiag.attaching import attach
+from gandiag.attachment import Attachment
 from gandiag.contracts import Follower
 from gandiag.diagnosis import Diagnosis
 from gandiag.errors import BadInput, nearest

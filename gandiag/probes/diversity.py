@@ -9,7 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gandiag.reference import Reference, flatten, measure
+from gandiag.embedding import flatten
+from gandiag.likeness import measure
+from gandiag.reference import Reference
 from gandiag.snapshot import Snapshot
 
 __all__ = ["Diversity", "against_null"]
@@ -24,7 +26,7 @@ class Diversity:
     Signals, each ``/generator``; for fresh real samples the ratios are 1 on average:
 
     - ``effective_bins``, ``coverage``, ``precision``, ``dispersion``, ``spread``: see
-      `gandiag.reference.measure`, divided by their means over real-versus-real draws.
+      `gandiag.likeness.measure`, divided by their means over real-versus-real draws.
     - ``missing_mass``: real mass of the bins that the fakes miss, minus its null mean.
     - ``divergence``: Jensen-Shannon divergence over the largest of 100 real-versus-real draws.
     - ``energy``: squared energy distance over the real mean pair distance, minus its null mean.

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gandiag.reference import flatten
+from gandiag.embedding import flatten
 from gandiag.snapshot import Snapshot
 
 __all__ = ["Motion"]

@@ -127,6 +127,18 @@
     return document_;
   }
 
+  // Arrows as segments: a shaft, and the two strokes of its head, which grow with it.
+  function arrows(tails, tips) {
+    const drawn = { x: [], y: [], x1: [], y1: [] };
+    const stroke = (x, y, x1, y1) => { drawn.x.push(x); drawn.y.push(y); drawn.x1.push(x1); drawn.y1.push(y1); };
+    tips.x.forEach((x, i) => {
+      const y = tips.y[i], back = [tails.x[i] - x, tails.y[i] - y];
+      stroke(tails.x[i], tails.y[i], x, y);
+      for (const across of [-0.12, 0.12]) stroke(x, y, x + 0.25 * back[0] - across * back[1], y + 0.25 * back[1] + across * back[0]);
+    });
+    return drawn;
+  }
+
   async function embedPlane() {
     const found = await embed(data.plane, "plane");
     const all = [...found.all_models];
@@ -137,7 +149,7 @@
       const fakes = { x: kept.x[at], y: kept.y[at] };
       source("field").data = { image: kept.image[at].length ? [kept.image[at]] : [] };
       source("path").data = { x: kept.path_x[at], y: kept.path_y[at] };
-      source("pull").data = kept.x1[at].length ? { ...fakes, x1: kept.x1[at], y1: kept.y1[at] } : { x: [], y: [], x1: [], y1: [] };
+      source("pull").data = arrows(fakes, { x: kept.x1[at], y: kept.y1[at] });
       source("fake").data = fakes;
       byId("plane-caption").textContent = `The plane at step ${kept.step[at]}`;
       byId("plane").setAttribute("aria-label", `The plane at step ${kept.step[at]}: real and generated points, and the discriminator's answer around them`);

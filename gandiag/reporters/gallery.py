@@ -13,11 +13,22 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gandiag.figures import scatter_figure
+from gandiag.figures.plane import READING as PLANE
 from gandiag.figures.plane import Look, arrows, looks_of, plane_figure, spaced
 from gandiag.figures.points import READING
 from gandiag.record import Record
 
-__all__ = ["Frame", "Plate", "choose", "film", "hang", "real_points", "real_sheet", "seen_steps"]
+__all__ = [
+    "Frame",
+    "Plate",
+    "choose",
+    "film",
+    "hang",
+    "reading_of",
+    "real_points",
+    "real_sheet",
+    "seen_steps",
+]
 
 PLATES = 6  # sheets of the generator that hang on a page
 FRAMES = 40  # sheets that a cursor can be moved over
@@ -58,6 +69,15 @@ def seen_steps(record: Record) -> frozenset[int]:
     looks = looks_of(record)
     steps = [look.step for look in looks] if looks else [step for step, _ in record.sheets()]
     return frozenset(steps)
+
+
+def reading_of(record: Record) -> str:
+    """How to read the sheets."""
+    if looks_of(record):
+        return PLANE
+    points = any(path.suffix == ".npy" for _, path in record.sheets())
+    latents = "The same latents on every sheet, so each place shows how one sample changed."
+    return READING if points else latents
 
 
 def hang(

@@ -20,14 +20,11 @@ from gandiag.figures import (
     timeline_figure,
 )
 from gandiag.figures.curves import is_measured_on
-from gandiag.figures.plane import READING as PLANE
-from gandiag.figures.plane import looks_of
-from gandiag.figures.points import READING
 from gandiag.record import Record
 from gandiag.report import Report, Treatment
-from gandiag.reporters.gallery import Plate, hang
+from gandiag.reporters.gallery import Plate, hang, reading_of
 from gandiag.reporters.lessons import Lesson, Threshold, lesson_of, thresholds_of
-from gandiag.reporters.teaching import TEACHING, Teaching
+from gandiag.reporters.teaching import TEACHING, Cure, Teaching, cures_of
 from gandiag.reporters.wording import by_weight, folded, notes, number, plain, sentence, shown
 
 if TYPE_CHECKING:
@@ -47,6 +44,7 @@ class Section:
         diagnosis: the answer.
         lesson: what the condition is, from its detector.
         teaching: what a student is taught beside it; None for an engineer or a stranger's detector.
+        cures: the shipped games that cure what is taught.
         pictures: a figure for each recorded signal among the evidence.
         treatments: what to try against it.
         certainty: how sure the answer is, and what would settle it.
@@ -56,6 +54,7 @@ class Section:
     diagnosis: Diagnosis
     lesson: Lesson
     teaching: Teaching | None
+    cures: tuple[Cure, ...]
     pictures: tuple[Picture, ...]
     treatments: tuple[Treatment, ...]
     certainty: Certainty
@@ -100,7 +99,7 @@ def compose(report: Report, student: bool = False) -> Page:
         timeline=timeline_figure(diagnoses, report.history, record.last_step, "timeline-figure"),
         sections=[_section(report, diagnosis, student) for diagnosis in diagnoses],
         plates=hang(record, onset),
-        reading=_reading(record),
+        reading=reading_of(record),
         pictures=_context(report, onset),
         yaml=scenario.as_yaml() if scenario else "",
         seed=scenario.seed if scenario else None,
@@ -113,15 +112,6 @@ def first_onset(report: Report) -> int | None:
     """The earliest step since which something has been there; None where nothing is."""
     onsets = [d.onset for d in report.diagnoses if d.status == "present" and d.onset is not None]
     return min(onsets, default=None)
-
-
-def _reading(record: Record) -> str:
-    """How to read the sheets."""
-    if looks_of(record):
-        return PLANE
-    points = any(path.suffix == ".npy" for _, path in record.sheets())
-    latents = "The same latents on every sheet, so each place shows how one sample changed."
-    return READING if points else latents
 
 
 def gist_of(report: Report, diagnoses: Sequence[Diagnosis]) -> Iterable[tuple[str, str]]:
@@ -139,6 +129,7 @@ def gist_of(report: Report, diagnoses: Sequence[Diagnosis]) -> Iterable[tuple[st
 
 def _section(report: Report, diagnosis: Diagnosis, student: bool) -> Section:
     detector = _asked(report.detectors, diagnosis.condition)
+    teaching = TEACHING.get(diagnosis.condition) if student else None
     pictures = (
         evidence_figure(report.record, diagnosis, item, f"{diagnosis.condition}-{index}")
         for index, item in enumerate(worth_drawing(report.record, diagnosis))
@@ -146,7 +137,8 @@ def _section(report: Report, diagnosis: Diagnosis, student: bool) -> Section:
     return Section(
         diagnosis=diagnosis,
         lesson=lesson_of(detector),
-        teaching=TEACHING.get(diagnosis.condition) if student else None,
+        teaching=teaching,
+        cures=cures_of(teaching) if teaching else (),
         pictures=tuple(picture for picture in pictures if picture is not None),
         treatments=tuple(t for t in report.treatments if t.condition == diagnosis.condition),
         certainty=report.certainty(diagnosis),

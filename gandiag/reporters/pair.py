@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gandiag.diagnosis import Diagnosis, Evidence
+from gandiag.diagnosis import Diagnosis
 from gandiag.figures import Picture, timeline_figure, twin_figure
 from gandiag.figures.curves import is_measured_on
+from gandiag.figures.twins import Compared
 from gandiag.report import Report
-from gandiag.reporters.gallery import Plate, hang, seen_steps
+from gandiag.reporters.gallery import Plate, hang, reading_of, seen_steps
+from gandiag.reporters.teaching import changed
 from gandiag.reporters.wording import by_weight, notes, sentence, shown
-from gandiag.scenario import Scenario, difference
 
 __all__ = ["Pair", "Side", "pair_up"]
 
@@ -33,10 +34,20 @@ class Side:
 
 @dataclass(frozen=True)
 class Pair:
-    """The whole page; `diff` is that of the settings, `pictures` have both runs in one figure."""
+    """The whole page.
+
+    Attributes:
+        title: both names.
+        sides: the two runs.
+        reading: how to read the sheets.
+        rows: each condition with both answers.
+        diff: what differs in how they were played.
+        pictures: with both runs in one figure.
+    """
 
     title: str
     sides: Sequence[Side]
+    reading: str
     rows: Sequence[tuple[str, Sequence[Diagnosis | None]]]
     diff: str
     pictures: Sequence[Picture]
@@ -50,8 +61,8 @@ def pair_up(report: Report, other: Report) -> Pair:
     found = {d.condition: d for d in by_weight(report.diagnoses)}
     against = {d.condition: d for d in other.diagnoses}
     pictures = [
-        twin_figure((report.record, other.record), names, item, threshold, f"twin-{index}")
-        for index, (item, threshold) in enumerate(_shown(report, other))
+        twin_figure((report.record, other.record), names, item, f"twin-{index}")
+        for index, item in enumerate(_shown(report, other))
     ]
     return Pair(
         title=f"{names[0]} and {names[1]}",
@@ -59,31 +70,24 @@ def pair_up(report: Report, other: Report) -> Pair:
             _side(report, names[0], "first", shared),
             _side(other, names[1], "second", shared),
         ],
+        reading=reading_of(report.record),
         rows=[(each, (found.get(each), against.get(each))) for each in {**found, **against}],
-        diff=_changed(first, second) if first is not None and second is not None else "",
+        diff=changed(first, second) if first is not None and second is not None else "",
         pictures=[picture for picture in pictures if picture is not None],
     )
 
 
-def _changed(first: Scenario, second: Scenario) -> str:
-    """What differs in how the two were played, whatever they are called and said to be."""
-    texts = {"name": first.name, "about": first.about, "expect": first.expect}
-    return difference(first, second.model_copy(update=texts))
-
-
-def _shown(report: Report, other: Report) -> list[tuple[Evidence, float | None]]:
-    """The evidence on what is present in either, a signal once; with its threshold where it fits.
-
-    Where nothing is present, the evidence on everything.
-    """
-    found: dict[str, tuple[Evidence, float | None]] = {}
+def _shown(report: Report, other: Report) -> list[Compared]:
+    """The evidence on what is present in either, a signal once; on everything if nothing is."""
+    found: dict[str, Compared] = {}
     for wanted in (("present",), ("absent", "inconclusive")):
         for each in (report, other):
             for diagnosis in by_weight(each.diagnoses):
                 if diagnosis.status in wanted:
                     for item in diagnosis.evidence:
                         fits = is_measured_on(each.record, diagnosis, item)
-                        found.setdefault(item.signal, (item, item.threshold if fits else None))
+                        compared = Compared(item, diagnosis.condition, fits)
+                        found.setdefault(item.signal, compared)
         if found:
             break
     return list(found.values())[:MOST]

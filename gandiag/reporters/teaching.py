@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-__all__ = ["TEACHING", "Teaching"]
+from gandiag.places import shipped
+from gandiag.scenario import Scenario, difference
+
+__all__ = ["TEACHING", "Cure", "Teaching", "changed", "cures_of"]
 
 
 class Teaching(NamedTuple):
@@ -30,6 +33,26 @@ class Teaching(NamedTuple):
     cures: tuple[str, ...]
 
 
+class Cure(NamedTuple):
+    """A shipped scenario that cures one that fails, and what differs in how it is played."""
+
+    name: str
+    diff: str
+
+
+def cures_of(taught: Teaching) -> tuple[Cure, ...]:
+    """The games that cure the taught one, each with its change as a unified diff."""
+    known = shipped()
+    ill = Scenario.load(known[taught.shown])
+    return tuple(Cure(name, changed(ill, Scenario.load(known[name]))) for name in taught.cures)
+
+
+def changed(first: Scenario, second: Scenario) -> str:
+    """What differs in how two games are played, whatever they are called, and however watched."""
+    unplayed = ("name", "about", "expect", "probes", "reporters", "sheet_every")
+    return difference(first, second.model_copy(update={k: getattr(first, k) for k in unplayed}))
+
+
 def _math(body: str) -> Markup:
     return Markup(f'<math display="block">{body}</math>')
 
@@ -38,7 +61,8 @@ def _function(name: str, argument: str) -> str:
     return f"<mi>{name}</mi><mo>(</mo>{argument}<mo>)</mo>"
 
 
-_SLOPE = "<mfrac><mi>d</mi><mrow><mi>d</mi><mi>s</mi></mrow></mfrac>"
+_LETTER = "\N{GREEK SMALL LETTER SIGMA}"
+_SLOPE = "<mfrac><mi>d</mi><mrow><mi>d</mi><mi>s</mi></mrow></mfrac><mspace width='0.2em'/>"
 _SIGMA = _function("&sigma;", "<mi>s</mi>")
 _AT_FAKE = _function("D", "<mi>x</mi>")
 
@@ -50,10 +74,10 @@ TEACHING: Mapping[str, Teaching] = {
             "<mspace width='0.5em'/><mi>s</mi><mo>→</mo><mo>&minus;</mo><mi>∞</mi>"
         ),
         reading=(
-            "s is the discriminator's score of a fake, and sigma(s), the sigmoid, its P(real). The "
-            "surer it is that the fake is made, the smaller s, and the flatter what the generator "
-            "minimises: at s = -10 the slope is 0.00005. With -log sigma(s) instead, the slope is "
-            "-sigma(-s), which tends to -1."
+            f"s is the discriminator's score of a fake, and {_LETTER}(s), the sigmoid, its "
+            "P(real). The surer it is that the fake is made, the smaller s, and the flatter what "
+            "the generator minimises: at s = -10 the slope is -0.00005. With "
+            f"-log {_LETTER}(s) instead, the slope is -{_LETTER}(-s), which tends to -1."
         ),
         question=(
             "The discriminator's loss is almost 0. Is that proof that the gradients have vanished?"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from gandiag.figures import thin
+from gandiag.figures.explore import labels_of
 from gandiag.record import Record
 
 if TYPE_CHECKING:
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Chart", "Group", "Line", "charts_of", "fill", "frame"]
 
 POINTS = 600  # of a line: one for each pixel
-HEIGHT = 220  # pixels of a chart
+HEIGHT, LINE = 220, 25  # pixels of a chart, and of each line of its legend beyond the first
+ROW = 40  # letters in a line of a legend, that it may fit a phone
 ONSET = "onset"  # name of the line at the step since when something has been present
 # seaborn's "colorblind" palette in an order in which neighbours are far apart
 COLOURS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#56b4e9", "#949494")
@@ -33,7 +37,7 @@ class Group(NamedTuple):
 GROUPS = (
     Group("Losses", ("loss/value/discriminator", "loss/value/generator")),
     Group(
-        "The discriminator's P(real), and its ranking (AUC)",
+        "The discriminator's P(real) and AUC",
         (
             "confidence/real/discriminator",
             "confidence/fake/discriminator",
@@ -80,7 +84,7 @@ def _charts(records: Sequence[tuple[str, Record]]) -> Iterator[Chart]:
         if len(records) == 1:
             name, record = records[0]
             known = [signal for signal in group.signals if _recorded(record, signal)]
-            lines = tuple(Line(name, signal, signal) for signal in known)
+            lines = tuple(map(Line, repeat(name), known, labels_of(known)))
             yield Chart(group.title, lines, group.log)
             continue
         for signal in group.signals:
@@ -98,8 +102,9 @@ def frame(chart: Chart) -> Figure:
     from bokeh.models import ColumnDataSource, Span
     from bokeh.plotting import figure
 
+    columns = max(1, ROW // max(len(line.label) for line in chart.lines))
     plot: Figure = figure(
-        height=HEIGHT,
+        height=HEIGHT + LINE * (math.ceil(len(chart.lines) / columns) - 1),
         sizing_mode="stretch_width",
         title=chart.title,
         x_axis_label="generator step",
@@ -118,6 +123,7 @@ def frame(chart: Chart) -> Figure:
         )
     plot.add_layout(plot.legend[0], "below")
     plot.legend.orientation = "horizontal"
+    plot.legend.ncols = columns
     plot.legend.border_line_color = None
     plot.legend.background_fill_color = None
     plot.legend.stylesheets = [".bk-label { color: var(--ink) !important }"]  # it is no canvas

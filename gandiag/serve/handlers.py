@@ -24,6 +24,7 @@ from gandiag.templates import templates_of, text_of
 __all__ = ["Page", "Runs", "Sheet", "list_of", "patterns"]
 
 PACKAGE = "gandiag.serve"
+KEPT = 60  # seconds for which a browser keeps a sheet; a run may be played anew in its folder
 
 
 def patterns(folder: Path, hosts: frozenset[str]) -> list[tuple[str, type, dict[str, Any]]]:
@@ -101,6 +102,8 @@ class Sheet(_Reading):
         except (OSError, ValueError) as error:
             raise HTTPError(404) from error
         self.set_header("Content-Type", "image/png")
+        # else a board that is renewed every two seconds asks for it as often, and it flickers
+        self.set_header("Cache-Control", f"private, max-age={KEPT}")
         self.finish(png)
 
 

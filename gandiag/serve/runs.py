@@ -32,7 +32,7 @@ class Run(NamedTuple):
         step: the newest one.
         planned: steps that were planned; None where nobody knows.
         statuses: of each condition, as ``diagnoses.json`` has it; empty where there is none, or it
-            is older than the record.
+            is older than the record of a run that is not over.
         verdict: the same as a sentence.
         changed: when the record was last written to, seconds since the epoch.
     """
@@ -86,7 +86,8 @@ def look_at(folder: Path, place: Path, now: float) -> Run:
     planned = facts.get("steps") if isinstance(facts, Mapping) else None
     planned = planned if isinstance(planned, int) else None
     played = environment.get("steps_played")
-    said = _said(place, changed)
+    # of a run that is over it holds however a copy changed the times
+    said = _said(place, 0.0 if isinstance(played, int) else changed)
     if isinstance(played, int):
         state: State = "ended early" if planned is not None and played < planned else "finished"
     elif now - changed < QUIET:

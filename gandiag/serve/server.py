@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,9 @@ def serve(
         BadInput: there is no such folder, or the address cannot be listened on.
     """
     server = make_server(folder, port, host)
+    # Bokeh warns of tabs that are closed too early for it, and of boards without charts
+    for name in ("bokeh.server.views.ws", "bokeh.core.validation.check"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     told(f"http://{host}:{server.port}/")
     try:
         server.run_until_shutdown()

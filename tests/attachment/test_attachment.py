@@ -22,11 +22,12 @@ from torch.nn.functional import softplus
 from torch.optim import LBFGS, SGD, Adam, Optimizer, RMSprop
 
 import gandiag
-from gandiag.attachment import PROBES, Attachment
+from gandiag.attaching import PROBES
+from gandiag.attachment import Attachment
 from gandiag.diagnosis import Diagnosis
 from gandiag.reporters.console import Console
+from gandiag.schedule import Scheduled
 from gandiag.snapshot import Snapshot
-from gandiag.watch import Scheduled
 from tests.attachment import loops
 from tests.attachment.loops import LOOPS, Game, game, linear_game
 
@@ -252,9 +253,9 @@ def test_copies_are_not_watched() -> None:
         copied = copy.deepcopy(played.generator)
         buffer = io.BytesIO()
         torch.save(played.generator, buffer)
-        before = len(watched._turns._fakes)
+        before = len(watched._turns._origins.fakes)
         copied(torch.randn(2, loops.LATENT))
-        assert len(watched._turns._fakes) == before
+        assert len(watched._turns._origins.fakes) == before
         assert b"gandiag" not in pickle.dumps(copied._forward_hooks)
 
 

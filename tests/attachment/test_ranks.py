@@ -17,13 +17,15 @@ from torch import Tensor, nn
 from torch.distributed import HashStore
 
 import gandiag
+from gandiag.embedding import flatten
 from gandiag.gathering import NEEDED, Gathering
 from gandiag.ranks import CHUNK, Ranks
-from gandiag.record import Recorder
-from gandiag.reference import SIZE, flatten
+from gandiag.recorder import Recorder
+from gandiag.reference import SIZE
+from gandiag.schedule import Scheduled
 from gandiag.sharing import averaged, put_together, share
 from gandiag.snapshot import Snapshot
-from gandiag.watch import Scheduled, Watch
+from gandiag.watch import Watch
 from tests.conftest import random_points
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gandiag.attachment import PROBES
+from gandiag.attaching import PROBES
 from gandiag.bench import overhead_loops, overhead_memory
 from gandiag.bench.overhead import Block, Comparison, Make, Play, blocks, compare, interval
 from gandiag.bench.overhead_games import GAMES

@@ -9,7 +9,8 @@ import pytest
 
 from gandiag.bench.pages import measure, measure_list, stretched
 from gandiag.errors import BadInput
-from gandiag.record import Record, Recorder, Row
+from gandiag.record import Record, Row
+from gandiag.recorder import Recorder
 from gandiag.sheets import write_sheet
 
 

@@ -24,6 +24,7 @@ from gandiag.many import Workers, results
 from gandiag.record import Record
 from gandiag.scenario import Scenario
 from tests.comparison.tasks import dies_always, dies_once
+from tests.reporters.conftest import Tab
 
 STEPS = 6
 TINY = f"""\
@@ -70,10 +71,26 @@ def test_a_comparison_on_disk(whole: tuple[Path, Result]) -> None:
     assert data["distance"] == "energy distance"
     assert [len(run["distances"]) for run in data["arms"][1]["runs"]] == [STEPS, STEPS]
     page = (folder / "comparison.html").read_text()
-    assert page.count("<svg") == 5  # rates, cost, course, and the last samples of both arms
+    assert page.count("<svg") == 6  # rates, cost, course, real data, last samples of both arms
+    assert '<p class="verdict">No evidence: r1.</p>' in page
     assert "no evidence" in result.stdout
     assert result.stderr.splitlines()[-1].startswith("4/4  ")
     assert Record.load(folder / "r1" / "6").environment["steps_played"] == STEPS
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_is_quiet_and_fits(whole: tuple[Path, Result], browser: Any, scheme: str) -> None:
+    """Its page asks for nothing, fits a phone, and keeps nobody out, with all details open."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    tab = Tab(context.new_page(), (whole[0] / "comparison.html").as_uri())
+    tab.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= 360
+    found = axe.Axe().run(tab.page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["target"]) for each in found] == []
+    assert tab.said == tab.wrong == []
+    assert [url for url in tab.asked if not url.startswith(("file:", "data:"))] == []
+    context.close()
 
 
 def test_a_comparison_is_resumed(whole: tuple[Path, Result], here: Path) -> None:

@@ -61,6 +61,16 @@ def test_improving_samples_may_change(looks: Looks) -> None:
     assert judged(record).kind == "oscillation"
 
 
+@few
+@given(energy=st.floats(-0.01, 1.0), motion=st.floats(0.26, 20.0), relative=st.floats(0.91, 50.0))
+def test_samples_that_stay_near_the_data_do_not_swing(
+    looks: Looks, energy: float, motion: float, relative: float
+) -> None:
+    """Where they are as the data are, each may move: modes that swing by .3 are .045 away."""
+    found = judged(looks(energy=energy, motion=motion, relative=relative, bins=TURNS))
+    assert found.status == ("absent" if energy < 0.05 else "present")
+
+
 def test_blob_that_drifts_does_not_learn(looks: Looks) -> None:
     """One point that jumps about may come nearer to the data's middle: that is no progress."""
     falling = np.linspace(1.0, 0.5, 40)

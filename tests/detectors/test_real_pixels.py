@@ -16,9 +16,10 @@ from gandiag.classifier import MnistClassifier
 from gandiag.datasets.mnist import Mnist
 from gandiag.detectors.mode_collapse import ModeCollapse
 from gandiag.diagnosis import Diagnosis
+from gandiag.likeness import measure
 from gandiag.probes.diversity import against_null
 from gandiag.record import Record, Row
-from gandiag.reference import Reference, measure
+from gandiag.reference import Reference
 
 LOOKS = 20
 STEP = 50

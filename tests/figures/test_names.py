@@ -28,6 +28,16 @@ def places(picture: Picture, *texts: str) -> list[tuple[float, float]]:
     return [found[text] for text in texts]
 
 
+def quiver(picture: Picture) -> str:
+    """The group of a figure's arrows."""
+    return picture.svg.split('Quiver_1">')[1].split("</g>")[0]
+
+
+def arrows_in(picture: Picture) -> int:
+    """How many arrows are drawn."""
+    return quiver(picture).count("<use ")
+
+
 def even(value: float) -> Interval:
     """An interval of a tenth to either side."""
     return Interval(value, 0.9 * value, 1.1 * value)
@@ -70,4 +80,20 @@ def test_samples_outside_the_view_are_told() -> None:
     picture = plane_figure(look, np.ones((3, 2)), nothing, "a")
     assert picture.caption == "Squares at the edge: 2 samples further out."
     assert plane_figure(inside, np.ones((1, 2)), nothing, "a").caption == ""
-    assert picture.svg.count("stroke-width: 0.7") == 1  # the one arrow
+    one = look._replace(fakes=fakes[:2], pull=np.ones((2, 2)))
+    assert "1 sample further" in plane_figure(one, np.ones((2, 2)), nothing, "a").caption
+    assert arrows_in(picture) == 1
+
+
+def test_an_arrow_points_where_the_pull_goes() -> None:
+    """From the sample's place it reaches as far as the pull; a sample without one has no arrow."""
+    fakes = np.array([[0.0, 0.0], [0.5, 0.5]])
+    pull = np.array([[0.4, 0.0], [0.0, 0.0]])
+    look = Look(5, (-1.0, 1.0), fakes, pull, np.empty((0, 4, 2)), np.empty((0, 0)))
+    picture = plane_figure(look, pull, np.empty((0, 2)), "a")
+    assert arrows_in(picture) == 1
+    outline = quiver(picture).split(' d="')[1].split('"')[0]
+    x, y = np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", outline), float).T
+    side = float(picture.svg.split('<rect x="')[1].split('width="')[1].split('"')[0])
+    assert x.max() == pytest.approx(0.4 / 2 * side, abs=0.02)
+    assert x.min() == y[x.argmax()] == 0

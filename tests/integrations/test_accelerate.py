@@ -97,7 +97,7 @@ def test_detaching_reaches_what_is_wrapped() -> None:
 def test_frameworks_stay_unloaded() -> None:
     """Attaching loads neither Accelerate nor Lightning."""
     code = (
-        "import gandiag, gandiag.attachment, sys\n"
+        "import gandiag, gandiag.attaching, sys\n"
         "assert not {'accelerate', 'lightning', 'pytorch_lightning'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

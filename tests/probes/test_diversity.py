@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from gandiag.gan import Data
+from gandiag.likeness import measure
 from gandiag.probes.diversity import Diversity, against_null
-from gandiag.reference import Reference, measure
+from gandiag.reference import Reference
 from gandiag.snapshot import Snapshot
 
 Turn = Callable[..., Snapshot]

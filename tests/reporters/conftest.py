@@ -17,7 +17,8 @@ import pytest
 
 from gandiag.detectors.mode_collapse import ModeCollapse
 from gandiag.diagnosis import Diagnosis, weigh
-from gandiag.record import Record, Recorder, Row
+from gandiag.record import Record, Row
+from gandiag.recorder import Recorder
 from gandiag.report import Report, Treatment
 from gandiag.scenario import Scenario, difference
 from gandiag.serve.server import make_server

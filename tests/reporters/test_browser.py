@@ -164,6 +164,14 @@ def test_slider_moves_the_plane(open_page: Open) -> None:
     assert models(page, fake) == [0.5, 0.5]
     assert models(page, field) == [round(i / 8 * 0.5 * 255) for i in range(9)]
     assert page.text_content("#plane-caption") == "The plane at step 500"
+    pull = "(({x, y, x1, y1}) => [...x].map((_, i) => [x[i], y[i], x1[i], y1[i]]))"
+    drawn = models(page, f'{pull}(all.find(m => m.name === "pull").data)')
+    assert len(drawn) == 6  # of two arrows, each a shaft and two strokes from its tip
+    shaft, left, right = drawn[:3]
+    assert shaft[:2] == [0.5, 0.0]
+    assert left[:2] == right[:2] == shaft[2:]
+    assert shaft[0] < left[2] == right[2] < shaft[2]  # swept back along an arrow to the right
+    assert left[3] == -right[3] != 0
 
 
 def test_dark_is_dark(open_page: Open) -> None:

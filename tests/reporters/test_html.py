@@ -190,6 +190,7 @@ def test_student_is_taught(pages: dict[str, str]) -> None:
     assert "<math display" in lesson
     assert '<details class="answer">' in lesson
     assert "gandiag run mode_collapse_cured" in lesson
+    assert '<span class="added">+  minibatch_discrimination:</span>' in lesson  # what cures it
     assert "<math" not in without_scripts(pages["sick"])
 
 
@@ -209,6 +210,7 @@ def test_pair_shows_both(pages: dict[str, str]) -> None:
     told = "sick Mode collapse (total) since step 350. healthy Nothing found, but"
     assert head.startswith(f"Two runs side by side {told}")
     assert "What was changed" not in text  # but for their names, they were played alike
+    assert "The same latents on every sheet" in text
     first, second = text.split('<div class="sides">')[1].split("<h3>")[1:]
     steps = [re.findall(r'data-step="(\d+)"', side) for side in (first, second)]
     assert steps[0] == steps[1]
@@ -218,7 +220,8 @@ def test_pair_shows_both(pages: dict[str, str]) -> None:
 def test_pair_shows_what_changed(sick: Report) -> None:
     """A setting that differs is shown as a diff; what the runs are called and said to be is not."""
     assert sick.scenario is not None
-    changed = sick.scenario.set({"training.discriminator.steps": 5, "name": "cured"})
+    watched = {"sheet_every": 50, "probes.plane": {"every": 10}}  # which changes no game
+    changed = sick.scenario.set({"training.discriminator.steps": 5, "name": "cured", **watched})
     text = render_pair(sick, dataclasses.replace(sick, scenario=changed))
     (diff,) = re.findall(r'<div class="diff">.*?</div>', text, flags=re.S)
     assert re.findall(r'class="(?:added|removed)">(.*?)<', diff) == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import urllib.error
 import urllib.request
@@ -15,13 +16,14 @@ from bokeh.models import ColumnDataSource
 
 import gandiag
 from gandiag.errors import BadInput
-from gandiag.record import SIGNALS, Record, Recorder, Row
+from gandiag.record import SIGNALS, Record, Row
+from gandiag.recorder import Recorder
 from gandiag.report import Report
 from gandiag.reporters.json import Json
 from gandiag.serve.board import Board
 from gandiag.serve.charts import ONSET
 from gandiag.serve.growing import Growing
-from gandiag.serve.runs import QUIET, look_at, run_in, runs_in
+from gandiag.serve.runs import DIAGNOSES, QUIET, look_at, run_in, runs_in
 from gandiag.serve.server import make_server
 from tests.attachment.loops import game
 
@@ -142,6 +144,13 @@ def test_attached_run_ends(tmp_path: Path) -> None:
         assert run.state == "running"
     (run,) = runs_in(tmp_path)
     assert (run.state, run.step, run.planned) == ("finished", 20, None)
+
+
+def test_copied_run_keeps_its_judgement(finished: Path) -> None:
+    """A copy of a run that is over may have any times; what was found in it still stands."""
+    os.utime(finished / "games" / "0" / DIAGNOSES, (0, 0))
+    (run,) = runs_in(finished)
+    assert run.statuses["mode_collapse"] == "present"
 
 
 def test_judgement_older_than_its_record_is_not_shown(finished: Path) -> None:

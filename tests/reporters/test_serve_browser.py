@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from gandiag.record import Recorder, Row
+from gandiag.record import Row
+from gandiag.recorder import Recorder
 from gandiag.report import Report
 from gandiag.reporters.json import Json
 

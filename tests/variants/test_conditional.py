@@ -15,12 +15,13 @@ from gandiag.gan import GAN, Data
 from gandiag.objectives import NON_SATURATING
 from gandiag.penalties import r1
 from gandiag.pipeline import run
-from gandiag.record import Recorder
+from gandiag.recorder import Recorder
 from gandiag.scenario import Scenario, Training
+from gandiag.schedule import Scheduled
 from gandiag.snapshot import Snapshot
 from gandiag.train import train
 from gandiag.variants.conditional import Conditional
-from gandiag.watch import Scheduled, Watch
+from gandiag.watch import Watch
 
 Normal = Callable[..., Tensor]
 

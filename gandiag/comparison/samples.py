@@ -1,0 +1,47 @@
+"""The samples that a comparison's page shows beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gandiag.comparison.results import ArmResult, Comparison
+from gandiag.record import Record
+from gandiag.reporters.gallery import Plate, hang, reading_of
+
+__all__ = ["Sheet", "last_sheets", "reading"]
+
+
+class Sheet(NamedTuple):
+    """The last samples of an arm's first run; the untreated one's has the real data before them."""
+
+    arm: str
+    seed: int
+    plates: Sequence[Plate]
+
+
+def last_sheets(comparison: Comparison, folder: Path) -> list[Sheet]:
+    """The last sheet of each arm for its first seed; before them, that of the real data."""
+    found: list[Sheet] = []
+    for result in _played(comparison):
+        plates = hang(_first(result, folder), None, f"sheet-{result.arm.name}")
+        real = [plate for plate in plates if plate.step is None and not found]
+        last = [plate for plate in plates if plate.step][-1:]
+        if real or last:
+            found.append(Sheet(result.arm.name, min(result.outcomes), [*real, *last]))
+    return found
+
+
+def reading(comparison: Comparison, folder: Path) -> str:
+    """How to read them; empty where nothing was played."""
+    return next((reading_of(_first(one, folder)) for one in _played(comparison)), "")
+
+
+def _played(comparison: Comparison) -> list[ArmResult]:
+    return [result for result in comparison.results if result.outcomes]
+
+
+def _first(result: ArmResult, folder: Path) -> Record:
+    """The record of an arm's run with the first seed."""
+    return Record.load(folder / result.arm.name / str(min(result.outcomes)))

@@ -1,0 +1,7 @@
+"""A real Chromium for the page of a comparison, as the reports' pages have it."""
+
+from __future__ import annotations
+
+from tests.reporters.conftest import browser
+
+__all__ = ["browser"]
