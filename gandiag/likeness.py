@@ -9,7 +9,7 @@ from torch import Tensor
 
 __all__ = ["Reals", "measure"]
 
-MISSING = 0.2  # a bin below this share of its real mass counts as missed; at K=32 that needs n >= 256
+MISSING = 0.2  # a bin below this share of its real mass counts as missed; K=32 needs n >= 256
 FEW = 4  # fakes that a bin must hold before its dispersion is read
 
 
