@@ -223,7 +223,9 @@ def _why_not(
             "The samples vary among themselves, but lie far from the data: which modes they would "
             "show cannot be told."
         )
-    return "absent", f"The samples have {much}" + (", but not for long." if low else ".")
+    if low:
+        return "inconclusive", f"The samples have {much}, but not for long: more steps would tell."
+    return "absent", f"The samples have {much}."
 
 
 def _join(*sentences: str) -> str:

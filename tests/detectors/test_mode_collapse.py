@@ -160,6 +160,15 @@ def test_recovery_ends_it(looks: Looks, kept: Kept) -> None:
     assert judged(record).status == "absent"
 
 
+def test_late_loss_is_left_open(looks: Looks, kept: Kept) -> None:
+    """Three looks that lack variety are too few to call it lost, and too many to deny it."""
+    full, lost = kept(32), kept(8)
+    late = {name: [full[name]] * 37 + [lost[name]] * 3 for name in lost}
+    found = judged(looks(**late))
+    assert found.status == "inconclusive"
+    assert "more steps would tell" in found.summary
+
+
 @few
 @given(odd=st.integers(0, 39), sick=st.booleans())
 def test_odd_look_changes_nothing(looks: Looks, kept: Kept, odd: int, sick: bool) -> None:
