@@ -10,9 +10,9 @@ large steps, or one player outpacing the other turn rotation into cycles or dive
 How it is measured: in the space of the samples, never by the losses. *Oscillation*: within
 100 steps the sample of a fixed latent moves as far as from one sample to another, or the histogram
 over the data's cells turns over far more than between two draws of real data, while the samples get
-neither closer to the data nor more diverse. *Regression*: that distance was clearly
-smaller before. *Divergence*: values that are not finite, samples far outside the data's range, or
-parameters that grow tenfold.
+neither closer to the data nor more diverse, and are not near them all the while: cells within one
+mode may change hands. *Regression*: that distance was clearly smaller before. *Divergence*: values
+that are not finite, samples far outside the data's range, or parameters that grow tenfold.
 """
 
 from __future__ import annotations
