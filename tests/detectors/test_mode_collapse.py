@@ -258,7 +258,7 @@ def test_varied_samples_far_away_have_not_collapsed(
 ) -> None:
     """Seen from afar one cell is the nearest: only the samples' own spread tells then."""
     seen = ONE_POINT | {"energy": energy, "pairs": pairs, "spread": spread}
-    varied_far_away = (energy + pairs + 1) / 2 > 1.25 and spread > 0.5
+    varied_far_away = (energy + pairs + 1) / 2 > 1.5 and spread > 0.5
     found = judged(looks(**seen, precision=0.0))
     assert found.status == ("absent" if varied_far_away else "present")
     assert ("far from the data" in found.summary) == varied_far_away
