@@ -12,9 +12,7 @@ number of occupied cells, exp(entropy), over that of the real data and over its 
 sample size, is near 1 for real data of any class balance, and k/K for k of K equal modes; but 0.73
 for five of ten digits, whose cells overlap. So a class histogram, where recorded, is asked too, and
 names what is missing. Two or three missing digits raise no alarm: small networks lack as many for
-long while they learn. The samples' mean distance raises none: with half the modes it is 0.96. But
-samples far from the data that vary among themselves have not collapsed: from afar one cell is the
-nearest to all of them.
+long while they learn. The samples' mean distance is never asked: with half the modes it is 0.96.
 """
 
 from __future__ import annotations
@@ -45,7 +43,6 @@ DIVERGENCE = "diversity/divergence/generator"
 DISPERSION = "diversity/dispersion/generator"
 PRECISION = "diversity/precision/generator"
 ENERGY = "diversity/energy/generator"
-PAIRS = "diversity/spread/generator"
 MOTION = "motion/fixed/generator"
 SPREAD = "motion/spread/generator"
 
@@ -79,8 +76,6 @@ class ModeCollapse:
     turnover: float = 0.4  # ... histogram change between looks less its null, above
     at_rest: float = 5e-3  # motion in real scales per 100 steps, below, and ...
     off_the_data: float = 0.05  # ... precision over its null, below: G has not begun to learn
-    apart: float = 1.5  # distance of a sample from a real one over that of two real, above, and ...
-    as_wide: float = 0.5  # ... and spread at fixed latents in real scales, above: not on the data
     sure: float = 0.98  # D's ranking of real over fake, above: too strong
     outrun: float = 0.3  # the same, below ...
     often: float = 0.2  # ... in more than this share of the looks: too weak; healthy none; or
@@ -108,10 +103,9 @@ class ModeCollapse:
         few = (effective < self.effective_bins) & (missing > self.missing_mass)
         few |= (effective < self.uneven) & (divergence > self.divergence)
         few |= unmade > self.classes
-        elsewhere = self._elsewhere(record, steps) & ~(unmade > self.classes)
         untaught = self._untaught(record, steps)
         learning = improving(energy, effective, self.nearer, self.gain, self.total)
-        shown = (few | (dispersion < self.dispersion)) & ~untaught & ~elsewhere
+        shown = (few | (dispersion < self.dispersion)) & ~untaught
         clear = effective > 1.05 * self.effective_bins
         clear &= ~(dispersion < 1.2 * self.dispersion) & ~(unmade > 0.8 * self.classes)
         evidence: tuple[Evidence, ...] = (
@@ -127,8 +121,8 @@ class ModeCollapse:
         onset = onset_of(state, shown)
         if onset is not None:
             return self._present(record, int(steps[onset]), evidence)
-        low, unlearned, far = (seen[-5:].sum() >= 3 for seen in (few, untaught, elsewhere))
-        status, text = _why_not(low, unlearned, bool(learning[-1]), far, evidence[0].observed)
+        low, unlearned = (seen[-5:].sum() >= 3 for seen in (few, untaught))
+        status, text = _why_not(low, unlearned, bool(learning[-1]), evidence[0].observed)
         if not untaught[-1]:
             text = _join(text, names_unmade(record, self.hardly))
         return Diagnosis(self.condition, status, text, evidence=evidence)
@@ -140,15 +134,6 @@ class ModeCollapse:
         """
         precision = record.at(PRECISION, steps)
         return (record.at(MOTION, steps) < self.at_rest) & (precision < self.off_the_data)
-
-    def _elsewhere(self, record: Record, steps: NDArray[np.int64]) -> Bools:
-        """Looks at which the samples differ as much as real ones do, but far from the data.
-
-        Seen from afar few cells are the nearest, so that the histogram tells nothing of diversity.
-        """
-        energy, pairs = record.at(ENERGY, steps), record.at(PAIRS, steps)
-        apart = energy > 2 * self.apart - pairs - 1  # as energy is 2 apart - pairs - 1
-        return apart & (record.at(SPREAD, steps) > self.as_wide)
 
     def _present(self, record: Record, onset: int, evidence: tuple[Evidence, ...]) -> Diagnosis:
         kind = self._kind(record, onset, evidence)
@@ -203,9 +188,7 @@ class ModeCollapse:
         )
 
 
-def _why_not(
-    low: bool, untaught: bool, learning: bool, elsewhere: bool, share: float
-) -> tuple[Status, str]:
+def _why_not(low: bool, untaught: bool, learning: bool, share: float) -> tuple[Status, str]:
     """What to answer where no collapse is shown, by what the newest looks are."""
     much = f"{share:.0%} of the real data's diversity"
     if np.isnan(share):
@@ -218,11 +201,6 @@ def _why_not(
         )
     if low and learning:
         return "inconclusive", f"The samples have only {much} so far, but are getting better."
-    if elsewhere:
-        return "absent", (
-            "The samples vary among themselves, but lie far from the data: which modes they would "
-            "show cannot be told."
-        )
     if low:
         return "inconclusive", f"The samples have {much}, but not for long: more steps would tell."
     return "absent", f"The samples have {much}."
