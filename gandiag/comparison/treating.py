@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from gandiag.comparison.judging import compare_outcomes
 from gandiag.comparison.outcomes import Outcome
 from gandiag.comparison.page import write_json, write_page
 from gandiag.comparison.results import Comparison
-from gandiag.comparison.statistics import LEVEL, seeds_needed, sign_test
+from gandiag.comparison.statistics import seeds_needed
 from gandiag.diagnosis import in_words
 from gandiag.errors import BadInput
 from gandiag.front import changed
@@ -67,7 +67,8 @@ def treat(
     The untreated game is played first. Fixes are those that its diagnoses name, in the order of
     `gandiag.comparison.choosing`. A fix is given up as soon as it could no longer be proven. One
     that takes the failure away but leaves or brings another is no cure; what its own runs'
-    diagnoses name is then tried on top of it. Each is corrected for `most`, whatever is tried.
+    diagnoses name is then tried on top of it, one fix at a time. Each is corrected for `most`,
+    whatever is tried.
 
     Args:
         scenario: itself, its file, a run's folder, or the name of a shipped one.
@@ -93,8 +94,9 @@ def treat(
     untreated = Arm(UNTREATED, (), chosen)
     plan.check([untreated], resume, chosen.name)
     say(f"{chosen.name}, untreated, {seeds} seeds")
-    outcomes = list(plan.play(plan.games([untreated], plan.seeds)))
-    found = compare_outcomes([untreated], outcomes, most, plan.threads)
+    base = list(plan.play(plan.games([untreated], plan.seeds)))
+    outcomes = [*base]
+    found = compare_outcomes([untreated], base, most, plan.threads)
     say(_suffers(found))
     first = fitting(_folders(plan, untreated), found.targets)
     ahead: list[tuple[str, ...]] = [(name,) for name in first]
@@ -103,7 +105,7 @@ def treat(
         arm = treated(chosen, ahead.pop(0))
         arms.append(arm)
         say(f"{arm.name}: {seeds} seeds at most")
-        outcomes += _tried(plan, arm, outcomes, found.targets, most)
+        outcomes += _tried(plan, arms, base, most)
         found = compare_outcomes(arms, outcomes, most, plan.threads)
         result = found.treated[-1]
         early = f" Given up after {len(result.outcomes)} of {seeds} seeds."
@@ -112,7 +114,7 @@ def treat(
         write_json(found, place)
         if result.verdict == "cures":
             cure = arm
-        on_top = fitting(_folders(plan, arm), left_over(result))
+        on_top = fitting(_folders(plan, arm), left_over(result)) if _alone(arm) else []
         ahead = _without(arms, [*((*arm.fixes, name) for name in on_top), *ahead])
     write_json(found, place)
     write_page(found, place)
@@ -135,15 +137,24 @@ def _without(arms: Sequence[Arm], ahead: Iterable[tuple[str, ...]]) -> list[tupl
     return [fixes for names, fixes in found.items() if names not in tried]
 
 
+def _alone(arm: Arm) -> bool:
+    """Whether one fix was tried; what frees runs is built on, what was put on top of it is not.
+
+    With a second fix on top, a third one is no more likely to do what the second one could not,
+    and would take the place of another second one.
+    """
+    return len(arm.fixes) == 1
+
+
 def _tried(
-    plan: Plan, arm: Arm, outcomes: Sequence[Outcome], targets: Sequence[str], most: int
+    plan: Plan, arms: Sequence[Arm], base: Sequence[Outcome], most: int
 ) -> Iterator[Outcome]:
-    """Outcomes of an arm, as many seeds at a time as there are workers, until it is hopeless."""
-    base = {o.seed: o for o in outcomes if o.arm == UNTREATED}
+    """Outcomes of the last arm, as many at a time as there are workers, while there is hope."""
+    arm = arms[-1]
     step = max(1, plan.workers.at_once)
     done: list[Outcome] = []
     for begin in range(0, len(plan.seeds), step):
-        if _hopeless(base, done, targets, most):
+        if _hopeless((arms[0], arm), base, done, most):
             return
         for outcome in plan.play(plan.games([arm], plan.seeds[begin : begin + step])):
             done.append(outcome)
@@ -151,18 +162,27 @@ def _tried(
 
 
 def _hopeless(
-    base: dict[int, Outcome], done: Sequence[Outcome], targets: Sequence[str], most: int
+    arms: tuple[Arm, Arm], base: Sequence[Outcome], done: Sequence[Outcome], most: int
 ) -> bool:
-    """Whether a cure could not be proven any more, were all remaining runs cured.
+    """Whether nothing could be gained any more, were all that is left to play as good as can be.
 
     Giving up early can only lose cures, not find false ones.
     """
-    pairs = [(base[o.seed].sick(targets), o.sick(targets)) for o in done]
-    ahead = base.keys() - {o.seed for o in done}
-    possible = sum(base[seed].sick(targets) == "present" for seed in ahead)
-    better = pairs.count(("present", "absent")) + possible
-    worse = pairs.count(("absent", "present"))
-    return better <= worse or most * sign_test(better, worse) >= LEVEL
+    arm, played = arms[1], {outcome.seed for outcome in done}
+    ideal = [_ideal(outcome, arm) for outcome in base if outcome.seed not in played]
+    best = compare_outcomes(arms, [*base, *done, *ideal], most).treated[0]
+    return best.verdict != "cures" and not (_alone(arm) and left_over(best))
+
+
+def _ideal(untreated: Outcome, arm: Arm) -> Outcome:
+    """The best that an arm could do for a seed."""
+    return replace(
+        untreated,
+        arm=arm.name,
+        statuses=dict.fromkeys(untreated.statuses, "absent"),
+        kinds={},
+        distances=tuple((step, 0.0) for step, _ in untreated.distances),
+    )
 
 
 def _suffers(found: Comparison) -> str:

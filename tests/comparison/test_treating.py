@@ -60,10 +60,15 @@ def lay_all(
 
 def first_for(folder: Path, scenario: Scenario, record: str, *on: str) -> str:
     """The fix that is tried first against what a recorded run suffers from."""
+    return order_for(folder, scenario, record, *on)[0]
+
+
+def order_for(folder: Path, scenario: Scenario, record: str, *on: str) -> list[str]:
+    """The fixes that fit what a recorded run suffers from, best first."""
     arm = treated(scenario, on) if on else Arm(UNTREATED, (), scenario)
     lay(folder, arm, 0, record)
     place = folder / arm.name / "0"
-    return fitting([place], conditions_in(place))[0]
+    return fitting([place], conditions_in(place))
 
 
 def conditions_in(folder: Path) -> list[str]:
@@ -115,6 +120,25 @@ def test_what_a_fix_brings_is_treated_on_top(tmp_path: Path) -> None:
     assert found.comparison.treated[0].verdict == "helps"
     assert found.cure == both
     assert all(both != other and first != other for other in found.left)
+
+
+def test_what_does_not_help_on_top_is_not_built_on(tmp_path: Path) -> None:
+    """A second fix that leaves what the first one brought is given up, and another takes its place.
+
+    One run shows it: what untreated games never had is then present in more runs than there.
+    """
+    variant = {"vanilla": {"objective": "saturating"}}
+    scenario = Scenario.parse({"data": "ring", "variant": variant, "training": {"steps": 1}})
+    first = first_for(tmp_path / "first", scenario, "ring_vanishing")
+    second, third = order_for(tmp_path / "second", scenario, SICK, first)[:2]
+    arms = [first, f"{first}+{second}", f"{first}+{third}"]
+    folder = tmp_path / "all"
+    laid = dict(zip(arms, [SICK, SICK, WELL], strict=True))
+    lay_all(folder, scenario, laid, sick="ring_vanishing", seeds=7)
+    found = treat(scenario, folder, seeds=7, most=3, workers=Workers(jobs=1), resume=True)
+    tried = {result.arm.name: len(result.outcomes) for result in found.comparison.treated}
+    assert tried == dict(zip(arms, [7, 1, 7], strict=True))
+    assert found.cure == arms[2]
 
 
 def test_fixes_for_all_failures_come_first(tmp_path: Path, scenario: Scenario) -> None:
