@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 __all__ = [
     "align",
     "effective_number",
+    "held",
     "medians",
     "onset_of",
     "persistent",
@@ -47,6 +48,16 @@ def _of_last(shown: Bools, window: int) -> list[int]:
     counts[window:] -= counts[:-window].copy()
     held: list[int] = counts.tolist()
     return held
+
+
+def held(shown: Bools, told: Bools) -> Bools:
+    """What was shown at the newest look that told something; before the first such look, nothing.
+
+    >>> held(np.array([1, 1, 0, 0], bool), np.array([0, 1, 0, 1], bool)).tolist()
+    [False, True, True, False]
+    """
+    newest = np.maximum.accumulate(np.where(told, np.arange(len(shown)), -1))
+    return np.where(newest >= 0, shown[newest], False)
 
 
 def onset_of(state: Bools, beyond: Bools, enter: int = 4, window: int = 5) -> int | None:

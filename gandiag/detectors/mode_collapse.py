@@ -12,7 +12,9 @@ number of occupied cells, exp(entropy), over that of the real data and over its 
 sample size, is near 1 for real data of any class balance, and k/K for k of K equal modes; but 0.73
 for five of ten digits, whose cells overlap. So a class histogram, where recorded, is asked too, and
 names what is missing. Two or three missing digits raise no alarm: small networks lack as many for
-long while they learn. The samples' mean distance is never asked: with half the modes it is 0.96.
+long while they learn. The samples' mean distance raises none: with half the modes it is 0.96. But
+samples far from the data that lie as far apart as real ones do not lack variety, whatever the cells
+say: seen from afar few are the nearest.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from gandiag.detectors.class_shares import (
 from gandiag.detectors.pace import AUC, TOO_WEAK, outrun_signs, values_since
 from gandiag.diagnosis import Diagnosis, Evidence, Status, weigh
 from gandiag.record import Record
-from gandiag.series import Bools, effective_number, onset_of, persistent, recent_median
+from gandiag.series import Bools, effective_number, held, onset_of, persistent, recent_median
 from gandiag.trends import LEAST, improving
 
 __all__ = ["ModeCollapse"]
@@ -45,6 +47,7 @@ PRECISION = "diversity/precision/generator"
 ENERGY = "diversity/energy/generator"
 MOTION = "motion/fixed/generator"
 SPREAD = "motion/spread/generator"
+PAIRS = "diversity/spread/generator"
 
 STORY = {
     "discriminator_too_strong": (
@@ -76,6 +79,8 @@ class ModeCollapse:
     turnover: float = 0.4  # ... histogram change between looks less its null, above
     at_rest: float = 5e-3  # motion in real scales per 100 steps, below, and ...
     off_the_data: float = 0.05  # ... precision over its null, below: G has not begun to learn
+    apart: float = 1.5  # distance of a sample from a real one over that of two real, above, and ...
+    as_wide: float = 0.9  # ... distance of two samples over that of two real, above: elsewhere
     sure: float = 0.98  # D's ranking of real over fake, above: too strong
     outrun: float = 0.3  # the same, below ...
     often: float = 0.2  # ... in more than this share of the looks: too weak; healthy none; or
@@ -105,7 +110,8 @@ class ModeCollapse:
         few |= unmade > self.classes
         untaught = self._untaught(record, steps)
         learning = improving(energy, effective, self.nearer, self.gain, self.total)
-        shown = (few | (dispersion < self.dispersion)) & ~untaught
+        elsewhere = self._elsewhere(record, steps) & ~(unmade > self.classes)
+        shown = held((few | (dispersion < self.dispersion)) & ~untaught, ~elsewhere)
         clear = effective > 1.05 * self.effective_bins
         clear &= ~(dispersion < 1.2 * self.dispersion) & ~(unmade > 0.8 * self.classes)
         evidence: tuple[Evidence, ...] = (
@@ -121,8 +127,8 @@ class ModeCollapse:
         onset = onset_of(state, shown)
         if onset is not None:
             return self._present(record, int(steps[onset]), evidence)
-        low, unlearned = (seen[-5:].sum() >= 3 for seen in (few, untaught))
-        status, text = _why_not(low, unlearned, bool(learning[-1]), evidence[0].observed)
+        low, unlearned, far = (seen[-5:].sum() >= 3 for seen in (few, untaught, elsewhere))
+        status, text = _why_not(low, unlearned, bool(learning[-1]), far, evidence[0].observed)
         if not untaught[-1]:
             text = _join(text, names_unmade(record, self.hardly))
         return Diagnosis(self.condition, status, text, evidence=evidence)
@@ -134,6 +140,12 @@ class ModeCollapse:
         """
         precision = record.at(PRECISION, steps)
         return (record.at(MOTION, steps) < self.at_rest) & (precision < self.off_the_data)
+
+    def _elsewhere(self, record: Record, steps: NDArray[np.int64]) -> Bools:
+        """Looks at which the samples differ as much as real ones do, but far from the data."""
+        energy, pairs = record.at(ENERGY, steps), record.at(PAIRS, steps)
+        apart = energy > 2 * self.apart - pairs - 1  # as energy is 2 apart - pairs - 1
+        return apart & (pairs > self.as_wide)
 
     def _present(self, record: Record, onset: int, evidence: tuple[Evidence, ...]) -> Diagnosis:
         kind = self._kind(record, onset, evidence)
@@ -188,7 +200,9 @@ class ModeCollapse:
         )
 
 
-def _why_not(low: bool, untaught: bool, learning: bool, share: float) -> tuple[Status, str]:
+def _why_not(
+    low: bool, untaught: bool, learning: bool, elsewhere: bool, share: float
+) -> tuple[Status, str]:
     """What to answer where no collapse is shown, by what the newest looks are."""
     much = f"{share:.0%} of the real data's diversity"
     if np.isnan(share):
@@ -201,6 +215,11 @@ def _why_not(low: bool, untaught: bool, learning: bool, share: float) -> tuple[S
         )
     if low and learning:
         return "inconclusive", f"The samples have only {much} so far, but are getting better."
+    if low and elsewhere:
+        return "absent", (
+            "The samples differ as much as real ones do, but lie far from the data: it is not "
+            "variety that they lack."
+        )
     if low:
         return "inconclusive", f"The samples have {much}, but not for long: more steps would tell."
     return "absent", f"The samples have {much}."

@@ -22,6 +22,7 @@ NAMES = {
     "dispersion": "diversity/dispersion/generator",
     "precision": "diversity/precision/generator",
     "energy": "diversity/energy/generator",
+    "pairs": "diversity/spread/generator",
     "extent": "diversity/extent/generator",
     "bins": "diversity/bins/generator",
     "motion": "motion/fixed/generator",
@@ -43,7 +44,7 @@ NAMES = {
 }
 HEALTHY: dict[str, Any] = {
     "effective": 0.9, "missing": 0.02, "divergence": 1.2, "dispersion": 1.0, "precision": 0.8,
-    "energy": 0.02, "extent": 1.0, "bins": [1 / 8] * 8, "motion": 0.1,
+    "energy": 0.02, "pairs": 1.0, "extent": 1.0, "bins": [1 / 8] * 8, "motion": 0.1,
     "relative": 0.2, "spread": 0.95, "slope": 0.5, "critic": 3.0, "score_spread": 0.2,
     "passage": 10.0, "layers": 0.3, "parameters": 20.0, "non_finite": 0.0, "loss": 1.2,
     "auc": 0.8, "gap": 1.0, "gap_after": 1.1, "update": 1e-3,

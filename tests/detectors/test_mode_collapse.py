@@ -17,7 +17,10 @@ Looks = Callable[..., Record]
 Kept = Callable[..., dict[str, Any]]
 Array = NDArray[np.float64]
 
-ONE_POINT = {"effective": 0.03, "missing": 0.97, "divergence": 30.0, "spread": 0.5, "energy": 0.9}
+ONE_POINT = {
+    "effective": 0.03, "missing": 0.97, "divergence": 30.0,
+    "spread": 0.5, "pairs": 0.5, "energy": 0.9,
+}  # fmt: skip
 TEN = {"class_shares": [0.1] * 10}
 
 few = settings(deadline=None, max_examples=20)
@@ -146,7 +149,7 @@ def test_nearing_samples_are_held(looks: Looks) -> None:
 def test_unit_of_distance_does_not_matter(looks: Looks, scale: float) -> None:
     """Whether the samples come nearer is judged by the distance's own level."""
     nearing = scale * 0.97 ** np.arange(40)
-    few = {"effective": 0.5, "missing": 0.5}
+    few = {"effective": 0.5, "missing": 0.5, "pairs": 0.8}  # nor where samples are far away
     assert judged(looks(**few, energy=nearing)).status == "inconclusive"
     assert judged(looks(**few, energy=nearing[::-1])).status == "present"
 
@@ -249,6 +252,34 @@ def test_samples_off_the_data_are_named(looks: Looks) -> None:
     found = judged(looks(**ONE_POINT, precision=0.0))
     assert found.status == "present"
     assert "Hardly any of them lies near a real sample." in found.summary
+
+
+@few
+@given(energy=st.floats(0.0, 30.0), pairs=st.floats(0.0, 3.0))
+def test_varied_samples_far_away_have_not_collapsed(
+    looks: Looks, energy: float, pairs: float
+) -> None:
+    """Seen from afar one cell is the nearest: only the samples' own distances tell then."""
+    varied_far_away = (energy + pairs + 1) / 2 > 1.5 and pairs > 0.9
+    found = judged(looks(**ONE_POINT | {"energy": energy, "pairs": pairs}, precision=0.0))
+    assert found.status == ("absent" if varied_far_away else "present")
+    assert ("far from the data" in found.summary) == varied_far_away
+
+
+def test_a_trip_away_from_the_data_ends_no_collapse(looks: Looks) -> None:
+    """Where the cells tell nothing, what they told last still holds."""
+    away = slice(10, 16)
+    energy, pairs = np.full(40, 0.9), np.full(40, 0.5)
+    energy[away], pairs[away] = 9.0, 1.2
+    found = judged(looks(**ONE_POINT | {"energy": energy, "pairs": pairs}))
+    assert (found.status, found.onset) == ("present", 50)
+
+
+def test_lost_classes_count_wherever_the_samples_lie(looks: Looks) -> None:
+    """What a classifier tells of the samples does not depend on the nearest cell."""
+    far = ONE_POINT | {"energy": 5.0, "pairs": 1.0}
+    lost = digits(*range(6))
+    assert judged(looks(**far, classes=lost, facts=TEN)).status == "present"
 
 
 def test_nan_is_inconclusive(looks: Looks) -> None:
