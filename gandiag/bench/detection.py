@@ -32,6 +32,7 @@ SIGNALS = (
     "diversity/dispersion/generator",
     "diversity/precision/generator",
     "diversity/energy/generator",
+    "diversity/spread/generator",
     "diversity/bins/generator",
     "classes/histogram/generator",
     "confidence/auc/discriminator",
