@@ -125,6 +125,27 @@ def treatment(names: tuple[str, ...], seeds: int, jobs: int, runs: Path) -> None
     click.echo(table(list(treat_all(runs, names, seeds, jobs))))
 
 
+@bench.command(help=help_texts.FIXES)
+@click.option("--case", "names", multiple=True, metavar="NAME", help="A scenario; repeat it.")
+@options.whole_number("--seeds", 10, "Of each arm.", least=6)
+@options.jobs("Games at a time, of one thread. [cores]")
+@_runs_in("fixes")
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for a sheet of samples of each scenario, fixes_NAME.png.",
+)
+def fixes(names: tuple[str, ...], seeds: int, jobs: int, runs: Path, pictures: Path | None) -> None:
+    """Play which fixes cure which failures."""
+    from gandiag.bench.study import picture, study, tables
+
+    for found, folder in study(runs, names, seeds, jobs):
+        click.echo(f"{tables(found)}\n")
+        if pictures is not None:
+            pictures.mkdir(parents=True, exist_ok=True)
+            (pictures / f"fixes_{found.name}.png").write_bytes(picture(found, folder))
+
+
 @bench.command(help=help_texts.REPORT)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.whole_number("--steps", 10_000, "Of the record that each run is stretched to.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BENCH", "COMPARE", "DETECTION", "OVERHEAD", "REPORT", "TREATMENT"]
+__all__ = ["BENCH", "COMPARE", "DETECTION", "FIXES", "OVERHEAD", "REPORT", "TREATMENT"]
 
 BENCH = """\
 Re-measure what gandiag claims, on this machine.
@@ -11,6 +11,7 @@ Re-measure what gandiag claims, on this machine.
 gandiag bench overhead    what watching a training costs
 gandiag bench detection   how often the detectors are right, against an oracle
 gandiag bench treatment   for how many failing games a cure is found
+gandiag bench fixes       which fixes cure which of the shipped failures
 gandiag bench compare     how well a comparison fills the cores
 gandiag bench report      how long a page takes to make, and how large it is
 
@@ -43,6 +44,21 @@ two cores: runs are kept, and an interrupted benchmark goes on where it was.
 \b
 gandiag bench treatment --jobs 2
 gandiag bench treatment --case ring_five_to_one
+
+Exit status: 0 done, 2 bad input, 130 interrupted; what was played is kept.
+"""
+
+FIXES = """\
+Play the three shipped failures with six fixes each, ten seeds of all, and say what each fix does.
+
+These are three comparisons, as gandiag compare plays them; their pages lie in the folders of the
+runs, and the tables are printed as Markdown. What came of them stands in reports/fixes.md of the
+repository. It takes an hour or two on two cores: runs are kept, and an interrupted study goes on
+where it was.
+
+\b
+gandiag bench fixes --jobs 2
+gandiag bench fixes --case mode_collapse --pictures pictures
 
 Exit status: 0 done, 2 bad input, 130 interrupted; what was played is kept.
 """

@@ -1,0 +1,129 @@
+"""``gandiag bench fixes``: which fixes cure which of the shipped failures, ten seeds each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gandiag.comparison.comparing import compare
+from gandiag.comparison.results import ArmResult, Comparison
+from gandiag.comparison.statistics import Estimate, Rate
+from gandiag.diagnosis import in_words
+from gandiag.errors import BadInput, nearest
+from gandiag.figures.style import as_png, drawing
+from gandiag.many import Workers
+from gandiag.record import Record
+
+__all__ = ["STUDY", "picture", "study", "tables"]
+
+# Of each failure: what its diagnoses name, what is known against it, and label smoothing, which is
+# told to help against everything.
+STUDY = {
+    "vanishing_gradients": (
+        "non_saturating",
+        "spectral_norm",
+        "non_saturating,spectral_norm",
+        "linear_critic",
+        "instance_noise",
+        "label_smoothing",
+    ),
+    "mode_collapse": (
+        "more_discriminator_steps",
+        "r1",
+        "linear_critic",
+        "minibatch_discrimination",
+        "packing",
+        "label_smoothing",
+    ),
+    "non_convergence": (
+        "more_discriminator_steps",
+        "two_time_scales",
+        "r1",
+        "learning_rate_decay",
+        "averaged_generator",
+        "label_smoothing",
+    ),
+}
+HEADS = ("arm", "verdict", "distance", "coverage", "steps to quality", "cost")
+
+
+def study(
+    root: Path, names: Sequence[str] = (), seeds: int = 10, jobs: int = 0
+) -> Iterator[tuple[Comparison, Path]]:
+    """Play the comparisons of the study, one after the other; what has been played is kept.
+
+    Args:
+        root: folder of the comparisons, one a scenario.
+        names: scenarios of `STUDY`; all if empty.
+        seeds: how often each arm is played.
+        jobs: games played at a time, of one thread each; 0 for as many as there are cores.
+
+    Raises:
+        BadInput: there is no such scenario in the study.
+    """
+    for name in names:
+        if name not in STUDY:
+            raise BadInput("--case", f'no scenario "{name}" in the study; {nearest(name, STUDY)}')
+    for name in names or STUDY:
+        folder, workers = root / name, Workers(jobs=jobs)
+        yield (
+            compare(
+                name, STUDY[name], folder, seeds=seeds, workers=workers, threads=1, resume=True
+            ),
+            folder,
+        )
+
+
+def tables(found: Comparison) -> str:
+    """A comparison as Markdown: a row for each arm, with 95 % intervals, and the notes."""
+    heads = [*HEADS[:2], *map(in_words, found.conditions), *HEADS[2:]]
+    rows = [heads, ["---"] * len(heads), *(_row(found, result) for result in found.results)]
+    lines = [f"### `{found.name}`", "", *(f"| {' | '.join(row)} |" for row in rows)]
+    notes = [f"{note}" for note in found.notes]
+    return "\n".join([*lines, *(["", *notes] if notes else [])])
+
+
+def picture(found: Comparison, folder: Path) -> bytes:
+    """PNG of the last sample sheet of each arm's first seed, the real data first."""
+    played = [result for result in found.results if result.outcomes]
+    runs = [folder / result.arm.name / str(min(result.outcomes)) for result in played]
+    sheets = [Record.load(run).sheets() for run in runs]
+    shown = [("real data", sheets[0][0][1])]
+    shown += [(_named(one), last[-1][1]) for one, last in zip(played, sheets, strict=True)]
+    columns = 4
+    rows = -(-len(shown) // columns)
+    with drawing(9.4, 2.55 * rows) as figure:
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes in panels:
+            axes.axis("off")
+        for axes, (title, path) in zip(panels, shown, strict=False):
+            axes.imshow(np.asarray(Image.open(path).convert("L")), cmap="gray")
+            axes.set_title(title, fontsize=8)
+        return as_png(figure)
+
+
+def _named(result: ArmResult) -> str:
+    return result.arm.name.replace("+", "\n+ ")
+
+
+def _row(found: Comparison, result: ArmResult) -> list[str]:
+    return [
+        f"`{result.arm.name}`",
+        result.verdict or "-",
+        *(_rate(result.rates[condition]) for condition in found.conditions),
+        _estimate(result.distance),
+        _estimate(result.coverage),
+        f"{result.steps_to_quality.value:.0f}".replace("inf", "never"),
+        f"{result.cost.value:.2f}",
+    ]
+
+
+def _rate(rate: Rate) -> str:
+    return f"{rate.present} of {rate.judged} ({rate.low:.0%} to {rate.high:.0%})"
+
+
+def _estimate(found: Estimate) -> str:
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
