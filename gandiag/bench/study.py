@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from gandiag.comparison.comparing import compare
 from gandiag.comparison.results import ArmResult, Comparison
 from gandiag.comparison.statistics import Estimate, Rate
 from gandiag.diagnosis import in_words
 from gandiag.errors import BadInput, nearest
-from gandiag.figures.style import as_png, drawing
 from gandiag.many import Workers
-from gandiag.record import Record
 
-__all__ = ["STUDY", "picture", "study", "tables"]
+__all__ = ["STUDY", "study", "tables"]
 
 # Of each failure: what its diagnoses name, what is known against it, and label smoothing, which is
 # told to help against everything.
@@ -84,29 +79,6 @@ def tables(found: Comparison) -> str:
     lines = [f"### `{found.name}`", "", *(f"| {' | '.join(row)} |" for row in rows)]
     notes = [f"{note}" for note in found.notes]
     return "\n".join([*lines, *(["", *notes] if notes else [])])
-
-
-def picture(found: Comparison, folder: Path) -> bytes:
-    """PNG of the last sample sheet of each arm's first seed, the real data first."""
-    played = [result for result in found.results if result.outcomes]
-    runs = [folder / result.arm.name / str(min(result.outcomes)) for result in played]
-    sheets = [Record.load(run).sheets() for run in runs]
-    shown = [("real data", sheets[0][0][1])]
-    shown += [(_named(one), last[-1][1]) for one, last in zip(played, sheets, strict=True)]
-    columns = 4
-    rows = -(-len(shown) // columns)
-    with drawing(9.4, 2.55 * rows) as figure:
-        panels = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes in panels:
-            axes.axis("off")
-        for axes, (title, path) in zip(panels, shown, strict=False):
-            axes.imshow(np.asarray(Image.open(path).convert("L")), cmap="gray")
-            axes.set_title(title, fontsize=8)
-        return as_png(figure)
-
-
-def _named(result: ArmResult) -> str:
-    return result.arm.name.replace("+", "\n+ ")
 
 
 def _row(found: Comparison, result: ArmResult) -> list[str]:

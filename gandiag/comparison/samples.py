@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gandiag.comparison.results import ArmResult, Comparison
-from gandiag.record import Record
-from gandiag.reporters.gallery import Plate, hang, reading_of
+import numpy as np
+from PIL import Image
 
-__all__ = ["Sheet", "last_sheets", "reading"]
+from gandiag.comparison.results import ArmResult, Comparison
+from gandiag.figures.style import as_png, drawing
+from gandiag.record import Record
+from gandiag.reporters.gallery import Plate, hang, reading_of, real_sheet
+
+__all__ = ["Sheet", "last_sheets", "picture", "reading"]
+
+COLUMNS = 4  # of the picture
 
 
 class Sheet(NamedTuple):
@@ -36,6 +42,26 @@ def last_sheets(comparison: Comparison, folder: Path) -> list[Sheet]:
 def reading(comparison: Comparison, folder: Path) -> str:
     """How to read them; empty where nothing was played."""
     return next((reading_of(_first(one, folder)) for one in _played(comparison)), "")
+
+
+def picture(comparison: Comparison, folder: Path) -> bytes:
+    """PNG of what `last_sheets` gives, for data that are images."""
+    shown: list[tuple[str, Path]] = []
+    for result in _played(comparison):
+        record = _first(result, folder)
+        real = None if shown else real_sheet(record)
+        if real is not None:
+            shown.append(("real data", real))
+        shown += [(result.arm.name.replace("+", "\n+ "), path) for _, path in record.sheets()[-1:]]
+    rows = -(-len(shown) // COLUMNS)
+    with drawing(9.4, 2.55 * rows) as figure:
+        panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+        for axes in panels:
+            axes.axis("off")
+        for axes, (title, path) in zip(panels, shown, strict=False):
+            axes.imshow(np.asarray(Image.open(path).convert("RGB")))
+            axes.set_title(title, fontsize=8)
+        return as_png(figure)
 
 
 def _played(comparison: Comparison) -> list[ArmResult]:

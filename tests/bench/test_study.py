@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from gandiag.bench.study import STUDY, picture, tables
+from gandiag.bench.study import STUDY, tables
 from gandiag.cli import main
 from gandiag.comparison.arms import arms_of
 from gandiag.comparison.judging import compare_outcomes
 from gandiag.comparison.outcomes import Outcome
 from gandiag.comparison.results import Comparison
+from gandiag.comparison.samples import picture
 from gandiag.places import find_scenario
 from gandiag.scenario import Scenario
 
