@@ -42,7 +42,7 @@ STUDY = {
         "label_smoothing",
     ),
 }
-HEADS = ("arm", "verdict", "distance", "coverage", "steps to quality", "cost")
+HEADS = ("arm", "verdict", "distance", "coverage", "steps to quality")
 
 
 def study(
@@ -73,12 +73,15 @@ def study(
 
 
 def tables(found: Comparison) -> str:
-    """A comparison as Markdown: a row for each arm, with 95 % intervals, and the notes."""
+    """A comparison as Markdown: a row for each arm, with 95 % intervals, and the notes.
+
+    What a step costs is left out: games of an earlier attempt may have had other work beside them.
+    """
     heads = [*HEADS[:2], *map(in_words, found.conditions), *HEADS[2:]]
     rows = [heads, ["---"] * len(heads), *(_row(found, result) for result in found.results)]
     lines = [f"### `{found.name}`", "", *(f"| {' | '.join(row)} |" for row in rows)]
-    notes = [f"{note}" for note in found.notes]
-    return "\n".join([*lines, *(["", *notes] if notes else [])])
+    notes = [f"Distance: {found.distance_name}.", *found.notes]
+    return "\n".join([*lines, "", *notes])
 
 
 def _row(found: Comparison, result: ArmResult) -> list[str]:
@@ -89,7 +92,6 @@ def _row(found: Comparison, result: ArmResult) -> list[str]:
         _estimate(result.distance),
         _estimate(result.coverage),
         f"{result.steps_to_quality.value:.0f}".replace("inf", "never"),
-        f"{result.cost.value:.2f}",
     ]
 
 
@@ -98,4 +100,4 @@ def _rate(rate: Rate) -> str:
 
 
 def _estimate(found: Estimate) -> str:
-    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+    return f"{found.value:.3g} ({found.low:.3g} to {found.high:.3g})"

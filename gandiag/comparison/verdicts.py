@@ -15,6 +15,8 @@ not be judged is left out of that condition's pairs.
     share of treated runs that are free lies above one half, no condition is present in more treated
     runs than in untreated ones, and the samples are further from the data for at most half of the
     seeds
+*further*
+    for a seed, the last samples' distance from the data is larger by more than 5 %
 *harms*
     some condition is present in more runs, or the samples are further from the data for more seeds
     (sign test); p below 0.05, corrected by Holm's method for all tests of all arms

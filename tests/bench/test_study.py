@@ -46,8 +46,8 @@ def test_every_arm_is_a_game_of_its_own(name: str) -> None:
 def test_a_row_for_each_arm() -> None:
     """The table holds how often each arm fails, of how many, and the interval of that share."""
     text = tables(compared(["r1"]))
-    assert "| `untreated` | - | 6 of 6 (61% to 100%) | 1.000 (1.000 to 1.000) |" in text
-    assert "| `r1` | cures | 0 of 6 (0% to 39%) | 0.100 (0.100 to 0.100) |" in text
+    assert "| `untreated` | - | 6 of 6 (61% to 100%) | 1 (1 to 1) |" in text
+    assert "| `r1` | cures | 0 of 6 (0% to 39%) | 0.1 (0.1 to 0.1) |" in text
 
 
 def test_a_sheet_for_each_arm(tmp_path: Path) -> None:

@@ -123,6 +123,14 @@ def test_better_samples_help() -> None:
     assert only(judged(runs(ARMS[0], "p" * 8), nearer)).verdict == "helps"
 
 
+@pytest.mark.parametrize("factor", [0.96, 1.04])
+def test_what_nobody_would_notice_is_no_evidence(factor: float) -> None:
+    """A distance that differs by less than a twentieth helps nobody, for however many seeds."""
+    base = runs(ARMS[0], "p" * 20)
+    result = only(judged(base, runs(ARMS[1], "p" * 20, distances=[factor] * 20)))
+    assert result.verdict == "no evidence"
+
+
 def test_the_same_is_no_evidence() -> None:
     """An arm with the untreated game's own outcomes has no effect, with p = 1."""
     result = only(judged(runs(ARMS[0], "p" * 20), runs(ARMS[1], "p" * 20)))
