@@ -27,7 +27,8 @@ from tests.attachment.loops import game
 
 ROOT = Path(__file__).parent.parent
 STEPS = 120  # of each run, in place of its scenario's
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "reports/README.md")
+PAGES = tuple(f"reports/{name}.md" for name in ("README", "detection", "fixes", "treatment"))
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *PAGES)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LARGEST = 250_000  # bytes of a picture
 OUTER = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the make that runs these tests, if one does

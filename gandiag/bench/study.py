@@ -100,4 +100,5 @@ def _rate(rate: Rate) -> str:
 
 
 def _estimate(found: Estimate) -> str:
-    return f"{found.value:.3g} ({found.low:.3g} to {found.high:.3g})"
+    value, low, high = (f"{float(f'{number:.3g}'):g}" for number in found)  # 1550, not 1.55e+03
+    return f"{value} ({low} to {high})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from gandiag.reporters.gallery import Plate, hang, reading_of, real_sheet
 __all__ = ["Sheet", "last_sheets", "picture", "reading"]
 
 COLUMNS = 4  # of the picture
+SHADES = 16  # of the picture: a third of the bytes; sheets of noise do not shrink otherwise
 
 
 class Sheet(NamedTuple):
@@ -61,7 +63,10 @@ def picture(comparison: Comparison, folder: Path) -> bytes:
         for axes, (title, path) in zip(panels, shown, strict=False):
             axes.imshow(np.asarray(Image.open(path).convert("RGB")))
             axes.set_title(title, fontsize=8)
-        return as_png(figure)
+        drawn = Image.open(io.BytesIO(as_png(figure))).convert("RGB").quantize(SHADES)
+    small = io.BytesIO()
+    drawn.save(small, "PNG", optimize=True)
+    return small.getvalue()
 
 
 def _played(comparison: Comparison) -> list[ArmResult]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from gandiag.comparison.samples import picture
 from gandiag.places import find_scenario
 from gandiag.scenario import Scenario
 
+PAGE = (Path(__file__).parents[2] / "reports" / "fixes.md").read_text(encoding="utf-8")
 RECORD = Path(__file__).parents[1] / "records" / "healthy"
 
 
@@ -33,6 +35,17 @@ def compared(fixes: list[str], seeds: int = 6) -> Comparison:
         for arm in arms for seed in range(seeds)
     ]  # fmt: skip
     return compare_outcomes(arms, outcomes)
+
+
+def test_the_page_tells_of_every_arm() -> None:
+    """What the page tells is what the command plays: the same scenarios and arms, in order."""
+    parts = re.split(r"^## `(\w+)`$", PAGE, flags=re.MULTILINE)[1:]
+    told = {
+        name: tuple(re.findall(r"^\| `([\w+]+)` \|", text, re.MULTILINE))
+        for name, text in zip(parts[::2], parts[1::2], strict=True)
+    }
+    played = {name: tuple(f.replace(",", "+") for f in fixes) for name, fixes in STUDY.items()}
+    assert told == {name: ("untreated", *fixes) for name, fixes in played.items()}
 
 
 @pytest.mark.parametrize("name", STUDY)
