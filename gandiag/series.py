@@ -46,8 +46,8 @@ def _of_last(shown: Bools, window: int) -> list[int]:
     """How many of the last looks, this one included, show it."""
     counts = np.cumsum(shown, dtype=np.int64)
     counts[window:] -= counts[:-window].copy()
-    held: list[int] = counts.tolist()
-    return held
+    found: list[int] = counts.tolist()
+    return found
 
 
 def held(shown: Bools, told: Bools) -> Bools:

@@ -137,7 +137,7 @@ def treatment(names: tuple[str, ...], seeds: int, jobs: int, runs: Path) -> None
 )
 def fixes(names: tuple[str, ...], seeds: int, jobs: int, runs: Path, pictures: Path | None) -> None:
     """Play which fixes cure which failures."""
-    from gandiag.bench.study import study, tables
+    from gandiag.bench.fixes import study, tables
     from gandiag.comparison.samples import picture
 
     for found, folder in study(runs, names, seeds, jobs):

@@ -22,7 +22,7 @@ from gandiag.diagnosis import in_words
 
 __all__ = ["compare_outcomes"]
 
-NOTABLE = 0.05  # of the larger distance, above: a difference; with paired seeds 1 in 3000 is proven
+NOTABLE = 0.05  # of the larger distance, above: a difference; paired seeds prove 1 in 3000, too
 TELLING = 2  # pairs that differ, below: no result of the test could be below 1
 
 

@@ -140,8 +140,7 @@ def _without(arms: Sequence[Arm], ahead: Iterable[tuple[str, ...]]) -> list[tupl
 def _alone(arm: Arm) -> bool:
     """Whether one fix was tried; what frees runs is built on, what was put on top of it is not.
 
-    With a second fix on top, a third one is no more likely to do what the second one could not,
-    and would take the place of another second one.
+    Only so many may be tried: a third on top of two would take the place of another second one.
     """
     return len(arm.fixes) == 1
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from gandiag.bench.study import STUDY, tables
+from gandiag.bench.fixes import STUDY, tables
 from gandiag.cli import main
 from gandiag.comparison.arms import arms_of
 from gandiag.comparison.judging import compare_outcomes

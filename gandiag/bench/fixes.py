@@ -14,8 +14,8 @@ from gandiag.many import Workers
 
 __all__ = ["STUDY", "study", "tables"]
 
-# Of each failure: what its diagnoses name, what is known against it, and label smoothing, which is
-# told to help against everything.
+# Of each failure: what its diagnoses name, what is known against it, and label smoothing, which
+# ganhacks (tip 6) advises to anyone.
 STUDY = {
     "vanishing_gradients": (
         "non_saturating",
