@@ -36,8 +36,8 @@ from gandiag.wrappers import inner_network, inner_optimizer
 __all__ = ["PROBES", "attach"]
 
 Optimizers = Optimizer | Sequence[Optimizer]
-CADENCES = {  # what differs from a scenario's: on a small CPU game a look takes a fifth of a step
-    **dict.fromkeys(("loss", "gradient", "confidence", "slope"), 25),
+CADENCES = {  # what differs from a scenario's: detectors judge at every 50th step, no closer
+    **dict.fromkeys(("loss", "gradient", "confidence", "slope"), 50),
     **dict.fromkeys(("objective", "loop"), 100),
     "units": 200,
 }

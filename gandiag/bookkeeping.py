@@ -46,6 +46,7 @@ class Bookkeeping:
         }
         self._steps: dict[str, int] = dict.fromkeys(networks, 0)
         self._backwards: list[Backward] = []
+        self._parameters: dict[str, list[nn.Parameter]] = {}  # to list them takes 40 us
         self._largest: Tensor | None = None
         self._penalised = False
 
@@ -60,15 +61,15 @@ class Bookkeeping:
     def called(self) -> None:
         """D is called on samples that are not on their way to the generator."""
         if self._largest is None:
-            self._largest = largest_weight(self._network("discriminator"))
+            self._largest = largest_weight(self._of("discriminator"))
 
     def went_backward(self, to_generator: bool, fake: bool) -> None:
         """A backward pass has reached D's output, and D's and G's gradients not yet."""
         if torch.is_grad_enabled():  # the pass itself is recorded: a penalty asks for a slope,
             self._penalised = True  # which adds to no gradient yet
         elif len(self._backwards) < 8:  # a turn of many small batches tells no more
-            left = {} if self._backwards else {p: _norm(self._network(p)) for p in _players()}
-            version = _version(self._network("discriminator"))
+            left = {} if self._backwards else {p: _norm(self._of(p)) for p in _players()}
+            version = _version(self._of("discriminator"))
             task = torch._C._current_graph_task_id()
             self._backwards.append(Backward(task, to_generator, fake, left, version))
 
@@ -94,7 +95,7 @@ class Bookkeeping:
             penalised=self._penalised,
             leftover=None if first is None else first.left[player],
             overlaid=own and self._overlaid(),
-            largest=largest_weight(self._network("discriminator")),
+            largest=largest_weight(self._of("discriminator")),
             largest_before=self._largest if own else None,
             steps=self._steps[player],
         )
@@ -102,7 +103,12 @@ class Bookkeeping:
     def stepped(self, player: Player) -> None:
         """A player's optimizer is about to step; its turn is over."""
         self._steps[player] += 1
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of every tensor."""
         self._backwards.clear()
+        self._parameters.clear()
         self._largest = None
 
     def _overlaid(self) -> bool:
@@ -114,13 +120,16 @@ class Bookkeeping:
             before = [seen for seen in self._backwards if seen.task < later.task]
             judged = any(seen.fake for seen in before) and any(not seen.fake for seen in before)
             if later.to_generator and judged:
-                return _version(self._network("discriminator")) > later.version
+                return _version(self._of("discriminator")) > later.version
         return False
 
-    def _network(self, player: Player) -> nn.Module:
-        network = self._networks[player]()
-        assert network is not None  # its own forward or backward pass is going on
-        return network
+    def _of(self, player: Player) -> Sequence[nn.Parameter]:
+        """A player's parameters."""
+        if player not in self._parameters:
+            network = self._networks[player]()
+            assert network is not None  # its own forward or backward pass is going on
+            self._parameters[player] = list(network.parameters())
+        return self._parameters[player]
 
 
 class Side(NamedTuple):
@@ -130,9 +139,9 @@ class Side(NamedTuple):
     slope: Tensor | None
 
 
-def largest_weight(network: nn.Module) -> Tensor | None:
-    """Largest absolute entry of a network's weight tensors, 0-dim; None without any."""
-    weights = [p.detach() for p in network.parameters() if p.ndim > 1 and p.numel()]
+def largest_weight(parameters: Sequence[nn.Parameter]) -> Tensor | None:
+    """Largest absolute entry of the weight tensors among them, 0-dim; None without any."""
+    weights = [p.detach() for p in parameters if p.ndim > 1 and p.numel()]
     if not weights:
         return None
     ends = [end for w in weights for end in torch.aminmax(w)]  # a tenth of the infinity norm's time
@@ -175,17 +184,17 @@ def _players() -> Sequence[Player]:
     return "generator", "discriminator"
 
 
-def _norm(network: nn.Module) -> Tensor:
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+def _norm(parameters: Sequence[nn.Parameter]) -> Tensor:
+    gradients = [p.grad for p in parameters if p.grad is not None]
     if not gradients:
         return torch.zeros(())
     whole: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
     return whole
 
 
-def _version(network: nn.Module) -> int:
+def _version(parameters: Sequence[nn.Parameter]) -> int:
     """How often the first gradient was changed in place: adding to it counts, setting it not."""
-    return next((p.grad._version for p in network.parameters() if p.grad is not None), 0)
+    return next((p.grad._version for p in parameters if p.grad is not None), 0)
 
 
 def _scaled(slope: Tensor | None, sign: float | Tensor) -> Tensor | None:

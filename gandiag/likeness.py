@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +13,7 @@ __all__ = ["Reals", "measure"]
 
 MISSING = 0.2  # a bin below this share of its real mass counts as missed; K=32 needs n >= 256
 FEW = 4  # fakes that a bin must hold before its dispersion is read
+ROWS = 500  # a CPU holds the distances of: 1 MB stays in its cache, 4 MB take 1.6 times as long
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,22 @@ class Reals:
     spread: Tensor
     radii: Tensor
     self_distance: float
+
+    def distances(self, features: Tensor, rows: int) -> Iterator[Tensor]:
+        """The rows of `torch.cdist` from the real samples, so many at a time, in the same memory.
+
+        By its formula, |a|^2 - 2 ab + |b|^2 as one matrix product.
+        """
+        squares = features.square().sum(1, keepdim=True)
+        right = torch.cat([features, torch.ones_like(squares), squares], 1).T
+        room = features.new_empty(min(rows, len(self.features)), len(features))
+        for part in torch.split(self._left, rows):
+            yield torch.mm(part, right, out=room[: len(part)]).clamp_(min=0).sqrt_()
+
+    @functools.cached_property
+    def _left(self) -> Tensor:
+        squares = self.features.square().sum(1, keepdim=True)
+        return torch.cat([-2 * self.features, squares, torch.ones_like(squares)], 1)
 
 
 def measure(reals: Reals, features: Tensor) -> dict[str, Tensor]:
@@ -63,11 +82,8 @@ def measure(reals: Reals, features: Tensor) -> dict[str, Tensor]:
     bins = counts / len(features)
     spread = (member * nearest.square()[:, None]).sum(0) / counts.clamp(min=1)
     ratio = torch.where(counts >= FEW, spread / reals.spread.clamp(min=1e-12), torch.nan)
-    to_real = torch.cdist(reals.features, features)
-    distance = to_real.mean()
-    inside = to_real.le_(reals.radii[:, None])  # in place, as 0 and 1: faster than as bool
-    around_fakes, around_reals = inside.new_ones(len(inside)) @ inside, inside.sum(1)
-    own = _mean_pair_distance(torch.cdist(features, features))
+    distance, around_fakes, around_reals = _surroundings(reals, features)
+    own = _mean_pair_distance(features)
     shares = reals.shares
     middle = (bins + shares) / 2
     found = {
@@ -81,13 +97,32 @@ def measure(reals: Reals, features: Tensor) -> dict[str, Tensor]:
         "energy": (2 * distance - own - reals.self_distance) / reals.self_distance,
         "spread": own / reals.self_distance,
     }
-    lost = torch.where(features.isfinite().all(), 0.0, torch.nan)  # NaN would fall into some cell
+    ends = torch.stack(torch.aminmax(features))  # NaN goes through; a tenth of isfinite's time
+    lost = torch.where(ends.isfinite().all(), 0.0, torch.nan)  # NaN would fall into some cell
     return {name: value + lost for name, value in found.items()}
 
 
-def _mean_pair_distance(distances: Tensor) -> Tensor:
-    n = len(distances)
-    return distances.sum() / max(n * (n - 1), 1)
+def _surroundings(reals: Reals, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean distance of real samples and fakes, and how many neighbourhoods hold which.
+
+    Of each fake ``(m,)``, in how many real neighbourhoods it lies, and of each real sample
+    ``(n,)``, how many fakes lie in its own.
+    """
+    total, around_fakes = features.new_zeros(()), features.new_zeros(len(features))
+    around_reals = []
+    rows = len(reals.features) if features.is_cuda else ROWS
+    limits = torch.split(reals.radii[:, None], rows)
+    for limit, distances in zip(limits, reals.distances(features, rows), strict=True):
+        total = total + distances.sum()
+        inside = distances.le_(limit)  # in place, as 0 and 1: faster than as bool
+        around_fakes = around_fakes + inside.new_ones(len(inside)) @ inside
+        around_reals.append(inside.sum(1))
+    return total / (len(reals.features) * len(features)), around_fakes, torch.cat(around_reals)
+
+
+def _mean_pair_distance(features: Tensor) -> Tensor:
+    n = len(features)
+    return torch.cdist(features, features).sum() / max(n * (n - 1), 1)
 
 
 def _entropy(shares: Tensor) -> Tensor:

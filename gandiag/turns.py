@@ -29,6 +29,7 @@ from gandiag.watch import Watch
 __all__ = ["Turns"]
 
 CALLS = 16  # of the discriminator's calls since its last step; a loop that never steps adds no more
+AHEAD = KEPT // 2  # steps before a look in which its fakes may have been made: two calls in each
 WAITING = (200, 1000, 10000)  # D's steps without one of G's at which that is written down
 
 
@@ -64,6 +65,7 @@ class Turns:
         self._turn = NOTHING
         self._books = Bookkeeping(generator, discriminator)
         self._armed = True
+        self._idle, self._idle_until = False, 0
         self._by_the_book = True
         hook = Guard(self.detach).hook
         self._handles = [
@@ -90,6 +92,7 @@ class Turns:
         self._made.clear()
         self._calls.clear()
         self._turn = NOTHING
+        self._books.forget()
         self._watch.ranks.leave()
 
     def label(self, real: Tensor | None, fake: Tensor | None) -> None:
@@ -99,6 +102,8 @@ class Turns:
     def _generated(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
+        if self._idle:
+            return
         fake = first_tensor(output)
         kept = fake.detach()
         self._origins.fakes.append(kept)
@@ -187,6 +192,10 @@ class Turns:
         self._show("generator", optimizer, fake)
 
     def _after_generator_step(self, *_: Any) -> None:
+        if self._idle:  # nine steps of ten; each function more that is called takes 5 us
+            self._watch.step += 1
+            self._idle = self._watch.step < self._idle_until
+            return
         generator = self._generator()
         if generator is not None:
             self._watch.stepped(self._watch.step + 1, generator)
@@ -235,6 +244,8 @@ class Turns:
         step = self._watch.step
         self._armed = self._watch.due(step, "generator") or self._watch.due(step, "discriminator")
         self._by_the_book = self._armed and self._watch.asked("conduct", step)
+        self._idle_until = 0 if self._gathering else self._watch.idle_until(AHEAD)
+        self._idle = step < self._idle_until
 
     def _again(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         discriminator = self._discriminator()

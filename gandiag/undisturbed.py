@@ -23,7 +23,7 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
     other ranks would hang where they are not looking.
     """
     modules = {module for network in networks for module in network.modules()}
-    held = [(module, dict(module._buffers)) for module in modules]  # a module may replace a buffer
+    held = [(m, dict(m._buffers)) for m in modules if m._buffers]  # a module may replace a buffer
     buffers = [(b, b.clone()) for _, named in held for b in named.values() if b is not None]
     state, numpy_state = torch.get_rng_state(), np.random.get_state()
     python_state = random.getstate()
@@ -55,5 +55,7 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
 
 
 def _cuda_devices(networks: Sequence[nn.Module]) -> list[int]:
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        return []
     tensors = (parameter for network in networks for parameter in network.parameters())
     return sorted({tensor.device.index or 0 for tensor in tensors if tensor.is_cuda})

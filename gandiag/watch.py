@@ -102,6 +102,20 @@ class Watch:
         users = [probe for probe in self.probes if field in probe.probe.uses]
         return any(probe.due(step, player) for probe in users for player in PLAYERS)
 
+    def idle_until(self, ahead: int) -> int:
+        """Step before which there is nothing to do but to count; not above the next one for none.
+
+        Batches are noted again before a look, so that it has all that it needs: as many steps as
+        it has batches, since a step makes one at least, and `ahead` more.
+        """
+        gathered = self._recent_count >= self._size and self._latents.count == FIXED
+        if not gathered or self._after_step is not None:
+            return 0
+        look = min(self._next.get(player, 0) for player in PLAYERS)
+        flush = ((self._flushed - 1) // self._flush_every + 1) * self._flush_every
+        sheet = self._next_sheet - 1 if self._sheet_every else look
+        return min(look - len(self._recent) - ahead, flush, sheet)
+
     def made(self, fake: Tensor, *args: Any, **kwargs: Any) -> None:
         """Take note of a batch that G, or its average, made in G's turn, and of its inputs.
 
