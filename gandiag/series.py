@@ -25,19 +25,23 @@ Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-def persistent(beyond: Bools, clear: Bools, enter: int = 4, window: int = 5) -> Bools:
+def persistent(
+    beyond: Bools, clear: Bools, enter: int = 4, window: int = 5, ready: Bools | None = None
+) -> Bools:
     """State of a condition at each probe ``(n,)``, with hysteresis.
 
     It begins once `enter` of the last `window` probes lie beyond the gate, and ends once `enter` of
-    the last `window` are clear of a looser gate. So one odd probe neither raises nor ends it.
+    the last `window` are clear of a looser gate. So one odd probe neither raises nor ends it. It
+    begins at a probe that is `ready`, if that is given.
 
     >>> persistent(np.array([1, 1, 1, 1, 0, 0], bool), np.array([0, 0, 0, 0, 1, 1], bool)).tolist()
     [False, False, False, True, True, True]
     """
     on, state = False, []
     entering, leaving = (_of_last(shown, window) for shown in (beyond, clear))
-    for beyond_now, clear_now in zip(entering, leaving, strict=True):
-        on = clear_now < enter if on else beyond_now >= enter
+    may = [True] * len(beyond) if ready is None else ready.tolist()
+    for beyond_now, clear_now, may_begin in zip(entering, leaving, may, strict=True):
+        on = clear_now < enter if on else may_begin and beyond_now >= enter
         state.append(on)
     return np.array(state, dtype=bool)
 

@@ -14,7 +14,8 @@ for five of ten digits, whose cells overlap. So a class histogram, where recorde
 names what is missing. Two or three missing digits raise no alarm: small networks lack as many for
 long while they learn. The samples' mean distance raises none: with half the modes it is 0.96. But
 samples far from the data that lie as far apart as real ones do not lack variety, whatever the cells
-say: seen from afar few are the nearest.
+say: seen from afar few are the nearest. Nor do samples strewn widely around every mode, although
+they fill the cells unevenly.
 """
 
 from __future__ import annotations
@@ -67,14 +68,18 @@ class ModeCollapse:
     missing_mass: float = 0.2  # real mass of cells that the samples miss, above: 7 of 8 modes .13
     uneven: float = 0.5  # of the null, below, and ...; above it an uneven histogram is no collapse
     divergence: float = 3.0  # ... Jensen-Shannon over its null's top, above: modes made too often
+    blurred: float = 10.0  # spread within the cells over the real one, above, and ...
+    near: float = 0.1  # ... energy distance, below: blur fills the cells unevenly; `uneven` holds
     dispersion: float = 0.25  # spread within the cells over the real one, below: intra-mode
     classes: float = 0.45  # real share of classes hardly made, above: 5 of 10 digits; cured .0-.41
     hardly: float = 0.2  # of its real share, below: a class is hardly made; 512 fakes hold 50 of 10
     total: float = 0.2  # of the null, below, or one class alone: one kind of sample
     warm_up: int = 500  # generator steps before which nothing is judged: every G begins as a blob
-    looks: int = 11  # probes before which nothing is judged: 8 tell a trend, 4 of them persist
-    motion: float = 0.25  # real scales per 100 steps, above, and ...
-    together: float = 2.0  # ... motion over the samples' own spread, above: hopping as one; or ...
+    looks: int = 11  # probes before which nothing is judged: 8 tell a trend, 4 of them persist; but
+    soon: int = 350  # ... from here on samples of one kind are, unless a trend with ...
+    hint: float = 0.05  # ... a p-value below this says that they get better
+    motion: float = 0.7  # real scales per 100 steps, above; two digits of a class lie .9 apart; and
+    together: float = 2.0  # ... over the samples' own spread, above: hopping as one; or ...
     hopping: float = 1.7  # diversity of 8 looks pooled over that of one, above, and ...
     turnover: float = 0.4  # ... histogram change between looks less its null, above
     at_rest: float = 5e-3  # motion in real scales per 100 steps, below, and ...
@@ -95,17 +100,15 @@ class ModeCollapse:
     def detect(self, record: Record) -> Diagnosis:
         """Judge the newest probes, with hysteresis, once the warm-up is over."""
         steps, effective = record[EFFECTIVE]
-        if len(steps) < self.looks or steps[-1] < self.warm_up:
-            summary = (
-                f"Too early: {len(steps)} looks at the samples until step {record.last_step}. "
-                f"Diversity is judged after {self.looks} looks and {self.warm_up} steps."
-            )
-            return Diagnosis(self.condition, "inconclusive", summary)
+        early = len(steps) < self.looks or steps[-1] < self.warm_up
+        if len(steps) < LEAST or steps[-1] < self.soon:
+            return self._too_early(record, len(steps))
         missing, divergence, dispersion, energy = (
             record.at(name, steps) for name in (MISSING, DIVERGENCE, DISPERSION, ENERGY)
         )
         unmade = share_unmade(record, steps, self.hardly)
-        few = (effective < self.effective_bins) & (missing > self.missing_mass)
+        blurred = (dispersion > self.blurred) & (energy < self.near)
+        few = (effective < self.effective_bins) & (missing > self.missing_mass) & ~blurred
         few |= (effective < self.uneven) & (divergence > self.divergence)
         few |= unmade > self.classes
         untaught = self._untaught(record, steps)
@@ -124,14 +127,27 @@ class ModeCollapse:
             evidence += (weigh(CLASSES, unmade, ">", self.classes, "share of classes hardly made"),)
         untold = np.arange(len(steps)) < LEAST - 1  # too few looks to tell who is learning
         state = persistent(shown & ~learning & ~untold, clear) & (steps >= self.warm_up)
+        hopeful = improving(energy, effective, self.nearer, self.gain, self.total, p=self.hint)
+        ready = ~hopeful & ~untold & (steps >= self.soon)
+        state |= persistent(shown & (effective < self.total), clear, ready=ready)
         onset = onset_of(state, shown)
         if onset is not None:
             return self._present(record, int(steps[onset]), evidence)
+        if early:
+            return self._too_early(record, len(steps))
         low, unlearned, far = (seen[-5:].sum() >= 3 for seen in (few, untaught, elsewhere))
         status, text = _why_not(low, unlearned, bool(learning[-1]), far, evidence[0].observed)
         if not untaught[-1]:
             text = _join(text, names_unmade(record, self.hardly))
         return Diagnosis(self.condition, status, text, evidence=evidence)
+
+    def _too_early(self, record: Record, looks: int) -> Diagnosis:
+        text = (
+            f"Too early: {looks} looks at the samples until step {record.last_step}. Diversity is "
+            f"judged after {self.looks} looks and {self.warm_up} steps, or, where all samples are "
+            f"of one kind, after {LEAST} and {self.soon}."
+        )
+        return Diagnosis(self.condition, "inconclusive", text)
 
     def _untaught(self, record: Record, steps: NDArray[np.int64]) -> Bools:
         """Looks at which G stands still and makes nothing like the data: it never learned.
