@@ -192,7 +192,7 @@ class Turns:
         self._show("generator", optimizer, fake)
 
     def _after_generator_step(self, *_: Any) -> None:
-        if self._idle:  # nine steps of ten; each function more that is called takes 5 us
+        if self._idle:  # four steps of five, with batches of 128; each call more takes 5 us
             self._watch.step += 1
             self._idle = self._watch.step < self._idle_until
             return
