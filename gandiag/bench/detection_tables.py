@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 from gandiag.bench.baselines import RIVALS
 from gandiag.bench.detection_judging import OURS, Outcome
 from gandiag.bench.detection_scores import (
@@ -98,8 +100,21 @@ def _counts(outcomes: Sequence[Outcome]) -> str:
             f"- Macro-F1 {_number(macro)} ({_between(interval)} over games).",
             f"- False alarms on healthy runs: {len(well.alarmed)} of {well.runs}{bound}; "
             f"{well.alarms} in {well.steps:,} steps, {rate} per 1,000.",
+            *_over_all(ours),
         ]
     )
+
+
+def _over_all(ours: Sequence[Outcome]) -> Iterable[str]:
+    """Recall and delay over the three conditions together."""
+    present = [o for o in ours if o.truth == PRESENT]
+    delays = [o.delay for o in present if o.found and o.delay is not None]
+    if delays:
+        middle, late = (float(np.quantile(delays, q)) for q in (0.5, 0.9))
+        yield (
+            f"- Over all conditions {len(delays)} of {len(present)} are found, {middle:.0f} steps "
+            f"after their onset (median; 90 %: {late:.0f})."
+        )
 
 
 def _ours(outcomes: Sequence[Outcome]) -> str:
