@@ -136,11 +136,11 @@ def carries_hooks(made: Any) -> bool:
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_interruption_leaves_a_record(error: type[BaseException], tmp_path: Path) -> None:
     """An exception or Ctrl-C passes as ever; hooks are gone, the record is there and opens."""
-    made = module(fails=27, error=error)
+    made = module(fails=52, error=error)
     with pytest.raises((error, SystemExit)):
         fit(made, GandiagCallback(tmp_path, scores="logits"))
     assert not carries_hooks(made)
-    assert gandiag.load(tmp_path).last_step == 25
+    assert gandiag.load(tmp_path).last_step == 50
 
 
 def test_hooks_come_and_go(tmp_path: Path) -> None:
