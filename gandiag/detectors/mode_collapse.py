@@ -150,12 +150,14 @@ class ModeCollapse:
         return Diagnosis(self.condition, "inconclusive", text)
 
     def _untaught(self, record: Record, steps: NDArray[np.int64]) -> Bools:
-        """Looks at which G stands still and makes nothing like the data: it never learned.
+        """Looks at which G stands still as ever and makes nothing like the data: it never learned.
 
-        What it makes then is its initialisation's, and its diversity is no failure of its own.
+        What it makes then is its initialisation's, and its diversity is no failure of its own; not
+        so once its samples have moved as far as from one real sample to another.
         """
-        precision = record.at(PRECISION, steps)
-        return (record.at(MOTION, steps) < self.at_rest) & (precision < self.off_the_data)
+        motion, precision = record.at(MOTION, steps), record.at(PRECISION, steps)
+        moved = np.maximum.accumulate(np.nan_to_num(motion, nan=0.0)) > self.motion
+        return ~moved & (motion < self.at_rest) & (precision < self.off_the_data)
 
     def _elsewhere(self, record: Record, steps: NDArray[np.int64]) -> Bools:
         """Looks at which the samples differ as much as real ones do, but far from the data."""

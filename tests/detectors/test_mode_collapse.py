@@ -279,6 +279,14 @@ def test_generator_that_never_learned(looks: Looks) -> None:
     assert "has not begun to learn" in found.summary
 
 
+@pytest.mark.parametrize(("farthest", "status"), [(0.6, "inconclusive"), (0.8, "present")])
+def test_generator_that_moved_and_froze(looks: Looks, farthest: float, status: str) -> None:
+    """Samples that moved as far as real ones lie apart are no longer the initialisation's."""
+    motion = np.full(40, 1e-4)
+    motion[2:4] = farthest
+    assert judged(looks(**ONE_POINT, motion=motion, precision=0.0)).status == status
+
+
 def test_samples_off_the_data_are_named(looks: Looks) -> None:
     """A collapse onto something that is nothing like the data is called so."""
     found = judged(looks(**ONE_POINT, precision=0.0))
