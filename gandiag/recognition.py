@@ -10,7 +10,7 @@ from gandiag.fingerprint import TARGETS, Fit, fit
 from gandiag.record import Record
 from gandiag.series import Array
 
-__all__ = ["Objectives", "pairs", "recognise"]
+__all__ = ["Objectives", "cross_entropies", "linear", "pairs", "recognise"]
 
 LOOKS = 20  # looks that are asked, spread over the run: late ones may be saturated
 
@@ -92,6 +92,18 @@ def recognise(record: Record) -> Objectives:
         fit(*pairs(record, "real", "discriminator")),
         fit(*pairs(record, "fake", "discriminator")),
     )
+
+
+def cross_entropies(record: Record) -> frozenset[str]:
+    """How D's outputs are read by those halves of its loss that are cross-entropies."""
+    sides = (fit(*pairs(record, side, "discriminator")) for side in ("real", "fake"))
+    return frozenset(s.reading for s in sides if s is not None and s.shape == "cross_entropy")
+
+
+def linear(record: Record) -> bool:
+    """Whether the discriminator's loss is linear in its scores on both sides, as a critic's."""
+    sides = (fit(*pairs(record, side, "discriminator")) for side in ("real", "fake"))
+    return all(side is not None and side.shape == "constant" for side in sides)
 
 
 def pairs(record: Record, side: str, player: str) -> tuple[Array, Array]:

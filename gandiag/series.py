@@ -37,6 +37,8 @@ def persistent(
     >>> persistent(np.array([1, 1, 1, 1, 0, 0], bool), np.array([0, 0, 0, 0, 1, 1], bool)).tolist()
     [False, False, False, True, True, True]
     """
+    if int(beyond.sum()) < enter:  # of nearly all conditions that are asked about
+        return np.zeros(len(beyond), dtype=bool)
     on, state = False, []
     entering, leaving = (_of_last(shown, window) for shown in (beyond, clear))
     may = [True] * len(beyond) if ready is None else ready.tolist()

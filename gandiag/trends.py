@@ -65,24 +65,27 @@ def rise(values: Array, window: int = 20, least: int = LEAST, p: float = 0.01) -
     >>> [float(rise(values)[-1]) for values in (np.arange(30.0), np.ones(30))]
     [19.0, 0.0]
     """
-    return _rises(values.astype(np.float64).tobytes(), window, least, p).copy()
+    risen, chance = _rises(values.astype(np.float64).tobytes(), window, least)
+    return np.where(chance >= p, 0.0, risen)
 
 
 @functools.lru_cache(maxsize=16)  # two detectors ask about the same signals
-def _rises(values: bytes, window: int, least: int, p: float) -> Array:
+def _rises(values: bytes, window: int, least: int) -> tuple[Array, Array]:
+    """The rise at each look, NaN while there are too few, and its p-value."""
     series = np.frombuffer(values)
-    risen = np.full(len(series), np.nan)
+    risen, chance = np.full((2, len(series)), np.nan)
     if len(series) < least:
-        return risen
+        return risen, chance
     before = np.full(window - 1, np.nan)
     padded = np.concatenate([before, np.where(np.isfinite(series), series, np.nan)])
     parts = np.lib.stride_tricks.sliding_window_view(padded, window)[least - 1 :]
-    risen[least - 1 :] = _trends(parts, p) * (window - 1)
-    return risen
+    slopes, chance[least - 1 :] = _trends(parts)
+    risen[least - 1 :] = slopes * (window - 1)
+    return risen, chance
 
 
-def _trends(parts: Array, p: float) -> Array:
-    """Sen's slope of each row of ``(n, window)``, NaN left out; 0 where it may be chance.
+def _trends(parts: Array) -> tuple[Array, Array]:
+    """Sen's slope of each row of ``(n, window)``, NaN left out, and its p-value.
 
     The twin of `theil_sen` where `mann_kendall` is certain, for all rows at once: a detector asks
     for them at each look, and 60 rows one by one take 20 ms.
@@ -94,10 +97,8 @@ def _trends(parts: Array, p: float) -> Array:
     variance = count * (count - 1) * (2 * count + 5) - _ties((climbs == 0).any(1), parts)
     z = np.abs(score - np.sign(score)) / np.sqrt(np.maximum(variance, 1) / 18)
     chance = np.array([math.erfc(each / math.sqrt(2)) for each in z.tolist()])
-    certain = (chance < p) & (count >= 4) & (variance > 0)
-    slopes = np.zeros(len(parts))
-    slopes[certain] = medians(climbs[certain] / (j - i))
-    return slopes
+    chance[(count < 4) | (variance <= 0)] = 1.0
+    return medians(climbs / (j - i)), chance
 
 
 def _ties(tied: Bools, parts: Array) -> NDArray[np.int64]:

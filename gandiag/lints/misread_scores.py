@@ -14,7 +14,7 @@ import numpy as np
 from gandiag.diagnosis import About, Diagnosis, Evidence
 from gandiag.facts import SCORES
 from gandiag.lints.answers import WINDOW, answer, too_early
-from gandiag.recognition import recognise
+from gandiag.recognition import cross_entropies
 from gandiag.record import Record
 
 __all__ = ["MisreadScores"]
@@ -57,11 +57,12 @@ class MisreadScores:
 
         A critic's scores read as logits, or the other way round, change no slope.
         """
-        seen = recognise(record)
-        sides = [side for side in (seen.real, seen.fake) if side is not None]
-        readings = {side.reading for side in sides if side.shape == "cross_entropy"}
         if told == "probabilities" and outside > self.outside:
-            return "logits" if readings == {"logits"} else "critic"
-        if told != "probabilities" and readings == {"probabilities"} and outside == 0:
+            return "logits" if cross_entropies(record) == {"logits"} else "critic"
+        if (
+            told != "probabilities"
+            and outside == 0
+            and cross_entropies(record) == {"probabilities"}
+        ):
             return "probabilities"
         return told

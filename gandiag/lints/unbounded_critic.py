@@ -15,7 +15,7 @@ import numpy as np
 from gandiag.diagnosis import About, Diagnosis, Evidence, weigh
 from gandiag.lints.answers import WINDOW, answer, too_early
 from gandiag.lints.clipping import LARGEST, clipped
-from gandiag.recognition import recognise
+from gandiag.recognition import linear
 from gandiag.record import Record
 
 __all__ = ["UnboundedCritic"]
@@ -39,7 +39,7 @@ class UnboundedCritic:
         steps, penalised = record[PENALISED]
         if len(steps) < WINDOW:
             return too_early(self.condition, len(steps))
-        if recognise(record).discriminator != "constant":
+        if not linear(record):
             text = "The discriminator's loss is not linear in its scores, so it bounds them itself."
             return Diagnosis(self.condition, "absent", text, about="loop")
         past = self._past_margin(record)
