@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ class Backward(NamedTuple):
     """What lay in the gradients when a backward pass came through D's output.
 
     `task` tells one pass from another: one pass may come through several of D's outputs. `left` is
-    the gradients' norm by player, for the first pass of a turn alone.
+    the gradients' norm by player, of those that no pass of the turn can have changed before.
     """
 
     task: int
@@ -68,7 +68,7 @@ class Bookkeeping:
         if torch.is_grad_enabled():  # the pass itself is recorded: a penalty asks for a slope,
             self._penalised = True  # which adds to no gradient yet
         elif len(self._backwards) < 8:  # a turn of many small batches tells no more
-            left = {} if self._backwards else {p: _norm(self._of(p)) for p in _players()}
+            left = {player: _norm(self._of(player)) for player in self._unread(to_generator)}
             version = _version(self._of("discriminator"))
             task = torch._C._current_graph_task_id()
             self._backwards.append(Backward(task, to_generator, fake, left, version))
@@ -84,7 +84,7 @@ class Bookkeeping:
                 of a loss scale.
         """
         own = player == "discriminator"
-        first = next(iter(self._backwards), None)
+        left = (seen.left[player] for seen in self._backwards if player in seen.left)
         return Conduct(
             real_output=turn.real_output if own else None,
             real_slope=_scaled(turn.real_slope, sign) if own else None,
@@ -93,7 +93,7 @@ class Bookkeeping:
             certain=turn.certain,
             mixed=turn.mixed,
             penalised=self._penalised,
-            leftover=None if first is None else first.left[player],
+            leftover=next(left, None),
             overlaid=own and self._overlaid(),
             largest=largest_weight(self._of("discriminator")),
             largest_before=self._largest if own else None,
@@ -110,6 +110,13 @@ class Bookkeeping:
         self._backwards.clear()
         self._parameters.clear()
         self._largest = None
+
+    def _unread(self, to_generator: bool) -> Iterator[Player]:
+        """Players whose gradients a pass may be the first to change: any pass changes D's."""
+        if not self._backwards:
+            yield "discriminator"
+        if to_generator and not any(seen.to_generator for seen in self._backwards):
+            yield "generator"
 
     def _overlaid(self) -> bool:
         """Whether G's backward pass came after D's own, and D's gradients have changed since.

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Reals", "measure"]
+__all__ = ["Placed", "Reals", "compare", "measure"]
 
 MISSING = 0.2  # a bin below this share of its real mass counts as missed; K=32 needs n >= 256
 FEW = 4  # fakes that a bin must hold before its dispersion is read
-ROWS = 500  # a CPU holds the distances of: 1 MB stays in its cache, 4 MB take 1.6 times as long
+ROOM = 256_000  # distances that a CPU holds: 1 MB stays in its cache, 4 MB take 1.6 times as long
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,70 @@ class Reals:
         return torch.cat([-2 * self.features, squares, torch.ones_like(squares)], 1)
 
 
-def measure(reals: Reals, features: Tensor) -> dict[str, Tensor]:
-    """Compare ``(n, f)`` features of fakes with the real ones; no host synchronisation.
+@dataclass(frozen=True)
+class Placed:
+    """Fakes among real samples: what is known of each fake, and which real samples have one near.
 
-    Features are float32, on the real ones' device.
+    Attributes:
+        features: ``(m, f)`` of the fakes, in the order in which they were made.
+        largest: ``(m,)`` largest absolute value of each sample, in data units.
+        owner: ``(m,)`` bin of each.
+        squares: ``(m,)`` squared distance from the bin's centre.
+        distance: ``(m,)`` mean distance from the real samples.
+        around: ``(m,)`` how many real neighbourhoods each lies in.
+        newest: ``(n,)`` place of the newest fake in each real sample's neighbourhood, counted from
+            the first; negative where there is none.
+    """
+
+    features: Tensor
+    largest: Tensor
+    owner: Tensor
+    squares: Tensor
+    distance: Tensor
+    around: Tensor
+    newest: Tensor
+
+    @classmethod
+    def among(cls, reals: Reals, features: Tensor, flat: Tensor) -> Placed:
+        """Place ``(m, f)`` float32 features of ``(m, D)`` samples on the real ones' device."""
+        nearest, owner = torch.cdist(features, reals.centres).min(1)
+        distance, around = features.new_zeros((2, len(features)))
+        order = torch.arange(1, len(features) + 1).to(features)
+        newest = []
+        rows = len(reals.features) if features.is_cuda else max(1, ROOM // len(features))
+        limits = torch.split(reals.radii[:, None], rows)
+        for limit, distances in zip(limits, reals.distances(features, rows), strict=True):
+            ones = distances.new_ones(len(distances))
+            distance = distance + ones @ distances
+            inside = distances.le_(limit)  # in place, as 0 and 1: faster than as bool
+            around = around + ones @ inside
+            newest.append(inside.mul_(order).amax(1) - 1)
+        mean = distance / len(reals.features)
+        largest = torch.maximum(flat.amax(1), -flat.amin(1))  # 0.7 of the time of abs()
+        squares = nearest.square()
+        return cls(features, largest, owner, squares, mean, around, torch.cat(newest))
+
+    def then(self, later: Placed, size: int) -> Placed:
+        """The newest `size` of these fakes and of others that were made later."""
+        added = len(later.features)
+        lost = max(len(self.features) + added - size, 0)
+        shifted = later.newest + len(self.features)
+
+        def joined(name: str) -> Tensor:
+            return torch.cat([getattr(self, name), getattr(later, name)])[-size:]
+
+        rows = ("features", "largest", "owner", "squares", "distance", "around")
+        newest = torch.where(later.newest >= 0, shifted, self.newest) - lost
+        return Placed(**{name: joined(name) for name in rows}, newest=newest)
+
+
+def measure(reals: Reals, features: Tensor) -> dict[str, Tensor]:
+    """Compare ``(n, f)`` features of fakes with the real ones, see `compare`."""
+    return compare(reals, Placed.among(reals, features, features))
+
+
+def compare(reals: Reals, fakes: Placed) -> dict[str, Tensor]:
+    """Compare fakes with real samples; no host synchronisation.
 
     Returns:
         0-dim tensors, not yet divided by any null, and one vector; all NaN where a feature is not
@@ -75,49 +135,32 @@ def measure(reals: Reals, features: Tensor) -> dict[str, Tensor]:
           pair distance; about 0 for equal distributions.
         - ``spread``: mean pair distance of the fakes over that of the reals.
     """
-    nearest, owner = torch.cdist(features, reals.centres).min(1)
-    every_bin = torch.arange(len(reals.centres), device=owner.device)
-    member = (owner[:, None] == every_bin).to(features)
+    every_bin = torch.arange(len(reals.centres), device=fakes.owner.device)
+    member = (fakes.owner[:, None] == every_bin).to(fakes.features)
     counts = member.sum(0)
-    bins = counts / len(features)
-    spread = (member * nearest.square()[:, None]).sum(0) / counts.clamp(min=1)
+    bins = counts / len(fakes.owner)
+    spread = (member * fakes.squares[:, None]).sum(0) / counts.clamp(min=1)
     ratio = torch.where(counts >= FEW, spread / reals.spread.clamp(min=1e-12), torch.nan)
-    distance, around_fakes, around_reals = _surroundings(reals, features)
-    own = _mean_pair_distance(features)
+    own = _mean_pair_distance(fakes.features)
     shares = reals.shares
     middle = (bins + shares) / 2
+    apart = 2 * fakes.distance.mean() - own
     found = {
         "bins": bins,
         "effective_bins": (_entropy(bins) - _entropy(shares)).exp(),
         "missing_mass": (shares * (bins < MISSING * shares)).sum(),
         "divergence": _entropy(middle) - (_entropy(bins) + _entropy(shares)) / 2,
         "dispersion": ratio.nanmedian(0).values,  # without an axis it waits for the GPU
-        "precision": (around_fakes > 0).float().mean(),
-        "coverage": (around_reals > 0).float().mean(),
-        "energy": (2 * distance - own - reals.self_distance) / reals.self_distance,
+        "precision": (fakes.around > 0).float().mean(),
+        "coverage": (fakes.newest >= 0).float().mean(),
+        "energy": (apart - reals.self_distance) / reals.self_distance,
         "spread": own / reals.self_distance,
     }
-    ends = torch.stack(torch.aminmax(features))  # NaN goes through; a tenth of isfinite's time
+    ends = torch.stack(
+        torch.aminmax(fakes.features)
+    )  # a tenth of isfinite's time, NaN goes through
     lost = torch.where(ends.isfinite().all(), 0.0, torch.nan)  # NaN would fall into some cell
     return {name: value + lost for name, value in found.items()}
-
-
-def _surroundings(reals: Reals, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean distance of real samples and fakes, and how many neighbourhoods hold which.
-
-    Of each fake ``(m,)``, in how many real neighbourhoods it lies, and of each real sample
-    ``(n,)``, how many fakes lie in its own.
-    """
-    total, around_fakes = features.new_zeros(()), features.new_zeros(len(features))
-    around_reals = []
-    rows = len(reals.features) if features.is_cuda else ROWS
-    limits = torch.split(reals.radii[:, None], rows)
-    for limit, distances in zip(limits, reals.distances(features, rows), strict=True):
-        total = total + distances.sum()
-        inside = distances.le_(limit)  # in place, as 0 and 1: faster than as bool
-        around_fakes = around_fakes + inside.new_ones(len(inside)) @ inside
-        around_reals.append(inside.sum(1))
-    return total / (len(reals.features) * len(features)), around_fakes, torch.cat(around_reals)
 
 
 def _mean_pair_distance(features: Tensor) -> Tensor:

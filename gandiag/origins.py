@@ -43,11 +43,10 @@ class Origins:
     def is_fake(self, samples: Tensor) -> bool | None:
         """True for the generator's, False where the user said they are real, None if unknown."""
         for tensor, is_fake in self._labels:
-            if _same_memory(tensor, samples):
+            if _place(tensor) == _place(samples):
                 return is_fake
-        if any(_same_memory(fake, samples) for fake in self.fakes):
-            return True
-        return None
+        place = _place(samples)
+        return True if any(_place(fake) == place for fake in self.fakes) else None
 
     def forget(self) -> None:
         """Let go of every tensor."""
@@ -55,6 +54,6 @@ class Origins:
         self._labels.clear()
 
 
-def _same_memory(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors share storage."""
-    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
+def _place(tensor: Tensor) -> int:
+    """Where its storage lies: the same for all views of it."""
+    return tensor.untyped_storage().data_ptr()

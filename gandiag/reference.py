@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from gandiag.embedding import Embedding, Rows
-from gandiag.likeness import Reals, measure
+from gandiag.likeness import Placed, Reals, measure
 
 __all__ = ["Reference"]
 
@@ -124,6 +124,11 @@ class Reference(Reals):
         """Samples ``(n, *shape)`` in feature space, ``(n, f)``."""
         rows = samples if isinstance(samples, Rows) else Rows.of(samples, self.embedding)
         return _project(rows.features, self.mean, self.basis)
+
+    def place(self, samples: Tensor) -> Placed:
+        """Samples ``(n, *shape)`` among the real ones."""
+        rows = Rows.of(samples, self.embedding)
+        return Placed.among(self, self.embed(rows), rows.flat)
 
     def facts(self) -> dict[str, Any]:
         """What a detector must know of the reference to read the histogram of its bins."""

@@ -26,6 +26,8 @@ def averaged(
     >>> averaged({"loss": 1.0}, [{}])
     {'loss': 1.0}
     """
+    if not others:
+        return dict(own)
     means: dict[str, float | Tensor] = {}
     for name, value in own.items():
         mine = torch.as_tensor(value)

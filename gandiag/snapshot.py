@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
+from gandiag.forward_pass import ForwardPass
+from gandiag.likeness import Placed
 from gandiag.reference import Reference
 
 __all__ = ["Call", "Conduct", "Player", "Snapshot", "first_tensor"]
@@ -73,7 +77,7 @@ class Conduct:
     steps: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """One player's turn: its gradients are fresh, its weights not yet stepped. Read only.
 
@@ -93,17 +97,20 @@ class Snapshot:
             by, ``(B, *shape)``.
         real_scores: discriminator's output on `real` in its last turn, ``(B, ...)``.
         fake_scores: discriminator's output on `fake` in this turn, ``(B, ...)``.
-        score_real: scores the real batch of the discriminator's last turn again, with its weights
-            as they are now; to be called within `gandiag.undisturbed`.
-        score_fake: the same for the fakes of the discriminator's last turn.
+        real_pass: scores the real batch of the discriminator's last turn again, with its weights
+            as they are now.
+        score_fake: the same for the fakes of that turn; to be called within `gandiag.undisturbed`.
         score_gradient: generator's turn: dL_G/dscores, shaped as `fake_scores`.
         input_gradient: generator's turn: dL_G/dfake, shaped as `fake`.
         probability: scores -> P(real), or None for a critic.
         loss: what the player minimises in this turn, 0-dim.
         recent: the newest fakes that the loop itself made, or the averaged generator from the same
             latents, ``(n, *shape)``, newest last.
+        placed: the newest of them among the real samples, as many as the reference asks for; None
+            while there are fewer.
         latents: calls of the generator that make the run's fixed samples; empty at first.
-        fixed: the generator's output at the fixed latents, ``(k, *shape)``.
+        fixed_pass: makes the first of them, with its weights as they are now.
+        fixed: the output of `judged` at the first fixed latents, ``(k, *shape)``.
         fixed_before: the same at the newest look that is 100 steps old or older, None before.
         fixed_steps: generator steps between the two.
         reference: what the real data say about themselves.
@@ -124,14 +131,16 @@ class Snapshot:
     fake: Tensor | None = None
     real_scores: Tensor | None = None
     fake_scores: Tensor | None = None
-    score_real: Callable[[], Tensor] | None = None
+    real_pass: ForwardPass | None = None
     score_fake: Callable[[], Tensor] | None = None
     score_gradient: Tensor | None = None
     input_gradient: Tensor | None = None
     probability: Callable[[Tensor], Tensor] | None = None
     loss: Tensor | None = None
     recent: Tensor | None = None
+    placed: Placed | None = None
     latents: tuple[Call, ...] = ()
+    fixed_pass: ForwardPass | None = None
     fixed: Tensor | None = None
     fixed_before: Tensor | None = None
     fixed_steps: int = 0
@@ -146,3 +155,20 @@ class Snapshot:
     def network(self) -> nn.Module:
         """The acting player's network."""
         return self.generator if self.player == "generator" else self.discriminator
+
+    @functools.cached_property
+    def parameters(self) -> Mapping[str, nn.Parameter]:
+        """The acting player's, by name; to walk through a network takes 20 us and more."""
+        return dict(self.network.named_parameters())
+
+    @functools.cached_property
+    def gradient_norms(self) -> Mapping[str, Tensor]:
+        """Euclidean norms of the parameters' ``.grad``, 0-dim, as they are, of those that have one.
+
+        Computed when first asked for, by one kernel for all tensors.
+        """
+        graded = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
+        if not graded:
+            return {}
+        with torch.no_grad():
+            return dict(zip(graded, torch._foreach_norm(list(graded.values())), strict=True))

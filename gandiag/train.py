@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gandiag.draws import Draws
+from gandiag.forward_pass import ForwardPass
 from gandiag.gan import GAN
 from gandiag.settings import Optimizer, PlayerTraining, Training
 from gandiag.snapshot import Player, Snapshot
@@ -188,7 +189,7 @@ class _Game:
     def _snapshot(
         self, step: int, player: Player, fake: Tensor, scores: Tensor, loss: Tensor
     ) -> Snapshot:
-        generators = player == "generator"
+        generators, again = player == "generator", self.score_real
         return Snapshot(
             step=step,
             player=player,
@@ -197,7 +198,7 @@ class _Game:
             judged=self.gan.averaged,
             real=self.real,
             fake=fake.detach(),
-            score_real=self.score_real,
+            real_pass=None if again is None else ForwardPass(self.gan.discriminator, again),
             score_fake=self.score_fake,
             real_scores=self.real_scores,
             fake_scores=scores.detach(),

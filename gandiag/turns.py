@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from gandiag.bookkeeping import Bookkeeping, Side, backward_scale, direction
 from gandiag.calls import NOTHING, Fakes, Scored, tell_apart
 from gandiag.facts import WAITED
+from gandiag.forward_pass import ForwardPass
 from gandiag.gathering import Gathering
 from gandiag.hooks import Guard, Hook
 from gandiag.origins import KEPT, Origins
@@ -210,7 +211,7 @@ class Turns:
         score = self._reading.score
         scale, left = backward_scale(optimizer)
         sign = direction(optimizer) / scale
-        raw = Side(fake.output, fake.slope)
+        raw, again = Side(fake.output, fake.slope), turn.score_real
         snapshot = Snapshot(
             step=step,
             player=player,
@@ -220,7 +221,7 @@ class Turns:
             fake=fake.samples,
             real_scores=None if turn.real_output is None else score(turn.real_output),
             fake_scores=None if fake.output is None else score(fake.output),
-            score_real=turn.score_real,
+            real_pass=None if again is None else ForwardPass(discriminator, again),
             score_fake=self._score_fake(fake),
             score_gradient=_times(fake.score_gradient, sign),
             input_gradient=_times(fake.input_gradient, sign),

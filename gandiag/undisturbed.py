@@ -6,12 +6,15 @@ import functools
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 import torch
 from torch import nn
 
 __all__ = ["undisturbed"]
+
+_kept = ContextVar("_kept", default=False)  # whether the global generators will be restored
 
 
 @contextmanager
@@ -25,8 +28,6 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
     modules = {module for network in networks for module in network.modules()}
     held = [(m, dict(m._buffers)) for m in modules if m._buffers]  # a module may replace a buffer
     buffers = [(b, b.clone()) for _, named in held for b in named.values() if b is not None]
-    state, numpy_state = torch.get_rng_state(), np.random.get_state()
-    python_state = random.getstate()
     cuda = [torch.device("cuda", i) for i in _cuda_devices(networks)]
     cuda_states = [torch.cuda.get_rng_state(device) for device in cuda]
     synced = [(m, dict(vars(m))) for m in modules if isinstance(m, nn.SyncBatchNorm)]
@@ -34,17 +35,13 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
         for synced_module, _ in synced:
             alone = functools.partial(nn.BatchNorm1d.forward, synced_module)
             vars(synced_module)["forward"] = alone
-        torch.default_generator.manual_seed(0)
         for device in cuda:
             torch.cuda.default_generators[device.index].manual_seed(0)
-        with torch.no_grad():
+        with _own_random_numbers(), torch.no_grad():
             yield
     finally:
-        torch.set_rng_state(state)
         for device, cuda_state in zip(cuda, cuda_states, strict=True):
             torch.cuda.set_rng_state(cuda_state, device)
-        np.random.set_state(numpy_state)
-        random.setstate(python_state)
         for module, named in held:
             module._buffers.update(named)
         for synced_module, attributes in synced:
@@ -52,6 +49,28 @@ def undisturbed(*networks: nn.Module) -> Iterator[None]:
             vars(synced_module).update(attributes)
         for buffer, saved in buffers:
             buffer.copy_(saved)
+
+
+@contextmanager
+def _own_random_numbers() -> Iterator[None]:
+    """Draw from streams of one's own; a look within a look only begins anew.
+
+    To save and restore the global generators takes 210 us, of which numpy's takes 180.
+    """
+    if _kept.get():
+        torch.default_generator.manual_seed(0)
+        yield
+        return
+    state, numpy_state = torch.get_rng_state(), np.random.get_state()
+    python_state, token = random.getstate(), _kept.set(True)
+    torch.default_generator.manual_seed(0)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        torch.set_rng_state(state)
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
 
 
 def _cuda_devices(networks: Sequence[nn.Module]) -> list[int]:

@@ -8,23 +8,23 @@ train/eval flag, no gradient. A probe that raises is switched off with one warni
 from __future__ import annotations
 
 import warnings
-from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from gandiag.motion import FIXED, FixedLatents, Weights
+from gandiag.memory import Memory
 from gandiag.ranks import Ranks
 from gandiag.record import Row
 from gandiag.recorder import Recorder
-from gandiag.reference import SIZE, Reference
+from gandiag.reference import Reference
 from gandiag.schedule import Scheduled
-from gandiag.sharing import averaged, put_together, share
+from gandiag.sharing import averaged, share
 from gandiag.snapshot import Player, Snapshot
 from gandiag.transfer import to_rows
+from gandiag.undisturbed import undisturbed
 
 __all__ = ["Watch"]
 
@@ -35,8 +35,7 @@ FAKES = "fakes"  # in a message of another rank, beside its numbers
 class Watch:
     """Watches one game.
 
-    `step` is the number of generator steps completed; `reference` is what the real data say about
-    themselves, None until `refer_to` is called.
+    `step` is the number of generator steps completed.
 
     Args:
         probes: what to measure, and when.
@@ -66,7 +65,6 @@ class Watch:
     ) -> None:
         self.probes = list(probes)
         self.recorder = recorder
-        self.reference: Reference | None = None
         self.probability = probability
         self.ranks = ranks or Ranks()
         self.step = 0
@@ -76,17 +74,14 @@ class Watch:
         self._after_flush = after_flush
         self._after_step = after_step
         self._pending: dict[int, dict[str, float | Tensor]] = {}
-        self._recent: deque[Tensor] = deque()
-        self._recent_count = 0
-        self._latents = FixedLatents()
-        self._weights = Weights()
+        self._memory = Memory()
         self._next: dict[Player, int] = {}  # step before which no probe is due
         self._flushed = -1
         self._next_sheet = 0
 
     def refer_to(self, reference: Reference) -> None:
         """Measure against this reference from now on."""
-        self.reference = reference
+        self._memory.reference = reference
         self.recorder.know(**reference.facts())
 
     def due(self, step: int, player: Player) -> bool:
@@ -108,13 +103,12 @@ class Watch:
         Batches are noted again before a look, so that it has all that it needs: as many steps as
         it has batches, since a step makes one at least, and `ahead` more.
         """
-        gathered = self._recent_count >= self._size and self._latents.count == FIXED
-        if not gathered or self._after_step is not None:
+        if not self._memory.complete or self._after_step is not None:
             return 0
         look = min(self._next.get(player, 0) for player in PLAYERS)
         flush = ((self._flushed - 1) // self._flush_every + 1) * self._flush_every
         sheet = self._next_sheet - 1 if self._sheet_every else look
-        return min(look - len(self._recent) - ahead, flush, sheet)
+        return min(look - self._memory.recent.batches - ahead, flush, sheet)
 
     def made(self, fake: Tensor, *args: Any, **kwargs: Any) -> None:
         """Take note of a batch that G, or its average, made in G's turn, and of its inputs.
@@ -122,12 +116,7 @@ class Watch:
         `fake` is ``(B, *shape)``; the other arguments are what the network was called with. The
         first of them become the fixed latents, so that none need to be drawn.
         """
-        self._recent.append(fake.detach())
-        self._recent_count += len(fake)
-        while self._recent_count - len(self._recent[0]) >= self._size:
-            self._recent_count -= len(self._recent.popleft())
-        if self._latents.count < FIXED:
-            self._latents.keep(len(fake), args, kwargs)
+        self._memory.made(fake, args, kwargs)
 
     def turn(self, snapshot: Snapshot) -> None:
         """Show a turn to the probes that are due."""
@@ -143,17 +132,20 @@ class Watch:
             self.ranks.tell(about, self._told(snapshot, live))
             return
         heard = self.ranks.hear(about)
-        full = self._with_costly(snapshot, live, [m[FAKES] for m in heard if FAKES in m])
-        row: dict[str, float | Tensor] = {}
-        for scheduled in live:
-            if not scheduled.failed:  # it may have just been switched off, by what it uses
-                row.update(scheduled.observe(full))
+        snapshot = replace(snapshot, probability=self.probability)
+        own = undisturbed() if snapshot.player == "generator" else nullcontext()  # once for all
+        with own:
+            full = self._memory.add_to(snapshot, live, [m[FAKES] for m in heard if FAKES in m])
+            row: dict[str, float | Tensor] = {}
+            for scheduled in live:
+                if not scheduled.failed:  # it may have just been switched off, by what it uses
+                    row.update(scheduled.observe(full))
         self._pending.setdefault(snapshot.step, {}).update(averaged(row, heard))
 
     def stepped(self, step: int, generator: nn.Module) -> None:
         """A generator step is complete: draw a sheet and flush where it is time."""
         self.step = step
-        if self._sheet_every and step >= self._next_sheet and self._latents.calls:
+        if self._sheet_every and step >= self._next_sheet and self._memory.latents.calls:
             self._next_sheet = (step // self._sheet_every + 1) * self._sheet_every
             self._draw_sheet(step, generator)
         if (step - 1) // self._flush_every > (self._flushed - 1) // self._flush_every:
@@ -172,7 +164,7 @@ class Watch:
 
     def samples(self, generator: nn.Module) -> Tensor:
         """The generator's output at the fixed latents, in the mode the loop left it in."""
-        return self._latents.samples(generator)
+        return self._memory.samples(generator)
 
     def _draw_sheet(self, step: int, generator: nn.Module) -> None:
         if self._save_sheet is None:
@@ -184,43 +176,15 @@ class Watch:
             text = f"no sheets of samples since step {step}: {type(error).__name__}: {error}"
             warnings.warn(text, RuntimeWarning, stacklevel=2)
 
-    @property
-    def _size(self) -> int:
-        """How many fakes are compared at a time."""
-        return self.reference.size if self.reference else SIZE
-
     def _told(self, snapshot: Snapshot, due: Sequence[Scheduled]) -> dict[str, float | Tensor]:
         """What another rank than 0 tells of a turn: numbers of its own batch, and its fakes."""
-        full = replace(snapshot, probability=self.probability, reference=self.reference)
+        memory = self._memory
+        full = replace(snapshot, probability=self.probability, reference=memory.reference)
         told: dict[str, float | Tensor] = {}
         for scheduled in due:
             if scheduled.probe.uses <= {"reference", "conduct"}:
                 told.update(scheduled.observe(full))
-        wanted = any("recent" in scheduled.probe.uses for scheduled in due)
-        if wanted and snapshot.player == "generator" and self._recent:
-            told[FAKES] = share(torch.cat(list(self._recent)), self._size, self.ranks.count)
+        wanted = any(scheduled.probe.uses & {"recent", "placed"} for scheduled in due)
+        if wanted and snapshot.player == "generator" and memory.recent.count:
+            told[FAKES] = share(memory.recent.newest(memory.size), memory.size, self.ranks.count)
         return told
-
-    def _with_costly(
-        self, snapshot: Snapshot, due: Sequence[Scheduled], others: Sequence[Tensor] = ()
-    ) -> Snapshot:
-        uses = frozenset().union(*(probe.probe.uses for probe in due))
-        costly: dict[str, Any] = {"probability": self.probability, "reference": self.reference}
-        generators_turn = snapshot.player == "generator"
-        fixed_ready = self._latents.count == FIXED
-        if "recent" in uses and generators_turn and self._recent:
-            newest = torch.cat(list(self._recent))
-            costly["recent"] = put_together(newest, others, self._size)
-        if "weights" in uses:
-            costly |= self._weights.moved(snapshot)
-        if "latents" in uses and fixed_ready:
-            costly["latents"] = tuple(self._latents.calls)
-        if "fixed" in uses and generators_turn and fixed_ready:
-            try:
-                judged = snapshot.generator if snapshot.judged is None else snapshot.judged
-                costly |= self._latents.moved(snapshot.step, judged)
-            except Exception as error:  # such as a generator that takes one batch size only
-                for scheduled in due:
-                    if "fixed" in scheduled.probe.uses:
-                        scheduled.switch_off(snapshot.step, error)
-        return replace(snapshot, **costly)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from gandiag import contracts, plugins
 from gandiag.attaching import PROBES
 from gandiag.diagnosis import Diagnosis, diagnose
+from gandiag.forward_pass import ForwardPass
 from gandiag.gan import GAN
 from gandiag.record import Record, Row, Signal
 from gandiag.recorder import Recorder
@@ -265,14 +266,16 @@ def noisy_turn(
             fake=fake.detach(),
             real_scores=gan.discriminator(real).detach(),
             fake_scores=scores.detach(),
-            score_real=lambda: gan.discriminator(real),
+            real_pass=ForwardPass(gan.discriminator, lambda: gan.discriminator(real)),
             score_fake=lambda: gan.discriminator(fake.detach()),
             score_gradient=scores.grad,
             input_gradient=fake.grad,
             probability=torch.sigmoid,
             loss=loss.detach(),
             recent=normal((512, 1, 28, 28)) if digits else normal((512, 2)),
+            placed=ring_reference.place(normal((512, 2))),
             latents=(Call((latents,), {}),),
+            fixed_pass=ForwardPass(gan.generator, lambda: gan.generator(latents)),
             fixed=fake.detach(),
             fixed_before=normal((64, 2)),
             fixed_steps=100,

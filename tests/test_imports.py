@@ -45,7 +45,8 @@ TABLE = {
     "embedding": "undisturbed",
     "likeness": "",
     "reference": "embedding likeness",
-    "snapshot": "reference",
+    "forward_pass": "undisturbed",
+    "snapshot": "forward_pass likeness reference",
     "record": "errors series",
     "recorder": "record",
     "diagnosis": "record series",
@@ -61,15 +62,18 @@ TABLE = {
     "rules": "gan networks objectives penalties",
     "variants": "batch_features convolutions gan errors networks rules",
     # playing and watching
-    "probes": "snapshot embedding likeness reference undisturbed classifier",
+    "probes": "snapshot embedding forward_pass likeness reference undisturbed classifier",
     "ranks": "",
     "sharing": "embedding",
     "schedule": "contracts snapshot",
-    "motion": "snapshot undisturbed",
+    "motion": "forward_pass snapshot",
+    "recent": "likeness reference sharing",
+    "memory": "motion recent reference schedule sharing snapshot",
     "transfer": "record",
-    "watch": "motion ranks record recorder reference schedule sharing snapshot transfer",
+    "watch": "memory ranks record recorder reference schedule sharing snapshot transfer "
+    "undisturbed",
     "draws": "settings",
-    "train": "draws gan settings snapshot undisturbed watch",
+    "train": "draws forward_pass gan settings snapshot undisturbed watch",
     "checkpoints": "errors gan record",
     # asking the players themselves, held still
     "examination": "gan",
@@ -86,7 +90,7 @@ TABLE = {
     "gathering": "errors embedding ranks reference undisturbed",
     "following": "contracts errors plugins diagnosis record report scenario",
     "bookkeeping": "calls snapshot",
-    "turns": "bookkeeping calls gathering hooks origins scores snapshot watch facts",
+    "turns": "bookkeeping calls forward_pass gathering hooks origins scores snapshot watch facts",
     # judging and mending
     "fingerprint": "series",
     "recognition": "fingerprint record series",
@@ -142,8 +146,9 @@ FAMILIES = ("datasets", "variants", "probes", "detectors", "fixes", "reporters",
 TORCH_ROOMS = """
     assets classifier gan networks convolutions batch_features objectives penalties rules draws
     datasets variants embedding likeness reference snapshot
-    undisturbed probes schedule motion transfer watch train environment parts pipeline hooks calls
-    origins scores gathering turns attachment attaching bookkeeping bench ranks sharing wrappers
+    undisturbed forward_pass probes schedule motion recent memory transfer watch train environment
+    parts pipeline hooks calls origins scores gathering turns attachment attaching bookkeeping bench
+    ranks sharing wrappers
     integrations comparison checkpoints examination vector_field instruments examining
 """
 TORCH = set(TORCH_ROOMS.split())

@@ -97,7 +97,7 @@ def watching(reference: Reference, recorder: Recorder, every: int = 1) -> Watch:
         sheet_every=3,
         save_sheet=lambda step, samples: None,
     )
-    watch.reference = reference
+    watch.refer_to(reference)
     return watch
 
 

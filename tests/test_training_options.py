@@ -18,6 +18,7 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
 from gandiag import plugins
 from gandiag.draws import Draws, noise_left
 from gandiag.gan import GAN, Data
+from gandiag.motion import MOVED
 from gandiag.recorder import Recorder
 from gandiag.reference import Reference
 from gandiag.schedule import Scheduled
@@ -199,9 +200,9 @@ def test_average_is_what_is_judged(ring: Data, ring_reference: Reference, memory
             """Set what is judged beside what the average makes of the same latents."""
             if snapshot.fixed is not None and snapshot.recent is not None:
                 calls = [call.args[0] for call in snapshot.latents]
-                made = gan.judged(torch.cat(calls)[:64])
+                made = gan.judged(torch.cat(calls)[:MOVED])
                 torch.testing.assert_close(snapshot.fixed, made, rtol=0, atol=0)
-                other = gan.generator(torch.cat(calls)[:64])
+                other = gan.generator(torch.cat(calls)[:MOVED])
                 found.append(not torch.equal(made, other))
             return {}
 

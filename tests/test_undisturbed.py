@@ -67,6 +67,22 @@ def test_generators_come_back() -> None:
     assert found == expected
 
 
+def test_look_within_a_look(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
+    """One look around several leaves no trace either, and each of them draws as it would alone."""
+    network, latents = build_noisy_gan().generator, normal((8, 4))
+    with undisturbed(network):
+        alone = network(latents)
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[union-attr]
+    with undisturbed():
+        for _ in range(2):
+            with undisturbed(network):
+                random.random(), np.random.rand()
+                assert torch.equal(network(latents), alone)
+    torch_state, *others = states
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert [random.getstate(), np.random.get_state()[1].tolist()] == others  # type: ignore[union-attr]
+
+
 def test_two_looks_agree(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
     """Dropout draws the same mask at each look, whatever was drawn in between."""
     network, latents = build_noisy_gan().generator, normal((8, 4))

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gandiag import plugins
+from gandiag.forward_pass import ForwardPass
 from gandiag.gan import Data
-from gandiag.motion import FIXED
+from gandiag.motion import FIXED, MOVED
 from gandiag.record import Row
 from gandiag.recorder import Recorder
 from gandiag.reference import Reference
@@ -208,7 +209,7 @@ def test_probes_do_not_wait(name: str, ring_reference: Reference, normal: Normal
         parameter.grad = torch.ones_like(parameter)
     points = 28 * 28 if name == "classes" else 2
     recent = normal((512, points)).reshape((512, 1, 28, 28) if name == "classes" else (512, 2))
-    probe = plugins.build("probes", name)
+    probe, placed = plugins.build("probes", name), ring_reference.place(normal((512, 2)))
     conduct = Conduct(
         normal((8,)), normal((8,)), normal((8,)), normal((8,)), leftover=normal(()),
         largest=normal(()),
@@ -218,12 +219,14 @@ def test_probes_do_not_wait(name: str, ring_reference: Reference, normal: Normal
     for player in PLAYERS:
         snapshot = Snapshot(
             3, player, generator, discriminator, real=normal((8, 2)), fake=normal((8, 2)),
-            score_real=lambda: discriminator(normal((8, 2))),
+            real_pass=ForwardPass(discriminator, lambda: discriminator(normal((8, 2)))),
+            fixed_pass=ForwardPass(generator, lambda: generator(normal((64, 2)))),
             score_fake=lambda: discriminator(normal((8, 2))),
             real_scores=normal((8,)), fake_scores=normal((8,)),
             score_gradient=normal((8,)), input_gradient=normal((8, 2)), loss=normal(()),
-            recent=recent, latents=(Call((normal((64, 2)),), {}),), fixed=normal((64, 2)),
-            fixed_before=normal((64, 2), seed=1), fixed_steps=100, reference=ring_reference,
+            recent=recent, placed=placed, latents=(Call((normal((64, 2)),), {}),),
+            fixed=normal((64, 2)), fixed_before=normal((64, 2), seed=1), fixed_steps=100,
+            reference=ring_reference,
             probability=torch.sigmoid, weights=normal((9,)), weights_before=normal((9,), seed=1),
             weights_steps=10, conduct=conduct,
         )  # fmt: skip
@@ -247,7 +250,8 @@ def test_waiting_would_be_noticed() -> None:
 def test_fixed_latents_freeze(batch: int) -> None:
     """The first 64 latents that the loop draws are the fixed ones, for any batch size, for good."""
     diary = Diary()
-    play(Watch([Scheduled("diary", diary, 1)], Recorder(None, {}, {})), 70, batch)
+    watch = Watch([Scheduled("diary", diary, 1)], Recorder(None, {}, {}))
+    play(watch, 70, batch)
     complete = [s for s in diary.seen if s.latents]
     first = math.ceil(FIXED / batch) - 1  # the step whose batch completes them
     assert min(s.step for s in complete if s.player == "generator") == first
@@ -256,7 +260,8 @@ def test_fixed_latents_freeze(batch: int) -> None:
     assert all(torch.equal(latents, expected) for latents in drawn)
     fixed = [s.fixed for s in complete if s.fixed is not None]
     assert fixed
-    assert all(torch.equal(output, 2 * expected) for output in fixed)
+    assert all(torch.equal(output, 2 * expected[:MOVED]) for output in fixed)
+    assert torch.equal(watch.samples(players()[0]), 2 * expected)
 
 
 @pytest.mark.parametrize("batch", [1, 16, 64, 500, 512, 700])
@@ -265,7 +270,7 @@ def test_recent_holds_newest(batch: int, ring_reference: Reference, memory: Reco
     diary = Diary()
     steps = 3 + 600 // batch
     watch = Watch([Scheduled("diary", diary, 1)], memory)
-    watch.reference = ring_reference
+    watch.refer_to(ring_reference)
     play(watch, steps, batch)
     for snapshot in diary.seen:
         if snapshot.player == "discriminator":
@@ -399,7 +404,7 @@ def test_no_sync_between_flushes(ring: Data, memory: Recorder) -> None:
     samples = ring.train.cuda()
     scheduled = [Scheduled(name, plugins.build("probes", name), 1) for name in probes]
     watch = Strict(scheduled, memory, gan.objective.probability)
-    watch.reference = Reference.of(samples, ring.held_out.cuda())
+    watch.refer_to(Reference.of(samples, ring.held_out.cuda()))
     try:
         assert train(gan, samples, Training(steps=160), 0, watch) == 160
     finally:

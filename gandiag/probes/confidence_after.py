@@ -31,7 +31,8 @@ class ConfidenceAfter:
         """Return the reading in G's turn, when D has stepped."""
         if snapshot.player != "generator":
             return {}
-        if snapshot.score_real is None or snapshot.score_fake is None:
+        if snapshot.real_pass is None or snapshot.score_fake is None:
             return {}
         with undisturbed(snapshot.discriminator):
-            return reading(snapshot, snapshot.score_real(), snapshot.score_fake())
+            fake = snapshot.score_fake()
+        return reading(snapshot, snapshot.real_pass.output, fake)

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from gandiag.embedding import flatten
-from gandiag.likeness import measure
+from gandiag.likeness import compare
 from gandiag.reference import Reference
 from gandiag.snapshot import Snapshot
 
@@ -26,7 +24,7 @@ class Diversity:
     Signals, each ``/generator``; for fresh real samples the ratios are 1 on average:
 
     - ``effective_bins``, ``coverage``, ``precision``, ``dispersion``, ``spread``: see
-      `gandiag.likeness.measure`, divided by their means over real-versus-real draws.
+      `gandiag.likeness.compare`, divided by their means over real-versus-real draws.
     - ``missing_mass``: real mass of the bins that the fakes miss, minus its null mean.
     - ``divergence``: Jensen-Shannon divergence over the largest of 100 real-versus-real draws.
     - ``energy``: squared energy distance over the real mean pair distance, minus its null mean.
@@ -35,22 +33,20 @@ class Diversity:
     - ``bins``: the histogram itself, a vector.
     """
 
-    uses: ClassVar[frozenset[str]] = frozenset({"recent", "reference"})
+    uses: ClassVar[frozenset[str]] = frozenset({"placed", "reference"})
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Return the numbers of the generator's turn, once enough fakes have been made."""
-        reference, recent = snapshot.reference, snapshot.recent
-        if reference is None or recent is None or len(recent) < reference.size:
+        reference, placed = snapshot.reference, snapshot.placed
+        if reference is None or placed is None:
             return {}
-        fakes = recent[-reference.size :]
-        seen = against_null(reference, measure(reference, reference.embed(fakes)))
-        ends = torch.stack(flatten(fakes).aminmax())  # half the time of the largest of abs()
-        seen["extent"] = ends.abs().max() / reference.extent
+        seen = against_null(reference, compare(reference, placed))
+        seen["extent"] = placed.largest.max() / reference.extent
         return {f"{name}/generator": value for name, value in seen.items()}
 
 
 def against_null(reference: Reference, raw: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Divide what `measure` returned by the reference's nulls."""
+    """Divide what `compare` returned by the reference's nulls."""
     seen = {name: raw[name] / reference.null[name] for name in RATIOS}
     seen["missing_mass"] = raw["missing_mass"] - reference.null["missing_mass"]
     seen["divergence"] = raw["divergence"] / reference.null_high["divergence"]

@@ -36,11 +36,11 @@ class Gradient:
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Return the norms; nothing for a network without gradients."""
-        named = [(n, p) for n, p in snapshot.network.named_parameters() if p.grad is not None]
+        named = [(name, snapshot.parameters[name]) for name in snapshot.gradient_norms]
         if not named:
             return {}
         gradients = [p.grad for _, p in named if p.grad is not None]
-        norms = list(torch._foreach_norm(gradients))  # one kernel for all tensors
+        norms = list(snapshot.gradient_norms.values())
         if isinstance(snapshot.gradient_scale, Tensor):  # what a fused optimizer will divide by
             norms = [norm / snapshot.gradient_scale for norm in norms]
         whole = torch.stack(norms).norm()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
+from gandiag.forward_pass import ForwardPass
 from gandiag.networks import Scorer
 from gandiag.probes.confidence import Confidence, auc
 from gandiag.probes.confidence_after import ConfidenceAfter
@@ -77,7 +78,7 @@ def test_after_step_asks_again(turn: Turn) -> None:
     seen = ConfidenceAfter().observe(
         turn(
             discriminator=network,
-            score_real=lambda: network(torch.tensor([[1.0, 2.0]])),
+            real_pass=ForwardPass(network, lambda: network(torch.tensor([[1.0, 2.0]]))),
             score_fake=lambda: network(torch.tensor([[-1.0, 0.0]])),
             fake=torch.tensor([[100.0, 100.0]]),
         )

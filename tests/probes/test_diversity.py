@@ -9,42 +9,36 @@ import torch
 from torch import Tensor
 
 from gandiag.gan import Data
-from gandiag.likeness import measure
-from gandiag.probes.diversity import Diversity, against_null
+from gandiag.probes.diversity import Diversity
 from gandiag.reference import Reference
 from gandiag.snapshot import Snapshot
 
 Turn = Callable[..., Snapshot]
 
 
-def test_too_few_fakes_are_no_signal(turn: Turn, ring: Data) -> None:
-    """Below the size at which the nulls hold, nothing is claimed."""
-    assert Diversity().observe(turn(recent=ring.train[:511])) == {}
+def test_unplaced_fakes_are_no_signal(turn: Turn, ring: Data, ring_reference: Reference) -> None:
+    """Without fakes, or without knowing the data, nothing is claimed."""
     assert Diversity().observe(turn()) == {}
-    assert Diversity().observe(turn(recent=ring.train[:512], reference=None)) == {}
-
-
-def test_newest_fakes_count(turn: Turn, ring: Data, ring_reference: Reference) -> None:
-    """Of more fakes than needed, the newest are measured."""
-    old, new = torch.full((100, 2), torch.nan), ring.train[:512]
-    seen = Diversity().observe(turn(recent=torch.cat([old, new])))
-    expected = against_null(ring_reference, measure(ring_reference, ring_reference.embed(new)))
-    for name, value in expected.items():
-        torch.testing.assert_close(seen[f"{name}/generator"], value)
+    placed = ring_reference.place(ring.train[:512])
+    assert Diversity().observe(turn(placed=placed, reference=None)) == {}
 
 
 def test_extent_is_relative(turn: Turn, ring_reference: Reference) -> None:
     """The extent of the fakes is 1 where they reach as far as the data, and NaN is not hidden."""
     fakes = torch.zeros(512, 2)
-    fakes[3, 1] = -2 * ring_reference.extent
-    assert float(Diversity().observe(turn(recent=fakes))["extent/generator"]) == pytest.approx(2)
+    for sign in (1, -1):
+        fakes[3, 1] = sign * 2 * ring_reference.extent
+        seen = Diversity().observe(turn(placed=ring_reference.place(fakes)))
+        assert float(seen["extent/generator"]) == pytest.approx(2)
     fakes[4, 0] = torch.nan
-    assert torch.as_tensor(Diversity().observe(turn(recent=fakes))["extent/generator"]).isnan()
+    seen = Diversity().observe(turn(placed=ring_reference.place(fakes)))
+    assert torch.as_tensor(seen["extent/generator"]).isnan()
 
 
-def test_bins_are_a_histogram(turn: Turn, ring: Data) -> None:
+def test_bins_are_a_histogram(turn: Turn, ring: Data, ring_reference: Reference) -> None:
     """The bins are one vector of shares that add up to 1."""
-    bins = Diversity().observe(turn(recent=ring.train[:512]))["bins/generator"]
+    placed = ring_reference.place(ring.train[:512])
+    bins = Diversity().observe(turn(placed=placed))["bins/generator"]
     assert isinstance(bins, Tensor)
     assert bins.ndim == 1
     assert float(bins.sum()) == pytest.approx(1)

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gandiag.forward_pass import ForwardPass
 from gandiag.probes.units import Units
-from gandiag.snapshot import Call, Snapshot
+from gandiag.snapshot import Snapshot
 
 Turn = Callable[..., Snapshot]
 Normal = Callable[..., Tensor]
@@ -24,11 +25,9 @@ def layer(weight: Tensor, *bias: float) -> nn.Linear:
 
 def seen(turn: Turn, network: nn.Module, inputs: Tensor, player: str) -> dict[str, float]:
     """What the probe says of a network on its inputs."""
-    role = {
-        "generator": {"latents": (Call((inputs,), {}),)},
-        "discriminator": {"score_real": lambda: network(inputs)},
-    }[player]
-    found = Units().observe(turn(player=player, **{player: network}, **role))
+    asked = ForwardPass(network, lambda: network(inputs))
+    name = {"generator": "fixed_pass", "discriminator": "real_pass"}[player]
+    found = Units().observe(turn(**{player: network, name: asked}))
     return {name: float(value) for name, value in found.items()}
 
 
@@ -83,13 +82,15 @@ def test_output_tanh_is_left_out(turn: Turn, normal: Normal) -> None:
 def test_hooks_are_removed(turn: Turn, normal: Normal) -> None:
     """After a look, also one that failed, no hook is left on the network."""
     network = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
-    Units().observe(turn(latents=(Call((normal((8, 2)),), {}),), generator=network))
+    seen(turn, network, normal((8, 2)), "generator")
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        Units().observe(turn(latents=(Call((normal((8, 3)),), {}),), generator=network))
+        seen(turn, network, normal((8, 3)), "generator")
     assert not any(module._forward_hooks for module in network.modules())
 
 
-def test_nothing_to_look_at(turn: Turn) -> None:
+def test_nothing_to_look_at(turn: Turn, normal: Normal) -> None:
     """Without inputs, or without activations, there is no signal."""
     assert Units().observe(turn()) == {}
     assert Units().observe(turn(player="discriminator", real=torch.zeros(4, 2))) == {}
+    plain = nn.Linear(2, 2)
+    assert seen(turn, plain, normal((8, 2)), "generator") == {}
