@@ -81,7 +81,7 @@ class Placed:
         """Place ``(m, f)`` float32 features of ``(m, D)`` samples on the real ones' device."""
         nearest, owner = torch.cdist(features, reals.centres).min(1)
         distance, around = features.new_zeros((2, len(features)))
-        order = torch.arange(1, len(features) + 1).to(features)
+        order = torch.arange(1.0, len(features) + 1.0, device=features.device)
         newest = []
         rows = len(reals.features) if features.is_cuda else max(1, ROOM // len(features))
         limits = torch.split(reals.radii[:, None], rows)
