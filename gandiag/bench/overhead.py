@@ -8,12 +8,13 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["Block", "Comparison", "Cost", "Make", "Play", "blocks", "compare", "interval"]
+__all__ = ["Block", "Comparison", "Cost", "Loop", "Play", "blocks", "compare", "interval"]
 
 Play: TypeAlias = Callable[[int], None]
-Make: TypeAlias = Callable[[], AbstractContextManager[Play]]
+Loop: TypeAlias = Callable[[Any], AbstractContextManager[Play]]  # over a game, warmed up
 LEVEL = 0.95  # of the intervals
 TURN = 10  # steps that a loop plays at a time: it finds its own memory and code in the caches
 
@@ -25,17 +26,19 @@ class Comparison(NamedTuple):
         game: which game it is.
         title: what is asked.
         base: the name of the loop that the others are compared with.
-        loops: by name, what makes networks and gives what plays so many steps with them.
+        make: gives a game with networks of its own.
+        loops: by name, what plays so many steps of a game.
         rounds: blocks of each loop.
-        warm: steps that each loop plays before each block.
+        crossed: whether within a round each loop plays each game.
     """
 
     game: str
     title: str
     base: str
-    loops: Mapping[str, Make]
+    make: Callable[[], Any]
+    loops: Mapping[str, Loop]
     rounds: int
-    warm: int = 0
+    crossed: bool = False
 
 
 class Block(NamedTuple):
@@ -88,32 +91,58 @@ def blocks(comparison: Comparison, steps: int, seed: int = 0) -> Iterator[Block]
     """Play the loops in turns of ten steps, and sum up what a block of steps took.
 
     The order of the loops is drawn anew for each turn. What slows the machine down for longer than
-    a few turns so falls on all alike. Networks are made anew for each block, in an order drawn too:
-    where they come to lie in memory makes one as much as 5 % faster than its twin.
+    a few turns so falls on all alike. Where networks come to lie in memory makes one game as much
+    as 8 % faster than its twin. So they are made anew for each round and dealt out by chance, and a
+    crossed comparison plays on with the games passed around, until each loop has played each.
 
     Args:
         comparison: what is played.
-        steps: of a block.
+        steps: of a block, with each game.
         seed: of the order.
     """
-    order, draw = list(comparison.loops), random.Random(seed)
+    names, draw = list(comparison.loops), random.Random(seed)
     for number in range(comparison.rounds):
-        seconds, cpu_seconds = dict.fromkeys(order, 0.0), dict.fromkeys(order, 0.0)
-        draw.shuffle(order)
-        with ExitStack() as stack:
-            made = {loop: stack.enter_context(comparison.loops[loop]()) for loop in order}
-            for play in made.values():
-                play(comparison.warm)
-            for begin in range(0, steps, TURN):
-                draw.shuffle(order)
-                for loop in order:
-                    wall, cpu = time.perf_counter(), time.process_time()
-                    made[loop](min(TURN, steps - begin))
-                    cpu_seconds[loop] += time.process_time() - cpu
-                    seconds[loop] += time.perf_counter() - wall
-        for loop in comparison.loops:
-            about = (comparison.game, comparison.title, number, loop, steps)
-            yield Block(*about, seconds[loop], cpu_seconds[loop])
+        spent = {loop: _Spent() for loop in names}
+        games = [comparison.make() for _ in names]
+        draw.shuffle(games)
+        for shift in range(len(games) if comparison.crossed else 1):
+            dealt = dict(zip(names, games[shift:] + games[:shift], strict=True))
+            _play(comparison.loops, dealt, steps, draw, spent)
+        for loop in names:
+            about = (comparison.game, comparison.title, number, loop, spent[loop].steps)
+            yield Block(*about, spent[loop].seconds, spent[loop].cpu_seconds)
+
+
+@dataclass
+class _Spent:
+    """What a loop has taken so far."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+def _play(
+    loops: Mapping[str, Loop],
+    games: Mapping[str, Any],
+    steps: int,
+    draw: random.Random,
+    spent: Mapping[str, _Spent],
+) -> None:
+    """Play each loop's game for so many steps, in turns."""
+    order = list(loops)
+    draw.shuffle(order)
+    with ExitStack() as stack:
+        made = {loop: stack.enter_context(loops[loop](games[loop])) for loop in order}
+        for begin in range(0, steps, TURN):
+            draw.shuffle(order)
+            for loop in order:
+                now, played = spent[loop], min(TURN, steps - begin)
+                wall, cpu = time.perf_counter(), time.process_time()
+                made[loop](played)
+                now.cpu_seconds += time.process_time() - cpu
+                now.seconds += time.perf_counter() - wall
+                now.steps += played
 
 
 def compare(found: Sequence[Block], base: str) -> list[Cost]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gandiag.attaching import PROBES, attach
 from gandiag.attachment import Attachment
-from gandiag.bench.overhead import Comparison, Make, Play
+from gandiag.bench.overhead import Comparison, Loop, Play
 from gandiag.bench.overhead_games import GAMES, Game
 from gandiag.scenario import Scenario
 
@@ -22,6 +22,7 @@ __all__ = ["BARE", "DEFAULT", "attached", "comparisons"]
 
 BARE, DEFAULT, EVERY, HOOKS = "bare loop", "gandiag", "gandiag, every step", "hooks alone"
 WANDB = (100, 1)  # log_freq of wandb.watch
+ALONE = 10  # steps before the clock, of a loop that nobody watches
 WARM = 60  # steps before the clock: the reference is gathered from 24 batches of 128, or 48 of 64
 JUDGED = 600  # the same where detectors are asked: before 500 steps they only say that it is early
 
@@ -39,32 +40,34 @@ def comparisons(name: str, images: Tensor, rounds: int, stack: ExitStack) -> lis
     cadence: Mapping[str, Any] = {**Scenario().probes, **PROBES}
     off, every = dict.fromkeys(cadence, False), {probe: {"every": 1} for probe in cadence}
 
-    def bare() -> Game:
-        return GAMES[name](images)
+    def watched(probes: Mapping[str, Any], warm: int) -> Loop:
+        return functools.partial(_watched, probes=probes, warm=warm)
 
-    def watched(probes: Mapping[str, Any]) -> Make:
-        return functools.partial(_watched, bare, probes)
-
-    alone = {HOOKS: watched(off)} | {p: watched({**off, p: cadence[p]}) for p in cadence}
-    nobody = {BARE: functools.partial(_left_alone, bare)}
-    beside = nobody | {EVERY: watched(every)} | _wandb(bare, stack)
+    make = functools.partial(GAMES[name], images)
+    alone = {p: watched({**off, p: cadence[p]}, WARM) for p in cadence}
+    beside: dict[str, Loop] = {BARE: _left_alone, EVERY: watched(every, WARM)}
+    beside |= _wandb(stack)
+    usual: dict[str, Loop] = {BARE: _left_alone, DEFAULT: watched({}, JUDGED)}
     fewer = max(1, rounds // 3)
     return [
-        Comparison(name, "as it comes", BARE, nobody | {DEFAULT: watched({})}, rounds, JUDGED),
-        Comparison(name, "looking at every step", BARE, beside, fewer, WARM),
-        Comparison(name, "each probe alone", HOOKS, alone, fewer, WARM),
+        Comparison(name, "as it comes", BARE, make, usual, rounds, crossed=True),
+        Comparison(name, "looking at every step", BARE, make, beside, fewer),
+        Comparison(
+            name, "each probe alone", HOOKS, make, {HOOKS: watched(off, WARM)} | alone, fewer
+        ),
     ]
 
 
 @contextmanager
-def _left_alone(bare: Callable[[], Game]) -> Iterator[Play]:
-    yield bare().play
+def _left_alone(game: Game) -> Iterator[Play]:
+    game.play(ALONE)
+    yield game.play
 
 
 @contextmanager
-def _watched(bare: Callable[[], Game], probes: Mapping[str, Any]) -> Iterator[Play]:
-    game = bare()
+def _watched(game: Game, probes: Mapping[str, Any], warm: int) -> Iterator[Play]:
     with attached(game, probes):
+        game.play(warm)
         yield game.play
 
 
@@ -80,7 +83,7 @@ def attached(game: Game, probes: Mapping[str, Any]) -> Attachment:
     )
 
 
-def _wandb(bare: Callable[[], Game], stack: ExitStack) -> dict[str, Make]:
+def _wandb(stack: ExitStack) -> dict[str, Loop]:
     """Loops under ``wandb.watch``, offline and in a folder that is thrown away.
 
     Each commits what was collected as often as it collects. Where W&B does not start, there are
@@ -99,14 +102,14 @@ def _wandb(bare: Callable[[], Game], stack: ExitStack) -> dict[str, Make]:
         return {}
     stack.callback(run.finish)
     return {
-        f"wandb.watch, log_freq={every}": functools.partial(_logged, bare, run, every)
+        f"wandb.watch, log_freq={every}": functools.partial(_logged, run=run, every=every)
         for every in WANDB
     }
 
 
 @contextmanager
-def _logged(bare: Callable[[], Game], run: Any, every: int) -> Iterator[Play]:
-    game, played = bare(), 0
+def _logged(game: Game, run: Any, every: int) -> Iterator[Play]:
+    played = 0
     networks = (game.generator, game.discriminator)
     run.watch(networks, log="gradients", log_freq=every)
 
@@ -119,6 +122,7 @@ def _logged(bare: Callable[[], Game], run: Any, every: int) -> Iterator[Play]:
                 run.log({"step": played})
 
     try:
+        play(WARM)
         yield play
     finally:
         run.unwatch(networks)

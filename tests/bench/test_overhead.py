@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from gandiag.attaching import PROBES
 from gandiag.bench import overhead_loops, overhead_memory
-from gandiag.bench.overhead import Block, Comparison, Make, Play, blocks, compare, interval
+from gandiag.bench.overhead import Block, Comparison, Loop, Play, blocks, compare, interval
 from gandiag.bench.overhead_games import GAMES
 from gandiag.cli import main
 from gandiag.scenario import Scenario
@@ -81,13 +81,11 @@ def test_loops_play_in_turns() -> None:
     played: list[tuple[str, int]] = []
 
     @contextmanager
-    def make(name: str) -> Iterator[Play]:
+    def loop(game: object, name: str) -> Iterator[Play]:
         yield lambda steps: played.append((name, steps))
 
-    loops: dict[str, Make] = {name: functools.partial(make, name) for name in "abc"}
-    found = list(blocks(Comparison("game", "title", "a", loops, 2, warm=7), steps=295))
-    assert played[:3] == [(name, 7) for name, _ in played[:3]]  # warming up
-    played = [turn for turn in played if turn[1] != 7]
+    loops: dict[str, Loop] = {name: functools.partial(loop, name=name) for name in "abc"}
+    found = list(blocks(Comparison("game", "title", "a", object, loops, 2), steps=295))
     turns = [played[i : i + 3] for i in range(0, len(played), 3)]
     assert [steps for (_, steps), *_ in turns] == 2 * [*[10] * 29, 5]
     assert all(len({steps for _, steps in turn}) == 1 for turn in turns)
@@ -97,6 +95,34 @@ def test_loops_play_in_turns() -> None:
         (number, name, 295) for number in range(2) for name in "abc"
     ]
     assert all(b.seconds > 0 for b in found)
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+def test_crossed_loops_play_each_game(crossed: bool) -> None:
+    """Each loop plays every game of a round as long as any other, or one that is dealt out."""
+    played: list[tuple[str, object, int]] = []
+
+    @contextmanager
+    def loop(game: object, name: str) -> Iterator[Play]:
+        yield lambda steps: played.append((name, game, steps))
+
+    loops: dict[str, Loop] = {name: functools.partial(loop, name=name) for name in "ab"}
+    games: list[object] = []
+
+    def make() -> object:
+        games.append(object())
+        return games[-1]
+
+    found = list(blocks(Comparison("game", "t", "a", make, loops, 20, crossed), steps=25))
+    assert len(games) == 40
+    for begin in range(0, 40, 2):
+        steps = [sum(s for n, g, s in played if g is game) for game in games[begin : begin + 2]]
+        assert steps == [50, 50] if crossed else [25, 25]
+        by = [{n for n, g, _ in played if g is game} for game in games[begin : begin + 2]]
+        assert by in ([{"a", "b"}] * 2,) if crossed else by in ([{"a"}, {"b"}], [{"b"}, {"a"}])
+    assert {b.steps for b in found} == {50 if crossed else 25}
+    firsts = [next(n for n, g, _ in played if g is games[k]) for k in range(0, 40, 2)]
+    assert set(firsts) == {"a", "b"}
 
 
 @pytest.mark.parametrize("name", GAMES)
@@ -118,7 +144,7 @@ def test_watched_game_is_the_bare_one(name: str) -> None:
 def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder, and measurements without W&B that are warm at once."""
     monkeypatch.chdir(tmp_path)
-    for warm in ("WARM", "JUDGED"):
+    for warm in ("ALONE", "WARM", "JUDGED"):
         monkeypatch.setattr(overhead_loops, warm, 1)
     monkeypatch.setattr(overhead_memory, "BEFORE", 1)
     monkeypatch.setattr(overhead_loops, "WANDB", ())
