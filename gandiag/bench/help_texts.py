@@ -114,8 +114,9 @@ ratio      seconds of a block of steps over those of the loop beside it, median 
 CPU        the same of the processor's seconds, of all threads of this process
 us a step  microseconds that a step takes longer
 
-Networks are made anew for each block. The clock starts 60 steps later: the reference has then been
-built. The default takes some minutes on one core. Each block is in the CSV file.
+Networks are made anew for each round, in which each loop of the first table plays with the networks
+of both. The clock starts once the reference has been built, in the first table when the detectors
+judge. The default takes ten minutes on one core. Each block is in the CSV file.
 
 \b
 gandiag bench overhead
