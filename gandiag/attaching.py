@@ -38,7 +38,7 @@ __all__ = ["PROBES", "attach"]
 Optimizers = Optimizer | Sequence[Optimizer]
 CADENCES = {  # what differs from a scenario's: detectors judge at every 50th step, no closer
     **dict.fromkeys(("loss", "gradient", "confidence", "slope"), 50),
-    **dict.fromkeys(("objective", "loop"), 100),
+    **dict.fromkeys(("objective", "loop", "confidence_after"), 100),
     "units": 200,
 }
 PROBES: Mapping[str, Any] = {name: {"every": every} for name, every in CADENCES.items()}

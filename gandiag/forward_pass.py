@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from gandiag.undisturbed import undisturbed
 
@@ -43,35 +44,45 @@ class ForwardPass:
     def __init__(self, network: nn.Module, *calls: Callable[[], Tensor]) -> None:
         """Ask nothing yet."""
         self._network, self._calls = network, calls
+        self._found: list[Activation] | None = None
 
-    @property
-    def output(self) -> Tensor:
-        """What the calls gave, joined, ``(n, ...)``, detached."""
-        return self._made[0]
+    def watch(self) -> None:
+        """Look at the activation layers too, for somebody will ask for them."""
+        self._found = []
 
     @property
     def activations(self) -> Sequence[Activation]:
-        """What the activation layers gave in the first call, in the order of its course."""
-        return self._made[1]
+        """What the activation layers gave in the first call, in the order of its course.
+
+        Where nobody said so before, the network is asked once more.
+        """
+        if self._found is None:
+            self.__dict__.pop("output", None)
+            self._found = []
+        self.output  # noqa: B018  # which looks at them
+        return self._found
 
     @functools.cached_property
-    def _made(self) -> tuple[Tensor, Sequence[Activation]]:
-        found: list[Activation] = []
-
-        def look(module: nn.Module, _: object, output: Tensor) -> None:
-            found.append(_activation(module, output))
-
-        kinds = (*UNBOUNDED, *BOUNDED)
-        layers = [module for module in self._network.modules() if isinstance(module, kinds)]
-        hooks = [layer.register_forward_hook(look) for layer in layers]
+    def output(self) -> Tensor:
+        """What the calls gave, joined, ``(n, ...)``, detached."""
         with undisturbed(self._network):
+            hooks = [] if self._found is None else self._hooks(self._found)
             try:
                 outputs = [self._calls[0]()]
             finally:
                 for hook in hooks:
                     hook.remove()
             outputs += [call() for call in self._calls[1:]]
-        return (torch.cat(outputs) if len(outputs) > 1 else outputs[0]).detach(), found
+        return (torch.cat(outputs) if len(outputs) > 1 else outputs[0]).detach()
+
+    def _hooks(self, found: list[Activation]) -> Sequence[RemovableHandle]:
+        def look(module: nn.Module, _: object, output: Tensor) -> None:
+            found.append(_activation(module, output))
+
+        found.clear()
+        kinds = (*UNBOUNDED, *BOUNDED)
+        layers = [module for module in self._network.modules() if isinstance(module, kinds)]
+        return [layer.register_forward_hook(look) for layer in layers]
 
 
 def _activation(layer: nn.Module, output: Tensor) -> Activation:

@@ -70,6 +70,10 @@ class Memory:
         if snapshot.player == "generator" and self.latents.count == FIXED:
             found["fixed_pass"] = self.latents.forward_pass(snapshot.generator)
         base = replace(snapshot, **found)
+        if any("activations" in scheduled.probe.uses for scheduled in due):
+            for asked in (base.fixed_pass, base.real_pass):
+                if asked is not None:
+                    asked.watch()
         ways: dict[str, Callable[[], Mapping[str, Any]]] = {
             "recent": lambda: self._recent(base, others),
             "placed": lambda: self._placed(base, others),

@@ -33,10 +33,22 @@ def test_made_once_and_only_if_asked(normal: Normal) -> None:
     """Nothing is computed before somebody asks, and then once for all."""
     network = Counting()
     asked = ForwardPass(network, lambda: network(normal((8, 4))))
+    asked.watch()
     assert network.asked == 0
     assert asked.output is asked.output
     assert len(asked.activations) == 1
     assert network.asked == 1
+
+
+def test_activations_are_looked_at_on_demand(normal: Normal) -> None:
+    """Without a word that they will be asked for no layer is hooked, and they cost a pass."""
+    network, hooked = Counting(), []
+    network.register_forward_hook(lambda *_: hooked.extend(network.layer[1]._forward_hooks))
+    asked = ForwardPass(network, lambda: network(normal((8, 4))))
+    assert len(asked.output) == 8
+    assert not hooked
+    assert len(asked.activations) == len(hooked) == 1
+    assert network.asked == 2
 
 
 def test_calls_are_joined(normal: Normal) -> None:
@@ -44,6 +56,7 @@ def test_calls_are_joined(normal: Normal) -> None:
     network = Counting()
     parts = [normal((5, 4), seed=seed) for seed in range(3)]
     asked = ForwardPass(network, *(lambda part=part: network(part) for part in parts))
+    asked.watch()
     expected = torch.cat([network.layer(part) for part in parts])
     torch.testing.assert_close(asked.output, expected)
     assert len(asked.activations) == 1

@@ -127,9 +127,11 @@ class ModeCollapse:
             evidence += (weigh(CLASSES, unmade, ">", self.classes, "share of classes hardly made"),)
         untold = np.arange(len(steps)) < LEAST - 1  # too few looks to tell who is learning
         state = persistent(shown & ~learning & ~untold, clear) & (steps >= self.warm_up)
-        hopeful = improving(energy, effective, self.nearer, self.gain, self.total, p=self.hint)
-        ready = ~hopeful & ~untold & (steps >= self.soon)
-        state |= persistent(shown & (effective < self.total), clear, ready=ready)
+        alike = shown & (effective < self.total)
+        if alike.any():
+            hopeful = improving(energy, effective, self.nearer, self.gain, self.total, p=self.hint)
+            ready = ~hopeful & ~untold & (steps >= self.soon)
+            state |= persistent(alike, clear, ready=ready)
         onset = onset_of(state, shown)
         if onset is not None:
             return self._present(record, int(steps[onset]), evidence)

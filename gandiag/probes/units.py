@@ -26,7 +26,7 @@ class Units:
       The generator's last tanh is left out: background pixels belong at its end.
     """
 
-    uses: ClassVar[frozenset[str]] = frozenset({"fixed_pass"})
+    uses: ClassVar[frozenset[str]] = frozenset({"fixed_pass", "activations"})
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Look in G's turn at G on the fixed latents, and at D, once it has stepped, on reals."""

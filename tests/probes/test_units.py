@@ -26,6 +26,7 @@ def layer(weight: Tensor, *bias: float) -> nn.Linear:
 def seen(turn: Turn, network: nn.Module, inputs: Tensor, player: str) -> dict[str, float]:
     """What the probe says of a network on its inputs."""
     asked = ForwardPass(network, lambda: network(inputs))
+    asked.watch()
     name = {"generator": "fixed_pass", "discriminator": "real_pass"}[player]
     found = Units().observe(turn(**{player: network, name: asked}))
     return {name: float(value) for name, value in found.items()}
