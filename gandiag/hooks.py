@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -36,28 +35,39 @@ class Guard:
 
     While one of them runs the others are silent: what is asked of the networks then is no part of
     the loop.
+
+    Attributes:
+        give_up: takes the hooks away; called where one of them raises.
+        looking: whether one of them is running.
     """
 
     def __init__(self, give_up: Callable[[], None]) -> None:
-        """Call `give_up`, which takes the hooks away, where one of them raises."""
-        self._give_up = give_up
-        self._looking = False
+        """Call `give_up` where a hook raises."""
+        self.give_up = give_up
+        self.looking = False
 
     def hook(self, seen: Callable[..., None]) -> Hook:
         """A hook that passes its arguments on to `seen`."""
+        return _Guarded(seen, self)
 
-        @functools.wraps(seen)
-        def guarded(*args: Any, **kwargs: Any) -> None:
-            if self._looking:
-                return
-            try:
-                self._looking = True
-                seen(*args, **kwargs)
-            except Exception as error:
-                self._give_up()
-                text = f"gandiag no longer watches: {type(error).__name__}: {error}"
-                warnings.warn(text, RuntimeWarning, stacklevel=2)
-            finally:
-                self._looking = False
 
-        return Hook(guarded)
+class _Guarded(Hook):
+    """A hook under a guard. All in one call: most are made between two looks, and do nothing."""
+
+    def __init__(self, function: Callable[..., None], guard: Guard) -> None:
+        super().__init__(function)
+        self._guard = guard
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        guard = self._guard
+        if guard.looking:
+            return
+        try:
+            guard.looking = True
+            self._function(*args, **kwargs)
+        except Exception as error:
+            guard.give_up()
+            text = f"gandiag no longer watches: {type(error).__name__}: {error}"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
+        finally:
+            guard.looking = False
