@@ -187,10 +187,6 @@ def _calling_scaler() -> GradScaler | None:
     return None
 
 
-def _players() -> Sequence[Player]:
-    return "generator", "discriminator"
-
-
 def _norm(parameters: Sequence[nn.Parameter]) -> Tensor:
     gradients = [p.grad for p in parameters if p.grad is not None]
     if not gradients:

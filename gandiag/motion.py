@@ -16,9 +16,7 @@ from gandiag.snapshot import Call, Player, Snapshot, first_tensor
 __all__ = ["FixedLatents", "Weights"]
 
 FIXED = 64  # fixed latents: an 8 x 8 sheet
-MOVED = (
-    32  # of them, whose motion is taken; of all 64 it costs a DCGAN 0.2 % more, at each 50th step
-)
+MOVED = 32  # of them, whose motion is taken; that of all 64 costs a DCGAN's loop 0.2 % more
 LAG = 100  # generator steps over which motion is taken; samples wander, so shorter lags read higher
 ENTRIES = 4096  # of a network's weights, spread evenly; their motion stands for that of all
 

@@ -20,7 +20,6 @@ class RecentFakes:
 
     Attributes:
         count: fakes that are kept.
-        batches: how many of them.
     """
 
     def __init__(self) -> None:
