@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,17 @@ DENSE = (
     128  # rows up to which all eigenvalues are taken at once; ARPACK needs more than it is asked
 )
 ROUNDS = 60  # restarts of ARPACK, each of some 20 products
+# Some searches go on from a random vector. SciPy takes the stream of these from 1.17 on; before,
+# it goes on with that of the process's last search.
+SEEDED = "rng" in inspect.signature(eigs).parameters
 
 
 class Spectrum(NamedTuple):
     """Eigenvalues that were found.
 
     Attributes:
-        values: complex128, by falling modulus; of a large matrix, equal ones once.
+        values: complex128, by falling modulus, with the conjugate of each; of a large matrix,
+            equal ones once.
         all: whether these are all there are.
         missed: how many of those that were asked for did not converge.
     """
@@ -45,7 +50,8 @@ def eigenvalues(
     """Eigenvalues of a real matrix: all of a small one, the outermost of a large one.
 
     ARPACK's implicitly restarted Arnoldi method (Lehoucq, Sorensen & Yang 1998), begun with a
-    vector of its own stream, so that it gives the same numbers again.
+    vector of its own stream, so that it gives the same numbers again (before SciPy 1.17, of some
+    matrices, only within `tolerance`).
 
     Args:
         product: ``(n,) -> (n,)``, the matrix times a vector.
@@ -61,16 +67,19 @@ def eigenvalues(
         return Spectrum(_by_modulus(whole), True, 0)
     operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
     begin = np.random.default_rng(seed).standard_normal(size)
+    options: dict[str, Any] = {"maxiter": ROUNDS, "tol": tolerance, "return_eigenvectors": False}
+    if SEEDED:
+        options["rng"] = seed
     found, missed = [], 0
     for kind in which:
         try:
-            options = {"maxiter": ROUNDS, "tol": tolerance, "return_eigenvectors": False}
             values = eigs(operator, count, which=kind, v0=begin, **options)
         except ArpackNoConvergence as error:
             values = error.eigenvalues
             missed += count - len(values)
         found.append(values)
-    return Spectrum(_by_modulus(_distinct(np.concatenate(found), tolerance)), False, missed)
+    paired = _with_conjugates(np.concatenate(found))
+    return Spectrum(_by_modulus(_distinct(paired, tolerance)), False, missed)
 
 
 def telling(product: Product, typical: int, tell: Callable[[float], None]) -> Product:
@@ -92,6 +101,15 @@ def telling(product: Product, typical: int, tell: Callable[[float], None]) -> Pr
 def _by_modulus(values: NDArray[np.complex128]) -> NDArray[np.complex128]:
     order = np.lexsort((-values.imag, -values.real, -np.abs(values)))
     return values[order]
+
+
+def _with_conjugates(values: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """Each eigenvalue and its conjugate, which a real matrix has too: the upper ones first.
+
+    Of a pair that is cut by the number asked for, ARPACK gives either.
+    """
+    upper = values.real + 1j * np.abs(values.imag)
+    return np.concatenate([upper, upper.conj()])
 
 
 def _distinct(values: NDArray[np.complex128], tolerance: float) -> NDArray[np.complex128]:

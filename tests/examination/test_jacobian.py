@@ -18,11 +18,12 @@ from gandiag.gan import GAN
 from gandiag.instruments.jacobian import Jacobian
 from gandiag.instruments.update_map import UpdateMap
 from gandiag.scenario import Training
-from gandiag.spectrum import eigenvalues
+from gandiag.spectrum import SEEDED, eigenvalues
 from gandiag.train import train
 from gandiag.vector_field import Jacobian as FieldJacobian
 from gandiag.vector_field import velocity
-from tests.examination.conftest import unheard
+from tests.conftest import noisy_gan
+from tests.examination.conftest import normal_latents, unheard
 
 Make = Callable[..., Subject]
 HALF = 0.5  # f'(0) of f(t) = -log(1 + exp(-t))
@@ -216,6 +217,36 @@ def test_outermost_are_the_outermost() -> None:
     assert spectrum.values.imag.max() == pytest.approx(every.imag.max())
     for value in spectrum.values:
         assert np.abs(every - value).min() < 1e-6
+
+
+def low_rank(rank: int, size: int, seed: int) -> np.ndarray:
+    """A real matrix of so low a rank, whose eigenvalues are mostly pairs."""
+    draw = np.random.default_rng(seed)
+    left, right = draw.standard_normal((2, size, rank))
+    return np.asarray(left @ right.T / size)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("count", [1, 3])
+def test_found_eigenvalues_are_conjugate(seed: int, count: int) -> None:
+    """Where the number asked for cuts a pair, the other one of it is given all the same."""
+    matrix = low_rank(6, 200, seed)
+    values = eigenvalues(lambda row: matrix @ row, 200, count, ("LM", "LR", "LI"), seed).values
+    assert values.imag.max() >= 0
+    same(list(values.conj()), tuple(values), 1e-12)
+
+
+@pytest.mark.skipif(not SEEDED, reason="this SciPy takes no stream for ARPACK")
+@pytest.mark.parametrize("seed", [50, 85, 89])
+def test_search_with_random_vectors_repeats(normal: Callable[..., Tensor], seed: int) -> None:
+    """Of these games ARPACK goes on from random vectors; it gives the same numbers again."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        gan = noisy_gan()
+    subject = Subject(gan, normal((80, 2)), normal((60, 2), seed=1), normal_latents(4))
+    asked = Jacobian(count=1, samples=16, draws=2)
+    one, other = (asked.examine(subject, unheard) for _ in range(2))
+    assert one == other
 
 
 def test_no_curvature_is_zero(dirac: Make) -> None:
