@@ -100,9 +100,13 @@ class Bookkeeping:
             steps=self._steps[player],
         )
 
+    def count(self, player: Player) -> None:
+        """A player's optimizer is about to step, and nothing was collected for its turn."""
+        self._steps[player] += 1
+
     def stepped(self, player: Player) -> None:
         """A player's optimizer is about to step; its turn is over."""
-        self._steps[player] += 1
+        self.count(player)
         self.forget()
 
     def forget(self) -> None:

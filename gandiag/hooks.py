@@ -39,28 +39,29 @@ class Guard:
     Attributes:
         give_up: takes the hooks away; called where one of them raises.
         looking: whether one of them is running.
+        resting: whether those hooks are silent that were made to rest.
     """
 
     def __init__(self, give_up: Callable[[], None]) -> None:
         """Call `give_up` where a hook raises."""
         self.give_up = give_up
-        self.looking = False
+        self.looking = self.resting = False
 
-    def hook(self, seen: Callable[..., None]) -> Hook:
-        """A hook that passes its arguments on to `seen`."""
-        return _Guarded(seen, self)
+    def hook(self, seen: Callable[..., None], rests: bool = False) -> Hook:
+        """A hook that passes its arguments on to `seen`; one that rests, not while all do."""
+        return _Guarded(seen, self, rests)
 
 
 class _Guarded(Hook):
     """A hook under a guard. All in one call: most are made between two looks, and do nothing."""
 
-    def __init__(self, function: Callable[..., None], guard: Guard) -> None:
+    def __init__(self, function: Callable[..., None], guard: Guard, rests: bool) -> None:
         super().__init__(function)
-        self._guard = guard
+        self._guard, self._rests = guard, rests
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
         guard = self._guard
-        if guard.looking:
+        if guard.looking or (guard.resting and self._rests):
             return
         try:
             guard.looking = True

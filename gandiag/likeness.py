@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Placed", "Reals", "compare", "measure"]
+__all__ = ["Placed", "Reals", "compare", "largest_of", "measure"]
 
 MISSING = 0.2  # a bin below this share of its real mass counts as missed; K=32 needs n >= 256
 FEW = 4  # fakes that a bin must hold before its dispersion is read
@@ -77,8 +77,8 @@ class Placed:
     newest: Tensor
 
     @classmethod
-    def among(cls, reals: Reals, features: Tensor, flat: Tensor) -> Placed:
-        """Place ``(m, f)`` float32 features of ``(m, D)`` samples on the real ones' device."""
+    def among(cls, reals: Reals, features: Tensor, largest: Tensor) -> Placed:
+        """Place ``(m, f)`` float32 features of samples on the real ones' device."""
         nearest, owner = torch.cdist(features, reals.centres).min(1)
         distance, around = features.new_zeros((2, len(features)))
         order = torch.arange(1.0, len(features) + 1.0, device=features.device)
@@ -92,7 +92,6 @@ class Placed:
             around = around + ones @ inside
             newest.append(inside.mul_(order).amax(1) - 1)
         mean = distance / len(reals.features)
-        largest = torch.maximum(flat.amax(1), -flat.amin(1))  # 0.7 of the time of abs()
         squares = nearest.square()
         return cls(features, largest, owner, squares, mean, around, torch.cat(newest))
 
@@ -112,7 +111,12 @@ class Placed:
 
 def measure(reals: Reals, features: Tensor) -> dict[str, Tensor]:
     """Compare ``(n, f)`` features of fakes with the real ones, see `compare`."""
-    return compare(reals, Placed.among(reals, features, features))
+    return compare(reals, Placed.among(reals, features, largest_of(features)))
+
+
+def largest_of(rows: Tensor) -> Tensor:
+    """Largest absolute value ``(m,)`` in each row of ``(m, D)``; 0.7 of the time of ``abs()``."""
+    return torch.maximum(rows.amax(1), -rows.amin(1))
 
 
 def compare(reals: Reals, fakes: Placed) -> dict[str, Tensor]:

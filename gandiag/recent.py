@@ -44,12 +44,8 @@ class RecentFakes:
 
     def newest(self, count: int) -> Tensor:
         """The newest fakes ``(n, *shape)``: whole batches that hold so many, or all there are."""
-        chosen: list[Tensor] = []
-        for batch in reversed(self._batches):
-            if sum(map(len, chosen)) >= count:
-                break
-            chosen.append(batch)
-        return chosen[0] if len(chosen) == 1 else torch.cat(chosen[::-1])
+        chosen = self._holding(count)
+        return chosen[0] if len(chosen) == 1 else torch.cat(chosen)
 
     def place(self, reference: Reference, others: Sequence[Tensor]) -> Placed | None:
         """Where the newest fakes lie; those that were placed before are known. None for too few.
@@ -65,8 +61,22 @@ class RecentFakes:
         if self.count < size:
             return None
         if self._placed is None or new >= size:
-            self._placed = reference.place(self.newest(size)[-size:])
+            self._placed = reference.place(*self._exactly(size))
         elif new:
-            self._placed = self._placed.then(reference.place(self.newest(new)[-new:]), size)
+            self._placed = self._placed.then(reference.place(*self._exactly(new)), size)
         self._unplaced = 0
         return self._placed
+
+    def _holding(self, count: int) -> list[Tensor]:
+        """Newest whole batches, the oldest first, that hold so many fakes, or all there are."""
+        chosen: list[Tensor] = []
+        for batch in reversed(self._batches):
+            if sum(map(len, chosen)) >= count:
+                break
+            chosen.append(batch)
+        return chosen[::-1]
+
+    def _exactly(self, count: int) -> list[Tensor]:
+        """The newest `count` fakes, batch by batch."""
+        first, *others = self._holding(count)
+        return [first[sum(map(len, others)) - count :], *others]

@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from gandiag.embedding import Embedding, Rows
-from gandiag.likeness import Placed, Reals, measure
+from gandiag.likeness import Placed, Reals, largest_of, measure
 
 __all__ = ["Reference"]
 
@@ -125,10 +125,14 @@ class Reference(Reals):
         rows = samples if isinstance(samples, Rows) else Rows.of(samples, self.embedding)
         return _project(rows.features, self.mean, self.basis)
 
-    def place(self, samples: Tensor) -> Placed:
-        """Samples ``(n, *shape)`` among the real ones."""
-        rows = Rows.of(samples, self.embedding)
-        return Placed.among(self, self.embed(rows), rows.flat)
+    def place(self, *batches: Tensor) -> Placed:
+        """Samples ``(n, *shape)`` among the real ones, batch by batch: a batch stays in a cache."""
+        features, largest = [], []
+        for batch in batches:
+            rows = Rows.of(batch, self.embedding)
+            features.append(self.embed(rows))
+            largest.append(largest_of(rows.flat))
+        return Placed.among(self, torch.cat(features), torch.cat(largest))
 
     def facts(self) -> dict[str, Any]:
         """What a detector must know of the reference to read the histogram of its bins."""

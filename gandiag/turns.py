@@ -66,12 +66,15 @@ class Turns:
         self._turn = NOTHING
         self._books = Bookkeeping(generator, discriminator)
         self._armed = True
-        self._idle, self._idle_until = False, 0
+        self._guard = Guard(self.detach)
+        self._idle_until = 0
         self._by_the_book = True
-        hook = Guard(self.detach).hook
+        hook = self._guard.hook
+        # A critic's penalty may be asked for every 16th time only, so its calls are always seen.
+        scored = hook(self._scored, rests=reading.probability is not None)
         self._handles = [
-            generator.register_forward_hook(hook(self._generated), with_kwargs=True),
-            discriminator.register_forward_hook(hook(self._scored), with_kwargs=True),
+            generator.register_forward_hook(hook(self._generated, rests=True), with_kwargs=True),
+            discriminator.register_forward_hook(scored, with_kwargs=True),
             optimizers["discriminator"][0].register_step_pre_hook(
                 hook(self._before_discriminator_step)
             ),
@@ -103,8 +106,6 @@ class Turns:
     def _generated(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
-        if self._idle:
-            return
         fake = first_tensor(output)
         kept = fake.detach()
         self._origins.fakes.append(kept)
@@ -116,7 +117,7 @@ class Turns:
     ) -> None:
         for each in args:
             if isinstance(each, Tensor) and each.requires_grad and each.is_leaf:
-                self._books.slope_asked()  # also of a penalty asked for every 16th time only
+                self._books.slope_asked()
         if not (self._armed or self._gathering):
             return
         scores = self._select(output)
@@ -151,6 +152,9 @@ class Turns:
             self._books.went_backward(call.to_generator, bool(call.fake))
 
     def _before_discriminator_step(self, optimizer: Optimizer, *_: Any) -> None:
+        if self._guard.resting:
+            self._books.count("discriminator")
+            return
         if self._armed or self._gathering is not None:
             self._judge(optimizer)
         else:
@@ -176,6 +180,9 @@ class Turns:
         self._show("discriminator", optimizer, fake)
 
     def _before_generator_step(self, optimizer: Optimizer, *_: Any) -> None:
+        if self._guard.resting:
+            self._books.count("generator")
+            return
         if self._armed or 2 * len(self._made) > KEPT:  # one by one they would cost twice as much
             for made, args, kwargs in self._made:
                 self._watch.made(made, *args, **kwargs)
@@ -193,9 +200,9 @@ class Turns:
         self._show("generator", optimizer, fake)
 
     def _after_generator_step(self, *_: Any) -> None:
-        if self._idle:  # four steps of five, with batches of 128; each call more takes 5 us
+        if self._guard.resting:  # four steps of five, with batches of 128
             self._watch.step += 1
-            self._idle = self._watch.step < self._idle_until
+            self._guard.resting = self._watch.step < self._idle_until
             return
         generator = self._generator()
         if generator is not None:
@@ -246,7 +253,7 @@ class Turns:
         self._armed = self._watch.due(step, "generator") or self._watch.due(step, "discriminator")
         self._by_the_book = self._armed and self._watch.asked("conduct", step)
         self._idle_until = 0 if self._gathering else self._watch.idle_until(AHEAD)
-        self._idle = step < self._idle_until
+        self._guard.resting = step < self._idle_until
 
     def _again(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         discriminator = self._discriminator()
