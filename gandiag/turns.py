@@ -78,7 +78,9 @@ class Turns:
             optimizers["discriminator"][0].register_step_pre_hook(
                 hook(self._before_discriminator_step)
             ),
-            optimizers["generator"][0].register_step_pre_hook(hook(self._before_generator_step)),
+            optimizers["generator"][0].register_step_pre_hook(
+                hook(self._before_generator_step, rests=True)
+            ),
             optimizers["generator"][-1].register_step_post_hook(hook(self._after_generator_step)),
         ]
 
@@ -180,9 +182,6 @@ class Turns:
         self._show("discriminator", optimizer, fake)
 
     def _before_generator_step(self, optimizer: Optimizer, *_: Any) -> None:
-        if self._guard.resting:
-            self._books.count("generator")
-            return
         if self._armed or 2 * len(self._made) > KEPT:  # one by one they would cost twice as much
             for made, args, kwargs in self._made:
                 self._watch.made(made, *args, **kwargs)
@@ -201,6 +200,7 @@ class Turns:
 
     def _after_generator_step(self, *_: Any) -> None:
         if self._guard.resting:  # four steps of five, with batches of 128
+            self._books.count("generator")
             self._watch.step += 1
             self._guard.resting = self._watch.step < self._idle_until
             return

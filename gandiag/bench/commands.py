@@ -46,7 +46,7 @@ def bench() -> None:
 @options.whole_number(
     "--rounds", 12, "Blocks of each loop; a third of it for all but the first table."
 )
-@options.whole_number("--steps", 100, "Of a block.")
+@options.whole_number("--steps", 200, "Of a block; the rarest look comes every 200.")
 @options.whole_number("--threads", 1, "Of torch.")
 @click.option(
     "--memory",
