@@ -21,7 +21,7 @@ from gandiag.calls import NOTHING, Fakes, Scored, tell_apart
 from gandiag.facts import WAITED
 from gandiag.forward_pass import ForwardPass
 from gandiag.gathering import Gathering
-from gandiag.hooks import Guard, Hook
+from gandiag.hooks import CallHooks, Guard, Hook, compiles
 from gandiag.origins import KEPT, Origins
 from gandiag.scores import Reading
 from gandiag.snapshot import Player, Snapshot, first_tensor
@@ -70,11 +70,11 @@ class Turns:
         self._idle_until = 0
         self._by_the_book = True
         hook = self._guard.hook
-        # A critic's penalty may be asked for every 16th time only, so its calls are always seen.
-        scored = hook(self._scored, rests=reading.probability is not None)
+        self._resting_hooks = CallHooks()
+        self._resting_hooks.add(generator, hook(self._generated, rests=True))
+        if reading.probability is not None:
+            self._resting_hooks.add(discriminator, hook(self._scored, rests=True))
         self._handles = [
-            generator.register_forward_hook(hook(self._generated, rests=True), with_kwargs=True),
-            discriminator.register_forward_hook(scored, with_kwargs=True),
             optimizers["discriminator"][0].register_step_pre_hook(
                 hook(self._before_discriminator_step)
             ),
@@ -83,6 +83,9 @@ class Turns:
             ),
             optimizers["generator"][-1].register_step_post_hook(hook(self._after_generator_step)),
         ]
+        if reading.probability is None:  # a critic's penalty may be asked for every 16th time only
+            always = discriminator.register_forward_hook(hook(self._scored), with_kwargs=True)
+            self._handles.append(always)
 
     @property
     def attached(self) -> bool:
@@ -91,6 +94,7 @@ class Turns:
 
     def detach(self) -> None:
         """Take every hook away, and let go of every tensor."""
+        self._resting_hooks.take_off()
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -202,12 +206,15 @@ class Turns:
         if self._guard.resting:  # four steps of five, with batches of 128
             self._books.count("generator")
             self._watch.step += 1
-            self._guard.resting = self._watch.step < self._idle_until
+            if self._watch.step >= self._idle_until:
+                self._guard.resting = False
+                self._resting_hooks.put_back()
             return
         generator = self._generator()
         if generator is not None:
             self._watch.stepped(self._watch.step + 1, generator)
         self._arm()
+        self._rest()
 
     def _show(self, player: Player, optimizer: Optimizer, fake: Fakes) -> None:
         generator, discriminator = self._generator(), self._discriminator()
@@ -252,8 +259,13 @@ class Turns:
         step = self._watch.step
         self._armed = self._watch.due(step, "generator") or self._watch.due(step, "discriminator")
         self._by_the_book = self._armed and self._watch.asked("conduct", step)
+
+    def _rest(self) -> None:
+        """Let most hooks rest until a look comes near; not within a step, of which all is seen."""
         self._idle_until = 0 if self._gathering else self._watch.idle_until(AHEAD)
-        self._guard.resting = step < self._idle_until
+        self._guard.resting = self._watch.step < self._idle_until
+        if self._guard.resting and not compiles():
+            self._resting_hooks.take_off()
 
     def _again(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         discriminator = self._discriminator()
