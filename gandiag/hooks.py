@@ -82,8 +82,7 @@ class _Guarded(Hook):
 class CallHooks:
     """Forward hooks that are taken off their networks for a while, and put back.
 
-    With any hook on it, a network is called by a longer way through torch: on a CPU 15 us more,
-    while its code is in no cache.
+    With any hook on it, a network is called by a longer way through torch.
     """
 
     def __init__(self) -> None:
@@ -115,7 +114,8 @@ class CallHooks:
 def compiles() -> bool:
     """Whether torch has compiled anything so far.
 
-    A graph that it makes of a network without hooks calls none that it is given later.
+    A graph that it makes of a network without hooks calls none that it is given later. Its counters
+    of graphs are no public interface; where they are gone, the answer is yes.
     """
-    counters = getattr(sys.modules.get("torch._dynamo.utils"), "counters", None)
-    return bool(counters)
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    return dynamo is not None and bool(getattr(dynamo, "counters", True))
