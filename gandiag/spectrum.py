@@ -50,8 +50,8 @@ def eigenvalues(
     """Eigenvalues of a real matrix: all of a small one, the outermost of a large one.
 
     ARPACK's implicitly restarted Arnoldi method (Lehoucq, Sorensen & Yang 1998), begun with a
-    vector of its own stream, so that it gives the same numbers again (before SciPy 1.17, of some
-    matrices, only within `tolerance`).
+    vector of its own stream, so that it gives the same numbers again (before SciPy 1.17 some
+    searches find other eigenvalues the next time).
 
     Args:
         product: ``(n,) -> (n,)``, the matrix times a vector.

@@ -116,7 +116,7 @@ us a step  microseconds that a step takes longer
 
 Networks are made anew for each round, in which each loop of the first table plays with the networks
 of both. The clock starts once the reference has been built, in the first table when the detectors
-judge. The default takes a quarter of an hour on one core. Each block is in the CSV file.
+judge. The first two tables take eleven minutes on one core. Each block is in the CSV file.
 
 \b
 gandiag bench overhead
