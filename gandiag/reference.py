@@ -43,6 +43,8 @@ class Reference(Reals):
         extent: largest absolute value in the real data, flattened.
         mean: ``(E,)`` mean of the real samples, flattened or embedded.
         basis: ``(E, d)`` principal directions, None for data of few dimensions.
+        middle: energy distance to the real samples of one point at their mean, made over and
+            over; 2^0.5 - 1 for a Gaussian of any dimension. Other points are hardly nearer.
         null: by statistic, mean over real-versus-real draws at `size`; ``turnover`` is the total
             variation between the histograms of two draws.
         null_spread: by statistic, standard deviation over those draws.
@@ -55,6 +57,7 @@ class Reference(Reals):
     extent: float
     mean: Tensor
     basis: Tensor | None
+    middle: float
     null: Mapping[str, float]
     null_spread: Mapping[str, float]
     null_high: Mapping[str, float]
@@ -101,6 +104,7 @@ class Reference(Reals):
         spread = torch.zeros_like(counts).index_add_(0, owner, nearest.square())
         kth = min(NEIGHBOURS + 1, len(features))  # + 1: a sample is its own nearest neighbour
         self_distance, radii = _among(features, kth)
+        from_middle = float(torch.linalg.vector_norm(features - features.mean(0), dim=1).mean())
         bare = cls(
             size=size,
             scale=scale,
@@ -113,6 +117,7 @@ class Reference(Reals):
             spread=spread / counts.clamp(min=1),
             radii=radii,
             self_distance=self_distance,
+            middle=2 * from_middle / self_distance - 1 if self_distance else 0.0,
             null={},
             null_spread={},
             null_high={},
@@ -135,12 +140,13 @@ class Reference(Reals):
         return Placed.among(self, torch.cat(features), torch.cat(largest))
 
     def facts(self) -> dict[str, Any]:
-        """What a detector must know of the reference to read the histogram of its bins."""
+        """What a detector must know of the reference to read what is measured against it."""
         return {
             "scale": self.scale,
             "sample_size": self.size,
             "bin_shares": [round(share, 6) for share in self.shares.tolist()],
             "turnover_null": self.null["turnover"],
+            "middle_energy": self.middle,
         }
 
     def _with_nulls(self, held_out: Tensor | Rows, draw: torch.Generator) -> Reference:

@@ -122,19 +122,22 @@ def improving(
     nearer: float,
     gain: float,
     few: float,
+    middle: float = -math.inf,
     window: int = 20,
     p: float = 0.01,
 ) -> Bools:
     """At which looks ``(n,)`` the samples get clearly more diverse, or nearer to the data.
 
     Diversity must rise over the window by more than `gain`, or distance fall by more than the share
-    `nearer` of its level. The latter counts only while diversity is above `few`: one sample that
-    wanders to the middle of the data comes nearer, too, but learns nothing. `p` is `rise`'s.
+    `nearer` of its level. The latter counts only while diversity is above `few` or distance below
+    `middle`: one sample that wanders to the middle of the data comes nearer, too, but learns
+    nothing; nearer than the middle no single sample gets. `p` is `rise`'s.
 
     >>> closer, less = np.linspace(1.0, 0.5, 10), np.full(10, 0.05)
     >>> [bool(improving(closer, much, 0.2, 0.05, 0.2)[-1]) for much in (10 * less, less)]
     [True, False]
     """
     level = np.fmax(rolling(distance, window), 0)
-    fallen = (rise(distance, window, p=p) < -nearer * level) & (rolling(diversity, 5) > few)
+    several = (rolling(diversity, 5) > few) | (distance < middle)
+    fallen = (rise(distance, window, p=p) < -nearer * level) & several
     return fallen | (rise(diversity, window, p=p) > gain)

@@ -79,6 +79,7 @@ def test_facts_are_present(folder: Path) -> None:
     assert sum(facts["bin_shares"]) == pytest.approx(1, abs=1e-4)
     assert len(facts["class_shares"]) == 8
     assert 0 < facts["turnover_null"] < 0.5
+    assert facts["middle_energy"] == pytest.approx(0.577, abs=0.01)  # eight spots on a circle
 
 
 def test_environment_names_nobody(folder: Path) -> None:

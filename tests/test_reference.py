@@ -254,3 +254,31 @@ def test_few_fakes_are_measured(ring_reference: Reference, count: int) -> None:
     assert 0 < float(found["effective_bins"]) <= 1
     assert 0 <= float(found["missing_mass"]) <= 1
     assert float(found["bins"].sum()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 20])
+def test_middle_of_a_gaussian(normal: Normal, dimensions: int) -> None:
+    """In any dimension a Gaussian's mean lies 2^0.5 - 1 away: a difference is 2^0.5 as long."""
+    reference = Reference.of(normal((2000, dimensions)), normal((1100, dimensions)))
+    assert reference.facts()["middle_energy"] == pytest.approx(2**0.5 - 1, abs=0.02)
+
+
+def test_middle_of_a_circle(ring_reference: Reference) -> None:
+    """From the middle of a circle all is r away; two of eight spots on it lie 1.26 r apart."""
+    angles = np.pi * np.arange(8) / 8
+    expected = 2 / np.mean(2 * np.sin(angles)) - 1
+    assert ring_reference.middle == pytest.approx(expected, abs=0.01)
+
+
+def test_no_single_point_is_much_nearer_than_the_middle(ring_reference: Reference) -> None:
+    """One point made over and over is at least as far from the data as their middle is."""
+    points = [ring_reference.mean + torch.tensor([x, y]) for x in (-1.0, 0, 0.5) for y in (0, 1.0)]
+    for point in points:
+        found = measure(ring_reference, ring_reference.embed(point.expand(64, 2)))
+        assert float(found["energy"]) >= ring_reference.middle - 0.01
+
+
+def test_identical_reals_have_a_middle() -> None:
+    """Real samples that are all the same lie in their own middle."""
+    reference = Reference.of(torch.zeros(200, 2), torch.zeros(200, 2))
+    assert reference.facts()["middle_energy"] == 0.0

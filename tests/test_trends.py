@@ -83,6 +83,14 @@ def test_improvement_has_no_unit(unit: float) -> None:
     assert not improving(falling[::-1], diversity, 0.2, 0.05, 0.2).any()
 
 
+def test_nearer_than_the_middle_is_no_single_sample() -> None:
+    """One sample that comes nearer learns nothing, until it is nearer than one sample can be."""
+    falling, alike = np.linspace(1.0, 0.2, 30), np.full(30, 0.05)
+    assert not improving(falling, alike, 0.2, 0.05, 0.2).any()
+    found = improving(falling, alike, 0.2, 0.05, 0.2, middle=0.41)
+    assert (found == (falling < 0.41)).all()
+
+
 @given(
     values=st.lists(
         st.one_of(st.floats(-5, 5), st.sampled_from([0.0, 1.0, math.nan, math.inf])),

@@ -76,7 +76,7 @@ def overhead(
 
 @bench.command(help=help_texts.DETECTION)
 @click.option("--case", "names", multiple=True, metavar="NAME", help="A game or family; repeat it.")
-@click.option("--part", type=click.Choice(["tuning", "held_out"]), help="[both]")
+@click.option("--part", type=click.Choice(["tuning", "held_out", "slow"]), help="[all]")
 @options.whole_number("--seeds", 5, "How often each game is played.")
 @options.whole_number("--jobs", 1, "Processes, of one thread each.")
 @click.option("--judge", is_flag=True, help="Play nothing; judge what has been played.")

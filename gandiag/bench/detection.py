@@ -54,7 +54,7 @@ def detection(
     Args:
         root: folder of the runs, kept between calls.
         names: cases or families; all if empty.
-        part: ``tuning`` or ``held_out``; both if empty.
+        part: one of `gandiag.bench.detection_cases.PARTS`; all if empty.
         seeds: how often each game is played, with the seeds 0, 1, ...
         jobs: processes, of one thread each.
         play: whether to play what is missing; else only what is there is judged.

@@ -1,4 +1,4 @@
-"""The games of the detection benchmark, as ``detection.yaml`` lists them."""
+"""The games of the detection benchmark, as ``detection.yaml`` and a later file list them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import yaml
 from gandiag.errors import BadInput, nearest
 from gandiag.scenario import Scenario
 
-__all__ = ["FILE", "PARTS", "Case", "chosen", "read_cases"]
+__all__ = ["FILE", "PARTS", "SLOW", "Case", "chosen", "read_cases"]
 
 FILE = "detection.yaml"
-PARTS = ("tuning", "held_out")
+SLOW = "detection_slow.yaml"  # of the same families, added when the first had long been judged
+PARTS = ("tuning", "held_out", "slow")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Case:
     Attributes:
         name: of the case, and of the folder of its runs.
         family: data and network that it shares with others.
-        part: ``tuning`` or ``held_out``.
+        part: one of `PARTS`.
         intent: why it is here; never read when runs are labelled or scored.
         scenario: the game, without a seed of its own.
     """
@@ -39,17 +40,20 @@ class Case:
 
 
 def read_cases() -> tuple[Case, ...]:
-    """Every case, in the order of the file."""
-    text = (files("gandiag.bench") / FILE).read_text(encoding="utf-8")
-    listed = yaml.safe_load(text)
+    """Every case, in the order of the files."""
+    listed, later = (
+        yaml.safe_load((files("gandiag.bench") / name).read_text(encoding="utf-8"))
+        for name in (FILE, SLOW)
+    )
+    slow = {name: {"part": "slow", **entry} for name, entry in later["cases"].items()}
     return tuple(
         _case(name, entry, listed["families"][entry["family"]])
-        for name, entry in listed["cases"].items()
+        for name, entry in (listed["cases"] | slow).items()
     )
 
 
 def chosen(names: Iterable[str] = (), part: str = "") -> tuple[Case, ...]:
-    """Cases by their name or their family's, of one part or of both.
+    """Cases by their name or their family's, of one part or of all.
 
     Raises:
         BadInput: a name is neither a case's nor a family's.
@@ -74,6 +78,7 @@ def _case(name: str, entry: Mapping[str, Any], family: Mapping[str, Any]) -> Cas
         "reporters": [],
         "device": "cpu",
         **copy.deepcopy(family["scenario"]),
+        **entry.get("scenario", {}),
     }
     place = f"{FILE}: {name}"
     scenario = Scenario.parse(base, place).set(entry["change"])

@@ -49,6 +49,7 @@ class Outcome:
         exposed: generator steps of the run at which an alarm would have been false.
         onset: of the label, None where not present.
         alarm: first step at which the answer was present, None where it never was.
+        at_end: truth at the last look.
     """
 
     judge: str
@@ -67,6 +68,7 @@ class Outcome:
     exposed: int
     onset: int | None
     alarm: int | None
+    at_end: int
 
     @property
     def wrong(self) -> bool:
@@ -145,6 +147,7 @@ def compare(
         exposed=int((~excused).sum()) * ASKED,
         onset=spans[0][0] if spans else None,
         alarm=int(asked[on][0]) if on.any() else None,
+        at_end=int(truth.state[-1]),
     )
 
 

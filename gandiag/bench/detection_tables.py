@@ -147,15 +147,19 @@ def _ours(outcomes: Sequence[Outcome]) -> str:
 
 
 def _rivals(outcomes: Sequence[Outcome]) -> str:
-    head = ("rule", "of", "condition", "recall", "precision", "F1", "healthy runs alarmed")
+    head = (
+        "rule", "of", "condition", "recall", "precision", "F1", "healthy runs alarmed",
+        "rid of it at the end, called so before",
+    )  # fmt: skip
     rows = []
     for condition in CONDITIONS:
         mine = [r for r in RIVALS if r.condition == condition]
         for name, source in [(OURS, "gandiag"), *((r.name, r.source) for r in mine)]:
             s = score(outcomes, name, condition)
-            well = [o for o in outcomes if o.judge == name and o.condition == condition]
+            asked = [o for o in outcomes if o.judge == name and o.condition == condition]
             clear = _healthy_runs(outcomes)
-            alarmed = sum(o.false > 0 for o in well if (o.case, o.seed) in clear)
+            alarmed = sum(o.false > 0 for o in asked if (o.case, o.seed) in clear)
+            rid = [o for o in asked if o.at_end == ABSENT]
             rows.append(
                 (
                     name,
@@ -165,6 +169,7 @@ def _rivals(outcomes: Sequence[Outcome]) -> str:
                     _number(s.precision),
                     _number(s.f1),
                     f"{alarmed} of {len(clear)}",
+                    f"{sum(o.alarm is not None for o in rid)} of {len(rid)}",
                 )
             )
     return _table(head, rows)

@@ -21,7 +21,7 @@ Exit status: 0 done, 2 bad input.
 DETECTION = """\
 Play labelled games and count how often the detectors are right.
 
-59 games, five times each, are played beside an oracle that knows the true modes of the data; then
+74 games, five times each, are played beside an oracle that knows the true modes of the data; then
 detectors, and the rules of other tools, are asked about the records every 100 steps. The protocol
 stands in reports/detection.md of the repository. The whole takes hours on two cores: runs are kept,
 an interrupted benchmark goes on where it was, and --judge asks again without playing.

@@ -15,13 +15,15 @@ names what is missing. Two or three missing digits raise no alarm: small network
 long while they learn. The samples' mean distance raises none: with half the modes it is 0.96. But
 samples far from the data that lie as far apart as real ones do not lack variety, whatever the cells
 say: seen from afar few are the nearest. Nor do samples strewn widely around every mode, although
-they fill the cells unevenly.
+they fill the cells unevenly. And a generator that begins makes one kind of sample, too, for as long
+as its learning rate has it.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +34,22 @@ from gandiag.detectors.class_shares import (
     names_unmade,
     share_unmade,
 )
-from gandiag.detectors.pace import AUC, TOO_WEAK, outrun_signs, values_since
-from gandiag.diagnosis import Diagnosis, Evidence, Status, weigh
+from gandiag.detectors.collapse_wording import joined, what_is, why_not
+from gandiag.detectors.lookalikes import (
+    ENERGY,
+    MOTION,
+    PRECISION,
+    approaching,
+    elsewhere,
+    in_the_middle,
+    middle_of,
+    travelled,
+    untaught,
+)
+from gandiag.detectors.pace import AUC, outrun_signs, values_since
+from gandiag.diagnosis import Diagnosis, Evidence, weigh
 from gandiag.record import Record
-from gandiag.series import Bools, effective_number, held, onset_of, persistent, recent_median
+from gandiag.series import Array, Bools, effective_number, held, onset_of, persistent, recent_median
 from gandiag.trends import LEAST, improving
 
 __all__ = ["ModeCollapse"]
@@ -44,20 +58,19 @@ EFFECTIVE = "diversity/effective_bins/generator"
 MISSING = "diversity/missing_mass/generator"
 DIVERGENCE = "diversity/divergence/generator"
 DISPERSION = "diversity/dispersion/generator"
-PRECISION = "diversity/precision/generator"
-ENERGY = "diversity/energy/generator"
-MOTION = "motion/fixed/generator"
 SPREAD = "motion/spread/generator"
-PAIRS = "diversity/spread/generator"
 
-STORY = {
-    "discriminator_too_strong": (
-        "The discriminator tells real from fake almost without error, and drives the generator to "
-        "the few samples that it finds least bad."
-    ),
-    "discriminator_too_weak": TOO_WEAK,
-    "latent_ignored": "All latents give nearly the same sample: the generator ignores its input.",
-}
+
+class _Seen(NamedTuple):
+    """What was seen at each look at the samples' diversity, ``(n,)`` each."""
+
+    steps: NDArray[np.int64]
+    effective: Array
+    missing: Array
+    divergence: Array
+    dispersion: Array
+    energy: Array
+    unmade: Array
 
 
 @dataclass(frozen=True)
@@ -75,9 +88,14 @@ class ModeCollapse:
     hardly: float = 0.2  # of its real share, below: a class is hardly made; 512 fakes hold 50 of 10
     total: float = 0.2  # of the null, below, or one class alone: one kind of sample
     warm_up: int = 500  # generator steps before which nothing is judged: every G begins as a blob
-    looks: int = 11  # probes before which nothing is judged: 8 tell a trend, 4 of them persist; but
-    soon: int = 350  # ... from here on samples of one kind are, unless a trend with ...
-    hint: float = 0.05  # ... a p-value below this says that they get better
+    looks: int = (
+        9  # probes before which nothing is judged: 8 tell a trend, and it is asked twice; but
+    )
+    soon: int = 350  # ... from here on samples of one kind are
+    chance: float = 0.01  # p-value of a trend, below: they get better; and ...
+    hint: float = 0.05  # ... below this they may, which is enough for samples of one kind
+    way: float = 1.0  # real distances that samples of one kind, never half as diverse, may have ...
+    far: float = 3.0  # ... gone: until they are in the middle of the data, and there
     motion: float = 0.7  # real scales per 100 steps, above; two digits of a class lie .9 apart; and
     together: float = 2.0  # ... over the samples' own spread, above: hopping as one; or ...
     hopping: float = 1.7  # diversity of 8 looks pooled over that of one, above, and ...
@@ -91,57 +109,92 @@ class ModeCollapse:
     often: float = 0.2  # ... in more than this share of the looks: too weak; healthy none; or
     undone: float = 0.4  # share of D's gap that its last step had made and that is lost, above
     ignored: float = 0.15  # spread of the samples at fixed latents in real scales, below
-    gain: float = 0.05  # rise of the diversity over 20 looks, above: still on its way; or
-    nearer: float = 0.2  # fall of the distance to the data over 20 looks by this share, above
+    gain: float = 0.05  # rise of the diversity over 20 looks or 8, above: still on its way; or
+    nearer: float = 0.2  # fall of the distance to the data by this share, above
 
     condition: ClassVar[str] = "mode_collapse"
     needs: ClassVar[frozenset[str]] = frozenset({EFFECTIVE, MISSING, DIVERGENCE})
 
     def detect(self, record: Record) -> Diagnosis:
         """Judge the newest probes, with hysteresis, once the warm-up is over."""
-        steps, effective = record[EFFECTIVE]
-        early = len(steps) < self.looks or steps[-1] < self.warm_up
+        steps = record[EFFECTIVE].steps
         if len(steps) < LEAST or steps[-1] < self.soon:
             return self._too_early(record, len(steps))
-        missing, divergence, dispersion, energy = (
-            record.at(name, steps) for name in (MISSING, DIVERGENCE, DISPERSION, ENERGY)
+        seen = self._see(record)
+        few = self._few(seen)
+        never = untaught(record, steps, self.motion, self.at_rest, self.off_the_data)
+        away = elsewhere(record, steps, self.apart, self.as_wide) & ~(seen.unmade > self.classes)
+        poor = few | (seen.dispersion < self.dispersion)
+        shown = held(poor & ~never, ~away)
+        beginning = self._beginning(record, seen)
+        learning, hopeful = (
+            beginning | self._improving(record, seen, p) if poor.any() else beginning
+            for p in (self.chance, self.hint)
         )
-        unmade = share_unmade(record, steps, self.hardly)
-        blurred = (dispersion > self.blurred) & (energy < self.near)
-        few = (effective < self.effective_bins) & (missing > self.missing_mass) & ~blurred
-        few |= (effective < self.uneven) & (divergence > self.divergence)
-        few |= unmade > self.classes
-        untaught = self._untaught(record, steps)
-        learning = improving(energy, effective, self.nearer, self.gain, self.total)
-        elsewhere = self._elsewhere(record, steps) & ~(unmade > self.classes)
-        shown = held((few | (dispersion < self.dispersion)) & ~untaught, ~elsewhere)
-        clear = effective > 1.05 * self.effective_bins
-        clear &= ~(dispersion < 1.2 * self.dispersion) & ~(unmade > 0.8 * self.classes)
-        evidence: tuple[Evidence, ...] = (
-            weigh(EFFECTIVE, effective, "<", self.effective_bins, "effective number of modes"),
-            weigh(MISSING, missing, ">", self.missing_mass, "share of the real data missed"),
-            weigh(DIVERGENCE, divergence, ">", self.divergence, "unevenness, asked of few modes"),
-            weigh(DISPERSION, dispersion, "<", self.dispersion, "variety within a mode"),
-        )
-        if np.isfinite(unmade).any():
-            evidence += (weigh(CLASSES, unmade, ">", self.classes, "share of classes hardly made"),)
-        untold = np.arange(len(steps)) < LEAST - 1  # too few looks to tell who is learning
-        state = persistent(shown & ~learning & ~untold, clear) & (steps >= self.warm_up)
-        alike = shown & (effective < self.total)
-        if alike.any():
-            hopeful = improving(energy, effective, self.nearer, self.gain, self.total, p=self.hint)
-            ready = ~hopeful & ~untold & (steps >= self.soon)
-            state |= persistent(alike, clear, ready=ready)
-        onset = onset_of(state, shown)
+        evidence = self._evidence(seen)
+        onset = onset_of(self._state(seen, shown, learning, hopeful), shown)
         if onset is not None:
-            return self._present(record, int(steps[onset]), evidence)
-        if early:
+            return self._present(record, int(steps[onset]), bool(learning[-1]), evidence)
+        if len(steps) < self.looks or steps[-1] < self.warm_up:
             return self._too_early(record, len(steps))
-        low, unlearned, far = (seen[-5:].sum() >= 3 for seen in (few, untaught, elsewhere))
-        status, text = _why_not(low, unlearned, bool(learning[-1]), far, evidence[0].observed)
-        if not untaught[-1]:
-            text = _join(text, names_unmade(record, self.hardly))
+        low, unlearned, far = (bool(signs[-5:].sum() >= 3) for signs in (few, never, away))
+        status, text = why_not(
+            evidence[0].observed,
+            low=low,
+            untaught=unlearned,
+            beginning=bool(beginning[-1]),
+            learning=bool(learning[-1]),
+            elsewhere=far,
+        )
+        if not never[-1]:
+            text = joined(text, names_unmade(record, self.hardly))
         return Diagnosis(self.condition, status, text, evidence=evidence)
+
+    def _see(self, record: Record) -> _Seen:
+        steps, effective = record[EFFECTIVE]
+        return _Seen(
+            steps,
+            effective,
+            record.at(MISSING, steps),
+            record.at(DIVERGENCE, steps),
+            record.at(DISPERSION, steps),
+            record.at(ENERGY, steps),
+            share_unmade(record, steps, self.hardly),
+        )
+
+    def _few(self, seen: _Seen) -> Bools:
+        """Looks at which there are too few modes, however the samples vary within them."""
+        blurred = (seen.dispersion > self.blurred) & (seen.energy < self.near)
+        few = (seen.effective < self.effective_bins) & (seen.missing > self.missing_mass)
+        uneven = (seen.effective < self.uneven) & (seen.divergence > self.divergence)
+        return (few & ~blurred) | uneven | (seen.unmade > self.classes)
+
+    def _state(self, seen: _Seen, shown: Bools, learning: Bools, hopeful: Bools) -> Bools:
+        """Looks at which samples lack variety: they have for a while, and do not get better.
+
+        Samples of one kind are told sooner, but not where they may get better.
+        """
+        clear = seen.effective > 1.05 * self.effective_bins
+        clear &= ~(seen.dispersion < 1.2 * self.dispersion) & ~(seen.unmade > 0.8 * self.classes)
+        told = np.arange(len(shown)) >= LEAST - 1  # by then a trend could be seen
+        alike = shown & (seen.effective < self.total)
+        soon = told & ~hopeful & alike & (seen.steps >= self.soon)
+        state = persistent(shown & told & ~learning, clear) & (seen.steps >= self.warm_up)
+        return state | persistent(alike, clear, ready=soon)
+
+    def _evidence(self, seen: _Seen) -> tuple[Evidence, ...]:
+        found: tuple[Evidence, ...] = (
+            weigh(EFFECTIVE, seen.effective, "<", self.effective_bins, "effective number of modes"),
+            weigh(MISSING, seen.missing, ">", self.missing_mass, "share of the real data missed"),
+            weigh(
+                DIVERGENCE, seen.divergence, ">", self.divergence, "unevenness, asked of few modes"
+            ),
+            weigh(DISPERSION, seen.dispersion, "<", self.dispersion, "variety within a mode"),
+        )
+        if not np.isfinite(seen.unmade).any():
+            return found
+        classes = weigh(CLASSES, seen.unmade, ">", self.classes, "share of classes hardly made")
+        return (*found, classes)
 
     def _too_early(self, record: Record, looks: int) -> Diagnosis:
         text = (
@@ -151,37 +204,46 @@ class ModeCollapse:
         )
         return Diagnosis(self.condition, "inconclusive", text)
 
-    def _untaught(self, record: Record, steps: NDArray[np.int64]) -> Bools:
-        """Looks at which G stands still as ever and makes nothing like the data: it never learned.
+    def _beginning(self, record: Record, seen: _Seen) -> Bools:
+        """Looks at which G has yet to spread its samples: on the way to the data, or among them."""
+        motion, gone = record.at(MOTION, seen.steps), travelled(record, seen.steps)
+        varied = np.maximum.accumulate(np.nan_to_num(seen.effective, nan=0.0)) >= self.uneven
+        coming = approaching(seen.energy, self.nearer, self.hint) & (gone < self.way)
+        there = in_the_middle(record, seen.steps) & (gone < self.far)
+        blob = ~varied & (seen.effective < self.total)
+        return blob & (motion >= self.at_rest) & (motion < self.motion) & (coming | there)
 
-        What it makes then is its initialisation's, and its diversity is no failure of its own; not
-        so once its samples have moved as far as from one real sample to another.
-        """
-        motion, precision = record.at(MOTION, steps), record.at(PRECISION, steps)
-        moved = np.maximum.accumulate(np.nan_to_num(motion, nan=0.0)) > self.motion
-        return ~moved & (motion < self.at_rest) & (precision < self.off_the_data)
+    def _improving(self, record: Record, seen: _Seen, p: float) -> Bools:
+        """Looks at which the samples have been getting better, for some time or of late."""
+        ask = functools.partial(
+            improving,
+            seen.energy,
+            seen.effective,
+            nearer=self.nearer,
+            gain=self.gain,
+            few=self.total,
+            middle=middle_of(record),
+            p=p,
+        )
+        return ask() | ask(window=LEAST)
 
-    def _elsewhere(self, record: Record, steps: NDArray[np.int64]) -> Bools:
-        """Looks at which the samples differ as much as real ones do, but far from the data."""
-        energy, pairs = record.at(ENERGY, steps), record.at(PAIRS, steps)
-        apart = energy > 2 * self.apart - pairs - 1  # as energy is 2 apart - pairs - 1
-        return apart & (pairs > self.as_wide)
-
-    def _present(self, record: Record, onset: int, evidence: tuple[Evidence, ...]) -> Diagnosis:
+    def _present(
+        self, record: Record, onset: int, learning: bool, evidence: tuple[Evidence, ...]
+    ) -> Diagnosis:
         kind = self._kind(record, onset, evidence)
         reasons = self._reasons(record, onset)
         cause = next((name for name, reason in reasons if reason.holds), None)
         share = evidence[0].observed
-        much = "an unknown part" if np.isnan(share) else f"{share:.0%}"  # of late not finite
         narrow = evidence[3].observed if evidence[3].holds else 1.0
-        off = recent_median(record[PRECISION].values) < self.off_the_data
-        summary = _join(
-            f"Since step {onset} the samples have lacked variety: {much} of the real data's now.",
-            f"Within a mode they vary {narrow:.0%} as much as real ones." if narrow < 1 else "",
-            "Hardly any of them lies near a real sample." if off else "",
-            names_unmade(record, self.hardly),
-            "Which modes they show changes from look to look." if kind == "hopping" else "",
-            STORY[cause] if cause else "",
+        summary = what_is(
+            onset,
+            share,
+            narrow,
+            learning=learning,
+            off_the_data=bool(recent_median(record[PRECISION].values) < self.off_the_data),
+            unmade=names_unmade(record, self.hardly),
+            kind=kind,
+            cause=cause,
         )
         severity = float(np.nan_to_num(np.clip(1 - min(share, narrow), 0, 1), nan=1.0))
         evidence += tuple(reason for _, reason in reasons)
@@ -194,7 +256,7 @@ class ModeCollapse:
             return "hopping"
         steps, bins = record["diversity/bins/generator"]
         since = bins[steps >= onset][-8:]
-        if len(since) >= 4:
+        if len(since) >= 4 and np.isfinite(since).all():
             pooled = effective_number(since.mean(0))
             each = float(np.median([effective_number(row) for row in since]))
             turnover = np.abs(np.diff(since, axis=0)).sum(1).mean() / 2
@@ -218,32 +280,3 @@ class ModeCollapse:
             ("discriminator_too_weak", undone),
             ("latent_ignored", same),
         )
-
-
-def _why_not(
-    low: bool, untaught: bool, learning: bool, elsewhere: bool, share: float
-) -> tuple[Status, str]:
-    """What to answer where no collapse is shown, by what the newest looks are."""
-    much = f"{share:.0%} of the real data's diversity"
-    if np.isnan(share):
-        text = "Of late the diversity of the samples is no finite number: it cannot be judged."
-        return "inconclusive", text
-    if low and untaught:
-        return "inconclusive", (
-            "The generator stands still and makes nothing like the data: it has not begun to "
-            "learn, and what it has never made it cannot have lost."
-        )
-    if low and learning:
-        return "inconclusive", f"The samples have only {much} so far, but are getting better."
-    if low and elsewhere:
-        return "absent", (
-            "The samples differ as much as real ones do, but lie far from the data: it is not "
-            "variety that they lack."
-        )
-    if low:
-        return "inconclusive", f"The samples have {much}, but not for long: more steps would tell."
-    return "absent", f"The samples have {much}."
-
-
-def _join(*sentences: str) -> str:
-    return " ".join(sentence for sentence in sentences if sentence)

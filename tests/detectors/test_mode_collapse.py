@@ -295,7 +295,7 @@ def test_samples_off_the_data_are_named(looks: Looks) -> None:
 
 
 @few
-@given(energy=st.floats(0.0, 30.0), pairs=st.floats(0.0, 3.0))
+@given(energy=st.floats(0.5, 30.0), pairs=st.floats(0.0, 3.0))
 def test_varied_samples_far_away_have_not_collapsed(
     looks: Looks, energy: float, pairs: float
 ) -> None:
@@ -320,6 +320,72 @@ def test_lost_classes_count_wherever_the_samples_lie(looks: Looks) -> None:
     far = ONE_POINT | {"energy": 5.0, "pairs": 1.0}
     lost = digits(*range(6))
     assert judged(looks(**far, classes=lost, facts=TEN)).status == "present"
+
+
+BLOB = ONE_POINT | {"pairs": 0.1, "energy": 0.3, "motion": 0.2}  # in the middle of the data
+
+
+def test_generator_that_begins_is_waited_for(looks: Looks) -> None:
+    """A blob in the middle of the data is every generator's beginning, however long it takes.
+
+    At 0.2 real distances per 100 steps it has gone three of them after 1,500.
+    """
+    record = looks(60, **BLOB)
+    early = judged(record.until(1450))
+    assert early.status == "inconclusive"
+    assert "every generator that begins" in early.summary
+    found = judged(record)
+    assert (found.status, found.kind) == ("present", "total")
+
+
+@few
+@given(rate=st.floats(0.01, 0.5), step=st.integers(10, 100))
+def test_beginning_is_told_by_the_way_not_by_steps(looks: Looks, rate: float, step: int) -> None:
+    """At any learning rate the blob is waited for until it has gone three real distances."""
+    record = looks(100, **BLOB | {"motion": rate}).until(50 * step)
+    waited = step * 50 * rate / 100 < 3 - 1e-9
+    assert judged(record).status == ("inconclusive" if waited else "present")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"energy": 0.5},  # farther than one point in the middle of the data
+        {"pairs": 0.5},  # as far from real samples as those are from each other: on a few modes
+        {"motion": 0.8},  # it leaps about
+        {"motion": 1e-4},  # it does not move at all
+        {"effective": [0.6] * 3 + [0.03] * 37},  # there had been more
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_collapse_is_no_beginning(looks: Looks, other: dict[str, Any]) -> None:
+    """What differs from a blob that has yet to spread, in any one thing, is told at once."""
+    assert judged(looks(**BLOB | other).until(1000)).status == "present"
+
+
+def test_middle_of_the_data_is_the_datas_own(looks: Looks) -> None:
+    """How near a single sample can come depends on the data: to a ring, 0.58 instead of 0.41."""
+    far = BLOB | {"energy": 0.5}
+    assert judged(looks(20, **far, facts={"middle_energy": 0.58})).status == "inconclusive"
+    assert judged(looks(20, **far)).status == "present"
+
+
+def test_way_to_the_data_is_waited_for(looks: Looks) -> None:
+    """A blob that comes nearer from afar is left alone until it has gone one real distance."""
+    blob = ONE_POINT | {"energy": np.linspace(1.3, 0.6, 12), "pairs": 0.1}
+    slow, fast = (looks(12, **blob | {"motion": motion}) for motion in (0.1, 0.3))
+    assert judged(slow).status == "inconclusive"
+    assert judged(fast).status == "present"
+
+
+def test_recovery_that_is_under_way_is_said(looks: Looks) -> None:
+    """A collapse that is being overcome is still one, but not without hope."""
+    rising = np.concatenate([np.full(25, 0.1), np.linspace(0.1, 0.5, 15)])
+    lost = {"missing": 0.5, "divergence": 9.0}
+    found = judged(looks(effective=rising, **lost))
+    assert found.status == "present"
+    assert "They are getting better." in found.summary
+    assert "better" not in judged(looks(effective=0.3, **lost)).summary
 
 
 def test_nan_is_inconclusive(looks: Looks) -> None:

@@ -1,0 +1,113 @@
+"""What looks like a mode collapse and is none: a generator that begins, or is somewhere else.
+
+An adversarial loss first moves the samples, all alike, to where the data are; only there they
+spread. How many steps that takes is a matter of the learning rates, from 100 to thousands; how far
+the samples move until then is not. So a generator's beginning is told from a collapse by the way
+that its samples have gone, and by where they lie: in the middle of the data they are nearer to real
+samples than these are to each other, while samples that sit on a few modes are as far.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gandiag.record import Record
+from gandiag.series import Array, Bools
+from gandiag.trends import LEAST, rise
+
+__all__ = [
+    "ENERGY",
+    "MOTION",
+    "PAIRS",
+    "PRECISION",
+    "approaching",
+    "elsewhere",
+    "in_the_middle",
+    "middle_of",
+    "travelled",
+    "untaught",
+]
+
+ENERGY = "diversity/energy/generator"
+PAIRS = "diversity/spread/generator"
+PRECISION = "diversity/precision/generator"
+MOTION = "motion/fixed/generator"
+
+MOST = 1e6  # motion that is counted: far beyond what matters, far below what overflows
+GAUSSIAN = math.sqrt(2) - 1  # what `Reference.middle` is for a Gaussian; digits .417, a ring .577
+
+
+def middle_of(record: Record) -> float:
+    """Energy distance of one sample in the middle of the data to the data."""
+    return float(record.facts.get("middle_energy", GAUSSIAN))
+
+
+def in_the_middle(record: Record, steps: NDArray[np.int64]) -> Bools:
+    """Looks at which the samples lie together, and in the middle of the data rather than on it.
+
+    As a whole they are nearer to the data than one point in its middle; and one by one nearer to
+    real samples than halfway from that point's distance to the distance between two real samples.
+    """
+    energy, pairs = record.at(ENERGY, steps), record.at(PAIRS, steps)
+    middle = middle_of(record)
+    halfway = ((middle + 1) / 2 + 1) / 2
+    return (energy < middle) & (energy < _energy(halfway, pairs))
+
+
+def travelled(record: Record, steps: NDArray[np.int64]) -> Array:
+    """How far the samples at fixed latents have moved until each step, in real distances.
+
+    The sum of what they moved from look to look, so at most the way that they went.
+    """
+    motion = np.clip(np.nan_to_num(record.at(MOTION, steps), nan=0.0), 0, MOST)
+    return np.cumsum(motion * np.diff(steps, prepend=0) / 100)
+
+
+def approaching(energy: Array, by: float, p: float) -> Bools:
+    """Looks at which the distance has fallen over the newest looks by more than a share of it."""
+    return rise(energy, LEAST, p=p) < -by * np.fmax(energy, 0)
+
+
+def untaught(
+    record: Record, steps: NDArray[np.int64], moved: float, at_rest: float, off: float
+) -> Bools:
+    """Looks at which G stands still as ever and makes nothing like the data: it never learned.
+
+    What it makes then is its initialisation's, and its diversity is no failure of its own; not
+    so once its samples have moved as far as from one real sample to another.
+
+    Args:
+        record: the run so far.
+        steps: at which it is asked.
+        moved: motion, above: it has learned something.
+        at_rest: motion, below: it stands still.
+        off: precision, below: nothing like the data.
+    """
+    motion, precision = record.at(MOTION, steps), record.at(PRECISION, steps)
+    learned = np.maximum.accumulate(np.nan_to_num(motion, nan=0.0)) > moved
+    return ~learned & (motion < at_rest) & (precision < off)
+
+
+def elsewhere(record: Record, steps: NDArray[np.int64], apart: float, wide: float) -> Bools:
+    """Looks at which the samples differ as much as real ones do, but far from the data.
+
+    Args:
+        record: the run so far.
+        steps: at which it is asked.
+        apart: distance of a sample from a real one over that of two real ones, above.
+        wide: distance of two samples over that of two real ones, above.
+    """
+    energy, pairs = record.at(ENERGY, steps), record.at(PAIRS, steps)
+    return (energy > _energy(apart, pairs)) & (pairs > wide)
+
+
+def _energy(apart: float, pairs: Array) -> Array:
+    """Energy distance of samples so far from real ones that lie so far from each other.
+
+    All are mean distances over that of two real samples: it is twice the first, less what it is
+    among the samples and among the real ones.
+    """
+    return 2 * apart - pairs - 1
