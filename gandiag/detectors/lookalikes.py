@@ -23,19 +23,24 @@ __all__ = [
     "MOTION",
     "PAIRS",
     "PRECISION",
-    "approaching",
+    "beginning",
     "elsewhere",
-    "in_the_middle",
     "middle_of",
-    "travelled",
     "untaught",
 ]
 
+EFFECTIVE = "diversity/effective_bins/generator"
 ENERGY = "diversity/energy/generator"
 PAIRS = "diversity/spread/generator"
 PRECISION = "diversity/precision/generator"
 MOTION = "motion/fixed/generator"
 
+ONE_KIND = 0.2  # diversity over the real one, below: all samples are of one kind
+HALF = 0.5  # the same, above at any look before: the samples have been spread already
+LEAPS, AT_REST = 0.7, 5e-3  # motion per 100 steps, above and below: it is about something else
+WAY = 1.0  # real distances that samples on their way to the data may have gone: there are no more
+FAR = 3.0  # ... and in the middle of the data: games that go well spread after 0.6 to 3.1
+NEARER, HINT = 0.2, 0.05  # fall of the distance over 8 looks by this share of it; p-value, below
 MOST = 1e6  # motion that is counted: far beyond what matters, far below what overflows
 GAUSSIAN = math.sqrt(2) - 1  # what `Reference.middle` is for a Gaussian; digits .417, a ring .577
 
@@ -45,30 +50,19 @@ def middle_of(record: Record) -> float:
     return float(record.facts.get("middle_energy", GAUSSIAN))
 
 
-def in_the_middle(record: Record, steps: NDArray[np.int64]) -> Bools:
-    """Looks at which the samples lie together, and in the middle of the data rather than on it.
+def beginning(record: Record, steps: NDArray[np.int64]) -> Bools:
+    """Looks at which G has yet to spread its samples: on the way to the data, or among them.
 
-    As a whole they are nearer to the data than one point in its middle; and one by one nearer to
-    real samples than halfway from that point's distance to the distance between two real samples.
+    False where the motion at fixed latents, or the distances, are unknown.
     """
-    energy, pairs = record.at(ENERGY, steps), record.at(PAIRS, steps)
-    middle = middle_of(record)
-    halfway = ((middle + 1) / 2 + 1) / 2
-    return (energy < middle) & (energy < _energy(halfway, pairs))
-
-
-def travelled(record: Record, steps: NDArray[np.int64]) -> Array:
-    """How far the samples at fixed latents have moved until each step, in real distances.
-
-    The sum of what they moved from look to look, so at most the way that they went.
-    """
-    motion = np.clip(np.nan_to_num(record.at(MOTION, steps), nan=0.0), 0, MOST)
-    return np.cumsum(motion * np.diff(steps, prepend=0) / 100)
-
-
-def approaching(energy: Array, by: float, p: float) -> Bools:
-    """Looks at which the distance has fallen over the newest looks by more than a share of it."""
-    return rise(energy, LEAST, p=p) < -by * np.fmax(energy, 0)
+    effective, motion = record.at(EFFECTIVE, steps), record.at(MOTION, steps)
+    spread = np.maximum.accumulate(np.nan_to_num(effective, nan=0.0)) >= HALF
+    blob = ~spread & (effective < ONE_KIND) & (motion >= AT_REST) & (motion < LEAPS)
+    if not blob.any():
+        return blob
+    energy, gone = record.at(ENERGY, steps), _travelled(record, steps)
+    coming = rise(energy, LEAST, p=HINT) < -NEARER * np.fmax(energy, 0)
+    return blob & ((coming & (gone < WAY)) | (_in_the_middle(record, steps) & (gone < FAR)))
 
 
 def untaught(
@@ -102,6 +96,27 @@ def elsewhere(record: Record, steps: NDArray[np.int64], apart: float, wide: floa
     """
     energy, pairs = record.at(ENERGY, steps), record.at(PAIRS, steps)
     return (energy > _energy(apart, pairs)) & (pairs > wide)
+
+
+def _in_the_middle(record: Record, steps: NDArray[np.int64]) -> Bools:
+    """Looks at which the samples lie together, and in the middle of the data rather than on it.
+
+    As a whole they are nearer to the data than one point in its middle; and one by one nearer to
+    real samples than halfway from that point's distance to the distance between two real samples.
+    """
+    energy, pairs = record.at(ENERGY, steps), record.at(PAIRS, steps)
+    middle = middle_of(record)
+    halfway = ((middle + 1) / 2 + 1) / 2
+    return (energy < middle) & (energy < _energy(halfway, pairs))
+
+
+def _travelled(record: Record, steps: NDArray[np.int64]) -> Array:
+    """How far the samples at fixed latents have moved until each step, in real distances.
+
+    The sum of what they moved from look to look, so at most the way that they went.
+    """
+    motion = np.clip(np.nan_to_num(record.at(MOTION, steps), nan=0.0), 0, MOST)
+    return np.cumsum(motion * np.diff(steps, prepend=0) / 100)
 
 
 def _energy(apart: float, pairs: Array) -> Array:

@@ -39,11 +39,9 @@ from gandiag.detectors.lookalikes import (
     ENERGY,
     MOTION,
     PRECISION,
-    approaching,
+    beginning,
     elsewhere,
-    in_the_middle,
     middle_of,
-    travelled,
     untaught,
 )
 from gandiag.detectors.pace import AUC, outrun_signs, values_since
@@ -94,8 +92,6 @@ class ModeCollapse:
     soon: int = 350  # ... from here on samples of one kind are
     chance: float = 0.01  # p-value of a trend, below: they get better; and ...
     hint: float = 0.05  # ... below this they may, which is enough for samples of one kind
-    way: float = 1.0  # real distances that samples of one kind, never half as diverse, may have ...
-    far: float = 3.0  # ... gone: until they are in the middle of the data, and there
     motion: float = 0.7  # real scales per 100 steps, above; two digits of a class lie .9 apart; and
     together: float = 2.0  # ... over the samples' own spread, above: hopping as one; or ...
     hopping: float = 1.7  # diversity of 8 looks pooled over that of one, above, and ...
@@ -126,9 +122,9 @@ class ModeCollapse:
         away = elsewhere(record, steps, self.apart, self.as_wide) & ~(seen.unmade > self.classes)
         poor = few | (seen.dispersion < self.dispersion)
         shown = held(poor & ~never, ~away)
-        beginning = self._beginning(record, seen)
+        begins = beginning(record, steps)
         learning, hopeful = (
-            beginning | self._improving(record, seen, p) if poor.any() else beginning
+            begins | self._improving(record, seen, p) if poor.any() else begins
             for p in (self.chance, self.hint)
         )
         evidence = self._evidence(seen)
@@ -142,7 +138,7 @@ class ModeCollapse:
             evidence[0].observed,
             low=low,
             untaught=unlearned,
-            beginning=bool(beginning[-1]),
+            beginning=bool(begins[-1]),
             learning=bool(learning[-1]),
             elsewhere=far,
         )
@@ -203,15 +199,6 @@ class ModeCollapse:
             f"of one kind, after {LEAST} and {self.soon}."
         )
         return Diagnosis(self.condition, "inconclusive", text)
-
-    def _beginning(self, record: Record, seen: _Seen) -> Bools:
-        """Looks at which G has yet to spread its samples: on the way to the data, or among them."""
-        motion, gone = record.at(MOTION, seen.steps), travelled(record, seen.steps)
-        varied = np.maximum.accumulate(np.nan_to_num(seen.effective, nan=0.0)) >= self.uneven
-        coming = approaching(seen.energy, self.nearer, self.hint) & (gone < self.way)
-        there = in_the_middle(record, seen.steps) & (gone < self.far)
-        blob = ~varied & (seen.effective < self.total)
-        return blob & (motion >= self.at_rest) & (motion < self.motion) & (coming | there)
 
     def _improving(self, record: Record, seen: _Seen, p: float) -> Bools:
         """Looks at which the samples have been getting better, for some time or of late."""

@@ -23,6 +23,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from gandiag.detectors.lookalikes import beginning
 from gandiag.detectors.pace import TOO_WEAK, outrun_signs
 from gandiag.diagnosis import Diagnosis, Evidence, unrecorded, weigh
 from gandiag.record import Record
@@ -119,6 +120,7 @@ class NonConvergence:
         restless = (motion > self.motion) & ((relative > self.relative) | (swaps > self.turnover))
         energy, diversity = record[ENERGY].values, record.at(EFFECTIVE, steps)
         learning = improving(energy, diversity, self.nearer, self.gain, self.one_kind)
+        learning |= beginning(record, steps)
         settled = rolling(energy, self.window) < self.near
         beyond = restless & ~learning & ~settled & (steps >= self.warm_up)
         calm = (relative < 0.8 * self.relative) & (swaps < 0.8 * self.turnover)
