@@ -34,6 +34,7 @@ WEAK = "discriminator_too_weak"
 EXPECTED: dict[str, dict[str, Sick]] = {
     "healthy": {},
     "mode_collapse_cured": {},  # slow: it has 60% of the diversity, and learns
+    "slow_start": {},  # one blob until step 900, at a small learning rate
     "ring_healthy": {},
     "ring_critic": {},  # its generator's loss reads 25
     "vanishing_gradients": {

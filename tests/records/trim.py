@@ -7,8 +7,9 @@ run. No version, time, path or machine comes along.
 
 ``healthy``, ``vanishing_gradients``, ``mode_collapse`` and ``non_convergence`` are seed 0 of the
 scenarios of those names, ``mode_collapse_cured`` is seed 3; ``vanishing_gradients`` goes to step
-600, the cured one to 2,150 and the others to 1,500. The rings, all whole, have 8 modes with sd 0.1
-at radius 2, width 128, and
+600, the cured one to 2,150 and the others to 1,500. ``slow_start`` is seed 0 of the game
+``slow_digits_r1`` of ``gandiag bench detection``, to step 2,000. The rings, all whole, have 8 modes
+with sd 0.1 at radius 2, width 128, and
 
 - ``ring_healthy``: Adam 1e-3, R1 0.1; ``ring_critic``: a linear critic with gradient penalty, five
   steps for each of the generator's;
@@ -45,6 +46,7 @@ READ = (
     "diversity/extent/generator",
     "diversity/missing_mass/generator",
     "diversity/precision/generator",
+    "diversity/spread/generator",
     "gradient/first_to_last/generator",
     "gradient/non_finite/discriminator",
     "gradient/non_finite/generator",
@@ -64,7 +66,10 @@ SELDOM = ("gradient/", "loss/value/", "slope/score_spread/")  # asked for decade
 EVERY = 5  # looks between two rows of those
 DIGITS = 3  # of a number that are kept; gates and effects lie further apart
 PLACES = 3  # after the point that are kept of a histogram's shares
-FACTS = ("steps", "batch_size", "shape", "scale", "sample_size", "turnover_null", "class_shares")
+FACTS = (
+    "steps", "batch_size", "shape", "scale", "sample_size", "turnover_null", "middle_energy",
+    "class_shares",
+)  # fmt: skip
 
 
 def trim(record: Record, until: int | None = None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
