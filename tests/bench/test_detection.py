@@ -133,6 +133,38 @@ def test_detectors_may_look_back() -> None:
     assert not outcome(labelled(100, 400, other=GREY), answered((1200, 1300))).wrong
 
 
+def test_called_on_the_way_is_counted() -> None:
+    """Of the runs that end without it, the table says how many had been called so before."""
+    outcomes = [
+        outcome(labelled(100, 500), answered((400, 700)), case="a"),
+        outcome(labelled(100, 500), answered(), case="b"),
+        outcome(labelled(600, 1500), answered((700, 1500)), case="c"),
+        outcome(labelled(other=GREY), answered((700, 1500)), case="d"),
+    ]
+    assert [o.at_end for o in outcomes] == [ABSENT, ABSENT, PRESENT, GREY]
+    (row,) = [
+        line
+        for line in summary(outcomes, "Part").splitlines()
+        if line.startswith("| gandiag | gandiag | mode collapse |")
+    ]
+    assert row.endswith("| 1 of 2 |")
+
+
+def test_slow_games_are_slow() -> None:
+    """Their rates are a tenth or less, but for the cure, and nothing else in the file is new."""
+    slow = [case for case in read_cases() if case.part == "slow"]
+    rates = {
+        case.name: max(
+            case.scenario.training.generator.optimizer.lr,
+            case.scenario.training.discriminator.optimizer.lr,
+        )
+        for case in slow
+    }
+    assert rates.pop("slow_digits_minibatch_discrimination") == 2e-4
+    assert max(rates.values()) <= 1e-4
+    assert {case.name for case in chosen(part="slow")} == {case.name for case in slow}
+
+
 def test_wrong_kind_is_told() -> None:
     """The kind is compared with what the oracle calls it."""
     assert outcome(labelled(600, 1500), answered((700, 1500)), kind="hopping").right_kind is False
