@@ -39,6 +39,7 @@ WORSE, SOMEWHAT, BY, SOME = 1.5, 1.25, 0.05, 0.025  # over the best before: pres
 BEYOND = 10.0  # largest sample value over the data's, above: it blew up
 STILL, SLOW, FAR = 0.01, 0.05, 0.5  # relative change of the distance: frozen, nearly; still far
 APART, HELPED = 0.99, 0.1  # AUC of a fresh classifier; fall of the distance, had it been otherwise
+UNMOVED = 0.01  # move of the centre per 100 steps, below: drawing 10,000 samples anew moves it so
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,12 @@ class _Seen:
         end = np.searchsorted(self.steps, self.steps[index] + horizon, side="right")
         return slice(index, int(end))
 
+    def unmoved(self, begin: int, end: int) -> bool:
+        """Whether the samples as a whole stand still from one look to `LEAST` after another."""
+        moves = self.moves[begin + 1 : end + 1 + LEAST // self.every]
+        known = moves[np.isfinite(moves)]
+        return len(known) > 0 and bool((known < UNMOVED).all())
+
     def judged(self, horizon: int = HORIZON) -> range:
         """Looks with enough of a horizon ahead."""
         left = self.steps[-1] - self.steps >= min(horizon, LEAST)
@@ -149,18 +156,20 @@ def _vanishing(seen: _Seen, rows: Sequence[Mapping[str, Any]]) -> tuple[Ints, li
     for begin, end in _stretches(changes < STILL):
         state[begin : end + 1] = GREY
         first, last = seen.steps[begin], seen.steps[end] + LEAST
-        causes = [_cause(answer) for at, answer in asked if first <= at <= last]
-        if causes and causes[0] is not None:
+        answers = [answer for at, answer in asked if first <= at <= last]
+        if not answers or answers[0]["auc"] <= APART:
+            continue
+        cause = _cause(answers[0])
+        if cause or seen.unmoved(begin, end):
             state[begin : end + 1] = PRESENT
-            kinds[begin : end + 1] = [frozenset({causes[0]})] * (end + 1 - begin)
+            kinds[begin : end + 1] = [frozenset({cause} if cause else ())] * (end + 1 - begin)
     return _to_the_end(seen, state, kinds, LEAST)
 
 
 def _cause(otherwise: Mapping[str, float]) -> str | None:
-    if not otherwise["auc"] > APART:
-        return None
-    helped = [name for name in ("swap", "anew") if otherwise.get(name, 0.0) >= HELPED]
+    """What was in the way, if it helped to do otherwise."""
     names = {"swap": "saturated_objective", "anew": "flat_discriminator"}
+    helped = [name for name in names if otherwise.get(name, 0.0) >= HELPED]
     return names[helped[0]] if helped else None
 
 

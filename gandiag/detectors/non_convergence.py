@@ -11,8 +11,10 @@ How it is measured: in the space of the samples, never by the losses. *Oscillati
 100 steps the sample of a fixed latent moves as far as from one sample to another, or the histogram
 over the data's cells turns over far more than between two draws of real data, while the samples get
 neither closer to the data nor more diverse, and are not near them all the while: cells within one
-mode may change hands. *Regression*: that distance was clearly smaller before. *Divergence*: values
-that are not finite, samples far outside the data's range, or parameters that grow tenfold.
+mode may change hands. *Regression*: that distance was clearly smaller before; the energy distance's
+square is what is recorded, and its root what is compared, as only that grows as samples move away.
+*Divergence*: values that are not finite, samples far outside the data's range, or parameters that
+grow tenfold.
 """
 
 from __future__ import annotations
@@ -53,8 +55,8 @@ class NonConvergence:
     gain: float = 0.05  # ... rise of the diversity over 20 looks, above
     near: float = 0.05  # distance to the data, below: settled; shares .15 off are 2 * .15**2 away
     one_kind: float = 0.2  # diversity, below: one blob that drifts nearer does not learn
-    worse: float = 1.5  # distance to the data over its best, above (17 of 64 public runs end so)
-    worse_by: float = 0.05  # and above the best by this share of the mean real distance
+    worse: float = 1.3  # energy distance to the data over its best, above, ...
+    worse_by: float = 0.1  # ... and above the best by this much; samples all alike are .6 to 1 away
     extent: float = 10.0  # largest sample value over the real data's, above
     growth: float = 10.0  # of the norm of a player's parameters since the first look, above
     outrun: float = 0.3  # D's ranking of real over fake, below: the fakes win, ...
@@ -82,7 +84,7 @@ class NonConvergence:
             return Diagnosis(self.condition, "inconclusive", summary)
         turnover = self._turnover(record, steps)
         motion, relative = record.at(MOTION, steps), record.at(RELATIVE, steps)
-        level = rolling(np.where(np.isfinite(energy), energy, np.nan), 5)
+        level = np.sqrt(np.maximum(rolling(np.where(np.isfinite(energy), energy, np.nan), 5), 0))
         best = np.fmin.accumulate(level)
         evidence = (
             weigh(MOTION, motion, ">", self.motion, "motion of the samples, per 100 steps", 10),
@@ -146,7 +148,8 @@ class NonConvergence:
             ),
             "regression": (
                 f"Since step {step} the samples have been further from the data than before, by "
-                f"{above.observed:.0%} of the distance between two real samples."
+                f"{above.observed:.2f} in energy distance. One sample made over and over is 0.6 to "
+                "1 away."
             ),
         }
         signs = outrun_signs(record, step, self.outrun, self.often, self.undone)

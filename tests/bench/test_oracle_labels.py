@@ -129,12 +129,16 @@ def test_blown_up_run_is_divergence() -> None:
     assert PRESENT not in labels["mode_collapse"].state
 
 
-def frozen(otherwise: Row) -> dict[str, Label]:
-    """A run that stands still far from the data, and what a counterfactual said of it."""
+def frozen(otherwise: Row, moves: float = 0.0) -> dict[str, Label]:
+    """A run that stays as far from the data as it was, and what a counterfactual said of it.
+
+    The samples' centre moves so far within 100 steps.
+    """
 
     def story(at: int) -> Row:
         asked = {"otherwise": otherwise} if at == 350 else {}
-        return {"distance": 2.0 + 1e-6 * at, "shares": ONE, **asked}
+        centre = np.array([0.0, moves * at / 100])
+        return {"distance": 2.0 + 1e-6 * at, "shares": ONE, "centre": centre, **asked}
 
     return run(story)
 
@@ -154,10 +158,21 @@ def test_frozen_run_vanishes_where_another_loss_helps(otherwise: Row, cause: str
     assert labels["mode_collapse"].verdict == GREY
 
 
-@pytest.mark.parametrize("otherwise", [{"auc": 1.0, "swap": 0.0, "anew": 0.05}, {"auc": 0.6}])
-def test_frozen_run_is_grey_where_nothing_helps(otherwise: Row) -> None:
-    """Without such a counterfactual, or near the data, nobody is asked about it."""
-    assert frozen(otherwise)["vanishing_gradients"].verdict == GREY
+NO_HELP = {"auc": 1.0, "swap": 0.0, "anew": 0.05}
+
+
+def test_samples_that_stand_still_apart_have_no_gradient() -> None:
+    """What does not move although it is easily told apart vanishes, whatever would help it."""
+    found = frozen(NO_HELP, moves=0.009)
+    assert found["vanishing_gradients"].spans == ((50, 1500),)
+    assert found["vanishing_gradients"].at(500) == frozenset()
+    assert found["mode_collapse"].verdict == GREY
+
+
+@pytest.mark.parametrize(("otherwise", "moves"), [(NO_HELP, 0.02), ({"auc": 0.6}, 0.0)])
+def test_frozen_distance_alone_is_grey(otherwise: Row, moves: float) -> None:
+    """Samples that wander about at one distance, or are hard to tell apart, are left open."""
+    assert frozen(otherwise, moves)["vanishing_gradients"].verdict == GREY
 
 
 @pytest.mark.parametrize("gap", [50, 100])

@@ -80,19 +80,20 @@ def test_blob_that_drifts_does_not_learn(looks: Looks) -> None:
 @pytest.mark.parametrize(
     ("best", "last", "status"),
     [
-        (0.1, 0.2, "present"),
-        (0.1, 0.16, "present"),  # 1.6 times, and 0.06 more
-        (0.2, 0.28, "absent"),  # 1.4 times
-        (0.01, 0.05, "absent"),  # 5 times, but only 0.04 more
-        (-0.001, 0.1, "present"),  # an unbiased distance may lie below 0
-        (0.2, 0.1, "absent"),
+        (0.3, 0.45, "present"),
+        (0.25, 0.37, "present"),  # 1.5 times, and 0.12 more
+        (0.5, 0.65, "absent"),  # 1.2 times
+        (0.1, 0.19, "absent"),  # 1.9 times, but only 0.09 more
+        (-0.03, 0.3, "present"),  # what estimates its square may lie below 0
+        (0.4, 0.3, "absent"),
     ],
 )
 def test_worse_than_its_best_is_regression(
     looks: Looks, best: float, last: float, status: str
 ) -> None:
-    """A regression is half as far again as at its best, and by more than noise."""
-    found = judged(looks(energy=[best] * 20 + [last] * 20))
+    """A regression is a third as far again as at its best, and by more than noise."""
+    square = [best * abs(best)] * 20 + [last**2] * 20  # as it is recorded
+    found = judged(looks(energy=square))
     assert found.status == status
     if status == "present":
         assert found.kind == "regression"

@@ -53,7 +53,10 @@ EXPECTED: dict[str, dict[str, Sick]] = {
     },
     "ring_collapse": {
         COLLAPSE: Sick("total", "latent_ignored", 650, (50, 50)),
-        RESTLESS: Sick("regression", None, 650, (300, 400)),
+    },
+    "ring_regression": {
+        COLLAPSE: Sick("partial", None, 1000, (750, 900)),
+        RESTLESS: Sick("regression", None, 1000, (700, 950)),
     },
     "ring_hopping": {
         COLLAPSE: Sick("hopping", WEAK, 700, (50, 50)),

@@ -15,6 +15,8 @@ with sd 0.1 at radius 2, width 128, and
   steps for each of the generator's;
 - ``ring_collapse`` and ``ring_hopping``: Adam 5e-4, fifteen steps of the discriminator for each of
   the generator's, and the reverse;
+- ``ring_regression``: Adam 3e-4 with betas .9 and .999, five steps of the discriminator for each of
+  the generator's, width 64;
 - ``ring_vanishing``: log(1 - D), Adam 1e-4 for the generator and 1e-3 for the discriminator, which
   takes ten steps for each of the generator's.
 """
