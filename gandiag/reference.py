@@ -43,8 +43,8 @@ class Reference(Reals):
         extent: largest absolute value in the real data, flattened.
         mean: ``(E,)`` mean of the real samples, flattened or embedded.
         basis: ``(E, d)`` principal directions, None for data of few dimensions.
-        middle: energy distance to the real samples of one point at their mean, made over and
-            over; 2^0.5 - 1 for a Gaussian of any dimension. Other points are hardly nearer.
+        middle: squared energy distance to the real samples, over `self_distance`, of one point at
+            their mean; 2^0.5 - 1 for a Gaussian of any dimension. Other points are hardly nearer.
         null: by statistic, mean over real-versus-real draws at `size`; ``turnover`` is the total
             variation between the histograms of two draws.
         null_spread: by statistic, standard deviation over those draws.

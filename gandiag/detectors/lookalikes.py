@@ -47,7 +47,7 @@ GAUSSIAN = math.sqrt(2) - 1  # what `Reference.middle` is for a Gaussian; digits
 
 
 def middle_of(record: Record) -> float:
-    """Energy distance of one sample in the middle of the data to the data."""
+    """What `ENERGY` is of one sample in the middle of the data, made over and over."""
     return float(record.facts.get("middle_energy", GAUSSIAN))
 
 
@@ -121,7 +121,7 @@ def _travelled(record: Record, steps: NDArray[np.int64]) -> Array:
 
 
 def _energy(apart: float, pairs: Array) -> Array:
-    """Energy distance of samples so far from real ones that lie so far from each other.
+    """`ENERGY` of samples so far from real ones that lie so far from each other.
 
     All are mean distances over that of two real samples: it is twice the first, less what it is
     among the samples and among the real ones.
