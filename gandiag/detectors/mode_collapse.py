@@ -86,9 +86,7 @@ class ModeCollapse:
     hardly: float = 0.2  # of its real share, below: a class is hardly made; 512 fakes hold 50 of 10
     total: float = 0.2  # of the null, below, or one class alone: one kind of sample
     warm_up: int = 500  # generator steps before which nothing is judged: every G begins as a blob
-    looks: int = (
-        9  # probes before which nothing is judged: 8 tell a trend, and it is asked twice; but
-    )
+    looks: int = 11  # probes before which nothing is judged: 8 tell a trend, 4 of them persist; but
     soon: int = 350  # ... from here on samples of one kind are
     chance: float = 0.01  # p-value of a trend, below: they get better; and ...
     hint: float = 0.05  # ... below this they may, which is enough for samples of one kind
