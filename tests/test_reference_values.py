@@ -71,7 +71,7 @@ def bare(features: Tensor, radii: Tensor) -> Reference:
     return Reference(
         size=1, scale=1.0, extent=1.0, mean=features.mean(0), basis=None, features=features,
         centres=features.mean(0)[None], shares=one, spread=one, radii=radii,
-        self_distance=1.0, null={}, null_spread={}, null_high={},
+        self_distance=1.0, middle=0.4, null={}, null_spread={}, null_high={},
     )  # fmt: skip
 
 
