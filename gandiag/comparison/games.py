@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from gandiag.comparison.arms import Arm
 from gandiag.comparison.outcomes import Outcome
 from gandiag.comparison.quality import Quality, draw, yardstick
 from gandiag.gan import GAN
-from gandiag.record import write_whole
+from gandiag.record import SIGNALS, write_whole
 
 __all__ = ["OUTCOME", "Game", "Looker", "drop_attempts", "kept", "play"]
 
@@ -104,22 +105,32 @@ def _play(game: Game) -> Outcome:
 
 
 def _settle(game: Game, own: Path) -> None:
-    """Put an attempt in the game's place, unless another one has come first."""
-    if kept(game) is not None:
+    """Put an attempt in the game's place, unless another one has come first.
+
+    Raises:
+        FileNotFoundError: the attempt has been dropped, maybe but in part.
+    """
+    try:
+        (own / SIGNALS).stat()
+        own.rename(game.folder)
+    except OSError:  # dropped, or there is a folder in its place
         shutil.rmtree(own, ignore_errors=True)
-        return
-    shutil.rmtree(game.folder, ignore_errors=True)  # of another scenario, or damaged
-    own.rename(game.folder)
+        if kept(game) is None:
+            raise
 
 
 def drop_attempts(game: Game) -> None:
-    """Remove what is left of attempts at a game; one that is still going on ends of it.
+    """Remove what lies in the way of a game that is to be played, and all attempts at it.
 
     Each attempt plays in a folder of its own: a worker that was given up for lost, or a cluster
-    that goes on with what was interrupted, may be playing the same game as another.
+    that goes on with what was interrupted, may be playing the same game as another. One that is
+    still going on ends of it. It is moved away first, or it could end well with half of its files.
     """
-    for left in game.folder.parent.glob(f"{game.folder.name}.*"):
-        shutil.rmtree(left, ignore_errors=True)
+    for left in [game.folder, *game.folder.parent.glob(f"{game.folder.name}.*")]:
+        aside = game.folder.with_name(f"{game.folder.name}.{uuid.uuid4().hex[:8]}")
+        with suppress(OSError):  # it is not there, or has just come to its end
+            left.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 @dataclass

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ from gandiag.cli import main
 from gandiag.clusters import WorkersDied
 from gandiag.comparison.arms import arms_of
 from gandiag.comparison.comparing import Plan, compare
-from gandiag.comparison.games import OUTCOME, play
+from gandiag.comparison.games import OUTCOME, Game, drop_attempts, play
 from gandiag.errors import BadInput
 from gandiag.many import Workers, results
-from gandiag.record import Record
+from gandiag.record import SIGNALS, Record
 from gandiag.scenario import Scenario
 from tests.comparison.tasks import dies_always, dies_once
 from tests.reporters.conftest import Tab
@@ -130,6 +131,56 @@ def test_threads_play_a_game_once(here: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         one, two = pool.map(play, [game, game])
     assert one == two
+    assert [path.name for path in game.folder.parent.iterdir()] == ["5"]
+
+
+def half_removed(game: Game) -> None:
+    """Remove an attempt as far as somebody has come who removes one file after the other."""
+    (signals,) = game.folder.parent.glob(f"{game.folder.name}.*/{SIGNALS}")
+    signals.unlink()
+
+
+@pytest.mark.parametrize("remove", [drop_attempts, half_removed])
+def test_a_dropped_attempt_is_no_game(
+    here: Path, monkeypatch: pytest.MonkeyPatch, remove: Callable[[Game], None]
+) -> None:
+    """An attempt that goes on while its folder is taken away leaves no game without a record."""
+    scenario = Scenario.load("tiny.yaml")
+    (game,) = Plan(scenario, here / "out", 1, ONE, threads=1).games(arms_of(scenario, []), [5])
+    run = pipeline.run
+
+    def disturbed(*given: Any, **options: Any) -> Any:
+        report = run(*given, **options)
+        remove(game)
+        return report
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "run", disturbed)
+        with pytest.raises(FileNotFoundError):
+            play(game)
+    assert list(game.folder.parent.iterdir()) == []
+    play(game)
+    assert Record.load(game.folder).signals
+
+
+def test_the_first_attempt_stays(
+    whole: tuple[Path, Result], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another attempt at the same game ends first, that one is the game."""
+    scenario = Scenario.load("tiny.yaml")
+    (game,) = Plan(scenario, here / "out", 1, ONE, threads=1).games(arms_of(scenario, []), [5])
+    run = pipeline.run
+
+    def overtaken(*given: Any, **options: Any) -> Any:
+        shutil.copytree(whole[0] / "untreated" / "5", game.folder)
+        return run(*given, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "run", overtaken)
+        play(game)
+    assert (game.folder / OUTCOME).read_bytes() == (
+        whole[0] / "untreated" / "5" / OUTCOME
+    ).read_bytes()
     assert [path.name for path in game.folder.parent.iterdir()] == ["5"]
 
 
