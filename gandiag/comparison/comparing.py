@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gandiag.comparison.arms import Arm, arms_of
-from gandiag.comparison.games import Game, drop_attempts, kept, play
+from gandiag.comparison.games import Game, drop_attempts, judged_anew, kept, play
 from gandiag.comparison.judging import compare_outcomes
 from gandiag.comparison.outcomes import Outcome
 from gandiag.comparison.page import write_json, write_page
@@ -80,14 +81,19 @@ class Plan:
             raise BadInput(str(self.folder), problem)
 
     def play(self, games: Sequence[Game]) -> Iterator[Outcome]:
-        """What comes of the games, in the order in which they end; what was played is kept."""
-        found = [kept(game) for game in games]
-        yield from (outcome for outcome in found if outcome is not None)
-        ahead = [game for game, outcome in zip(games, found, strict=True) if outcome is None]
+        """What comes of the games, in the order in which they end; what was played is kept.
+
+        All are judged by the same detectors, also those that an older version played.
+        """
+        there: list[Game] = []
+        ahead: list[Game] = []
+        for game in games:
+            (ahead if kept(game) is None else there).append(game)
         for game in ahead:
             drop_attempts(game)
-        pairs = results(play, ahead, self.workers)
-        for game, outcome in followed(pairs, len(ahead), _told):
+        again = ((game, judged_anew(game)) for game in there)
+        pairs = itertools.chain(again, results(play, ahead, self.workers))
+        for game, outcome in followed(pairs, len(games), _told):
             if kept(game) is None:
                 problem = "was written by a worker and cannot be seen here; use a shared disk"
                 raise BadInput(str(game.folder), problem)

@@ -28,9 +28,10 @@ gandiag compare mine.yaml --fix r1 --to weights_and_biases
 gandiag compare mine.yaml --fix r1 --backend dask --address tcp://scheduler:8786
 
 Ctrl-C, or a machine that dies, loses only the games that were being played: the same command with
---resume plays the rest. A game whose scenario has changed since is played again. On a cluster the
-folder must lie on a disk that all machines share. The same threads give the same numbers wherever
-they are played; across kinds of processors the last bits differ, and with them a game's course.
+--resume plays the rest. A game whose scenario has changed since is played again; what is kept is
+judged anew, so that all games are judged by one version of the detectors. On a cluster the folder
+must lie on a disk that all machines share. The same threads give the same numbers wherever they are
+played; across kinds of processors the last bits differ, and with them a game's course.
 
 Exit status: 0 done, whatever the verdicts; 2 bad input, nothing written; 130 interrupted, or the
 workers keep dying.

@@ -110,6 +110,21 @@ def test_a_comparison_is_resumed(whole: tuple[Path, Result], here: Path) -> None
     assert again["distances"] == first["distances"]
 
 
+def test_what_is_kept_is_judged_anew(whole: tuple[Path, Result], here: Path) -> None:
+    """All games are judged by the same detectors, also one that an older version answered for."""
+    shutil.copytree(whole[0], here / "out")
+    outcome = here / "out" / "r1" / "6" / OUTCOME
+    data = json.loads(outcome.read_text())
+    older = dict.fromkeys(data["outcome"]["statuses"], "present")
+    assert older != data["outcome"]["statuses"]
+    outcome.write_text(json.dumps({**data, "outcome": {**data["outcome"], "statuses": older}}))
+    compare("tiny.yaml", ["r1"], "out", seeds=2, workers=ONE, threads=1, resume=True)
+    now, then = (
+        json.loads((place / "comparison.json").read_text()) for place in (here / "out", whole[0])
+    )
+    assert now == then
+
+
 def test_what_others_left_is_cleared(whole: tuple[Path, Result], here: Path) -> None:
     """An attempt that came to no end is not taken for a game, and goes when that is played."""
     shutil.copytree(whole[0], here / "out")
