@@ -287,7 +287,7 @@ def test_critic_is_given_a_bound(condition: str, kind: str, clip: float, fixes: 
 
 
 def test_readme_tells_every_fix() -> None:
-    """The README's table has a row for each fix, in the catalogue's order."""
-    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    """The guide's table has a row for each fix, in the catalogue's order."""
+    text = (Path(__file__).parents[1] / "GUIDE.md").read_text(encoding="utf-8")
     table = text.split("| fix | what it sets | after |")[1].split("\n\n")[0]
     assert re.findall(r"^\| `(\w+)` ", table, re.MULTILINE) == FIXES

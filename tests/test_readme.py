@@ -1,8 +1,9 @@
-"""The README keeps its word: its commands run, its map is the tree, its links lead somewhere.
+"""README and guide keep their word: commands run, the map is the tree, links lead somewhere.
 
-Each ``gandiag`` command and Python block is executed, in the README's order and in one empty
-folder, as it stands there but for the number of steps, which is cut to `STEPS`. Commands that
-install, or run the tests, are compared with what ``make`` would run instead.
+Each ``gandiag`` command and Python block is executed, those of the README and then those of the
+guide, in their order and in one empty folder, as they stand there but for the number of steps,
+which is cut to `STEPS`. Commands that install, or run the tests, are compared with what ``make``
+would run instead.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ from tests.attachment.loops import game
 ROOT = Path(__file__).parent.parent
 STEPS = 120  # of each run, in place of its scenario's
 PAGES = tuple(f"reports/{name}.md" for name in ("README", "detection", "fixes", "treatment"))
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *PAGES)
+DOCUMENTS = ("README.md", "GUIDE.md", "ATTACH.md", "CONTRIBUTING.md", "CHANGELOG.md", *PAGES)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "GUIDE.md").read_text(encoding="utf-8")
+BOTH = README + GUIDE
 LARGEST = 250_000  # bytes of a picture
 OUTER = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the make that runs these tests, if one does
 TREE = (".ci", "Makefile", "constraints.txt", "gandiag", "pyproject.toml", "reports", "scenarios",
@@ -79,7 +82,7 @@ def execute_python(text: str) -> None:
     attaches = "gandiag.attach" in text
     names = somebodys_script() if attaches else {}
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(text, "README.md", "exec"), names)
+        exec(compile(text, "README.md and GUIDE.md", "exec"), names)
     if attaches:
         assert "mode_collapse" in printed.getvalue()
         assert Path("reports/attached/report.html").is_file()
@@ -89,7 +92,7 @@ def execute_python(text: str) -> None:
 
 
 def test_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the README tells to type works in this order in an empty folder, Python too."""
+    """What README and guide tell to type works in this order in an empty folder, Python too."""
     monkeypatch.chdir(tmp_path)
     play = gandiag.run
 
@@ -97,7 +100,7 @@ def test_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return play(*given, **{**changes, "training.steps": STEPS})
 
     monkeypatch.setattr(gandiag, "run", play_shortly)
-    for block in blocks(README):
+    for block in blocks(BOTH):
         if block.language == "yaml":
             name = block.text.splitlines()[0].removeprefix("# ")
             Path(name).write_text(block.text, encoding="utf-8")
@@ -107,7 +110,7 @@ def test_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             for line in commands(f"```bash\n{block.text}```"):
                 if line.startswith("gandiag "):
                     execute(line)
-    assert len([line for line in commands(README) if line.startswith("gandiag ")]) >= 10
+    assert len([line for line in commands(BOTH) if line.startswith("gandiag ")]) >= 10
 
 
 def made(target: str) -> str:
@@ -139,9 +142,9 @@ def test_make_targets_exist(document: str) -> None:
 
 
 def test_no_command_is_unchecked() -> None:
-    """Every line of the README's shell blocks is executed, or compared with what make runs."""
+    """Every line of their shell blocks is executed, or compared with what make runs."""
     known = made("demo") + made("test") + "make demo\nmake test\n. .venv/bin/activate\n"
-    for line in commands(README):
+    for line in commands(BOTH):
         pinned = re.fullmatch(r"pip install torch==\S+ torchvision==\S+ --index-url \S+", line)
         assert line.startswith("gandiag ") or pinned or line in known, line
 
@@ -149,8 +152,8 @@ def test_no_command_is_unchecked() -> None:
 def test_torch_builds_are_the_pinned_ones() -> None:
     """The CPU builds are of the releases in constraints.txt: else pip replaces them."""
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8")
-    (torch,) = set(re.findall(r"torch==\S+", README))
-    (torchvision,) = set(re.findall(r"torchvision==\S+", README))
+    (torch,) = set(re.findall(r"torch==\S+", GUIDE))
+    (torchvision,) = set(re.findall(r"torchvision==\S+", GUIDE))
     assert f"\n{torch};" in pins
     assert f"\n{torchvision};" in pins
 
@@ -184,14 +187,22 @@ def test_map_leaves_nothing_out() -> None:
     assert set(TREE) <= {path.split("/")[0] for path in house()}
 
 
+def anchors(text: str) -> set[str]:
+    """What a page's headings are linked by: small letters, hyphens for spaces, no punctuation."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(document: str) -> None:
-    """Links and pictures that are files exist; a picture is small and says what it shows."""
+    """Linked files and headings exist; a picture is small and says what it shows."""
     text = (ROOT / document).read_text(encoding="utf-8")
     for picture, label, target in re.findall(r"(!?)\[([^\]]*)\]\(([^)]+)\)", text):
         if not target.startswith("https://"):
-            file = (ROOT / document).parent / target.partition("#")[0]
+            name, _, heading = target.partition("#")
+            file = (ROOT / document).parent / name if name else ROOT / document
             assert file.exists(), target
+            assert not heading or heading in anchors(file.read_text(encoding="utf-8")), target
             if picture:
                 assert len(label) > 40, f"{target} needs words for those who do not see it"
                 assert file.stat().st_size <= LARGEST
@@ -212,7 +223,7 @@ def test_shown_signals_exist() -> None:
     sources = "".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "gandiag/detectors").glob("*.py")
     )
-    shown = re.findall(r"^ +(\w+/\w+/(?:generator|discriminator))$", README, re.MULTILINE)
+    shown = re.findall(r"^ +(\w+/\w+/(?:generator|discriminator))$", GUIDE, re.MULTILINE)
     assert shown
     assert all(signal in sources for signal in shown)
 
