@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.record import Record
-from gandiag.series import Array, Bools
+from gandiag.series import Array, Bools, rolling
 from gandiag.trends import LEAST, rise
 
 __all__ = [
@@ -42,6 +42,7 @@ LEAPS, AT_REST = 0.7, 5e-3  # motion per 100 steps, above and below: it is about
 WAY = 1.0  # real distances that samples on their way to the data may have gone: there are no more
 FAR = 3.0  # ... and in the middle of the data: games that went well had spread after 0.1 to 2.5
 NEARER, HINT = 0.2, 0.05  # fall of the distance over 8 looks by this share of it; p-value, below
+OUTSIDE = 1.5  # energy distance, above: one sample over and over is .6 to 1 away, on a mode 1
 MOST = 1e6  # motion that is counted: far beyond what matters, far below what overflows
 GAUSSIAN = math.sqrt(2) - 1  # what `Reference.middle` is for a Gaussian; digits .417, a ring .577
 
@@ -54,16 +55,24 @@ def middle_of(record: Record) -> float:
 def beginning(record: Record, steps: NDArray[np.int64]) -> Bools:
     """Looks at which G has yet to spread its samples: on the way to the data, or among them.
 
-    False where the motion at fixed latents, or the distances, are unknown.
+    From outside the data, as where these are not normalised, the way may be long and the motion
+    large; there it is on its way if at least half of what it moves brings it nearer: `ENERGY` falls
+    by 2 where the samples come nearer by 1. False where motion or distances are unknown.
     """
     effective, motion = record.at(EFFECTIVE, steps), record.at(MOTION, steps)
     spread = np.maximum.accumulate(np.nan_to_num(effective, nan=0.0)) >= HALF
-    blob = ~spread & (effective < ONE_KIND) & (motion >= AT_REST) & (motion < LEAPS)
-    if not blob.any():
-        return blob
+    alike = ~spread & (effective < ONE_KIND) & (motion >= AT_REST)
+    if not alike.any():
+        return alike
     energy, gone = record.at(ENERGY, steps), _travelled(record, steps)
-    coming = rise(energy, LEAST, p=HINT) < -NEARER * np.fmax(energy, 0)
-    return blob & ((coming & (gone < WAY)) | (_in_the_middle(record, steps) & (gone < FAR)))
+    fall = -rise(energy, LEAST, p=HINT)
+    coming: Bools = fall > NEARER * np.clip(energy, 0, 1)
+    before = LEAST - 1  # intervals between the looks of a trend
+    lately = gone - np.concatenate([np.zeros(min(before, len(gone))), gone[:-before]])
+    straight = (fall > lately) & (rolling(energy, LEAST, np.nanmax) > OUTSIDE)
+    small = motion < LEAPS
+    on_the_way = coming & (straight | (small & (gone < WAY)))
+    return alike & (on_the_way | (small & _in_the_middle(record, steps) & (gone < FAR)))
 
 
 def untaught(

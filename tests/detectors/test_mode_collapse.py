@@ -378,6 +378,16 @@ def test_way_to_the_data_is_waited_for(looks: Looks) -> None:
     assert judged(fast).status == "present"
 
 
+@few
+@given(speed=st.floats(0.2, 2.0), direct=st.floats(0.1, 1.0).filter(lambda d: abs(d - 0.5) > 0.01))
+def test_way_from_outside_may_be_long(looks: Looks, speed: float, direct: float) -> None:
+    """Far from the data a blob is left alone while half of what it moves brings it nearer."""
+    steps = 50 * np.arange(1, 13)
+    away = 1.6 + 2 * speed * (steps[-1] - steps) / 100
+    blob = ONE_POINT | {"pairs": 0.1, "energy": away, "motion": speed / direct}
+    assert judged(looks(12, **blob)).status == ("inconclusive" if direct > 0.5 else "present")
+
+
 def test_recovery_that_is_under_way_is_said(looks: Looks) -> None:
     """A collapse that is being overcome is still one, but not without hope."""
     rising = np.concatenate([np.full(25, 0.1), np.linspace(0.1, 0.5, 15)])
