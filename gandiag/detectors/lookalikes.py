@@ -66,13 +66,14 @@ def beginning(record: Record, steps: NDArray[np.int64]) -> Bools:
         return alike
     energy, gone = record.at(ENERGY, steps), _travelled(record, steps)
     fall = -rise(energy, LEAST, p=HINT)
-    coming: Bools = fall > NEARER * np.clip(energy, 0, 1)
+    coming = fall > NEARER * np.clip(energy, 0, 1)
     before = LEAST - 1  # intervals between the looks of a trend
     lately = gone - np.concatenate([np.zeros(min(before, len(gone))), gone[:-before]])
     straight = (fall > lately) & (rolling(energy, LEAST, np.nanmax) > OUTSIDE)
     small = motion < LEAPS
     on_the_way = coming & (straight | (small & (gone < WAY)))
-    return alike & (on_the_way | (small & _in_the_middle(record, steps) & (gone < FAR)))
+    among = small & _in_the_middle(record, steps) & (gone < FAR)
+    return np.asarray(alike & (on_the_way | among))
 
 
 def untaught(
