@@ -82,6 +82,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "leftover_gradients": "gandiag.lints.leftover_gradients:LeftoverGradients",
         "idle_player": "gandiag.lints.idle_player:IdlePlayer",
         "evaluation_mode": "gandiag.lints.evaluation_mode:EvaluationMode",
+        "unscaled_data": "gandiag.lints.unscaled_data:UnscaledData",
     },
     "readers": {
         "csv": "gandiag.readers.csv:Csv",

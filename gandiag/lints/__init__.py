@@ -16,4 +16,5 @@ LINTS = (
     "leftover_gradients",
     "idle_player",
     "evaluation_mode",
+    "unscaled_data",
 )

@@ -101,6 +101,8 @@ class Loop:
     optimizer: type[Optimizer] = Adam
     autocast: bool = False
     fused: bool = False
+    scale: float = 1.0  # of the data
+    bounded: bool = False  # G ends in a hyperbolic tangent
 
 
 class Scorer(nn.Module):
@@ -130,7 +132,8 @@ def players(loop: Loop) -> tuple[nn.Module, nn.Module]:
     """Fresh networks, the same bits each time."""
     torch.manual_seed(0)
     norm = [nn.BatchNorm1d(64)] if loop.norm else []
-    generator = nn.Sequential(nn.Linear(LATENT, 64), *norm, nn.ReLU(), nn.Linear(64, 2))
+    last = [nn.Tanh()] if loop.bounded else []
+    generator = nn.Sequential(nn.Linear(LATENT, 64), *norm, nn.ReLU(), nn.Linear(64, 2), *last)
     return generator, Scorer(loop)
 
 
@@ -149,7 +152,7 @@ def play(loop: Loop, steps: int = 220) -> Attachment:
     rate_g = loop.rate if loop.rate_g is None else loop.rate_g
     more = {**fused, **({"maximize": True} if loop.maximise else {})}
     g_step = kind(g.parameters(), lr=rate_g, **more)  # type: ignore[call-arg]
-    every = {"objective": {"every": 10}, "loop": {"every": 10}, "update": {"every": 10}}
+    every = {name: {"every": 10} for name in ("objective", "loop", "update", "diversity")}
     with gandiag.attach(g, d, g_step, d_step, scores=loop.scores, probes=every) as watch:
         _play(loop, steps, g, d, g_step, d_step)
     return watch
@@ -165,7 +168,7 @@ def _play(  # noqa: C901  # one branch for each fault
         if loop.clip == "first":
             clip(d, loop.bound)
         fake = g(torch.randn(BATCH, LATENT, generator=stream))
-        loss = d_loss(loop, d, ring(stream), fake, index)
+        loss = d_loss(loop, d, loop.scale * ring(stream), fake, index)
         if loop.clear_d:
             d_step.zero_grad()
         loss.backward(retain_graph=loop.both_first or not loop.detach)
@@ -257,6 +260,7 @@ RIGHT: dict[str, tuple[Loop, str, str]] = {
     "descent": (Loop(optimizer=SGD, rate=0.05), "non_saturating", "cross_entropy"),
     "fused": (Loop(fused=True), "non_saturating", "cross_entropy"),
     "fakes not detached": (Loop(detach=False), "non_saturating", "cross_entropy"),
+    "bounded": (Loop(scale=0.4, bounded=True), "non_saturating", "cross_entropy"),
 }
 
 #: Loops with one fault each: (loop, lint, kind).
@@ -310,6 +314,7 @@ WRONG: dict[str, tuple[Loop, str, str]] = {
     "fakes detached": (Loop(detach_g=True), "idle_player", "no_gradient"),
     "no rate": (Loop(rate_g=0.0), "idle_player", "never_moves"),
     "G evaluating": (Loop(norm=True, evaluating="generator"), "evaluation_mode", "generator"),
+    "tanh beside 0 to 255": (Loop(scale=100.0, bounded=True), "unscaled_data", "out_of_reach"),
     "D evaluating": (
         Loop(norm=True, evaluating="discriminator"),
         "evaluation_mode",
