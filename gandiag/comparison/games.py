@@ -135,14 +135,19 @@ def _settle(game: Game, own: Path) -> None:
 
     Raises:
         FileNotFoundError: the attempt has been dropped, maybe but in part.
+        OSError: it cannot be moved there; it stays where it is.
     """
     try:
         (own / SIGNALS).stat()
+    except FileNotFoundError:
+        shutil.rmtree(own, ignore_errors=True)  # a reporter may have made it anew
+        raise
+    try:
         own.rename(game.folder)
-    except OSError:  # dropped, or there is a folder in its place
-        shutil.rmtree(own, ignore_errors=True)
+    except OSError:  # there is a folder in its place, or no permission: then nothing is lost
         if kept(game) is None:
             raise
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def drop_attempts(game: Game) -> None:
