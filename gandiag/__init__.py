@@ -13,15 +13,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gandiag.attaching import attach
-    from gandiag.attachment import Attachment
-    from gandiag.comparison.comparing import compare
-    from gandiag.comparison.treating import treat
-    from gandiag.errors import BadInput
-    from gandiag.examining.examining import examine
-    from gandiag.front import diagnose, load, run
-    from gandiag.record import Record
-    from gandiag.scenario import Scenario
+    from gandiag.attachment.attach import attach
+    from gandiag.attachment.watch_handle import Attachment
+    from gandiag.comparison.compare import compare
+    from gandiag.comparison.treat import treat
+    from gandiag.examination.examine import examine
+    from gandiag.plugins.errors import BadInput
+    from gandiag.records.record import Record
+    from gandiag.reports.saved_runs import diagnose, load
+    from gandiag.scenario.schema import Scenario
+    from gandiag.training.run import run
 
     __version__: str
 
@@ -41,17 +42,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Attachment": "gandiag.attachment",
-    "attach": "gandiag.attaching",
-    "compare": "gandiag.comparison.comparing",
-    "BadInput": "gandiag.errors",
-    "Record": "gandiag.record",
-    "Scenario": "gandiag.scenario",
-    "diagnose": "gandiag.front",
-    "examine": "gandiag.examining.examining",
-    "load": "gandiag.front",
-    "run": "gandiag.front",
-    "treat": "gandiag.comparison.treating",
+    "Attachment": "gandiag.attachment.watch_handle",
+    "attach": "gandiag.attachment.attach",
+    "compare": "gandiag.comparison.compare",
+    "BadInput": "gandiag.plugins.errors",
+    "Record": "gandiag.records.record",
+    "Scenario": "gandiag.scenario.schema",
+    "diagnose": "gandiag.reports.saved_runs",
+    "examine": "gandiag.examination.examine",
+    "load": "gandiag.reports.saved_runs",
+    "run": "gandiag.training.run",
+    "treat": "gandiag.comparison.treat",
 }
 
 

@@ -12,13 +12,14 @@ import torch
 from hypothesis import settings
 from torch import Tensor, nn
 
+from gandiag.datasets.data import Data
 from gandiag.datasets.ring import Ring
-from gandiag.gan import GAN, Data
-from gandiag.networks import Scorer
-from gandiag.objectives import NON_SATURATING
-from gandiag.recorder import Recorder
-from gandiag.reference import Reference
-from gandiag.snapshot import Snapshot
+from gandiag.models.gan import GAN
+from gandiag.models.losses import NON_SATURATING
+from gandiag.models.networks import Scorer
+from gandiag.monitoring.reference import Reference
+from gandiag.monitoring.snapshot import Snapshot
+from gandiag.records.writer import Recorder
 
 # How long an example takes is no law. A check that fails must fail again for whoever looks into it;
 # `pytest --hypothesis-profile searching` draws other examples each time.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "ATTACH.md").read_text(encoding="utf-8")
 SCRIPTS = {
     title: block

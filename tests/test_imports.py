@@ -1,4 +1,4 @@
-"""The architecture as a table: who may import whom. It is read from the source, nothing is run."""
+"""The order of the packages, read from the source: each package imports only earlier ones."""
 
 from __future__ import annotations
 
@@ -12,150 +12,42 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
 import gandiag
+from gandiag.plugins.builtin import BUILT_IN
 
 ROOT = Path(gandiag.__file__).parent
-
-# A room is a module of gandiag, or a package in it with all its modules. Each row says which other
-# rooms it may use. Read downwards, the table is the way that the data take.
-TABLE = {
-    # tools that know nothing of the rest
-    "errors": "",
-    "facts": "",
-    "templates": "",
-    "series": "",
-    "trends": "series",
-    "undisturbed": "",
-    "classifier": "",
-    "descriptions": "",
-    "contracts": "",  # types only; see test_types_point_to_contracts
-    "mistakes": "errors",
-    "yaml_text": "errors",
-    "places": "errors",
-    "environment": "errors",
-    "conformance": "errors mistakes",
-    "plugins": "errors contracts conformance descriptions",
-    # nouns, each knowing earlier ones only
-    "settings": "",
-    "source": "errors yaml_text",
-    "scenario": "errors mistakes settings source yaml_text",
-    "gan": "",
-    "embedding": "undisturbed",
-    "likeness": "",
-    "reference": "embedding likeness",
-    "forward_pass": "undisturbed",
-    "snapshot": "forward_pass likeness reference",
-    "record": "errors series",
-    "recorder": "record",
-    "diagnosis": "record series",
-    "certainty": "record diagnosis",
-    "report": "scenario record diagnosis certainty notebook recognition",
-    # what the game is played with, and by whom
-    "datasets": "gan errors",
-    "networks": "",
-    "objectives": "gan",
-    "convolutions": "networks",
-    "batch_features": "",
-    "penalties": "",
-    "rules": "gan networks objectives penalties",
-    "variants": "batch_features convolutions gan errors networks rules",
-    # playing and watching
-    "probes": "snapshot embedding forward_pass likeness reference undisturbed classifier",
-    "ranks": "",
-    "sharing": "embedding",
-    "schedule": "contracts snapshot",
-    "motion": "forward_pass snapshot",
-    "recent": "likeness reference sharing",
-    "memory": "motion recent reference schedule sharing snapshot",
-    "transfer": "record",
-    "watch": "memory ranks record recorder reference schedule sharing snapshot transfer "
-    "undisturbed",
-    "draws": "settings",
-    "train": "draws forward_pass gan settings snapshot undisturbed watch",
-    "checkpoints": "errors gan record",
-    # asking the players themselves, held still
-    "examination": "gan",
-    "finding": "",
-    "vector_field": "examination gan",
-    "spectrum": "",
-    "instruments": "examination finding gan settings spectrum train vector_field",
-    # watching a loop that knows nothing of it
-    "hooks": "",
-    "scores": "",
-    "calls": "scores",
-    "origins": "",
-    "wrappers": "",
-    "gathering": "errors embedding ranks reference undisturbed",
-    "following": "contracts errors plugins diagnosis record report scenario",
-    "bookkeeping": "calls snapshot",
-    "turns": "bookkeeping calls forward_pass gathering hooks origins scores snapshot watch facts",
-    # judging and mending
-    "fingerprint": "series",
-    "recognition": "fingerprint record series",
-    "lints": "recognition record series diagnosis facts",
-    "detectors": "record series trends diagnosis",
-    "fixes": "errors plugins scenario",
-    "monitor": "contracts record recorder diagnosis",
-    # showing; the nouns that are shown, and the catalogue for what a detector's source teaches
-    "sheets": "record",
-    "figures": "record series diagnosis certainty",
-    "notebook": "figures record diagnosis",
-    "reporters": "report figures scenario record diagnosis certainty errors notebook places "
-    "plugins templates",
-    "progress": "report scenario record diagnosis",
-    "readers": "record errors series",
-    "logs": "errors plugins record",
-    "listing": "errors places plugins scenario",
-    "help_texts": "",
-    "options": "",
-    "exits": "errors",
-    # where stations meet
-    "parts": "contracts plugins errors scenario schedule",
-    "pipeline": "parts contracts environment errors scenario gan reference train motion watch "
-    "monitor record recorder report sheets",
-    "attachment": "notebook following recognition turns parts contracts watch monitor record "
-    "diagnosis report",
-    "attaching": "attachment following lints gathering scores turns parts contracts environment "
-    "errors embedding snapshot watch monitor record recorder diagnosis scenario sheets ranks "
-    "wrappers facts",
-    "integrations": "attachment attaching contracts diagnosis errors scores",
-    "clusters": "errors",
-    "many": "clusters errors",
-    "comparison": "classifier clusters diagnosis errors exits figures front gan many options parts "
-    "pipeline places plugins record embedding reporters scenario source undisturbed templates",
-    "front": "lints checkpoints contracts plugins errors logs places source scenario record "
-    "diagnosis report pipeline facts",
-    "examining": "checkpoints contracts draws environment errors examination exits finding gan "
-    "objectives options places plugins reporters scenario scores settings source train wrappers",
-    "bench": "attachment attaching comparison contracts diagnosis environment errors gan many "
-    "objectives options places pipeline front plugins record report reporters scenario series "
-    "serve train trends undisturbed",
-    "pages": "front contracts errors report scenario source",
-    "serve": "front report figures reporters record diagnosis errors templates",
-    "cli": "pages bench front listing logs places plugins errors progress scenario source "
-    "help_texts options exits report serve comparison examining",
-    # shipped data with the scripts that made them, and the doors
-    "assets": "classifier datasets bench",
-    "__main__": "cli",
-    "gandiag": "attachment attaching comparison errors examining front record scenario",
-}
-FAMILIES = ("datasets", "variants", "probes", "detectors", "fixes", "reporters", "readers",
-            "instruments")  # fmt: skip
-TORCH_ROOMS = """
-    assets classifier gan networks convolutions batch_features objectives penalties rules draws
-    datasets variants embedding likeness reference snapshot
-    undisturbed forward_pass probes schedule motion recent memory transfer watch train environment
-    parts pipeline hooks calls origins scores gathering turns attachment attaching bookkeeping bench
-    ranks sharing wrappers
-    integrations comparison checkpoints examination vector_field instruments examining
-"""
-TORCH = set(TORCH_ROOMS.split())
+# Data flow from left to right; imports go from right to left.
+ORDER = [
+    "plugins",
+    "scenario",
+    "fixes",
+    "datasets",
+    "models",
+    "records",
+    "monitoring",
+    "diagnosis",
+    "reports",
+    "training",
+    "attachment",
+    "integrations",
+    "comparison",
+    "examination",
+    "benchmarks",
+    "cli",
+]
+WITHOUT_TORCH = ["plugins", "scenario", "fixes", "records", "diagnosis", "reports", "cli"]
+FAMILIES = sorted(
+    {
+        value.split(":")[0].rpartition(".")[0]
+        for family in BUILT_IN.values()
+        for value in family.values()
+    }
+)
+NOT_PLUGINS = {"gandiag.datasets.data"}  # the type that every dataset returns
 
 
 class Import(NamedTuple):
-    """One import statement's target, and when it happens."""
+    """The target of one import statement, and when Python executes the statement."""
 
     target: str
     when: str
@@ -173,9 +65,15 @@ def modules() -> dict[str, Path]:
 
 
 @functools.cache
+def tree(module: str) -> ast.Module:
+    """The syntax tree of a module."""
+    return ast.parse(modules()[module].read_text(encoding="utf-8"))
+
+
+@functools.cache
 def imports(module: str) -> tuple[Import, ...]:
-    """What a module imports, wherever in it."""
-    return tuple(_imports(ast.parse(modules()[module].read_text(encoding="utf-8")), "loading"))
+    """Every import statement of a module, wherever it stands."""
+    return tuple(_imports(tree(module), "loading"))
 
 
 def _imports(node: ast.AST, when: str) -> Iterator[Import]:
@@ -195,46 +93,52 @@ def _imports(node: ast.AST, when: str) -> Iterator[Import]:
         yield from _imports(child, inner)
 
 
-def room(module: str) -> str:
-    """The room that a module lies in."""
-    return module.split(".")[1] if "." in module else module
+def package(module: str) -> str:
+    """The package of a module, such as ``records``; empty for the modules at the root."""
+    return module.split(".")[1] if "." in module and module != "gandiag.__main__" else ""
 
 
-every_module = pytest.mark.parametrize("module", modules())
+def family(module: str) -> str:
+    """The folder of plugins that a module lies in; empty where there is none."""
+    return next((name for name in FAMILIES if module.startswith(f"{name}.")), "")
 
 
-@every_module
-def test_imports_keep_table(module: str) -> None:
-    """A module imports from its own room, and from those that the table allows it."""
-    assert room(module) in TABLE, f"give {room(module)} a row in the table"
-    allowed = {room(module), *TABLE[room(module)].split()}
-    for target, when in imports(module):
-        if target.split(".")[0] == "gandiag" and when != "never":
-            assert room(target) in allowed, f"{module} may not import {target}"
+def reached(start: list[str], later: bool = True) -> set[str]:
+    """All modules that `start` loads; with `later`, imports inside functions count."""
+    seen: set[str] = set()
+    ahead = list(start)
+    while ahead:
+        module = ahead.pop()
+        seen.add(module)
+        wanted = ("loading", "later") if later else ("loading",)
+        targets = {i.target for i in imports(module) if i.when in wanted}
+        ahead += [target for target in targets if target in modules() and target not in seen]
+    return seen
 
 
-@every_module
-def test_types_point_to_contracts(module: str) -> None:
-    """Names for types alone come from the contracts, which may name anything, or by the table."""
-    allowed = {room(module), "contracts", *TABLE[room(module)].split()}
-    if room(module) != "contracts":
-        types = [i.target for i in imports(module) if i.when == "never"]
-        assert all(room(t) in allowed for t in types if t.split(".")[0] == "gandiag")
+def test_packages_import_in_one_order() -> None:
+    """A package imports earlier packages only; the protocols may name later ones, for types."""
+    assert {
+        path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "__pycache__"
+    } == set(ORDER)
+    for module in modules():
+        if not package(module):
+            continue
+        allowed = {*ORDER[: ORDER.index(package(module)) + 1], ""}
+        for target, when in imports(module):
+            if module == "gandiag.plugins.protocols" and when == "never":
+                continue
+            if target.split(".")[0] == "gandiag":
+                assert package(target) in allowed, f"{module} may not import {target}"
 
 
-def test_table_has_no_way_back() -> None:
-    """The table itself runs one way: no room can be reached from itself."""
-    order = TopologicalSorter({name: row.split() for name, row in TABLE.items()}).static_order()
-    assert set(order) == set(TABLE)
+def test_root_holds_packages_only() -> None:
+    """Nothing but the packages lies at the root, besides what Python and type checkers ask for."""
+    inside = {path.name for path in ROOT.iterdir() if path.name != "__pycache__"}
+    assert inside - set(ORDER) == {"__init__.py", "__main__.py", "py.typed"}
 
 
-def test_families_are_strangers() -> None:
-    """No family of plugins uses another."""
-    for family in FAMILIES:
-        assert not set(TABLE[family].split()) & set(FAMILIES)
-
-
-def test_no_import_cycles() -> None:
+def test_no_module_imports_itself() -> None:
     """No module imports itself by way of others, not even later, inside a function."""
     graph = {
         module: {i.target for i in imports(module) if i.target in modules() and i.when != "never"}
@@ -243,40 +147,55 @@ def test_no_import_cycles() -> None:
     assert len(list(TopologicalSorter(graph).static_order())) == len(modules())
 
 
-@every_module
-def test_torch_stays_in_its_rooms(module: str) -> None:
-    """Judging, mending and showing load no torch, neither themselves nor through others."""
-    if room(module) in TORCH:
-        return
-    seen, ahead = set(), [module]
-    while ahead:
-        now = ahead.pop()
-        seen.add(now)
-        for target, when in imports(now):
-            assert when != "loading" or target.split(".")[0] not in ("torch", "torchvision"), now
-            if target in modules() and target not in seen and when == "loading":
-                ahead.append(target)
+def test_families_never_import_one_another() -> None:
+    """No plugin uses a plugin of another family."""
+    for module in modules():
+        for target, when in imports(module):
+            if when != "never" and family(module) and family(target):
+                assert family(module) == family(target), f"{module} may not import {target}"
+
+
+def test_modules_of_a_family_are_plugins() -> None:
+    """In a family's folder, a module without underscore is a plugin; a helper is ``_name.py``."""
+    plugins = {value.split(":")[0] for names in BUILT_IN.values() for value in names.values()}
+    for module in modules():
+        name = module.rpartition(".")[2]
+        if module.rpartition(".")[0] in FAMILIES and not name.startswith("_") and name != "assets":
+            assert module in plugins | NOT_PLUGINS, (
+                f"{module}: make it a plugin or name it _{name}.py"
+            )
+
+
+def test_no_package_hides_a_function() -> None:
+    """No package bears the name of a public function: importing it would replace the function."""
+    assert not set(ORDER) & set(gandiag.__all__)
+
+
+def test_packages_without_torch_stay_without() -> None:
+    """Loading these packages loads no module that imports torch."""
+    light = [module for module in modules() if package(module) in WITHOUT_TORCH]
+    for module in reached(light, later=False):
+        heavy = [i.target for i in imports(module) if i.when == "loading"]
+        assert not {target.split(".")[0] for target in heavy} & {"torch", "torchvision"}, module
 
 
 def test_torch_is_not_loaded() -> None:
-    """In a fresh interpreter, all that judges, mends and shows works with torch unloaded."""
-    light = [
-        module for module in modules() if room(module) not in TORCH and room(module) != "__main__"
-    ]
+    """In a fresh interpreter, everything but training and monitoring works with torch unloaded."""
+    light = [module for module in modules() if package(module) in WITHOUT_TORCH]
     code = f"""
 import importlib, sys
 for module in {light!r}:
     importlib.import_module(module)
-from gandiag import plugins
-from gandiag.diagnosis import diagnose
-from gandiag.record import Record
+from gandiag.plugins import registry
+from gandiag.diagnosis.diagnosis import diagnose
+from gandiag.records.record import Record
 for family in ("detectors", "fixes", "reporters"):
-    made = [plugins.build(family, name) for name in plugins.BUILT_IN[family]]
+    made = [registry.build(family, name) for name in registry.BUILT_IN[family]]
     if family == "detectors":
         assert len(diagnose(Record({{}}), made)) == len(made)
-for family in plugins.families():
-    for name in plugins.BUILT_IN[family]:
-        plugins.describe(family, name)
+for family in registry.families():
+    for name in registry.BUILT_IN[family]:
+        registry.describe(family, name)
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
@@ -287,12 +206,12 @@ DISTRIBUTIONS = {  # by other names
     "PIL": "pillow",
     "sklearn": "scikit-learn",
     "wandb_workspaces": "wandb-workspaces",
-    "pydantic_core": "pydantic",  # its own core, in step with it
+    "pydantic_core": "pydantic",  # pydantic's own core, released together with pydantic
 }
 
 
 def test_every_import_is_declared() -> None:
-    """What is imported stands in pyproject.toml, whoever else would bring it along."""
+    """Every imported distribution stands in pyproject.toml, even if another one brings it along."""
     project = (ROOT.parent / "pyproject.toml").read_text(encoding="utf-8")
     needs = project.split("[project.scripts]")[0]
     declared = {name.lower() for name in re.findall(r'^.*?"([\w-]+)>=', needs, re.MULTILINE)}
@@ -302,25 +221,25 @@ def test_every_import_is_declared() -> None:
     assert names <= declared, f"not declared: {sorted(names - declared)}"
 
 
-def test_only_train_steps() -> None:
-    """One file steps an optimizer, but for the loops whose cost is measured."""
+def test_only_the_trainer_steps() -> None:
+    """One module steps an optimizer, but for the loops whose cost is measured."""
     stepping = {
         module
-        for module, path in modules().items()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for module in modules()
+        for node in ast.walk(tree(module))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "step"
-        and room(module) not in ("assets", "bench")
+        and package(module) != "benchmarks"
     }
-    assert stepping == {"gandiag.train"}
+    assert stepping == {"gandiag.training.trainer"}
 
 
 def test_nothing_is_unpickled() -> None:
-    """No module loads a pickle, whoever wrote it."""
+    """No module loads a pickle, whoever wrote the file."""
     for module in modules():
         assert not {"pickle", "dill"} & {i.target.split(".")[0] for i in imports(module)}
-        for node in ast.walk(ast.parse(modules()[module].read_text(encoding="utf-8"))):
+        for node in ast.walk(tree(module)):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.load", "numpy.load"):
                 options = {option.arg: ast.unparse(option.value) for option in node.keywords}
                 assert options.get("allow_pickle", "False") == "False", module
@@ -328,13 +247,12 @@ def test_nothing_is_unpickled() -> None:
             assert not (isinstance(node, ast.Call) and ast.unparse(node.func) in loads), module
 
 
-def test_oracle_knows_no_judge() -> None:
-    """What labels the benchmark's runs reaches no detector, probe or reference, by any way."""
-    seen, ahead = set(), [m for m in modules() if m.startswith("gandiag.bench.oracle")]
-    assert len(ahead) == 4
-    while ahead:
-        now = ahead.pop()
-        seen.add(now)
-        ahead += [i.target for i in imports(now) if i.target in modules() and i.target not in seen]
-    assert {room(module) for module in seen} <= {"bench", "gan", "undisturbed"}
-    assert {m for m in seen if room(m) == "bench"} <= {m for m in modules() if ".bench.oracle" in m}
+def test_oracle_knows_no_detector() -> None:
+    """The code that labels the benchmark's runs reaches no detector, probe or reference."""
+    oracle = [m for m in modules() if m.startswith("gandiag.benchmarks.oracle.")]
+    assert len(oracle) == 4
+    seen = {m for m in reached(oracle) if package(m)}
+    others = {m for m in seen if not m.startswith("gandiag.benchmarks.")}
+    assert {package(m) for m in others} <= {"datasets", "models", "monitoring"}
+    monitoring = {m for m in others if package(m) == "monitoring"}
+    assert monitoring == {"gandiag.monitoring.side_effects"}

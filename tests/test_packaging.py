@@ -14,22 +14,22 @@ from pathlib import Path
 
 import pytest
 
-from gandiag import places
+from gandiag.scenario.shipped import shipped
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 LARGEST = 4_000_000  # bytes of a wheel
 PARTS = (
-    "gandiag/assets/ATTRIBUTION.md",
-    "gandiag/assets/mnist.npz",
-    "gandiag/assets/mnist_classifier.safetensors",
-    "gandiag/assets/oracle_classifier.safetensors",
-    "gandiag/bench/detection.yaml",
+    "gandiag/datasets/assets/ATTRIBUTION.md",
+    "gandiag/datasets/assets/mnist.npz",
+    "gandiag/datasets/assets/mnist_classifier.safetensors",
+    "gandiag/datasets/assets/oracle_classifier.safetensors",
+    "gandiag/benchmarks/detection.yaml",
     "gandiag/py.typed",
-    "gandiag/reporters/explore.js",
-    "gandiag/reporters/page.css",
-    "gandiag/reporters/page.html.j2",
-    "gandiag/reporters/pair.html.j2",
-    "gandiag/reporters/parts.html.j2",
+    "gandiag/reports/page/explore.js",
+    "gandiag/reports/page/page.css",
+    "gandiag/reports/page/page.html.j2",
+    "gandiag/reports/page/pair.html.j2",
+    "gandiag/reports/page/parts.html.j2",
 )
 
 
@@ -74,7 +74,7 @@ def test_wheel_holds_every_scenario(files: set[str]) -> None:
     """The shipped scenarios lie inside the package, under the names that the checkout has."""
     inside = "gandiag/scenarios/"
     found = {file.removeprefix(inside) for file in files if file.startswith(inside)}
-    there = {path.relative_to(ROOT / "scenarios").as_posix() for path in places.shipped().values()}
+    there = {path.relative_to(ROOT / "scenarios").as_posix() for path in shipped().values()}
     assert found == there
 
 
@@ -128,7 +128,8 @@ def test_sdist_builds_the_same_wheel(
     """A wheel that somebody builds from the sdist holds what ours does."""
     with tarfile.open(built[1]) as sdist:
         names = [member.name for member in sdist.getmembers()]
-        assert not [name for name in names if "/tests/" in name or "/reports/" in name]
+        tops = {name.split("/")[1] for name in names}
+        assert not tops & {"tests", "reports"}
         sdist.extractall(tmp_path, filter="data")
     (source,) = tmp_path.iterdir()
     wheel, _ = build(source, tmp_path / "dist")
@@ -139,10 +140,8 @@ def test_sdist_builds_the_same_wheel(
 def test_checkout_finds_its_scenarios() -> None:
     """Installed with ``-e``, gandiag lists the files next to the package."""
     files = {path.stem: path for path in (ROOT / "scenarios").rglob("*.yaml")}
-    assert {path.name for path in places.shipped().values()} == {
-        path.name for path in files.values()
-    }
-    assert all(path.is_relative_to(ROOT / "scenarios") for path in places.shipped().values())
+    assert {path.name for path in shipped().values()} == {path.name for path in files.values()}
+    assert all(path.is_relative_to(ROOT / "scenarios") for path in shipped().values())
 
 
 def test_pins_cover_every_requirement() -> None:

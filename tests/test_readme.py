@@ -1,4 +1,4 @@
-"""README and guide keep their word: commands run, the map is the tree, links lead somewhere.
+"""README and guide keep their word: commands run, the map has every package, links lead somewhere.
 
 Each ``gandiag`` command and Python block is executed, those of the README and then those of the
 guide, in their order and in one empty folder, as they stand there but for the number of steps,
@@ -21,11 +21,12 @@ import pytest
 from click.testing import CliRunner
 
 import gandiag
-from gandiag import places
-from gandiag.cli import main
+from gandiag.cli.main import main
+from gandiag.scenario.shipped import shipped
 from tests.attachment.loops import game
+from tests.test_imports import ORDER
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 STEPS = 120  # of each run, in place of its scenario's
 PAGES = tuple(f"reports/{name}.md" for name in ("README", "detection", "fixes", "treatment"))
 DOCUMENTS = ("README.md", "GUIDE.md", "ATTACH.md", "CONTRIBUTING.md", "CHANGELOG.md", *PAGES)
@@ -34,8 +35,6 @@ GUIDE = (ROOT / "GUIDE.md").read_text(encoding="utf-8")
 BOTH = README + GUIDE
 LARGEST = 250_000  # bytes of a picture
 OUTER = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the make that runs these tests, if one does
-TREE = (".ci", "Makefile", "constraints.txt", "gandiag", "pyproject.toml", "reports", "scenarios",
-        "tests")  # fmt: skip
 
 
 class Block(NamedTuple):
@@ -158,33 +157,10 @@ def test_torch_builds_are_the_pinned_ones() -> None:
     assert f"\n{torchvision};" in pins
 
 
-def house() -> set[str]:
-    """Every path of the README's map; two spaces end the paths of a line."""
-    text = README[README.index("## The house") :]
-    (block, *_) = (block for block in blocks(text) if block.language == "text")
-    found, inside = set(), ""
-    for line in block.text.splitlines():
-        names = re.split(r"  +", line.strip())[0].split()
-        inside = inside if line.startswith(" ") else ""
-        found |= {inside + name.rstrip("/") for name in names}
-        inside = inside or names[0]
-    return found
-
-
-def test_map_names_what_is_there() -> None:
-    """Every path of the map exists."""
-    assert not [path for path in sorted(house()) if not (ROOT / path).exists()]
-
-
-def test_map_leaves_nothing_out() -> None:
-    """Every module and folder of gandiag has its place on the map, and so has what is beside it."""
-    there = {
-        f"gandiag/{path.name}"
-        for path in (ROOT / "gandiag").iterdir()
-        if path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))
-    }
-    assert there <= house(), f"give them a line in the README's map: {sorted(there - house())}"
-    assert set(TREE) <= {path.split("/")[0] for path in house()}
+def test_map_has_every_package_in_order() -> None:
+    """CONTRIBUTING's map has one line for each package, in the order of the imports."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert re.findall(r"^gandiag/(\w+) ", text, re.MULTILINE) == ORDER
 
 
 def anchors(text: str) -> set[str]:
@@ -212,16 +188,17 @@ def test_every_scenario_has_a_row() -> None:
     """The table of scenarios has those that are shipped, with their number of steps."""
     rows = re.findall(r"^\| `(\w+)` \|.*\| ([\d,]+) \| (\d+) \|$", README, re.MULTILINE)
     steps = {name: int(count.replace(",", "")) for name, count, _ in rows}
-    shipped = places.shipped()
+    found = shipped()
     assert steps == {
-        name: gandiag.Scenario.load(path).training.steps for name, path in shipped.items()
+        name: gandiag.Scenario.load(path).training.steps for name, path in found.items()
     }
 
 
 def test_shown_signals_exist() -> None:
     """The printed diagnosis names signals that the detectors read."""
     sources = "".join(
-        path.read_text(encoding="utf-8") for path in (ROOT / "gandiag/detectors").glob("*.py")
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "gandiag/diagnosis/detectors").glob("*.py")
     )
     shown = re.findall(r"^ +(\w+/\w+/(?:generator|discriminator))$", GUIDE, re.MULTILINE)
     assert shown

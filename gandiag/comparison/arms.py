@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gandiag import plugins
-from gandiag.errors import BadInput
-from gandiag.scenario import Choice, Scenario, difference
+from gandiag.plugins import registry as plugins
+from gandiag.plugins.errors import BadInput
+from gandiag.scenario.schema import Choice, Scenario, difference
 
 __all__ = ["UNTREATED", "Arm", "arms_of", "treated"]
 

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from gandiag import plugins
-from gandiag.comparison import verdicts
-from gandiag.comparison.outcomes import Outcome, plain_number
+from gandiag.comparison import verdict as verdicts
+from gandiag.comparison.outcome import Outcome, plain_number
 from gandiag.comparison.results import QUALITY, ArmResult, Comparison
-from gandiag.comparison.samples import last_sheets, reading
+from gandiag.comparison.sample_sheets import last_sheets, reading
 from gandiag.comparison.statistics import Estimate
-from gandiag.diagnosis import in_words
-from gandiag.figures import Picture
-from gandiag.figures.arms import Interval, Spot, cost_figure, course_figure, rates_figure
-from gandiag.record import Signal, write_whole
-from gandiag.templates import templates_of, text_of
+from gandiag.diagnosis.diagnosis import in_words
+from gandiag.plugins import registry as plugins
+from gandiag.records.record import Signal, write_whole
+from gandiag.reports.figures import Picture
+from gandiag.reports.figures.arms import Interval, Spot, cost_figure, course_figure, rates_figure
+from gandiag.reports.templates import templates_of, text_of
 
 __all__ = ["DATA", "PAGE", "as_data", "render", "write_json", "write_page"]
 
@@ -66,7 +66,7 @@ def render(comparison: Comparison, folder: Path) -> str:
     environment = templates_of(PACKAGE)
     environment.filters |= {"plain": in_words, "number": _number, "arm": _arm_in_words}
     environment.filters |= {"sign": _sign, "times": _times}
-    style = text_of("gandiag.reporters", "page.css") + text_of(PACKAGE, "comparison.css")
+    style = text_of("gandiag.reports.page", "page.css") + text_of(PACKAGE, "comparison.css")
     return environment.get_template("comparison.html.j2").render(
         page=comparison,
         headline=_headline(comparison),
@@ -147,7 +147,7 @@ def _advice(fixes: Sequence[str]) -> list[str]:
 
 
 def _definitions() -> list[tuple[str, str]]:
-    """The verdicts as `gandiag.comparison.verdicts` defines them."""
+    """The verdicts as `gandiag.comparison.verdict` defines them."""
     found, term = [], ""
     for line in (verdicts.__doc__ or "").splitlines():
         if line.startswith("*"):

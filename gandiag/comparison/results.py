@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from gandiag.comparison.arms import Arm
-from gandiag.comparison.outcomes import Outcome
+from gandiag.comparison.outcome import Outcome
 from gandiag.comparison.statistics import LEVEL, Estimate, Rate
 
 __all__ = ["QUALITY", "ArmResult", "Comparison", "Contrast", "Freed", "Verdict"]

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
-from gandiag.datasets.pixels import from_bytes
-from gandiag.datasets.progress import slowly
-from gandiag.datasets.split import check_share, split
-from gandiag.datasets.torchvision_import import torchvision_module
-from gandiag.errors import BadInput
-from gandiag.gan import Data
+from gandiag.datasets._pixels import from_bytes
+from gandiag.datasets._progress import slowly
+from gandiag.datasets._split import check_share, split
+from gandiag.datasets._torchvision import torchvision_module
+from gandiag.datasets.data import Data
+from gandiag.plugins.errors import BadInput
 
 if TYPE_CHECKING:
     from PIL.Image import Image

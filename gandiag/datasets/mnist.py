@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 import torch
 
-from gandiag.datasets.mnist_files import Split, read_whole
-from gandiag.datasets.pixels import from_bytes
-from gandiag.gan import Data
+from gandiag.datasets._mnist_files import Split, read_whole
+from gandiag.datasets._pixels import from_bytes
+from gandiag.datasets.data import Data
 
 __all__ = ["Mnist"]
 
@@ -66,7 +66,10 @@ class Mnist:
 
 
 def _embedded() -> tuple[Split, Split]:
-    with (files("gandiag.assets") / "mnist.npz").open("rb") as file, np.load(file) as arrays:
+    with (
+        (files("gandiag.datasets.assets") / "mnist.npz").open("rb") as file,
+        np.load(file) as arrays,
+    ):
         train, held_out = (
             Split(
                 torch.from_numpy(arrays[f"{split}_images"]),

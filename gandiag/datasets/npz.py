@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gandiag.datasets.pixels import from_bytes
-from gandiag.datasets.split import check_share, split
-from gandiag.errors import BadInput, nearest
-from gandiag.gan import Data
+from gandiag.datasets._pixels import from_bytes
+from gandiag.datasets._split import check_share, split
+from gandiag.datasets.data import Data
+from gandiag.plugins.errors import BadInput, nearest
 
 __all__ = ["Npz"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gandiag.datasets.mixture import check, mixture
-from gandiag.gan import Data
+from gandiag.datasets._mixture import check, mixture
+from gandiag.datasets.data import Data
 
 __all__ = ["Ring"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gandiag.datasets.mixture import check, stream
-from gandiag.gan import Data
+from gandiag.datasets._mixture import check, stream
+from gandiag.datasets.data import Data
 
 __all__ = ["Sine"]
 

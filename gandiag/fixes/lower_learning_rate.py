@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.scenario import Scenario
+from gandiag.scenario.schema import Scenario
 
 __all__ = ["LowerLearningRate"]
 

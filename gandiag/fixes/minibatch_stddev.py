@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.fixes.options import option, with_options
-from gandiag.scenario import Scenario
+from gandiag.fixes._options import option, with_options
+from gandiag.scenario.schema import Scenario
 
 __all__ = ["MinibatchStddev"]
 

@@ -22,12 +22,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
-from gandiag.attaching import attach
-from gandiag.attachment import Attachment
-from gandiag.contracts import Follower
-from gandiag.diagnosis import Diagnosis
-from gandiag.errors import BadInput, nearest
-from gandiag.scores import Scores
+from gandiag.attachment.attach import attach
+from gandiag.attachment.watch_handle import Attachment
+from gandiag.diagnosis.diagnosis import Diagnosis
+from gandiag.models.scores import Scores
+from gandiag.plugins.errors import BadInput, nearest
+from gandiag.plugins.protocols import Follower
 
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer

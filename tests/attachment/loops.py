@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
 from torch.optim import Adam, Optimizer
 
-from gandiag.scores import Scores
+from gandiag.models.scores import Scores
 
 BATCH, LATENT, SIDE = 32, 8, 8
 Bce = Callable[[Tensor, Tensor], Tensor]

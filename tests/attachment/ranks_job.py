@@ -19,9 +19,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Adam
 
 import gandiag
-from gandiag.schedule import Scheduled
-from gandiag.snapshot import Snapshot
-from gandiag.undisturbed import undisturbed
+from gandiag.monitoring.schedule import Scheduled
+from gandiag.monitoring.side_effects import undisturbed
+from gandiag.monitoring.snapshot import Snapshot
 from tests.attachment.loops import LATENT, Game, game, real_fake_then_generator
 
 STEPS = 51

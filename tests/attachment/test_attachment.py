@@ -22,12 +22,12 @@ from torch.nn.functional import softplus
 from torch.optim import LBFGS, SGD, Adam, Optimizer, RMSprop
 
 import gandiag
-from gandiag.attaching import PROBES
-from gandiag.attachment import Attachment
-from gandiag.diagnosis import Diagnosis
-from gandiag.reporters.console import Console
-from gandiag.schedule import Scheduled
-from gandiag.snapshot import Snapshot
+from gandiag.attachment.attach import PROBES
+from gandiag.attachment.watch_handle import Attachment
+from gandiag.diagnosis.diagnosis import Diagnosis
+from gandiag.monitoring.schedule import Scheduled
+from gandiag.monitoring.snapshot import Snapshot
+from gandiag.reports.reporters.console import Console
 from tests.attachment import loops
 from tests.attachment.loops import LOOPS, Game, game, linear_game
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 import gandiag
-from gandiag.attachment import Attachment
-from gandiag.contracts import Follower
-from gandiag.diagnosis import Diagnosis
-from gandiag.readers.tensorboard import TensorBoard as Reader
-from gandiag.record import Row
-from gandiag.report import Report
-from gandiag.reporters.tensorboard import TensorBoard
-from gandiag.scenario import Scenario
+from gandiag.attachment.watch_handle import Attachment
+from gandiag.diagnosis.diagnosis import Diagnosis
+from gandiag.plugins.protocols import Follower
+from gandiag.records.readers.tensorboard import TensorBoard as Reader
+from gandiag.records.record import Row
+from gandiag.reports.report import Report
+from gandiag.reports.reporters.tensorboard import TensorBoard
+from gandiag.scenario.schema import Scenario
 from tests.attachment.loops import game
 
 STEPS = 120

@@ -13,7 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import SGD, Adam, Optimizer
 
 import gandiag
-from gandiag.attachment import Attachment
+from gandiag.attachment.watch_handle import Attachment
 from tests.attachment import loops
 
 EVERY = {

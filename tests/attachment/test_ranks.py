@@ -17,15 +17,15 @@ from torch import Tensor, nn
 from torch.distributed import HashStore
 
 import gandiag
-from gandiag.embedding import flatten
-from gandiag.gathering import NEEDED, Gathering
-from gandiag.ranks import CHUNK, Ranks
-from gandiag.recorder import Recorder
-from gandiag.reference import SIZE
-from gandiag.schedule import Scheduled
-from gandiag.sharing import averaged, put_together, share
-from gandiag.snapshot import Snapshot
-from gandiag.watch import Watch
+from gandiag.attachment.real_samples import NEEDED, Gathering
+from gandiag.monitoring.distributed import CHUNK, Ranks
+from gandiag.monitoring.features import flatten
+from gandiag.monitoring.reference import SIZE
+from gandiag.monitoring.schedule import Scheduled
+from gandiag.monitoring.sharing import averaged, put_together, share
+from gandiag.monitoring.snapshot import Snapshot
+from gandiag.monitoring.watch import Watch
+from gandiag.records.writer import Recorder
 from tests.conftest import random_points
 
 ROOT = Path(__file__).parents[2]

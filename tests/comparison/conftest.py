@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.reporters.conftest import browser
+from tests.reports.conftest import browser
 
 __all__ = ["browser"]

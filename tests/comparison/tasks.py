@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from gandiag.errors import BadInput
+from gandiag.plugins.errors import BadInput
 
 __all__ = ["dies_always", "dies_once", "holds", "refuses"]
 

@@ -15,12 +15,12 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from gandiag.cli import main
-from gandiag.clusters import WorkersDied
-from gandiag.comparison.comparing import compare
-from gandiag.comparison.games import OUTCOME
-from gandiag.errors import BadInput
-from gandiag.many import Backend, Workers, results
+from gandiag.cli.main import main
+from gandiag.comparison.clusters import WorkersDied
+from gandiag.comparison.compare import compare
+from gandiag.comparison.parallel import Backend, Workers, results
+from gandiag.comparison.trial import OUTCOME
+from gandiag.plugins.errors import BadInput
 from tests.comparison.tasks import dies_always, dies_once, holds, refuses
 
 TINY = """\

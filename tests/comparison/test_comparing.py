@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from gandiag import pipeline
-from gandiag.cli import main
-from gandiag.clusters import WorkersDied
+from gandiag.cli.main import main
 from gandiag.comparison.arms import arms_of
-from gandiag.comparison.comparing import Plan, compare
-from gandiag.comparison.games import OUTCOME, Game, drop_attempts, play
-from gandiag.errors import BadInput
-from gandiag.many import Workers, results
-from gandiag.record import SIGNALS, Record
-from gandiag.scenario import Scenario
+from gandiag.comparison.clusters import WorkersDied
+from gandiag.comparison.compare import Plan, compare
+from gandiag.comparison.parallel import Workers, results
+from gandiag.comparison.trial import OUTCOME, Game, drop_attempts, play
+from gandiag.plugins.errors import BadInput
+from gandiag.records.record import SIGNALS, Record
+from gandiag.scenario.schema import Scenario
+from gandiag.training import pipeline
 from tests.comparison.tasks import dies_always, dies_once
-from tests.reporters.conftest import Tab
+from tests.reports.conftest import Tab
 
 STEPS = 6
 TINY = f"""\

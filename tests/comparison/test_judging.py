@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gandiag.comparison.analysis import compare_outcomes
 from gandiag.comparison.arms import Arm, arms_of
-from gandiag.comparison.judging import compare_outcomes
-from gandiag.comparison.outcomes import Outcome
+from gandiag.comparison.outcome import Outcome
 from gandiag.comparison.page import as_data
 from gandiag.comparison.results import QUALITY, ArmResult, Comparison
-from gandiag.scenario import Choice, Scenario
+from gandiag.scenario.schema import Choice, Scenario
 
 ARMS = arms_of(Scenario(data=Choice(name="ring")), ["r1", "packing", "hinge"])
 SHORT = {"p": "present", "a": "absent", "?": "inconclusive"}

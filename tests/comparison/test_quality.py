@@ -7,11 +7,11 @@ import math
 import pytest
 import torch
 
-from gandiag.comparison.games import Looker
-from gandiag.comparison.quality import Yardstick, draw, energy, frechet_of
+from gandiag.comparison.sample_quality import Yardstick, draw, energy, frechet_of
+from gandiag.comparison.trial import Looker
+from gandiag.datasets.data import Data
 from gandiag.datasets.mnist import Mnist
 from gandiag.datasets.ring import Ring
-from gandiag.gan import Data
 from tests.conftest import noisy_gan, random_points
 
 

@@ -8,14 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gandiag.comparison.statistics import (
-    LEVEL,
-    holm,
-    median_of,
-    rate_of,
-    seeds_needed,
-    sign_test,
-)
+from gandiag.comparison.statistics import LEVEL, holm, median_of, rate_of, seeds_needed, sign_test
 
 
 @given(st.integers(0, 30), st.integers(0, 30))

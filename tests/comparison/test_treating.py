@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gandiag import plugins
-from gandiag.cli import main
+from gandiag.cli.main import main
 from gandiag.comparison.arms import UNTREATED, Arm, treated
-from gandiag.comparison.choosing import fitting
-from gandiag.comparison.games import OUTCOME
-from gandiag.comparison.outcomes import Outcome
-from gandiag.comparison.treating import CURED, treat
-from gandiag.diagnosis import diagnose
-from gandiag.errors import BadInput
-from gandiag.front import reopen
-from gandiag.many import Workers
-from gandiag.record import Record
-from gandiag.scenario import DETECTORS, Scenario
+from gandiag.comparison.fix_order import fitting
+from gandiag.comparison.outcome import Outcome
+from gandiag.comparison.parallel import Workers
+from gandiag.comparison.treat import CURED, treat
+from gandiag.comparison.trial import OUTCOME
+from gandiag.diagnosis.diagnosis import diagnose
+from gandiag.plugins import registry as plugins
+from gandiag.plugins.errors import BadInput
+from gandiag.records.record import Record
+from gandiag.reports.saved_runs import reopen
+from gandiag.scenario.schema import DETECTORS, Scenario
 
-RECORDS = Path(__file__).parent.parent / "records"
+RECORDS = Path(__file__).parents[1] / "recorded_runs"
 SICK, WELL = "ring_collapse", "ring_healthy"
 
 

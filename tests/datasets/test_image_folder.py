@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from gandiag import plugins
+from gandiag.datasets._progress import slowly
 from gandiag.datasets.image_folder import ImageFolder
-from gandiag.datasets.progress import slowly
-from gandiag.errors import BadInput
+from gandiag.plugins import registry as plugins
+from gandiag.plugins.errors import BadInput
 
 
 def paint(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (8, 8)) -> None:

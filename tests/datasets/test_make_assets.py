@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from gandiag.assets import make_classifier, make_mnist, make_oracle_classifier
+from gandiag.benchmarks.assets import make_classifier, make_mnist, make_oracle_classifier
 
 
 @settings(deadline=None)

@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gandiag import plugins
 from gandiag.datasets.grid import Grid
 from gandiag.datasets.ring import Ring
-from gandiag.errors import BadInput
+from gandiag.plugins import registry as plugins
+from gandiag.plugins.errors import BadInput
 
 KINDS = [Ring, Grid]
 NARROW = 1e-6  # an sd that is nothing beside the distances of the modes

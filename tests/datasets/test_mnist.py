@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from gandiag import plugins
 from gandiag.datasets.mnist import Mnist
-from gandiag.errors import BadInput
+from gandiag.plugins import registry as plugins
+from gandiag.plugins.errors import BadInput
 
 # Images of each digit as published with the data set.
 TRAINING = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
@@ -59,7 +59,7 @@ def test_embedded_shares_no_image() -> None:
 
 def test_embedded_is_small() -> None:
     """The shipped file is at most 2.5 MB."""
-    assert len((files("gandiag.assets") / "mnist.npz").read_bytes()) <= 2_500_000
+    assert len((files("gandiag.datasets.assets") / "mnist.npz").read_bytes()) <= 2_500_000
 
 
 def test_embedded_needs_no_torchvision() -> None:

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from gandiag import plugins
+from gandiag.datasets.data import Data
 from gandiag.datasets.npz import Npz
-from gandiag.errors import BadInput
-from gandiag.gan import Data
+from gandiag.plugins import registry as plugins
+from gandiag.plugins.errors import BadInput
 
 SIDES = st.integers(4, 6)  # pixels; never 1 or 3, which could be channels
 IMAGE_SHAPES = st.one_of(

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from gandiag import plugins
 from gandiag.datasets.gaussian import Gaussian
 from gandiag.datasets.ring import Ring
 from gandiag.datasets.sine import Sine
-from gandiag.errors import BadInput
+from gandiag.plugins import registry as plugins
+from gandiag.plugins.errors import BadInput
 
 
 @pytest.mark.parametrize("periods", [1, 3])

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from gandiag.datasets._torchvision import torchvision_module
 from gandiag.datasets.mnist import Mnist
-from gandiag.datasets.torchvision_import import torchvision_module
-from gandiag.errors import BadInput
+from gandiag.plugins.errors import BadInput
 
 Fake = Callable[[str], None]
 

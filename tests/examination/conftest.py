@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from gandiag.examination import Subject
-from gandiag.gan import GAN, Data
-from gandiag.variants.dirac import Dirac
-from gandiag.variants.vanilla import Vanilla
+from gandiag.datasets.data import Data
+from gandiag.examination.subject import Subject
+from gandiag.models.gan import GAN
+from gandiag.models.variants.dirac import Dirac
+from gandiag.models.variants.vanilla import Vanilla
 
 
 def normal_latents(size: int) -> Callable[[int], Tensor]:

@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 from torch import nn
 
 import gandiag
-from gandiag.checkpoints import Keeper, checkpoints_in, find_checkpoint, restore
-from gandiag.errors import BadInput
-from gandiag.gan import GAN
-from gandiag.objectives import NON_SATURATING
-from gandiag.scenario import Scenario
-from gandiag.variants.vanilla import Vanilla
+from gandiag.models.gan import GAN
+from gandiag.models.losses import NON_SATURATING
+from gandiag.models.variants.vanilla import Vanilla
+from gandiag.plugins.errors import BadInput
+from gandiag.scenario.schema import Scenario
+from gandiag.training.checkpoints import Keeper, checkpoints_in, find_checkpoint, restore
 
 TINY: dict[str, Any] = {
     "name": "tiny",

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gandiag.examination import Subject
-from gandiag.gan import GAN
-from gandiag.instruments.duality_gap import DualityGap
-from gandiag.objectives import LEAST_SQUARES, NON_SATURATING, SATURATING, WASSERSTEIN
-from gandiag.penalties import clip_weights
+from gandiag.examination.instruments.duality_gap import DualityGap
+from gandiag.examination.subject import Subject
+from gandiag.models.gan import GAN
+from gandiag.models.losses import LEAST_SQUARES, NON_SATURATING, SATURATING, WASSERSTEIN
+from gandiag.models.penalties import clip_weights
 from tests.examination.conftest import unheard
 
 Make = Callable[..., Subject]

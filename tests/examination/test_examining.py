@@ -15,16 +15,16 @@ from click.testing import CliRunner, Result
 from torch import Tensor, nn
 
 import gandiag
-from gandiag import plugins
-from gandiag.cli import main
-from gandiag.errors import BadInput
-from gandiag.examination import Subject
-from gandiag.examining.asking import ask, instruments_of
-from gandiag.examining.opening import open_run
-from gandiag.finding import Finding, ranged
-from gandiag.gan import GAN
-from gandiag.objectives import NON_SATURATING
-from gandiag.scenario import Scenario
+from gandiag.cli.main import main
+from gandiag.examination.finding import Finding, ranged
+from gandiag.examination.runner import ask, instruments_of
+from gandiag.examination.saved_run import open_run
+from gandiag.examination.subject import Subject
+from gandiag.models.gan import GAN
+from gandiag.models.losses import NON_SATURATING
+from gandiag.plugins import registry as plugins
+from gandiag.plugins.errors import BadInput
+from gandiag.scenario.schema import Scenario
 from tests.conftest import noisy_gan
 from tests.examination.conftest import normal_latents, unheard
 
@@ -405,7 +405,7 @@ def test_plain_run_says_how(tmp_path: Path) -> None:
 
 def test_interrupted_shows_what_there_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After Ctrl-C what has been found is shown; the status is 130."""
-    from gandiag.instruments.path_angle import PathAngle
+    from gandiag.examination.instruments.path_angle import PathAngle
 
     def stop(*arguments: object) -> Finding:
         raise KeyboardInterrupt

@@ -12,16 +12,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from gandiag.examination import Descent, Subject
-from gandiag.finding import Finding
-from gandiag.gan import GAN
-from gandiag.instruments.jacobian import Jacobian
-from gandiag.instruments.update_map import UpdateMap
-from gandiag.scenario import Training
-from gandiag.spectrum import SEEDED, eigenvalues
-from gandiag.train import train
-from gandiag.vector_field import Jacobian as FieldJacobian
-from gandiag.vector_field import velocity
+from gandiag.examination.eigenvalues import SEEDED, eigenvalues
+from gandiag.examination.finding import Finding
+from gandiag.examination.instruments.jacobian import Jacobian
+from gandiag.examination.instruments.update_map import UpdateMap
+from gandiag.examination.subject import Descent, Subject
+from gandiag.examination.vector_field import Jacobian as FieldJacobian
+from gandiag.examination.vector_field import velocity
+from gandiag.models.gan import GAN
+from gandiag.scenario.schema import Training
+from gandiag.training.trainer import train
 from tests.conftest import noisy_gan
 from tests.examination.conftest import normal_latents, unheard
 
@@ -269,7 +269,7 @@ def test_small_players_twin_large(ring_game: Make, monkeypatch: pytest.MonkeyPat
     subject = ring_game(r1=0.5, activation="tanh")
     asked = Jacobian(draws=1, samples=64, tolerance=1e-9)
     few = asked.examine(subject, unheard)
-    monkeypatch.setattr("gandiag.spectrum.DENSE", 10_000)
+    monkeypatch.setattr("gandiag.examination.eigenvalues.DENSE", 10_000)
     whole = asked.examine(subject, unheard)
     assert "all 2" in whole.says
     for name in ("real_part", "imaginary_part", "modulus"):

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gandiag.examination import Subject
-from gandiag.finding import Finding
-from gandiag.gan import GAN
-from gandiag.instruments.optimal_discriminator import OptimalDiscriminator
-from gandiag.objectives import NON_SATURATING, SATURATING
+from gandiag.examination.finding import Finding
+from gandiag.examination.instruments.optimal_discriminator import OptimalDiscriminator
+from gandiag.examination.subject import Subject
+from gandiag.models.gan import GAN
+from gandiag.models.losses import NON_SATURATING, SATURATING
 from tests.examination.conftest import unheard
 
 Make = Callable[..., Subject]

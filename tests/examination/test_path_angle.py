@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gandiag.examination import Subject
-from gandiag.instruments.path_angle import PathAngle
+from gandiag.examination.instruments.path_angle import PathAngle
+from gandiag.examination.subject import Subject
 from tests.examination.conftest import unheard
 
 Make = Callable[..., Subject]

@@ -12,8 +12,8 @@ from torch.optim import Adam, Optimizer
 from torch.utils.data import DataLoader, TensorDataset
 
 import gandiag
-from gandiag.attachment import Attachment
-from gandiag.wrappers import inner_optimizer
+from gandiag.attachment.unwrap import inner_optimizer
+from gandiag.attachment.watch_handle import Attachment
 from tests.attachment import loops
 from tests.attachment.loops import BATCH, LATENT, targets
 
@@ -97,7 +97,7 @@ def test_detaching_reaches_what_is_wrapped() -> None:
 def test_frameworks_stay_unloaded() -> None:
     """Attaching loads neither Accelerate nor Lightning."""
     code = (
-        "import gandiag, gandiag.attaching, sys\n"
+        "import gandiag, gandiag.attachment.attach, sys\n"
         "assert not {'accelerate', 'lightning', 'pytorch_lightning'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

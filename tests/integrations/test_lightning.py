@@ -13,7 +13,7 @@ from torch.optim import SGD, Adam, Optimizer
 from torch.utils.data import DataLoader, TensorDataset
 
 import gandiag
-from gandiag.diagnosis import Diagnosis
+from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.integrations.lightning import GandiagCallback
 from tests.attachment import loops
 from tests.attachment.loops import BATCH, LATENT, targets

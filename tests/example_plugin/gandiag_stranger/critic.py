@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gandiag.gan import GAN, Objective
+from gandiag.models.gan import GAN, Objective
 
 __all__ = ["OneSidedCritic"]
 

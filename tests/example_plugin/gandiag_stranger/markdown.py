@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gandiag.report import Report, verdict
+from gandiag.reports.report import Report, verdict
 
 __all__ = ["Markdown"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.diagnosis import Diagnosis, weigh
-from gandiag.record import Record
-from gandiag.series import onset_of, persistent
+from gandiag.diagnosis.diagnosis import Diagnosis, weigh
+from gandiag.diagnosis.statistics import onset_of, persistent
+from gandiag.records.record import Record
 
 __all__ = ["OutOfRange"]
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from gandiag.snapshot import Snapshot
+from gandiag.monitoring.snapshot import Snapshot
 
 __all__ = ["Outside"]
 

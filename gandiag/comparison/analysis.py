@@ -1,0 +1,206 @@
+"""From the outcomes of all games to what each arm does: pairs, tests, corrections, medians."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from gandiag.comparison.arms import UNTREATED, Arm
+from gandiag.comparison.outcome import Outcome
+from gandiag.comparison.results import QUALITY, ArmResult, Comparison, Contrast, Freed
+from gandiag.comparison.statistics import (
+    Estimate,
+    Rate,
+    holm,
+    median_of,
+    rate_of,
+    seeds_needed,
+    sign_test,
+)
+from gandiag.comparison.verdict import HALF, verdict_of
+from gandiag.diagnosis.diagnosis import in_words
+
+__all__ = ["compare_outcomes"]
+
+NOTABLE = 0.05  # of the larger distance, above: a difference; paired seeds prove 1 in 3000, too
+TELLING = 2  # pairs that differ, below: no result of the test could be below 1
+
+
+def compare_outcomes(
+    arms: Sequence[Arm], outcomes: Sequence[Outcome], planned: int = 0, threads: int = 1
+) -> Comparison:
+    """Judge what came of some arms.
+
+    Args:
+        arms: the untreated one first.
+        outcomes: of their games, in any order; some may be missing.
+        planned: arms that were to be tried one after the other until one cures, for which each is
+            corrected on its own; 0 where all were played whatever came of the others.
+        threads: of each game.
+    """
+    by_arm = {arm.name: {o.seed: o for o in outcomes if o.arm == arm.name} for arm in arms}
+    base = by_arm[UNTREATED]
+    conditions = tuple(dict.fromkeys(c for o in outcomes for c in o.statuses))
+    targets = tuple(c for c in conditions if _is_target(base, c))
+    level = _level(base)
+    contrasts = {
+        arm.name: _contrasts(base, by_arm[arm.name], conditions)
+        for arm in arms
+        if arm.name != UNTREATED
+    }
+    adjusted = _adjusted(contrasts, planned)
+    freed = _freed(base, by_arm, targets, planned)
+    results = tuple(
+        _result(
+            arm, by_arm[arm.name], base, conditions, level,
+            adjusted.get(arm.name, ()), targets, freed.get(arm.name),
+        )
+        for arm in arms
+    )  # fmt: skip
+    name = next((o.name for o in outcomes), "distance")
+    notes = tuple(_notes(base, targets, conditions, planned or len(arms) - 1))
+    shown = arms[0].scenario.name
+    return Comparison(shown, conditions, targets, level, name, results, notes, threads)
+
+
+def _is_target(base: Mapping[int, Outcome], condition: str) -> bool:
+    rate = _judged(base, condition)
+    return rate.judged > 0 and rate.present >= HALF * rate.judged
+
+
+def _level(base: Mapping[int, Outcome]) -> float:
+    return median_of([min((d for _, d in o.distances), default=math.nan) for o in base.values()])[0]
+
+
+def _contrasts(
+    base: Mapping[int, Outcome], other: Mapping[int, Outcome], conditions: Sequence[str]
+) -> tuple[Contrast, ...]:
+    both = [(base[seed], other[seed]) for seed in sorted(base.keys() & other.keys())]
+    found = []
+    for condition in conditions:
+        pairs = [(one.status(condition), two.status(condition)) for one, two in both]
+        kept = [pair for pair in pairs if "inconclusive" not in pair]
+        better, worse = kept.count(("present", "absent")), kept.count(("absent", "present"))
+        found.append(Contrast(condition, better, worse, len(kept), sign_test(better, worse)))
+    distances = [(one.distance, two.distance) for one, two in both]
+    known = [pair for pair in distances if not any(map(math.isnan, pair))]
+    better = sum(_nearer(two, one) for one, two in known)
+    worse = sum(_nearer(one, two) for one, two in known)
+    return (*found, Contrast(QUALITY, better, worse, len(known), sign_test(better, worse)))
+
+
+def _nearer(one: float, other: float) -> bool:
+    """Whether a distance is less than another, and by more than nobody would care about."""
+    if math.isinf(one) or math.isinf(other):
+        return one < other
+    return other - one > NOTABLE * max(abs(one), abs(other))
+
+
+def _adjusted(
+    contrasts: Mapping[str, tuple[Contrast, ...]], planned: int
+) -> dict[str, tuple[Contrast, ...]]:
+    """Holm's correction over the tests that could say anything, as known before their outcome."""
+    families = [[name] for name in contrasts] if planned else [list(contrasts)]
+    found: dict[tuple[str, str], float] = {}
+    for names in families:
+        telling = [
+            (name, c) for name in names for c in contrasts[name] if c.better + c.worse >= TELLING
+        ]
+        for (name, c), p in zip(telling, holm([c.p for _, c in telling]), strict=True):
+            found[name, c.what] = min(1.0, p * (planned or 1))
+    return {
+        name: tuple(
+            Contrast(c.what, c.better, c.worse, c.pairs, c.p, found.get((name, c.what), 1.0))
+            for c in each
+        )
+        for name, each in contrasts.items()
+    }
+
+
+def _freed(
+    base: Mapping[int, Outcome],
+    by_arm: Mapping[str, Mapping[int, Outcome]],
+    targets: Sequence[str],
+    planned: int,
+) -> dict[str, Freed]:
+    """How many runs of each treated arm are free of all targets: one claim an arm."""
+    found: dict[str, Freed] = {}
+    for name, outcomes in by_arm.items():
+        if name != UNTREATED:
+            shared = base.keys() & outcomes.keys()
+            both = [(base[s].sick(targets), outcomes[s].sick(targets)) for s in shared]
+            better, worse = both.count(("present", "absent")), both.count(("absent", "present"))
+            p = sign_test(better, worse) if better > worse else 1.0
+            found[name] = Freed(_free(outcomes, targets), _free(base, targets), p)
+    ps = [freed.p for freed in found.values()]
+    corrected = [min(1.0, planned * p) for p in ps] if planned else holm(ps)
+    return {n: f._replace(p=p) for (n, f), p in zip(found.items(), corrected, strict=True)}
+
+
+def _free(outcomes: Mapping[int, Outcome], targets: Sequence[str]) -> Rate:
+    found = [outcome.sick(targets) for outcome in outcomes.values()]
+    return rate_of(found.count("absent"), found.count("present") + found.count("absent"))
+
+
+def _judged(outcomes: Mapping[int, Outcome], condition: str) -> Rate:
+    """Share of the runs in which a condition is present, of those in which it could be judged."""
+    found = [o.status(condition) for o in outcomes.values()]
+    return rate_of(found.count("present"), found.count("present") + found.count("absent"))
+
+
+def _result(
+    arm: Arm,
+    outcomes: Mapping[int, Outcome],
+    base: Mapping[int, Outcome],
+    conditions: Sequence[str],
+    level: float,
+    contrasts: tuple[Contrast, ...],
+    targets: Sequence[str],
+    freed: Freed | None,
+) -> ArmResult:
+    def median(value: Callable[[Outcome], float]) -> Estimate:
+        return median_of([value(outcome) for outcome in outcomes.values()])
+
+    rates = {condition: _judged(outcomes, condition) for condition in conditions}
+    ratios = [
+        outcomes[seed].seconds_per_step / base[seed].seconds_per_step
+        for seed in outcomes.keys() & base.keys()
+        if base[seed].seconds_per_step
+    ]
+    verdict, says = (None, "") if freed is None else verdict_of(
+        contrasts, rates, {c: _judged(base, c) for c in conditions}, targets, freed
+    )  # fmt: skip
+    return ArmResult(
+        arm=arm,
+        outcomes=outcomes,
+        rates=rates,
+        distance=median(lambda o: o.distance),
+        coverage=median(lambda o: o.coverage),
+        balance=median(lambda o: o.balance),
+        steps_to_quality=median(lambda o: o.steps_to(level)),
+        cost=median_of(sorted(ratios)),
+        contrasts=contrasts,
+        freed=freed,
+        verdict=verdict,
+        says=says,
+    )
+
+
+def _notes(
+    base: Mapping[int, Outcome], targets: Sequence[str], conditions: Sequence[str], arms: int
+) -> list[str]:
+    found = []
+    needed = seeds_needed(max(arms, 1))
+    if len(base) < needed:
+        found.append(
+            f"{len(base)} seeds are too few: with {arms} {'arm' if arms == 1 else 'arms'} no cure "
+            f"can be shown beyond chance with fewer than {needed}."
+        )
+    if not targets:
+        found.append("The untreated game has no failure in half of its runs: there is no cure")
+    unjudged = [
+        in_words(c) for c in conditions if any(o.status(c) == "inconclusive" for o in base.values())
+    ]
+    if unjudged:
+        found.append(f"Not judged in every untreated run: {', '.join(unjudged)}.")
+    return found

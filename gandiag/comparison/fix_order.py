@@ -1,0 +1,49 @@
+"""Which fixes to try, and in which order: what the diagnoses of some runs say of all of them.
+
+A cure takes away every failure that a game suffers from. So fixes that treat them all come first;
+among these, those that fit the causes found in half of the failing runs or more; then those that
+more runs' diagnoses name; then as they name them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from gandiag.comparison.results import ArmResult
+from gandiag.comparison.statistics import LEVEL
+from gandiag.comparison.verdict import HALF
+from gandiag.plugins import registry as plugins
+from gandiag.reports.saved_runs import reopen
+
+__all__ = ["fitting", "left_over"]
+
+
+def fitting(folders: Sequence[Path], conditions: Iterable[str]) -> list[str]:
+    """Fixes that the diagnoses of the runs in `folders` name against `conditions`, best first."""
+    wanted = set(conditions)
+    named = [_named(folder, wanted) for folder in folders if wanted]
+    seeds_of = Counter(name for names in named for name in names)
+    known = {name: plugins.build("fixes", name) for name in seeds_of}
+    half = HALF * sum(map(bool, named))
+
+    def rank(name: str) -> tuple[int, bool, int]:
+        fits = bool(known[name].causes) and seeds_of[name] >= half
+        return -len(known[name].treats & wanted), not fits, -seeds_of[name]
+
+    return sorted(seeds_of, key=rank)  # stable: as they were named
+
+
+def _named(folder: Path, wanted: set[str]) -> list[str]:
+    return [each.fix for each in reopen(folder).treatments if each.condition in wanted]
+
+
+def left_over(result: ArmResult) -> tuple[str, ...]:
+    """What an arm that is no cure still suffers from, or newly; none where it frees no more runs.
+
+    Where more runs are free of every target, beyond chance, another fix on top may do the rest.
+    """
+    if result.freed is None or result.verdict == "cures" or result.freed.p >= LEVEL:
+        return ()
+    return tuple(condition for condition, rate in result.rates.items() if rate.present)

@@ -1,0 +1,1 @@
+"""The files made from MNIST that gandiag ships (see ATTRIBUTION.md)."""

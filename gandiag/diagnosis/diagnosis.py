@@ -1,0 +1,179 @@
+"""Noun 4: a diagnosis, the answer to the question whether one condition is there.
+
+`diagnose` asks every detector and answers for those whose signals are missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gandiag.diagnosis.statistics import recent_median
+from gandiag.records.record import Record
+
+if TYPE_CHECKING:
+    from gandiag.plugins.protocols import Detector
+
+__all__ = [
+    "About",
+    "Diagnosis",
+    "Evidence",
+    "Status",
+    "diagnose",
+    "in_words",
+    "unrecorded",
+    "weigh",
+]
+
+Status = Literal["present", "absent", "inconclusive"]
+About = Literal["game", "loop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One observed number beside its threshold.
+
+    Attributes:
+        signal: which signal was read, ``probe/what/player``.
+        observed: what was seen, usually the median over the judged probes; NaN if unknown.
+        relation: how `observed` must stand to `threshold` for the evidence to speak for the
+            condition, "<" or ">".
+        threshold: the gate.
+        holds: whether it speaks for the condition.
+        meaning: what the number says, in words.
+    """
+
+    signal: str
+    observed: float
+    relation: Literal["<", ">"]
+    threshold: float
+    holds: bool
+    meaning: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data; non-finite numbers become strings, as in the record."""
+        return {
+            "signal": self.signal,
+            "observed": _plain(self.observed),
+            "relation": self.relation,
+            "threshold": _plain(self.threshold),
+            "holds": self.holds,
+            "meaning": self.meaning,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A detector's answer about one condition.
+
+    Attributes:
+        condition: the failure's name.
+        status: present, absent, or inconclusive where the record cannot tell.
+        summary: one or two sentences for a reader.
+        kind: sub-type (``total``, ``oscillation``, ...), None unless present.
+        onset: generator step since which it has been there, None unless present.
+        cause: why, as far as the record shows it; None where unknown or not present.
+        severity: size of the effect in [0, 1], None unless present.
+        evidence: every number that was weighed, whichever way it fell.
+        about: ``game`` for a failure of the training, ``loop`` for a fault of the code around it.
+    """
+
+    condition: str
+    status: Status
+    summary: str
+    kind: str | None = None
+    onset: int | None = None
+    cause: str | None = None
+    severity: float | None = None
+    evidence: tuple[Evidence, ...] = ()
+    about: About = "game"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data for `diagnoses.json` and ``--json``."""
+        return {
+            "condition": self.condition,
+            "status": self.status,
+            "kind": self.kind,
+            "onset": self.onset,
+            "severity": self.severity,
+            "evidence": [item.as_json() for item in self.evidence],
+            "summary": self.summary,
+            "cause": self.cause,
+            "about": self.about,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Diagnosis:
+        """Read back what `as_json` wrote."""
+        evidence = tuple(
+            Evidence(
+                **{
+                    **item,
+                    "observed": float(item["observed"]),
+                    "threshold": float(item["threshold"]),
+                }
+            )
+            for item in data["evidence"]
+        )
+        return cls(**{**data, "evidence": evidence})
+
+
+def in_words(condition: str) -> str:
+    """A condition's name as it stands in a sentence.
+
+    >>> in_words("mode_collapse"), in_words("non_convergence")
+    ('mode collapse', 'non-convergence')
+    """
+    return condition.replace("_", "-" if condition.startswith("non_") else " ")
+
+
+def weigh(
+    signal: str,
+    values: NDArray[np.float64],
+    relation: Literal["<", ">"],
+    threshold: float,
+    meaning: str,
+    looks: int = 5,
+) -> Evidence:
+    """Set the median of a signal's newest looks beside its threshold."""
+    observed = recent_median(values, looks)
+    holds = observed < threshold if relation == "<" else observed > threshold
+    return Evidence(signal, observed, relation, threshold, holds, meaning)
+
+
+def diagnose(record: Record, detectors: Iterable[Detector]) -> tuple[Diagnosis, ...]:
+    """Ask every detector, in order; one whose signals are missing is answered for."""
+    return tuple(_ask(detector, record) for detector in detectors)
+
+
+def unrecorded(condition: str, missing: Iterable[str], about: About = "game") -> Diagnosis:
+    """The answer where signals are missing: it names them, and what would measure them.
+
+    >>> unrecorded("mode_collapse", ["diversity/bins/generator"]).summary
+    'Not recorded: diversity/bins/generator. The probe diversity of gandiag.attach would settle it.'
+    """
+    missing = sorted(missing)
+    probes = list(dict.fromkeys(name.split("/")[0] for name in missing))
+    who = f"probe{'s' if len(probes) > 1 else ''} {' and '.join(probes)}"
+    text = f"Not recorded: {', '.join(missing)}. The {who} of gandiag.attach would settle it."
+    return Diagnosis(condition, "inconclusive", text, about=about)
+
+
+def _ask(detector: Detector, record: Record) -> Diagnosis:
+    missing = sorted(detector.needs - record.signals.keys())
+    if missing:
+        return unrecorded(detector.condition, missing, getattr(detector, "about", "game"))
+    return detector.detect(record)
+
+
+def _plain(value: float) -> float | str:
+    if math.isfinite(value):
+        return float(value)
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"

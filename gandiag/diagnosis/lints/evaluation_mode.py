@@ -1,0 +1,54 @@
+"""Evaluation mode: a network learns while its BatchNorm and dropout behave as in evaluation.
+
+It begins with ``network.eval()`` before drawing samples, and no ``network.train()`` after it.
+BatchNorm then uses its running statistics, which no longer follow the weights, and dropout is off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from gandiag.diagnosis.diagnosis import About, Diagnosis, weigh
+from gandiag.diagnosis.lints._answer import WINDOW, answer, too_early
+from gandiag.records.record import Record
+
+__all__ = ["EvaluationMode"]
+
+STEPS = "loop/steps/generator"
+
+
+@dataclass(frozen=True)
+class EvaluationMode:
+    """A network is trained with all its BatchNorm and dropout layers in evaluation mode."""
+
+    share: float = 0.999  # of these layers, above: a frozen part of a network may be meant
+
+    condition: ClassVar[str] = "evaluation_mode"
+    needs: ClassVar[frozenset[str]] = frozenset({STEPS})
+    about: ClassVar[About] = "loop"
+
+    def detect(self, record: Record) -> Diagnosis:
+        """Ask of each player in which mode it was at its own steps."""
+        looks = len(record[STEPS].steps)
+        if looks < WINDOW:
+            return too_early(self.condition, looks)
+        found = [self._of(record, player) for player in ("generator", "discriminator")]
+        return next((each for each in found if each.status == "present"), found[0])
+
+    def _of(self, record: Record, player: str) -> Diagnosis:
+        """A network without a layer that behaves differently in evaluation has no share of them."""
+        name = f"loop/evaluating/{player}"
+        steps = record[STEPS].steps
+        share = record.at(name, steps)
+        text = (
+            f"The {player} is trained in evaluation mode: its BatchNorm and dropout layers do not "
+            f"behave as in training. Call {player}.train() before its turns, such as after samples "
+            "have been drawn."
+        )
+        clear = "Both networks are in training mode at their steps."
+        evidence = (weigh(name, share, ">", self.share, "its layers in evaluation mode", 4),)
+        faulty = np.asarray(share > self.share)
+        return answer(self.condition, steps, faulty, player, text, clear, evidence)

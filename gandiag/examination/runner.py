@@ -1,0 +1,96 @@
+"""Asks instruments about a subject, one after the other, and shows how far they have come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gandiag.examination.finding import Finding
+from gandiag.examination.subject import Subject
+from gandiag.plugins import registry as plugins
+from gandiag.plugins.errors import BadInput, nearest, one_line
+from gandiag.plugins.protocols import Instrument
+
+__all__ = ["ask", "instruments_of"]
+
+TOLD = 10.0  # seconds between two lines where there is no terminal
+
+
+def instruments_of(
+    names: Sequence[str] = (), options: Mapping[str, Any] | None = None, place: str = ""
+) -> dict[str, Instrument]:
+    """Instruments by name, all of them where none is named.
+
+    Args:
+        names: of the catalogue.
+        options: by instrument, each a mapping of its own.
+        place: what mistakes are blamed on.
+
+    Raises:
+        BadInput: there is no such instrument, or no such option.
+    """
+    known = plugins.names("instruments")
+    given = dict(options or {})
+    for name in given:
+        if name not in (names or known):
+            said = nearest(name, names or known)
+            raise BadInput(place, f"{name} is not asked, so its options say nothing; {said}")
+        if not isinstance(given[name], Mapping):
+            raise BadInput(place, f"{name}: write an option of it, as in {name}.samples=256")
+    wanted = names or known
+    return {n: plugins.build("instruments", n, given.get(n), place) for n in wanted}
+
+
+def ask(
+    subject: Subject, instruments: Mapping[str, Instrument], console: Console | None = None
+) -> Iterator[Finding]:
+    """Yield what each instrument finds, as soon as it has; progress goes to standard error.
+
+    One that fails is answered for, and the others are asked all the same.
+    """
+    console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
+    for number, (name, instrument) in enumerate(instruments.items(), start=1):
+        with _Shown(f"{number}/{len(instruments)} {name.replace('_', ' ')}", console) as shown:
+            found = _asked(name, instrument, subject, shown.progress)
+        yield found
+
+
+class _Shown:
+    """How far one instrument has come: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, title: str, console: Console) -> None:
+        text = TextColumn("{task.description}", markup=False)
+        columns = (text, BarColumn(20), TimeRemainingColumn())
+        quiet = not console.is_terminal
+        self._bar = Progress(*columns, console=console, transient=True, disable=quiet)
+        self._task = self._bar.add_task(title, total=1.0)
+        self._title, self._console, self._told = title, console, time.monotonic()
+
+    def __enter__(self) -> _Shown:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *about: object) -> None:
+        self._bar.stop()
+        if kind is None and not self._console.is_terminal:
+            self._console.print(f"{self._title}: done", soft_wrap=True)
+
+    def progress(self, share: float) -> None:
+        """Show the share of the work that is done."""
+        self._bar.update(self._task, completed=share)
+        if not self._console.is_terminal and time.monotonic() - self._told > TOLD:
+            self._told = time.monotonic()
+            self._console.print(f"{self._title}: {share:.0%}", soft_wrap=True)
+
+
+def _asked(
+    name: str, instrument: Instrument, subject: Subject, progress: Callable[[float], None]
+) -> Finding:
+    try:
+        return instrument.examine(subject, progress)
+    except Exception as error:  # somebody's networks may not bear being differentiated twice
+        return Finding(name, f"Not measured: {type(error).__name__}: {one_line(str(error))}.")

@@ -1,0 +1,109 @@
+"""A saved run's players at a checkpoint, as a subject to be examined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gandiag.datasets.data import Data
+from gandiag.examination.subject import Descent, Subject
+from gandiag.models.gan import GAN
+from gandiag.monitoring.environment import pick_device
+from gandiag.plugins import registry as plugins
+from gandiag.plugins.errors import BadInput
+from gandiag.scenario.schema import Scenario
+from gandiag.scenario.shipped import SCENARIO
+from gandiag.scenario.training_settings import SGD
+from gandiag.training.batches import noise_left
+from gandiag.training.checkpoints import CHECKPOINTS, checkpoints_in, find_checkpoint, restore
+from gandiag.training.trainer import rate_left
+
+__all__ = ["open_run"]
+
+
+def open_run(path: Path, at: int | None = None, since: int | None = None) -> tuple[Subject, int]:
+    """Open a run at a checkpoint; the data are loaded and the networks made as its scenario says.
+
+    Args:
+        path: the run's folder, or one of its checkpoints.
+        at: generator step of the checkpoint; the newest one if None.
+        since: of an earlier one, for what compares two; the oldest if None.
+
+    Returns:
+        What is to be examined, and the step that it stands at.
+
+    Raises:
+        BadInput: there is no run, no checkpoint of that step, or it does not fit the scenario.
+    """
+    folder, at = _named(path, at)
+    if not (folder / SCENARIO).is_file():
+        raise BadInput(str(path), f"no run here: {SCENARIO} is missing")
+    step, file = find_checkpoint(folder, at)
+    before, earlier = checkpoints_in(folder)[0] if since is None else find_checkpoint(folder, since)
+    if since is not None and before >= step:
+        raise BadInput(f"--since {since}", f"is not before the step that is examined, {step}")
+    scenario = Scenario.load(folder / SCENARIO)
+    device = pick_device(scenario.device)
+    dataset, variant = scenario.data, scenario.variant
+    place = str(folder / SCENARIO)
+    data: Data = plugins.build("datasets", dataset.name, dataset.options, f"{place}: data").load()
+    making = plugins.build("variants", variant.name, variant.options, f"{place}: variant")
+    with torch.random.fork_rng([]):  # first weights, which the checkpoint replaces
+        gan, other = (_restored(making.build(data.shape), each, device) for each in (file, earlier))
+    subject = Subject(
+        gan=gan,
+        real=data.train.to(device),
+        held_out=data.held_out.to(device),
+        latents=lambda count: torch.randn(count, gan.latent_size),
+        labels=_moved(data.labels, device),
+        held_out_labels=_moved(data.held_out_labels, device),
+        earlier=other if before < step else None,
+        noise=_noise(scenario, data, step),
+        descent=_descent(scenario, step),
+    )
+    return subject, step
+
+
+def _named(path: Path, at: int | None) -> tuple[Path, int | None]:
+    """The run's folder, where a checkpoint of it was named instead."""
+    if path.parent.name == CHECKPOINTS and path.is_file() and at is None:
+        number = path.stem.removeprefix("step-")
+        if not number.isdigit():
+            raise BadInput(str(path), "a checkpoint is called step-NUMBER.safetensors")
+        return path.parent.parent, int(number)
+    return path, at
+
+
+def _restored(gan: GAN, file: Path, device: torch.device) -> GAN:
+    restore(gan, file)
+    gan.generator.to(device)
+    gan.discriminator.to(device)
+    return gan
+
+
+def _moved(labels: Tensor | None, device: torch.device) -> Tensor | None:
+    return None if labels is None else labels.to(device)
+
+
+def _noise(scenario: Scenario, data: Data, step: int) -> float:
+    noise = scenario.training.instance_noise
+    left = noise_left(noise, step, scenario.training.steps)
+    return noise.sd * left * float(data.train.std()) if noise.sd else 0.0
+
+
+def _descent(scenario: Scenario, step: int) -> Descent | None:
+    """How the players step, where both do it by plain gradient descent."""
+    training = scenario.training
+    players = training.generator, training.discriminator
+    if not all(isinstance(p.optimizer, SGD) and not p.optimizer.momentum for p in players):
+        return None
+    left = rate_left(training, min(step, training.steps - 1))
+    generator, discriminator = players
+    return Descent(
+        generator.optimizer.lr * left,
+        discriminator.optimizer.lr * left,
+        generator.steps,
+        discriminator.steps,
+    )

@@ -1,0 +1,45 @@
+"""A convolutional GAN for small images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from gandiag.models.conv import discriminator_dcgan, flat_features, generator_dcgan
+from gandiag.models.game_options import Rules
+from gandiag.models.gan import GAN
+from gandiag.models.minibatch import batch_layer
+from gandiag.plugins.errors import BadInput
+
+__all__ = ["DCGAN"]
+
+
+@dataclass(frozen=True)
+class DCGAN(Rules):
+    """Two strided convolutions each, BatchNorm in G (after Radford et al. 2016), for small images.
+
+    Height and width are divisible by 4, as 28 and 32 are. Weights begin at N(0, 0.02), as in the
+    paper.
+    """
+
+    latent_size: PositiveInt = 64  # entries of a latent, drawn from N(0, I)
+    width: PositiveInt = 32  # channels beside the images; twice as many inside (paper: 128)
+    batch_norm: bool = False  # in D too, as in the paper; not together with a penalty on slopes
+    minibatch: Literal["none", "discrimination", "stddev"] = "none"  # what D sees of its batch
+
+    def build(self, shape: tuple[int, ...]) -> GAN:
+        """Return the GAN for samples of `shape`.
+
+        Raises:
+            BadInput: the samples are no images, or their sides are not divisible by 4.
+        """
+        if len(shape) != 3 or shape[1] % 4 or shape[2] % 4:
+            problem = f"makes images whose sides are divisible by 4, and the data are {shape}"
+            raise BadInput("variant: dcgan", problem)
+        seen = self.seen(shape)
+        layer, extra = batch_layer(self.minibatch, flat_features(seen, self.width))
+        generator = generator_dcgan(self.latent_size, self.width, shape)
+        discriminator = discriminator_dcgan(seen, self.width, layer, extra, self.batch_norm)
+        return self.game(generator, self.bound(discriminator), self.latent_size)

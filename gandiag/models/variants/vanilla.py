@@ -1,0 +1,35 @@
+"""The plain GAN: two small networks and cross-entropy on logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from gandiag.models.game_options import Rules
+from gandiag.models.gan import GAN
+from gandiag.models.minibatch import batch_layer
+from gandiag.models.networks import discriminator_mlp, generator_mlp
+
+__all__ = ["Vanilla"]
+
+
+@dataclass(frozen=True)
+class Vanilla(Rules):
+    """Three linear layers each, LeakyReLU 0.2, cross-entropy on logits (Goodfellow et al. 2014)."""
+
+    latent_size: PositiveInt = 64  # entries of a latent, drawn from N(0, I)
+    width: PositiveInt = 256  # units of a hidden layer
+    depth: PositiveInt = 2  # hidden layers of each network
+    activation: Literal["leaky_relu", "relu", "tanh", "sigmoid"] = "leaky_relu"  # of hidden layers
+    minibatch: Literal["none", "discrimination", "stddev"] = "none"  # what D sees of its batch
+
+    def build(self, shape: tuple[int, ...]) -> GAN:
+        """Return the GAN for samples of `shape`."""
+        layer, extra = batch_layer(self.minibatch, self.width)
+        generator = generator_mlp(self.latent_size, self.width, shape, self.depth, self.activation)
+        discriminator = discriminator_mlp(
+            self.seen(shape), self.width, layer, extra, self.depth, self.activation
+        )
+        return self.game(generator, self.bound(discriminator), self.latent_size)

@@ -1,0 +1,119 @@
+"""The table of gandiag's own plugins: a name leads to ``module:Class``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["BUILT_IN"]
+
+
+BUILT_IN: Mapping[str, Mapping[str, str]] = {
+    "datasets": {
+        "mnist": "gandiag.datasets.mnist:Mnist",
+        "ring": "gandiag.datasets.ring:Ring",
+        "grid": "gandiag.datasets.grid:Grid",
+        "gaussian": "gandiag.datasets.gaussian:Gaussian",
+        "sine": "gandiag.datasets.sine:Sine",
+        "npz": "gandiag.datasets.npz:Npz",
+        "image_folder": "gandiag.datasets.image_folder:ImageFolder",
+    },
+    "variants": {
+        "vanilla": "gandiag.models.variants.vanilla:Vanilla",
+        "minibatch_discrimination": (
+            "gandiag.models.variants.minibatch_discrimination:MinibatchDiscrimination"
+        ),
+        "linear_critic": "gandiag.models.variants.linear_critic:LinearCritic",
+        "dcgan": "gandiag.models.variants.dcgan:DCGAN",
+        "conditional": "gandiag.models.variants.conditional:Conditional",
+        "dirac": "gandiag.models.variants.dirac:Dirac",
+    },
+    "probes": {
+        "loss": "gandiag.monitoring.probes.loss:Loss",
+        "gradient": "gandiag.monitoring.probes.gradient:Gradient",
+        "confidence": "gandiag.monitoring.probes.confidence:Confidence",
+        "confidence_after": "gandiag.monitoring.probes.confidence_after:ConfidenceAfter",
+        "slope": "gandiag.monitoring.probes.slope:Slope",
+        "diversity": "gandiag.monitoring.probes.diversity:Diversity",
+        "classes": "gandiag.monitoring.probes.classes:Classes",
+        "motion": "gandiag.monitoring.probes.motion:Motion",
+        "plane": "gandiag.monitoring.probes.plane:Plane",
+        "units": "gandiag.monitoring.probes.units:Units",
+        "update": "gandiag.monitoring.probes.update:Update",
+        "objective": "gandiag.monitoring.probes.objective:Objective",
+        "loop": "gandiag.monitoring.probes.loop:Loop",
+    },
+    "detectors": {
+        "vanishing_gradients": "gandiag.diagnosis.detectors.vanishing_gradients:VanishingGradients",
+        "mode_collapse": "gandiag.diagnosis.detectors.mode_collapse:ModeCollapse",
+        "non_convergence": "gandiag.diagnosis.detectors.non_convergence:NonConvergence",
+        "discriminator_saturation": (
+            "gandiag.diagnosis.detectors.discriminator_saturation:DiscriminatorSaturation"
+        ),
+        "generator_ascends": "gandiag.diagnosis.lints.generator_ascends:GeneratorAscends",
+        "double_sigmoid": "gandiag.diagnosis.lints.double_sigmoid:DoubleSigmoid",
+        "misread_scores": "gandiag.diagnosis.lints.misread_scores:MisreadScores",
+        "unbounded_critic": "gandiag.diagnosis.lints.unbounded_critic:UnboundedCritic",
+        "misplaced_clipping": "gandiag.diagnosis.lints.misplaced_clipping:MisplacedClipping",
+        "saturated_clipping": "gandiag.diagnosis.lints.saturated_clipping:SaturatedClipping",
+        "mixed_batch_norm": "gandiag.diagnosis.lints.mixed_batch_norm:MixedBatchNorm",
+        "leftover_gradients": "gandiag.diagnosis.lints.leftover_gradients:LeftoverGradients",
+        "idle_player": "gandiag.diagnosis.lints.idle_player:IdlePlayer",
+        "evaluation_mode": "gandiag.diagnosis.lints.evaluation_mode:EvaluationMode",
+        "unscaled_data": "gandiag.diagnosis.lints.unscaled_data:UnscaledData",
+    },
+    "readers": {
+        "csv": "gandiag.records.readers.csv:Csv",
+        "json_lines": "gandiag.records.readers.json_lines:JsonLines",
+        "weights_and_biases": "gandiag.records.readers.weights_and_biases:WeightsAndBiases",
+        "tensorboard": "gandiag.records.readers.tensorboard:TensorBoard",
+    },
+    "fixes": {
+        "non_saturating": "gandiag.fixes.non_saturating:NonSaturating",
+        "leaky_units": "gandiag.fixes.leaky_units:LeakyUnits",
+        "fewer_discriminator_steps": (
+            "gandiag.fixes.fewer_discriminator_steps:FewerDiscriminatorSteps"
+        ),
+        "more_discriminator_steps": (
+            "gandiag.fixes.more_discriminator_steps:MoreDiscriminatorSteps"
+        ),
+        "two_time_scales": "gandiag.fixes.two_time_scales:TwoTimeScales",
+        "r1": "gandiag.fixes.r1:R1",
+        "spectral_norm": "gandiag.fixes.spectral_norm:SpectralNorm",
+        "gradient_penalty": "gandiag.fixes.gradient_penalty:GradientPenalty",
+        "minibatch_discrimination": (
+            "gandiag.fixes.minibatch_discrimination:MinibatchDiscrimination"
+        ),
+        "minibatch_stddev": "gandiag.fixes.minibatch_stddev:MinibatchStddev",
+        "packing": "gandiag.fixes.packing:Packing",
+        "linear_critic": "gandiag.fixes.linear_critic:LinearCritic",
+        "hinge": "gandiag.fixes.hinge:Hinge",
+        "least_squares": "gandiag.fixes.least_squares:LeastSquares",
+        "instance_noise": "gandiag.fixes.instance_noise:InstanceNoise",
+        "label_smoothing": "gandiag.fixes.label_smoothing:LabelSmoothing",
+        "lower_learning_rate": "gandiag.fixes.lower_learning_rate:LowerLearningRate",
+        "lower_momentum": "gandiag.fixes.lower_momentum:LowerMomentum",
+        "learning_rate_decay": "gandiag.fixes.learning_rate_decay:LearningRateDecay",
+        "averaged_generator": "gandiag.fixes.averaged_generator:AveragedGenerator",
+    },
+    "instruments": {
+        "optimal_discriminator": (
+            "gandiag.examination.instruments.optimal_discriminator:OptimalDiscriminator"
+        ),
+        "jacobian": "gandiag.examination.instruments.jacobian:Jacobian",
+        "update_map": "gandiag.examination.instruments.update_map:UpdateMap",
+        "path_angle": "gandiag.examination.instruments.path_angle:PathAngle",
+        "duality_gap": "gandiag.examination.instruments.duality_gap:DualityGap",
+    },
+    "reporters": {
+        "console": "gandiag.reports.reporters.console:Console",
+        "html": "gandiag.reports.reporters.html:Html",
+        "json": "gandiag.reports.reporters.json:Json",
+        "film": "gandiag.reports.reporters.film:Film",
+        "weights_and_biases": "gandiag.reports.reporters.weights_and_biases:WeightsAndBiases",
+        "weights_and_biases_report": (
+            "gandiag.reports.reporters.weights_and_biases_report:WeightsAndBiasesReport"
+        ),
+        "tensorboard": "gandiag.reports.reporters.tensorboard:TensorBoard",
+        "notebook": "gandiag.reports.reporters.notebook:Notebook",
+    },
+}

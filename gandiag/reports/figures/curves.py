@@ -1,0 +1,191 @@
+"""Curves over steps: a signal beside its threshold, the losses, the discriminator's confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, in_words
+from gandiag.diagnosis.statistics import recent_median
+from gandiag.records.arrays import Array, align
+from gandiag.records.record import Record, Signal
+from gandiag.reports.figures.axes import curve, finish, fit, mark_onset, strange
+from gandiag.reports.figures.heatmap import heatmap_figure
+from gandiag.reports.figures.style import BLUE, GREEN, MUTED, ORANGE, RED, Picture, as_svg, drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["confidence_figure", "evidence_figure", "is_measured_on", "loss_figure"]
+
+# what fresh real samples would give, for signals that are measured against a null
+_NULLS = {
+    **{f"diversity/{name}/generator": 1.0 for name in ("effective_bins", "coverage", "precision")},
+    **{f"diversity/{name}/generator": 1.0 for name in ("dispersion", "spread")},
+    **{f"diversity/{name}/generator": 0.0 for name in ("missing_mass", "energy", "energy_z")},
+}
+CLOSE = 0.1  # of a figure's height: names of lines nearer to each other would overlap
+_WHOSE = {"discriminator": BLUE, "generator": ORANGE}
+_CONFIDENCE = {"real": GREEN, "fake": ORANGE, "auc": BLUE}
+_READING = {
+    "real": "mean P(real) of real samples",
+    "fake": "mean P(real) of fakes",
+    "auc": "real and fake told apart (AUC)",
+}
+
+
+def evidence_figure(
+    record: Record, diagnosis: Diagnosis, evidence: Evidence, name: str
+) -> Picture | None:
+    """Draw the signal of a piece of evidence with its threshold and the condition's onset.
+
+    Args:
+        record: where the signal is.
+        diagnosis: whose onset is drawn.
+        evidence: which signal, which threshold.
+        name: id of the figure, unique in its page.
+
+    Returns:
+        None where the signal was not recorded.
+    """
+    signal = record[evidence.signal]
+    if not len(signal.steps):
+        return None
+    if signal.values.ndim > 1:
+        picture = heatmap_figure(signal, name, evidence.signal, onset=diagnosis.onset)
+        derived = f' "{evidence.meaning}" is derived from it.'
+        return picture._replace(caption=picture.caption + derived)
+    own = is_measured_on(record, diagnosis, evidence)
+    with drawing(below=0.44) as figure:
+        axes = figure.subplots()
+        curve(axes, signal, BLUE)
+        null = _NULLS.get(evidence.signal)
+        gate = evidence.threshold if own else None
+        zeros = fit(axes, [signal.values], [mark for mark in (gate, null) if mark is not None])
+        if own:
+            _gate(axes, evidence, null)
+        if null is not None:
+            _null(axes, null, gate)
+        axes.set_title(evidence.meaning if own else evidence.signal)
+        _finish(axes, record, diagnosis.onset)
+        caption = _caption(diagnosis, evidence, own)
+        if null is not None:
+            caption += " The thin green line is what fresh real samples give on average."
+        caption += strange(signal.values, zeros)
+        return Picture(as_svg(figure, name, f"{evidence.signal} over steps. {caption}"), caption)
+
+
+def is_measured_on(record: Record, diagnosis: Diagnosis, evidence: Evidence) -> bool:
+    """Whether the threshold lies on the signal's own scale.
+
+    It does if the observed number is one of the signal's values, or the median of its newest looks
+    at the steps of this or another piece of evidence. Otherwise the detector derived a number of
+    another scale from it, and a line in its figure would mislead.
+    """
+    signal = record[evidence.signal]
+    if signal.values.ndim > 1 or not np.isfinite(evidence.threshold):
+        return False
+    if not np.isfinite(evidence.observed):
+        return not np.isfinite(signal.values).all()
+    if np.isclose(signal.values, evidence.observed, rtol=1e-9, atol=0).any():
+        return True
+    grids = (record[item.signal].steps for item in diagnosis.evidence)
+    series: list[Array] = [align(grid, signal.steps, signal.values) for grid in grids]
+    medians = [recent_median(values, looks) for values in series for looks in range(1, 21)]
+    return bool(np.isclose(medians, evidence.observed, rtol=1e-9, atol=0).any())
+
+
+def loss_figure(record: Record, name: str, onset: int | None = None) -> Picture | None:
+    """Draw both players' losses; None where there are none."""
+    lines = {f"{who}'s loss": (record[f"loss/value/{who}"], c) for who, c in _WHOSE.items()}
+    caption = (
+        "Neither loss has to fall: each player's depends on how good the other one is, so read no "
+        "success and no failure from these curves; only NaN or a blow-up is a bad sign by itself."
+    )
+    return _lines(record, lines, name, "Losses of the two players", caption, onset)
+
+
+def confidence_figure(record: Record, name: str, onset: int | None = None) -> Picture | None:
+    """Draw how sure the discriminator is; None where nobody looked."""
+    lines = {
+        _READING[what]: (record[f"confidence/{what}/discriminator"], colour)
+        for what, colour in _CONFIDENCE.items()
+    }
+    caption = (
+        "At 0.5 the discriminator cannot tell real from fake, at 1 for real and 0 for fake it is "
+        "sure; a sure discriminator is no failure as long as the samples still improve."
+    )
+    return _lines(record, lines, name, "How sure the discriminator is", caption, onset)
+
+
+def _lines(
+    record: Record,
+    lines: Mapping[str, tuple[Signal, str]],
+    name: str,
+    title: str,
+    caption: str,
+    onset: int | None,
+) -> Picture | None:
+    drawn = {label: item for label, item in lines.items() if len(item[0].steps)}
+    if not drawn:
+        return None
+    with drawing(height=2.45, below=0.78) as figure:
+        axes = figure.subplots()
+        for label, (signal, colour) in drawn.items():
+            curve(axes, signal, colour, label)
+        zeros = fit(axes, [signal.values for signal, _ in drawn.values()])
+        axes.set_title(title)
+        _finish(axes, record, onset)
+        figure.legend(loc="lower center", ncols=2, fontsize=8)
+        values = np.concatenate([signal.values for signal, _ in drawn.values()])
+        caption += strange(values, zeros)
+        return Picture(as_svg(figure, name, f"{title}. {caption}"), caption)
+
+
+def _gate(axes: Axes, evidence: Evidence, null: float | None) -> None:
+    """The threshold as a line, and the side that speaks for the condition shaded."""
+    low, high = axes.get_ylim()
+    gate, text = evidence.threshold, f"{evidence.relation} {evidence.threshold:.3g}"
+    span = (low, gate) if evidence.relation == "<" else (gate, high)
+    axes.axhspan(*span, color=RED, alpha=0.09, linewidth=0, zorder=0)
+    axes.axhline(gate, color=RED, linestyle=(0, (5, 3)), linewidth=1.2)
+    _name(axes, gate, text, RED, null)
+
+
+def _null(axes: Axes, null: float, gate: float | None) -> None:
+    """What real samples would give, as a thin line."""
+    axes.axhline(null, color=GREEN, linewidth=0.9)
+    _name(axes, null, "real", MUTED, gate)  # green is too light for letters
+
+
+def _name(axes: Axes, value: float, text: str, colour: str, other: float | None) -> None:
+    """Name a line across at its right end, away from the name of a line that is close to it."""
+    side: Any = "center"
+    if other is not None:
+        heights = axes.get_yaxis().get_transform().transform([value, other, *axes.get_ylim()])
+        if abs(heights[0] - heights[1]) < CLOSE * (heights[3] - heights[2]):
+            side = "bottom" if value > other else "top"
+    where = axes.get_yaxis_transform()
+    axes.annotate(text, (1, value), (4, 0), where, "offset points", color=colour, va=side)
+
+
+def _finish(axes: Axes, record: Record, onset: int | None) -> None:
+    finish(axes, record.last_step)
+    if onset is not None:
+        mark_onset(axes, onset, MUTED)
+
+
+def _caption(diagnosis: Diagnosis, evidence: Evidence, own: bool) -> str:
+    condition = in_words(diagnosis.condition)
+    since = ""
+    if diagnosis.onset is not None:
+        since = f"; the dotted line marks step {diagnosis.onset}, since when it has been there"
+    if not own:
+        return (
+            f'This is the signal from which "{evidence.meaning}" is derived; the threshold '
+            f"{evidence.threshold:.3g} belongs to that number and is not drawn{since}."
+        )
+    side = "below" if evidence.relation == "<" else "above"
+    return f"Values {side} the dashed line, in the shaded area, speak for {condition}{since}."

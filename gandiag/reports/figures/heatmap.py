@@ -1,0 +1,91 @@
+"""Vectors over steps as heat maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gandiag.records.arrays import Array
+from gandiag.records.record import Signal
+from gandiag.reports.figures.axes import mark_onset
+from gandiag.reports.figures.style import BLUE, MUTED, RED, Picture, as_svg, drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["heatmap_figure"]
+
+COLUMNS = 150  # looks in a heat map; more cannot be told apart on a page
+
+
+def heatmap_figure(
+    signal: Signal,
+    name: str,
+    title: str,
+    real: Sequence[float] = (),
+    onset: int | None = None,
+) -> Picture:
+    """Draw a vector signal: looks from left to right, entries from top to bottom.
+
+    Args:
+        signal: values of shape ``(n, k)``.
+        name: id of the figure, unique in its page.
+        title: what the entries are.
+        real: the same ``k`` entries for the real data, drawn beside; may be empty.
+        onset: step since which the condition has been there.
+    """
+    shown = np.unique(np.linspace(0, len(signal.steps) - 1, COLUMNS).astype(int))
+    steps, values = signal.steps[shown], signal.values[shown].T
+    values = np.where(np.isfinite(values), values, np.nan)
+    beside = np.asarray(real, float)[:, None] if len(real) == len(values) else None
+    with drawing(4.6, 1.2 + min(0.11 * len(values), 1.8), below=0.5) as figure:
+        parts = [30, 1, 1] if beside is not None else [30, 1]  # the last one says what is how blue
+        panels = figure.subplots(1, len(parts), width_ratios=parts, gridspec_kw={"wspace": 0.09})
+        top = float(np.nanmax([np.nanmax(values), *real, 1e-12])) if values.size else 1.0
+        _map(panels[0], values, top)
+        _label_steps(panels[0], steps)
+        panels[0].set_title(title)
+        if onset is not None:
+            panels[0].set_xlim(0, len(steps))
+            column = int(np.searchsorted(steps, onset))
+            mark_onset(panels[0], column, RED)
+            panels[0].texts[-1].set_text(f"since {onset}")
+        if beside is not None:
+            _map(panels[1], beside, top)
+            panels[1].set(xticks=[], yticks=[])
+            panels[1].set_title("real", loc="center", pad=3, fontsize=7.5, color=MUTED)
+        figure.colorbar(panels[0].collections[0], cax=panels[-1])
+        panels[-1].tick_params(length=0)
+        caption = _reading(signal, len(steps), beside is not None)
+        return Picture(as_svg(figure, name, f"{title}. {caption}"), caption)
+
+
+def _map(axes: Axes, values: Array, top: float) -> None:
+    import seaborn
+
+    style = {"cmap": seaborn.light_palette(BLUE, as_cmap=True), "vmin": 0, "vmax": top}
+    # a mesh of thousands of paths would be far larger than a picture of them: rasterized
+    seaborn.heatmap(values, ax=axes, cbar=False, xticklabels=False, rasterized=True, **style)
+    rows = np.arange(0, len(values), max(1, len(values) // 16))
+    axes.set_yticks(rows + 0.5, [str(row) for row in rows], rotation=0)
+    axes.tick_params(length=0)
+
+
+def _label_steps(axes: Axes, steps: NDArray[np.int64]) -> None:
+    ticks = np.unique(np.linspace(0, len(steps) - 1, 5).astype(int))
+    axes.set_xticks(ticks + 0.5, [str(steps[tick]) for tick in ticks], rotation=0)
+    axes.set_xlabel("generator step")
+
+
+def _reading(signal: Signal, columns: int, beside: bool) -> str:
+    some = "" if columns == len(signal.steps) else f" ({columns} of {len(signal.steps)} are shown)"
+    text = (
+        f"Each column is one look{some}, each row one entry, the stronger its blue the larger; a "
+        "row without blue is hardly made, and stripes that come and go are samples that change"
+    )
+    text += "; the column at the right is the real data." if beside else "."
+    lost = int((~np.isfinite(signal.values)).sum())
+    return text + (f" {lost} blank cells are not finite." if lost else "")

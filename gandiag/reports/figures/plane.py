@@ -1,0 +1,202 @@
+"""The game in a plane: D's answer, G's paths, real points, fakes and where each is pulled.
+
+What GAN Lab (Kahng et al. 2018) shows of a game in a browser, of a recorded one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gandiag.records.record import Record, Signal
+from gandiag.reports.figures.style import DPI, Picture, as_png, as_svg, drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "FAKE",
+    "PATH",
+    "READING",
+    "REAL",
+    "Look",
+    "Points",
+    "arrows",
+    "colours",
+    "looks_of",
+    "plane_figure",
+    "plane_png",
+    "spaced",
+]
+
+Points = NDArray[np.float64]
+
+READING = (
+    "Blue is where D takes a point for real, orange where it takes it for made. Black dots are "
+    "real data, red crosses samples; an arrow at a cross is where the generator's objective pulls "
+    "it, the longer the harder. Thin lines are paths through the latents: where they lie on one "
+    "spot, the generator makes one sample."
+)
+# fixed colours: what lies over a heat map must not turn light with a dark page
+REAL, FAKE, PATH = "#111111", "#a01010", "#333333"
+MADE, UNDECIDED, GENUINE = "#f6b26b", "#f7f7f7", "#7fb8e0"  # of the heat map, D's answer 0 to 1
+ARROW = 0.1  # of the view: an arrow of the usual strength at the look where it is strongest
+LONGEST = 0.3  # of the view: no arrow is drawn longer
+ARROW_STYLE: dict[str, Any] = {
+    "angles": "xy",  # lengths are the data's
+    "scale_units": "xy",
+    "scale": 1,
+    "width": 0.004,  # of the view; the head's sizes are widths of the shaft
+    "headwidth": 4.5,
+    "headlength": 6,
+    "headaxislength": 5,
+    "minlength": 0,
+}
+
+
+class Look(NamedTuple):
+    """The plane at one step.
+
+    Attributes:
+        step: of the generator.
+        view: lower and upper end of both axes.
+        fakes: ``(n, 2)``.
+        pull: ``(n, 2)``, how the objective moves each of them; empty where it was not measured.
+        paths: ``(p, t, 2)`` points of p closed paths; empty where they were not made.
+        field: ``(k, k)`` D's answer in [0, 1], rows from below; empty where it was not asked. A
+            critic's scores are put between the smallest and the largest of the run.
+    """
+
+    step: int
+    view: tuple[float, float]
+    fakes: Points
+    pull: Points
+    paths: Points
+    field: Points
+
+
+def looks_of(record: Record) -> list[Look]:
+    """Every recorded look at the plane; none for samples that are no points of it."""
+    fakes, view = record["plane/fake/generator"], record["plane/view/generator"]
+    if fakes.values.ndim != 2 or view.values.ndim != 2:
+        return []
+    pull, paths = record["plane/pull/generator"], record["plane/path/generator"]
+    answer, score = record["plane/answer/discriminator"], record["plane/score/discriminator"]
+    field = answer if len(answer.steps) else score._replace(values=_between(score.values))
+    found = []
+    for index, step in enumerate(fakes.steps.tolist()):
+        low, high, points = _at(view, step)
+        flat = _at(field, step)
+        side = round(len(flat) ** 0.5)
+        found.append(
+            Look(
+                step=step,
+                view=(float(low), float(high)),
+                fakes=fakes.values[index].reshape(-1, 2),
+                pull=_at(pull, step).reshape(-1, 2),
+                paths=_at(paths, step).reshape(-1, int(points), 2),
+                field=flat.reshape(side, side),
+            )
+        )
+    return found
+
+
+def spaced(looks: Sequence[Look], count: int, step: int | None = None) -> list[Look]:
+    """Some looks, spread evenly, the first and the last among them, and the first since `step`."""
+    if len(looks) <= count:
+        return list(looks)
+    kept = set(np.linspace(0, len(looks) - 1, count).round().astype(int).tolist())
+    later = [i for i, look in enumerate(looks) if step is not None and look.step >= step]
+    since = later[0] if later else 0
+    if since not in kept:
+        inner = sorted(kept - {0, len(looks) - 1}, key=lambda i: abs(i - since))
+        kept = kept - set(inner[:1]) | {since}
+    return [looks[i] for i in sorted(kept)]
+
+
+def arrows(looks: Sequence[Look]) -> list[Points]:
+    """The pull at each look as it is drawn, in data units, on one scale for all of them."""
+    strengths = [np.median(size) for look in looks if len(size := np.hypot(*look.pull.T))]
+    strengths = [size for size in strengths if np.isfinite(size)]
+    usual = max(strengths, default=0.0)
+    drawn = []
+    for look in looks:
+        extent = look.view[1] - look.view[0]
+        pull = np.where(np.isfinite(look.pull), look.pull, 0.0)
+        pull = pull * (ARROW * extent / usual if usual > 0 else 0.0)
+        length = np.hypot(pull[:, 0], pull[:, 1])[:, None]
+        drawn.append(pull * np.minimum(1.0, LONGEST * extent / np.maximum(length, 1e-300)))
+    return drawn
+
+
+def plane_figure(look: Look, pull: Points, real: Points, name: str) -> Picture:
+    """Draw one look, with its arrows as `arrows` gives them, over ``(n, 2)`` real points."""
+    with drawing(2.6, 2.6) as figure:
+        _draw(figure.subplots(), look, pull, real)
+        outside = int(_outside(look).sum())
+        some = f"{outside} sample{'s' if outside > 1 else ''}"
+        note = f" Squares at the edge: {some} further out." if outside else ""
+        label = f"The plane at step {look.step}. {READING}{note}"
+        return Picture(as_svg(figure, name, label), note.strip())
+
+
+def plane_png(look: Look, pull: Points, real: Points, side: int) -> bytes:
+    """Draw the same as a PNG of `side` pixels a side, without a margin."""
+    with drawing(side / DPI, side / DPI, below=0) as figure:
+        _draw(figure.add_axes((0, 0, 1, 1)), look, pull, real)
+        return as_png(figure)
+
+
+def _draw(axes: Axes, look: Look, pull: Points, real: Points) -> None:
+    low, high = look.view
+    ends = (low, high, low, high)
+    if look.field.size:
+        axes.imshow(look.field, cmap=colours(), vmin=0, vmax=1, origin="lower", extent=ends)
+    for path in look.paths:
+        closed = np.vstack([path, path[:1]])
+        axes.plot(*closed.T, color=PATH, linewidth=0.5, alpha=0.6)
+    axes.scatter(real[:, 0], real[:, 1], s=5, color=REAL, linewidths=0, alpha=0.7)
+    _fakes(axes, look, pull)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", xticks=[], yticks=[])
+
+
+def colours() -> Any:
+    """From made to genuine, told apart under the common colour deficiencies."""
+    import seaborn
+
+    return seaborn.blend_palette([MADE, UNDECIDED, GENUINE], as_cmap=True)
+
+
+def _fakes(axes: Axes, look: Look, pull: Points) -> None:
+    """Samples with what pulls them; those outside the view as squares at its edge."""
+    outside = _outside(look)
+    if len(pull):
+        moved = ~outside & (pull != 0).any(1)
+        axes.quiver(*look.fakes[moved].T, *pull[moved].T, color=FAKE, **ARROW_STYLE)
+    inner, outer = look.fakes[~outside], np.clip(look.fakes[outside], *look.view)
+    axes.scatter(inner[:, 0], inner[:, 1], s=12, color=FAKE, marker="x", linewidths=0.9)
+    axes.scatter(outer[:, 0], outer[:, 1], s=9, color=FAKE, marker="s", linewidths=0, clip_on=False)
+
+
+def _outside(look: Look) -> NDArray[np.bool_]:
+    """Which fakes lie outside the view."""
+    low, high = look.view
+    return np.asarray(((look.fakes < low) | (look.fakes > high)).any(axis=1))
+
+
+def _at(signal: Signal, step: int) -> Points:
+    """A vector signal's value at exactly a step; empty where there is none."""
+    index = int(np.searchsorted(signal.steps, step))
+    there = index < len(signal.steps) and signal.steps[index] == step
+    return signal.values[index] if there else np.empty(0)
+
+
+def _between(values: Points) -> Points:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return values
+    low, high = float(finite.min()), float(finite.max())
+    return np.asarray((values - low) / ((high - low) or 1.0))

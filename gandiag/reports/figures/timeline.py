@@ -1,0 +1,123 @@
+"""The run at a glance: what was answered about each condition along it, and what came first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from gandiag.diagnosis.diagnosis import Diagnosis, Status, in_words
+from gandiag.diagnosis.stability import Asked
+from gandiag.reports.figures.style import INK, LINE, MUTED, RED, Picture, as_svg, drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["timeline_figure"]
+
+THICK = {"present": 9.0, "inconclusive": 1.6, "absent": 3.0}  # of a lane's line, in points
+
+
+def timeline_figure(
+    diagnoses: Sequence[Diagnosis],
+    history: Sequence[Asked],
+    last_step: int,
+    name: str,
+    width: float = 9.2,
+) -> Picture | None:
+    """Draw a lane a condition, the earliest onset on top; None where nothing was asked.
+
+    A condition that is present at the end is drawn from its onset; one that came and went between
+    the steps at which it was asked.
+
+    Args:
+        diagnoses: the answers at the end.
+        history: the answers along the run.
+        last_step: where the run ended.
+        name: id of the figure, unique in its page.
+        width: in inches.
+    """
+    if not diagnoses:
+        return None
+    lanes = sorted(diagnoses, key=_earliest)
+    with drawing(width, 0.75 + 0.36 * len(lanes)) as figure:
+        axes = figure.subplots()
+        for height, diagnosis in enumerate(reversed(lanes)):
+            _lane(axes, height, diagnosis, history, last_step)
+        axes.set_yticks(
+            range(len(lanes)), [in_words(d.condition) for d in reversed(lanes)], fontsize=10
+        )
+        axes.set(xlim=(0, max(last_step, 1) * 1.01), ylim=(-0.6, len(lanes) - 0.1))
+        axes.set_xlabel("generator step")
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(length=0)
+        axes.spines["left"].set_visible(False)
+        caption = (
+            "Each lane is one condition: a thick bar where it was present, a thin line where it "
+            "was absent, dots where it could not be judged yet; the triangle marks the step since "
+            "which it has been there, the earliest on top."
+        )
+        return Picture(as_svg(figure, name, f"{_in_order(lanes)} {caption}"), caption)
+
+
+def _lane(
+    axes: Axes, height: int, diagnosis: Diagnosis, history: Sequence[Asked], last_step: int
+) -> None:
+    for ends, status in _stretches(diagnosis.condition, history):
+        _stretch(axes, height, ends, status)
+    if diagnosis.status != "present" or diagnosis.onset is None:
+        return
+    onset = diagnosis.onset
+    _stretch(axes, height, (onset, last_step), "present")
+    axes.plot(onset, height + 0.3, "v", color=INK, markersize=5)
+    text, near_end = f"since {onset}", onset > 0.8 * last_step
+    axes.annotate(
+        text,
+        (onset, height + 0.3),
+        (-6 if near_end else 6, 0),
+        textcoords="offset points",
+        va="center",
+        ha="right" if near_end else "left",
+        fontsize=9,
+        color=INK,
+    )
+
+
+def _stretches(
+    condition: str, history: Sequence[Asked]
+) -> Iterator[tuple[tuple[int, int], Status | None]]:
+    """Where the answer stayed the same, as (begin, end) and the answer; each lasts until asked."""
+    begin = end = 0
+    for status, same in groupby(history, lambda asked: asked.statuses.get(condition)):
+        *_, last = same
+        begin, end = end, last.step
+        yield (begin, end), status
+
+
+def _stretch(axes: Axes, height: int, ends: tuple[int, int], status: Status | None) -> None:
+    if status is None:
+        return
+    colour = {"present": RED, "absent": LINE, "inconclusive": MUTED}[status]
+    style = ":" if status == "inconclusive" else "-"
+    axes.plot(
+        ends,
+        (height, height),
+        style,
+        color=colour,
+        linewidth=THICK[status],
+        solid_capstyle="butt",
+    )
+
+
+def _earliest(diagnosis: Diagnosis) -> tuple[bool, int]:
+    there = diagnosis.status == "present" and diagnosis.onset is not None
+    return not there, diagnosis.onset or 0
+
+
+def _in_order(lanes: Sequence[Diagnosis]) -> str:
+    """The figure in words, for those who do not see it."""
+    told = [
+        f"{in_words(d.condition)} {d.status}" + (f" since step {d.onset}" if d.onset else "")
+        for d in lanes
+    ]
+    return f"Timeline: {'; '.join(told)}."

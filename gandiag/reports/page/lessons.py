@@ -1,0 +1,81 @@
+"""What a detector's own source teaches: its story and the reasons of its thresholds."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from gandiag.plugins import registry as plugins
+from gandiag.plugins.errors import BadInput
+
+if TYPE_CHECKING:
+    from gandiag.plugins.protocols import Detector
+
+__all__ = ["Lesson", "Threshold", "lesson_of", "parse_lesson", "thresholds_of"]
+
+
+class Lesson(NamedTuple):
+    """The story of a condition.
+
+    Attributes:
+        headline: the condition in one sentence.
+        parts: (title, text) such as ("What you see", "The same few images ...").
+    """
+
+    headline: str
+    parts: tuple[tuple[str, str], ...]
+
+
+class Threshold(NamedTuple):
+    """An option of a detector as it was set, with its unit and reason."""
+
+    name: str
+    value: str
+    reason: str
+
+
+def lesson_of(detector: Detector | None) -> Lesson:
+    """The story that the detector's module tells; empty where it tells none."""
+    module = sys.modules.get(type(detector).__module__)
+    return parse_lesson((module.__doc__ if module and detector else None) or "")
+
+
+def parse_lesson(text: str) -> Lesson:
+    r"""Split a module docstring into its headline and its titled paragraphs.
+
+    >>> parse_lesson("A: b.\n\nWhat you see: the\nsame *one*.\n\nAnd again.").parts
+    (('What you see', 'the same one.'), ('', 'And again.'))
+    """
+    paragraphs = [" ".join(block.split()) for block in text.strip().split("\n\n")]
+    paragraphs = [re.sub(r"(``?|\*\*?)(?=\S)(.+?)(?<=\S)\1", r"\2", each) for each in paragraphs]
+    parts = []
+    for paragraph in paragraphs[1:]:
+        titled = re.match(r"([A-Z][^:.]{2,30}): (.+)", paragraph)
+        parts.append((titled[1], titled[2]) if titled else ("", paragraph))
+    return Lesson(paragraphs[0], tuple(part for part in parts if part[1]))
+
+
+def thresholds_of(detector: Detector | None) -> tuple[Threshold, ...]:
+    """The detector's options with the values it had and the comments of its source."""
+    if detector is None or not dataclasses.is_dataclass(detector):
+        return ()
+    reasons = _reasons(type(detector))
+    return tuple(
+        Threshold(field.name, str(getattr(detector, field.name)), reasons.get(field.name, ""))
+        for field in dataclasses.fields(detector)
+    )
+
+
+def _reasons(kind: type) -> dict[str, str]:
+    """The options' comments, where the catalogue knows this very class."""
+    for name in plugins.names("detectors"):
+        try:
+            known = plugins.load("detectors", name) is kind
+        except BadInput:  # somebody else's broken plugin is no reason to lose the page
+            continue
+        if known:
+            options = plugins.describe("detectors", name).options
+            return {option.name: option.comment for option in options}
+    return {}

@@ -1,0 +1,152 @@
+"""The charts of a board: a line for each signal of one run, or for each run of a signal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from gandiag.records.record import Record
+from gandiag.reports.figures import thin
+from gandiag.reports.figures.explore import labels_of
+
+if TYPE_CHECKING:
+    from bokeh.plotting import figure as Figure
+
+__all__ = ["Chart", "Group", "Line", "charts_of", "fill", "frame"]
+
+POINTS = 600  # of a line: one for each pixel
+HEIGHT, LINE = 220, 25  # pixels of a chart, and of each line of its legend beyond the first
+ROW = 40  # letters in a line of a legend, that it may fit a phone
+ONSET = "onset"  # name of the line at the step since when something has been present
+# seaborn's "colorblind" palette in an order in which neighbours are far apart
+COLOURS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#56b4e9", "#949494")
+
+
+class Group(NamedTuple):
+    """Signals that belong in one chart, and whether its axis is logarithmic."""
+
+    title: str
+    signals: tuple[str, ...]
+    log: bool = False
+
+
+GROUPS = (
+    Group("Losses", ("loss/value/discriminator", "loss/value/generator")),
+    Group(
+        "The discriminator's P(real) and AUC",
+        (
+            "confidence/real/discriminator",
+            "confidence/fake/discriminator",
+            "confidence/auc/discriminator",
+        ),
+    ),
+    Group("Score gap of a critic", ("confidence/gap/discriminator",)),
+    Group(
+        "Variety of the samples, 1 for real data",
+        ("diversity/effective_bins/generator", "diversity/coverage/generator"),
+    ),
+    Group("Distance of the samples from the data", ("diversity/energy/generator",)),
+    Group("Slope of G's loss at the scores", ("slope/score/generator",), log=True),
+    Group(
+        "Norm of the gradient", ("gradient/norm/discriminator", "gradient/norm/generator"), log=True
+    ),
+    Group("Motion of the samples over their spread", ("motion/relative/generator",), log=True),
+)
+
+
+class Line(NamedTuple):
+    """A line of a chart: whose signal it shows, and what the legend calls it."""
+
+    run: str
+    signal: str
+    label: str
+
+
+class Chart(NamedTuple):
+    """A chart and its lines."""
+
+    title: str
+    lines: tuple[Line, ...]
+    log: bool
+
+
+def charts_of(records: Sequence[tuple[str, Record]]) -> tuple[Chart, ...]:
+    """Charts of one run by group of signals, or of several by signal, of what was recorded."""
+    return tuple(chart for chart in _charts(records) if chart.lines)
+
+
+def _charts(records: Sequence[tuple[str, Record]]) -> Iterator[Chart]:
+    for group in GROUPS:
+        if len(records) == 1:
+            name, record = records[0]
+            known = [signal for signal in group.signals if _recorded(record, signal)]
+            lines = tuple(map(Line, repeat(name), known, labels_of(known)))
+            yield Chart(group.title, lines, group.log)
+            continue
+        for signal in group.signals:
+            having = [name for name, record in records if _recorded(record, signal)]
+            lines = tuple(Line(name, signal, name) for name in having)
+            yield Chart(f"{group.title}: {signal}", lines, group.log)
+
+
+def _recorded(record: Record, signal: str) -> bool:
+    return signal in record.signals and record[signal].values.ndim == 1
+
+
+def frame(chart: Chart) -> Figure:
+    """An empty chart, whose lines' sources are called ``0``, ``1``, ..."""
+    from bokeh.models import ColumnDataSource, Span
+    from bokeh.plotting import figure
+
+    columns = max(1, ROW // max(len(line.label) for line in chart.lines))
+    plot: Figure = figure(
+        height=HEIGHT + LINE * (math.ceil(len(chart.lines) / columns) - 1),
+        sizing_mode="stretch_width",
+        title=chart.title,
+        x_axis_label="generator step",
+        y_axis_type="log" if chart.log else "linear",
+        tools="xpan,xbox_zoom,hover,reset",
+        tooltips=[("step", "@x"), ("value", "@y{0.000a}")],
+        background_fill_color=None,  # the page's own, light or dark
+        border_fill_color=None,
+        outline_line_color=None,
+    )
+    plot.toolbar.logo = None
+    for index, (line, colour) in enumerate(zip(chart.lines, COLOURS, strict=False)):
+        source = ColumnDataSource({"x": [], "y": []}, name=str(index))
+        plot.line(
+            "x", "y", source=source, line_color=colour, line_width=1.5, legend_label=line.label
+        )
+    plot.add_layout(plot.legend[0], "below")
+    plot.legend.orientation = "horizontal"
+    plot.legend.ncols = columns
+    plot.legend.border_line_color = None
+    plot.legend.background_fill_color = None
+    plot.legend.stylesheets = [".bk-label { color: var(--ink) !important }"]  # it is no canvas
+    plot.axis.minor_tick_line_color = None
+    dotted = {"line_color": "#5a6472", "line_dash": "dotted", "line_width": 2}
+    plot.add_layout(Span(dimension="height", name=ONSET, visible=False, **dotted))
+    return plot
+
+
+def fill(plot: Figure, chart: Chart, records: Mapping[str, Record], onset: int | None) -> None:
+    """Put into a chart all that its signals hold by now, thinned, and the onset as a line.
+
+    Values that are not finite break a line, and are counted in the title.
+    """
+    strange = 0
+    for index, line in enumerate(chart.lines):
+        steps, values = records[line.run][line.signal]
+        strange += int((~np.isfinite(values)).sum())
+        steps, values = thin(steps, values, POINTS)
+        shown = np.where(np.isfinite(values), values, np.nan)
+        source = plot.select_one({"name": str(index)})
+        source.data = {"x": steps.astype(np.float64), "y": shown}
+    noted = f" ({strange} values are not finite)" if strange else ""
+    plot.title.text = chart.title + noted
+    mark = plot.select_one({"name": ONSET})
+    mark.location, mark.visible = onset, onset is not None

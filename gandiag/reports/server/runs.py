@@ -1,0 +1,127 @@
+"""The runs in a folder: what state each is in, and what was found; looked at, never read whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from gandiag.plugins.errors import BadInput
+from gandiag.records.record import SIGNALS, row_of
+from gandiag.reports.server.tail import environment_of
+
+__all__ = ["Run", "State", "look_at", "run_in", "runs_in"]
+
+State = Literal["running", "finished", "ended early", "silent", "broken"]
+
+QUIET = 60.0  # seconds without a new line after which a run that did not end is called silent
+TAIL = 65_536  # bytes at a record's end among which its last line is looked for, at first
+DIAGNOSES = "diagnoses.json"
+
+
+class Run(NamedTuple):
+    """A run as its folder shows it.
+
+    Attributes:
+        name: its folder, as seen from the folder that is served.
+        state: running (a line is younger than a minute, and no end is noted), finished, ended
+            early (before the planned step), silent, or broken (the record's end cannot be read).
+        step: the newest one.
+        planned: steps that were planned; None where nobody knows.
+        statuses: of each condition, as ``diagnoses.json`` has it; empty where there is none, or it
+            is older than the record of a run that is not over.
+        verdict: the same as a sentence.
+        changed: when the record was last written to, seconds since the epoch.
+    """
+
+    name: str
+    state: State
+    step: int
+    planned: int | None
+    statuses: Mapping[str, str]
+    verdict: str
+    changed: float
+
+
+def runs_in(folder: Path) -> list[Run]:
+    """Every run below a folder, the newest first.
+
+    Folders that cannot be entered are left out, links to folders are not followed.
+    """
+    now = time.time()
+    found = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if SIGNALS in files:
+            folders.clear()  # what lies in a run's folder is the run's
+            found.append(look_at(folder, Path(place), now))
+    return sorted(found, key=lambda run: (-run.changed, run.name))
+
+
+def run_in(folder: Path, name: str) -> Path:
+    """The folder of the run of that name.
+
+    Raises:
+        BadInput: there is no run of that name below `folder`.
+    """
+    place = (folder / name).resolve()
+    if not place.is_relative_to(folder.resolve()) or not (place / SIGNALS).is_file():
+        raise BadInput(name, "no such run")
+    return place
+
+
+def look_at(folder: Path, place: Path, now: float) -> Run:
+    """One run, its record lying in `place`, at the time `now`."""
+    name = place.relative_to(folder).as_posix() if place != folder else "."
+    try:
+        changed = (place / SIGNALS).stat().st_mtime
+        step = _newest_step(place / SIGNALS)
+    except (OSError, ValueError):
+        return Run(name, "broken", 0, None, {}, "", 0.0)
+    environment = environment_of(place)
+    facts = environment.get("facts")
+    planned = facts.get("steps") if isinstance(facts, Mapping) else None
+    planned = planned if isinstance(planned, int) else None
+    played = environment.get("steps_played")
+    # of a run that is over it holds however a copy changed the times
+    said = _said(place, 0.0 if isinstance(played, int) else changed)
+    if isinstance(played, int):
+        state: State = "ended early" if planned is not None and played < planned else "finished"
+    elif now - changed < QUIET:
+        state = "running"
+    else:
+        state = "finished" if said and planned is None else "silent"
+    step = played if isinstance(played, int) else step
+    told = said.get("statuses", {}), said.get("verdict", "")
+    return Run(name, state, step, planned, *told, changed)
+
+
+def _newest_step(path: Path) -> int:
+    """The step of the last whole line; 0 where there is none."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        span = min(TAIL, size)
+        while True:
+            file.seek(size - span)
+            lines = file.read(span).rsplit(b"\n", 2)
+            if len(lines) == 3 or span == size:
+                break
+            span = min(4 * span, size)  # its last line is longer than that
+    whole = lines[-2] if len(lines) > 1 else b""
+    return row_of(whole).step if whole else 0
+
+
+def _said(place: Path, since: float) -> dict[str, Any]:
+    """Verdict and statuses of ``diagnoses.json``; empty where it is damaged or before `since`."""
+    path = place / DIAGNOSES
+    try:
+        if path.stat().st_mtime < since:
+            return {}
+        data = json.loads(path.read_bytes())
+        statuses = {str(d["condition"]): str(d["status"]) for d in data["diagnoses"]}
+        return {"verdict": str(data["verdict"]), "statuses": statuses}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -1,0 +1,225 @@
+"""Noun 1: the scenario, a run written down before it happens.
+
+A scenario is a YAML file. Only what differs from the defaults needs to be written; a file that
+begins with ``extends: other.yaml`` needs only what differs from that one. A plugin is written as
+its name, or as its name with options::
+
+    variant: vanilla
+    variant: {vanilla: {objective: saturating}}
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from gandiag.plugins.errors import BadInput
+from gandiag.plugins.validation_messages import keys_at, wording
+from gandiag.scenario.source import Source, ordered, put, read
+from gandiag.scenario.training_settings import (
+    Count,
+    Frozen,
+    Optimizer,
+    PlayerTraining,
+    Seed,
+    Training,
+)
+from gandiag.scenario.yaml_positions import dump
+
+__all__ = [
+    "DETECTORS",
+    "Choice",
+    "Detection",
+    "Optimizer",
+    "PlayerTraining",
+    "Scenario",
+    "Training",
+    "difference",
+]
+
+_PROBES: Mapping[str, Any] = {
+    "loss": {"every": 10},
+    "gradient": {"every": 10},
+    "confidence": {"every": 10},
+    "confidence_after": {"every": 50},
+    "slope": {"every": 10},
+    "diversity": {"every": 50},
+    "motion": {"every": 50},
+    "plane": {"every": 100},
+    "units": {"every": 100},
+    "update": {"every": 50},
+}
+DETECTORS = ("vanishing_gradients", "mode_collapse", "non_convergence")
+
+
+class Choice(Frozen):
+    """A plugin chosen by name, with its options."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_yaml(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, Mapping) and len(value) == 1 and "name" not in value:
+            name, options = next(iter(value.items()))
+            if options is None or isinstance(options, Mapping):
+                return {"name": name, "options": dict(options or {})}
+        if isinstance(value, (Choice, Mapping)) and "name" in dict(value):
+            return value
+        raise ValueError("write a plugin as its name, or as {name: {option: value}}")
+
+    @model_serializer
+    def _to_yaml(self) -> Any:
+        return {self.name: dict(self.options)} if self.options else self.name
+
+
+class Detection(Frozen):
+    """Which conditions are looked for, and how often while the run goes on."""
+
+    every: Count = 100  # generator updates between two looks
+    detectors: tuple[Choice, ...] = tuple(Choice(name=name) for name in DETECTORS)
+    stop_on: tuple[str, ...] = ()  # conditions that end the run once they are present
+
+
+class _Cadence(Frozen):
+    every: Count
+
+
+def _with_cadence(options: dict[str, Any]) -> dict[str, Any]:
+    return options | _Cadence(every=options.get("every", 50)).model_dump()
+
+
+Probing = Annotated[dict[str, Any], AfterValidator(_with_cadence)]  # every: generator steps
+
+
+class Scenario(Frozen):
+    """A run written down before it happens. Immutable; `set` returns a changed copy."""
+
+    name: str = "unnamed"  # names the folder of its runs
+    about: str = ""  # the story: what is to be seen and why
+    data: Choice = Choice(name="mnist")
+    variant: Choice = Choice(name="vanilla")
+    training: Training = Training()
+    probes: dict[str, Probing] = Field(default_factory=lambda: _probes({}))
+    detection: Detection = Detection()
+    reporters: tuple[Choice, ...] = (Choice(name="html"), Choice(name="json"))
+    sheet_every: Count = 500  # generator updates between two sample sheets
+    seed: Seed = 0
+    device: str = "auto"  # auto, cpu, cuda, cuda:1, ...
+    expect: dict[str, Literal["present", "absent", "inconclusive"]] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if not re.fullmatch(r"[^/\\. ][^/\\]{0,99}", name) or not name.isprintable():
+            raise ValueError("should name a folder: printable, no slashes, at most 100 characters")
+        return name
+
+    @field_validator("device")
+    @classmethod
+    def _is_a_device(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", device):
+            raise ValueError("there are auto, cpu, cuda and cuda:<number>")
+        return device
+
+    @field_validator("probes", mode="before")
+    @classmethod
+    def _fill_probes(cls, probes: Any) -> Any:
+        """Probes that are not mentioned keep their cadence; ``name: off`` leaves one out."""
+        return _probes(probes) if isinstance(probes, Mapping) else {} if probes is None else probes
+
+    @classmethod
+    def load(cls, path: Path | str, changes: Mapping[str, Any] | None = None) -> Scenario:
+        """Read a scenario file, with `changes` by dotted key on top.
+
+        Raises:
+            BadInput: naming file, line and key of the first mistake.
+        """
+        source = read(Path(path))
+        for key, value in ordered(changes or {}):
+            source.put(key, value, f"{key}={value}")
+        return cls.of(source)
+
+    @classmethod
+    def of(cls, source: Source) -> Scenario:
+        """Check what was read; a scenario without a name has its file's."""
+        data = {"name": Path(source.name).stem, **source.data}
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise _explain(error, source) from error
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any], place: str = "scenario") -> Scenario:
+        """Check plain data; raise `BadInput` naming `place` and key of the first mistake."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise _explain(error, Source(dict(data), name=place)) from error
+
+    def set(self, changes: Mapping[str, Any]) -> Scenario:
+        """Return a copy with values replaced by dotted key.
+
+        >>> Scenario().set({"training.discriminator.steps": 5}).training.discriminator.steps
+        5
+        """
+        data = self.as_data()
+        for key, value in ordered(changes):
+            put(data, key, value)
+        return Scenario.parse(data)
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain data with every default written out; `parse` reads it back."""
+        data: dict[str, Any] = self.model_dump(mode="json")
+        data["probes"] |= {name: False for name in _PROBES if name not in self.probes}
+        return data
+
+    def as_yaml(self) -> str:
+        """The resolved scenario as YAML."""
+        return dump(self.as_data())
+
+
+def difference(before: Scenario, after: Scenario) -> str:
+    """Unified diff of two scenarios' YAML; empty where they are equal."""
+    old, new = before.as_yaml().splitlines(), after.as_yaml().splitlines()
+    return "\n".join(difflib.unified_diff(old, new, "before", "after", n=1, lineterm=""))
+
+
+def _probes(written: Mapping[str, Any]) -> dict[str, Any]:
+    probes = {name: dict(options) for name, options in _PROBES.items()}
+    for name, options in written.items():
+        if options is False:
+            probes.pop(name, None)
+        elif options is None or options is True:
+            probes.setdefault(name, {})
+        else:
+            known = isinstance(options, Mapping)
+            probes[name] = probes.get(name, {}) | dict(options) if known else options
+    return probes
+
+
+def _explain(error: ValidationError, source: Source) -> BadInput:
+    """The first mistake, as one line."""
+    first = error.errors()[0]
+    tags = ("adam", "sgd", "rmsprop")  # pydantic names the member of a union too
+    where = tuple(str(part) for part in first["loc"] if part not in tags)
+    known = keys_at(Scenario, where[:-1], source.data)
+    words = wording({**first, "loc": where}, known)
+    key = ".".join(part for part in where if part != "[key]")
+    place = source.place_of((*where, "name") if first["type"] == "union_tag_invalid" else where)
+    return BadInput(place, f"{key}: {words}" if key else words)

@@ -1,0 +1,365 @@
+"""The command line: what it prints, where, and with which exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gandiag.cli.main import main
+from gandiag.cli.progress import Progress
+from gandiag.diagnosis.diagnosis import Diagnosis
+from gandiag.records.record import Row
+from gandiag.scenario.shipped import shipped
+
+TINY = """\
+data: {ring: {samples: 300, held_out: 300}}
+variant: {vanilla: {width: 8, latent_size: 2}}
+training: {steps: 60, batch_size: 32}
+probes: {diversity: {every: 20}}
+reporters: []
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder that holds ``tiny.yaml``."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    return tmp_path
+
+
+def gandiag(*arguments: str) -> Result:
+    """Run a command here, with its two output streams apart."""
+    return CliRunner().invoke(main, arguments)
+
+
+def in_a_process(code: str) -> str:
+    """Run code in a fresh interpreter and return what it prints."""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return ran.stdout.strip()
+
+
+def test_run_leaves_an_open_record(here: Path) -> None:
+    """A run writes its record under reports/name/seed and prints the verdict and its place."""
+    result = gandiag("run", "tiny.yaml", "--seed", "3")
+    assert result.exit_code == 0, result.output
+    folder = here / "reports" / "tiny" / "3"
+    assert (folder / "scenario.yaml").is_file()
+    assert "tiny" in result.stdout
+    assert str(Path("reports", "tiny", "3")) in result.stdout
+    assert str(here) not in result.stdout
+
+
+def test_progress_without_a_terminal(here: Path) -> None:
+    """Without a terminal a run prints plain lines on standard error, none twice."""
+    lines = gandiag("run", "tiny.yaml").stderr.splitlines()
+    assert lines[0] == f"tiny, seed 0 -> {Path('reports', 'tiny', '0')}"
+    assert lines[-1].startswith("step 60/60  loss D ")
+    assert "D(real)" in lines[-1]
+    assert "diversity" in lines[-1]
+    assert "steps/s" in lines[-1]
+    assert len(lines) <= 11
+    assert len(lines) == len(set(lines))
+
+
+def test_a_record_is_never_overwritten(here: Path) -> None:
+    """The second run of a scenario goes to SEED-2, says so, and leaves the first as it was."""
+    gandiag("run", "tiny.yaml")
+    first = here / "reports" / "tiny" / "0" / "signals.jsonl"
+    before = first.read_bytes()
+    result = gandiag("run", "tiny.yaml", "--steps", "20")
+    assert first.read_bytes() == before
+    assert (here / "reports" / "tiny" / "0-2" / "signals.jsonl").is_file()
+    assert "holds an earlier run" in result.stderr
+
+
+def test_out_is_overwritten_only_on_demand(here: Path) -> None:
+    """A folder named with --out that holds a record is refused, or replaced with --overwrite."""
+    assert gandiag("run", "tiny.yaml", "--out", "mine").exit_code == 0
+    sheet = here / "mine" / "samples" / "step-99999999.npy"
+    sheet.write_bytes(b"of an earlier run")
+    refused = gandiag("run", "tiny.yaml", "--out", "mine")
+    assert refused.exit_code == 2
+    assert "--overwrite" in refused.stderr
+    assert sheet.is_file()
+    assert gandiag("run", "tiny.yaml", "--out", "mine", "--overwrite").exit_code == 0
+    assert not sheet.exists()
+
+
+def test_check_exits_1_on_a_difference(here: Path) -> None:
+    """--check prints expected and found where they differ, and exits 1; 0 where they agree."""
+    with (here / "tiny.yaml").open("a") as file:
+        file.write("expect: {mode_collapse: present}\n")
+    wrong = gandiag("run", "tiny.yaml", "--check")
+    assert wrong.exit_code == 1
+    assert "mode_collapse: expected present, found inconclusive" in wrong.stdout
+    right = gandiag("run", "tiny.yaml", "--check", "--set", "expect.mode_collapse=inconclusive")
+    assert right.exit_code == 0
+
+
+def test_set_reaches_every_depth(here: Path) -> None:
+    """--set takes YAML values at any depth: options, optimizers, probes, numbers like 1e-3."""
+    changes = {
+        "variant.vanilla.objective": "saturating",
+        "variant.vanilla.r1": "1e-3",
+        "training.discriminator.optimizer.lr": "1e-3",
+        "probes.diversity.every": "25",
+        "probes.units": "off",
+        "training.steps": "10",
+    }
+    sets = [part for key, value in changes.items() for part in ("--set", f"{key}={value}")]
+    assert gandiag("run", "tiny.yaml", "--out", "out", *sets).exit_code == 0
+    from gandiag import Scenario
+
+    played = Scenario.load(here / "out" / "scenario.yaml")
+    assert played.variant.options["objective"] == "saturating"
+    assert played.variant.options["r1"] == 0.001
+    assert played.variant.options["width"] == 8
+    assert played.training.discriminator.optimizer.lr == 0.001
+    assert played.probes["diversity"]["every"] == 25
+    assert "units" not in played.probes
+
+
+def test_a_run_can_be_played_again(here: Path) -> None:
+    """A run's folder is a scenario too, and the same numbers come out."""
+    gandiag("run", "tiny.yaml", "--out", "first")
+    assert gandiag("run", "first", "--out", "second").exit_code == 0
+    name = "signals.jsonl"
+    assert (here / "first" / name).read_bytes() == (here / "second" / name).read_bytes()
+
+
+def test_interrupt_keeps_the_record(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends a run with one line that says what there is and how to go on, and status 130."""
+
+    def interrupt(self: Progress, rows: Sequence[Row], step: int) -> None:
+        self.step = step
+        if 50 <= step < 60:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Progress, "follow", interrupt)
+    result = gandiag("run", "tiny.yaml")
+    assert result.exit_code == 130
+    last = result.stderr.strip().splitlines()[-1]
+    folder = Path("reports", "tiny", "0")
+    assert last.startswith("gandiag: stopped after 5")
+    assert last.endswith(f"of 60 steps; the record is kept: gandiag diagnose {folder}")
+    assert "Traceback" not in result.output
+    assert gandiag("diagnose", str(folder)).exit_code == 0
+
+
+def test_diagnose_prints_json_alone(here: Path) -> None:
+    """--json prints the diagnoses and nothing else; nothing present is status 0."""
+    gandiag("run", "tiny.yaml", "--out", "out")
+    result = gandiag("diagnose", "out", "--json", "--detector", "mode_collapse")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    (found,) = json.loads(result.stdout)["diagnoses"]
+    assert found["condition"] == "mode_collapse"
+    assert found["status"] == "inconclusive"
+
+
+def test_diagnose_exits_1_on_presence(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something present is status 1."""
+    gandiag("run", "tiny.yaml", "--out", "out")
+    from gandiag.diagnosis.detectors.mode_collapse import ModeCollapse
+
+    present = Diagnosis("mode_collapse", "present", "All alike.", "total", 10)
+    monkeypatch.setattr(ModeCollapse, "needs", frozenset())
+    monkeypatch.setattr(ModeCollapse, "detect", lambda self, record: present)
+    result = gandiag("diagnose", "out")
+    assert result.exit_code == 1
+    assert "mode collapse" in result.stdout.lower()
+
+
+def test_diagnose_until_sees_the_prefix(here: Path) -> None:
+    """--until judges the record as it stood at that step."""
+    gandiag("run", "tiny.yaml", "--out", "out")
+    from gandiag.reports.saved_runs import reopen
+
+    assert reopen("out", until=30).record.last_step == 30
+    assert gandiag("diagnose", "out", "--until", "30").exit_code == 0
+
+
+def test_report_prints_where(here: Path) -> None:
+    """The reports of a saved run are made again, and their places printed as seen from here."""
+    gandiag("run", "tiny.yaml", "--out", "out")
+    result = gandiag("report", "out", "--to", "json")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == str(Path("out", "diagnoses.json"))
+    assert (here / "out" / "diagnoses.json").is_file()
+
+
+BAD = {
+    "no scenario": ("run tiny.yml", "tiny.yml: no such file"),
+    "near name": ("run mode_colapse", 'nearest is "mode_collapse"'),
+    "variant": (
+        "run tiny.yaml --set variant=vanila",
+        '--set variant=vanila: variant: no variant "vanila"; nearest is "vanilla"',
+    ),
+    "variant in a file": (
+        "run variant.yaml",
+        'variant.yaml:3: variant: no variant "vanila"; nearest is "vanilla"',
+    ),
+    "option in a file": (
+        "run option.yaml",
+        'option.yaml:3: variant: vanilla.objectve: unknown option; nearest is "objective"',
+    ),
+    "option value": (
+        "run tiny.yaml --set variant.vanilla.width=wide",
+        "width: should be a whole number (got 'wide')",
+    ),
+    "probe": (
+        "run tiny.yaml --set probes.divrsity.every=5",
+        '--set probes.divrsity.every=5: probes: no probe "divrsity"; nearest is "diversity"',
+    ),
+    "key": (
+        "run tiny.yaml --set trainig.steps=5",
+        '--set trainig.steps=5: trainig: unknown key; nearest is "training"',
+    ),
+    "inherited": ("run child.yaml", "option.yaml:3: variant: vanilla.objectve"),
+    "no value": ("run tiny.yaml --set seed", "--set seed: write key=value"),
+    "no YAML": ("run tiny.yaml --set seed=[1", "--set seed=[1: not YAML"),
+    "seed": ("run tiny.yaml --seed -1", "--seed -1: seed: should be at least 0"),
+    "steps": ("run tiny.yaml --steps 0", "--steps 0: training.steps: should be at least 1"),
+    "device": ("run tiny.yaml --device cuda:99", "--device cuda:99: device: cuda:99"),
+    "unknown device": ("run tiny.yaml --device tpu", "--device tpu: device: there are auto, cpu"),
+    "condition": (
+        "run tiny.yaml --set expect.mode_colapse=absent",
+        'nobody detects "mode_colapse"; nearest is "mode_collapse"',
+    ),
+    "nothing to check": ("run tiny.yaml --check", "--check: tiny.yaml has no expect"),
+    "out is a file": ("run tiny.yaml --out tiny.yaml", "--out tiny.yaml: is a file"),
+    "option of run": ("run tiny.yaml --sed 3", "--sed"),
+    "command": ("rum", "rum"),
+    "no record": ("diagnose nowhere", "nowhere: no such folder"),
+    "no run in it": ("diagnose .", "no record here"),
+    "a file": ("diagnose tiny.yaml", "tiny.yaml: is not a run's folder"),
+    "no such run": ("report nowhere", "nowhere: no such folder"),
+    "family": ("list variant", 'nearest is "variants"'),
+    "name": ("list variants vanila", 'nearest is "vanilla"'),
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_line(here: Path, arguments: str, said: str) -> None:
+    """Bad input is status 2 and one line with its place, and leaves nothing behind."""
+    (here / "variant.yaml").write_text(TINY.replace("variant: {vanilla", "\nvariant: {vanila"))
+    (here / "option.yaml").write_text(TINY.replace("{width: 8", "{\n  objectve: saturating"))
+    (here / "child.yaml").write_text("extends: option.yaml\nseed: 3\n")
+    before = sorted(here.rglob("*"))
+    result = gandiag(*arguments.split())
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("gandiag: ")
+    assert said in line
+    assert result.stdout == ""
+    assert sorted(here.rglob("*")) == before
+
+
+def test_damage_is_told_apart(here: Path) -> None:
+    """A damaged record is bad input, with the damaged line's number."""
+    gandiag("run", "tiny.yaml", "--out", "out")
+    path = here / "out" / "signals.jsonl"
+    path.write_text("{]\n" + path.read_text())
+    result = gandiag("diagnose", "out")
+    assert result.exit_code == 2
+    assert "signals.jsonl:1: not a row of a record" in result.stderr
+
+
+def test_runs_below_a_folder_are_named(here: Path) -> None:
+    """Who names the folder above some runs is told which runs there are."""
+    gandiag("run", "tiny.yaml")
+    result = gandiag("diagnose", "reports")
+    assert result.exit_code == 2
+    assert str(Path("reports", "tiny", "0")) in result.stderr
+
+
+def test_list_shows_every_family() -> None:
+    """The list holds every family and the shipped scenarios, each plugin with a summary."""
+    found = json.loads(gandiag("list", "--json").stdout)
+    families = {entry["family"] for entry in found}
+    assert {"datasets", "variants", "probes", "detectors", "fixes", "reporters"} < families
+    assert all(entry["summary"] for entry in found)
+    assert "vanilla" in gandiag("list").stdout
+
+
+def test_list_shows_options() -> None:
+    """One plugin is shown with its options, their types, defaults and comments."""
+    shown = gandiag("list", "variants", "vanilla").stdout
+    for part in (
+        "objective",
+        "'non_saturating'",
+        "latent_size",
+        "PositiveInt",
+        "64",
+        "what the players",
+    ):
+        assert part in shown
+
+
+def test_list_shows_scenarios() -> None:
+    """Shipped scenarios are listed with the first sentence of their story."""
+    shown = gandiag("list", "scenarios").stdout
+    for name in shipped():
+        assert name in shown
+    assert "A game that goes well." in shown
+
+
+def test_help_teaches() -> None:
+    """Every command's help has an example and says what its exit statuses mean."""
+    assert gandiag().stdout == gandiag("--help").stdout
+    for command in ([], ["run"], ["diagnose"], ["report"], ["list"], ["compare"], ["treat"]):
+        text = gandiag(*command, "--help").stdout
+        assert "\n  gandiag " in text
+        assert "Exit status: 0" in text
+
+
+def test_help_imports_click_alone() -> None:
+    """What --help needs is click: no torch, no pydantic, no rich."""
+    heavy = "{'torch', 'numpy', 'pydantic', 'rich', 'yaml', 'gandiag.scenario.schema'}"
+    code = f"import gandiag.cli.main, sys; print(sorted({heavy} & set(sys.modules)))"
+    assert in_a_process(code) == "[]"
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "variants", "vanilla"]])
+def test_list_imports_no_torch(arguments: list[str]) -> None:
+    """Plugins are listed from their sources: nothing imports torch."""
+    code = f"""
+import sys
+from gandiag.cli.main import main
+try:
+    main({arguments!r})
+except SystemExit as exit:
+    print(exit.code, "torch" in sys.modules)
+"""
+    assert in_a_process(code).splitlines()[-1] == "0 False"
+
+
+def test_a_missing_torch_is_one_line(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where torch cannot be imported, one line says so."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    result = gandiag("run", "tiny.yaml")
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("gandiag: torch: cannot be imported")
+
+
+def test_warnings_are_one_line(here: Path) -> None:
+    """A warning is shown on one line, without the source line that raised it."""
+    code = """
+import sys, warnings
+from gandiag.reports import saved_runs
+saved_runs.reopen = lambda *a: warnings.warn("first\\nsecond", RuntimeWarning) or sys.exit(0)
+from gandiag.cli.main import main
+main(["diagnose", "."])
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.stderr == "gandiag: warning: first second\n"

@@ -1,0 +1,135 @@
+"""Laws of the conditional GAN: labels reach both networks, and nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gandiag.datasets.data import Data
+from gandiag.models.gan import GAN
+from gandiag.models.losses import NON_SATURATING
+from gandiag.models.penalties import r1
+from gandiag.models.variants.conditional import Conditional
+from gandiag.monitoring.schedule import Scheduled
+from gandiag.monitoring.snapshot import Snapshot
+from gandiag.monitoring.watch import Watch
+from gandiag.plugins.errors import BadInput
+from gandiag.records.writer import Recorder
+from gandiag.scenario.schema import Scenario, Training
+from gandiag.training.pipeline import run
+from gandiag.training.trainer import train
+
+Normal = Callable[..., Tensor]
+
+
+def small(**options: float) -> GAN:
+    """A conditional GAN for points of eight classes."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Conditional(classes=8, latent_size=3, width=8, **options).build((2,))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_labels_matter(player: str, normal: Normal) -> None:
+    """The same latents or samples with other labels give something else, in both networks."""
+    network, rows = getattr(small(), player), normal((8, 3 if player == "generator" else 2))
+    labels = torch.arange(8)
+    assert not torch.allclose(network(rows, labels), network(rows, labels.flip(0)))
+
+
+def test_pack_keeps_labels_together(normal: Normal) -> None:
+    """Of 8 samples in packs of 2, sample i and its label lie beside sample i + 4 and its label."""
+    critic, samples, labels = small(pack=2).discriminator, normal((8, 2)), torch.arange(8)
+    whole = critic(samples, labels)
+    for k in range(4):
+        both = torch.tensor([k, k + 4])
+        torch.testing.assert_close(critic(samples[both], labels[both])[0], whole[k])
+
+
+def test_fakes_have_the_datas_classes(memory: Recorder) -> None:
+    """The fixed latents' labels are drawn from those of the data, in their shares."""
+    labels = torch.tensor([0, 3, 3, 3] * 100)
+    asked: list[Tensor] = []
+
+    @dataclass(frozen=True)
+    class Asks:
+        uses: ClassVar[frozenset[str]] = frozenset({"latents"})
+
+        def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
+            """Keep the labels of the fixed latents."""
+            asked.extend(call.args[1] for call in snapshot.latents)
+            return {}
+
+    plan = Training.model_validate({"steps": 3, "batch_size": 64})
+    watch = Watch([Scheduled("asks", Asks(), 1)], memory)
+    train(small(), torch.zeros(400, 2), plan, 0, watch, labels)
+    shares = torch.bincount(asked[0], minlength=8) / 64
+    assert shares[[1, 2, 4, 5, 6, 7]].sum() == 0
+    assert float(shares[3]) == pytest.approx(0.75, abs=5 * (0.75 * 0.25 / 64) ** 0.5)
+
+
+def test_labels_are_needed(ring: Data) -> None:
+    """Without labels a GAN with classes is not trained."""
+    with pytest.raises(ValueError, match="samples with labels"):
+        train(small(), ring.train, Training(), 0, None)
+
+
+@pytest.mark.parametrize(
+    ("data", "classes", "said"),
+    [
+        ({"sine": {"samples": 300, "held_out": 300}}, 8, "the data have no labels"),
+        ({"ring": {"samples": 300, "held_out": 300}}, 7, "labels are 0 to 7"),
+    ],
+)
+def test_unfit_labels_are_refused(data: dict[str, object], classes: int, said: str) -> None:
+    """Data without labels, or with more classes than the GAN, are refused before the first step."""
+    scenario = Scenario.parse({"data": data, "variant": {"conditional": {"classes": classes}}})
+    with pytest.raises(BadInput, match=said) as caught:
+        run(scenario, place="x.yaml")
+    assert caught.value.place == "x.yaml: variant"
+
+
+class Says(nn.Module):
+    """A generator whose samples are their labels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(1))
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """``(B, 1)`` labels as numbers."""
+        return labels[:, None] + 0 * self.shift
+
+
+class Hears(nn.Module):
+    """A discriminator that notes which samples came with which labels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.ones(1))
+        self.calls: list[tuple[list[float], list[int]]] = []
+
+    def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
+        """``(B,)`` scores."""
+        self.calls.append((samples[:, 0].tolist(), labels.tolist()))
+        return self.slope * samples[:, 0]
+
+
+@pytest.mark.parametrize("count", [100, 5])
+def test_loop_keeps_labels_with_samples(count: int) -> None:
+    """Whatever D is shown, real, fake or for a penalty, comes with the labels it was made for."""
+    labels = torch.arange(count) % 8
+    gan = GAN(Says(), Hears(), NON_SATURATING, 3, penalty=r1(1.0), classes=8)
+    plan = Training.model_validate({"steps": 4, "batch_size": 16, "discriminator": {"steps": 2}})
+    train(gan, labels[:, None].float(), plan, 0, None, labels)
+    calls = gan.discriminator.calls
+    assert len(calls) == 4 * (2 * 3 + 1)
+    for samples, told in calls:
+        assert samples == told
+    real, fake = calls[0][1], calls[1][1]
+    assert fake == (real * 16)[:16]  # of the same classes, so that a penalty may mix the two

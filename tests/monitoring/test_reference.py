@@ -1,0 +1,284 @@
+"""Laws of the reference: what fakes are read against, from known distributions and slow twins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist, jensenshannon
+from torch import Tensor
+
+from gandiag.datasets.data import Data
+from gandiag.datasets.ring import Ring
+from gandiag.monitoring.probes.diversity import RATIOS, against_null
+from gandiag.monitoring.reference import BINS, DRAWS, NEIGHBOURS, REALS, Reference
+from gandiag.monitoring.sample_metrics import measure
+
+Normal = Callable[..., Tensor]
+
+
+def modes(*kept: int) -> tuple[float, ...]:
+    """Equal mass on the given modes of eight."""
+    return tuple(float(mode in kept) for mode in range(8))
+
+
+def seen(reference: Reference, fakes: Tensor) -> dict[str, float]:
+    """The numbers of a batch of fakes over the reference's nulls."""
+    found = against_null(reference, measure(reference, reference.embed(fakes)))
+    return {name: float(value) for name, value in found.items() if value.ndim == 0}
+
+
+def drawn(seed: int = 1, sd: float = 0.02, weights: tuple[float, ...] = ()) -> Tensor:
+    """512 fresh points of a ring."""
+    return Ring(sd=sd, weights=weights, seed=seed, samples=512, held_out=1).load().train
+
+
+def test_fresh_reals_score_one(ring_reference: Reference) -> None:
+    """Over 20 draws of fresh real samples, each ratio is 1 on average, and the rest 0."""
+    rows = [seen(ring_reference, drawn(seed)) for seed in range(1, 21)]
+    mean = {name: np.mean([row[name] for row in rows]) for name in rows[0]}
+    for name in RATIOS:
+        assert mean[name] == pytest.approx(1, abs=0.07 if name == "dispersion" else 0.02)
+    assert mean["missing_mass"] == pytest.approx(0, abs=0.01)
+    assert mean["energy"] == pytest.approx(0, abs=0.002)
+    assert mean["divergence"] < 1
+
+
+@pytest.mark.parametrize(
+    ("kept", "effective", "missing", "spread"),
+    [
+        ((0, 2, 4, 6), 0.50, 0.50, 0.96),
+        ((0, 1, 2, 3), 0.50, 0.50, 0.70),
+        (tuple(range(7)), 0.87, 0.13, 0.98),
+        ((0, 4), 0.25, 0.74, 0.80),
+        ((3,), 0.12, 0.88, 0.01),
+    ],
+)
+def test_lost_modes_are_counted(
+    ring_reference: Reference,
+    kept: tuple[int, ...],
+    effective: float,
+    missing: float,
+    spread: float,
+) -> None:
+    """K of 8 equal modes have k/8 of the diversity; the mean distance may hide it (science 2.2)."""
+    found = seen(ring_reference, drawn(weights=modes(*kept)))
+    assert found["effective_bins"] == pytest.approx(effective, abs=0.04)
+    assert found["missing_mass"] == pytest.approx(missing, abs=0.04)
+    assert found["spread"] == pytest.approx(spread, abs=0.02)
+    assert found["precision"] > 0.97
+
+
+def test_garbage_is_no_collapse(ring_reference: Reference, normal: Normal) -> None:
+    """A blob of the ring's extent is diverse and imprecise: fidelity is another question."""
+    found = seen(ring_reference, 1.4 * normal((512, 2)))
+    assert found["effective_bins"] > 0.7
+    assert found["precision"] < 0.05
+    assert found["coverage"] < 0.05
+    assert found["energy_z"] > 10
+
+
+def test_coverage_null_is_naeems(ring_reference: Reference) -> None:
+    """Mean coverage of real draws is 1 - prod (N - i) / (M + N - i) (Naeem et al. 2020)."""
+    expected = 1 - math.prod((REALS - i) / (512 + REALS - i) for i in range(1, NEIGHBOURS + 1))
+    sd = ring_reference.null_spread["coverage"]
+    assert abs(ring_reference.null["coverage"] - expected) < 3 * sd
+
+
+def test_entropy_null_is_millers(ring_reference: Reference) -> None:
+    """The mean of the effective bins is exp(-(K - 1) / 2n), Miller and Madow's bias."""
+    expected = math.exp(-(BINS - 1) / (2 * 512))
+    sd = ring_reference.null_spread["effective_bins"]
+    assert abs(ring_reference.null["effective_bins"] - expected) < 3 * sd
+
+
+def test_measure_twins_loops(normal: Normal) -> None:
+    """Every number is what loops over samples, bins and pairs give."""
+    reference = Reference.of(normal((620, 2)), normal((60, 2), seed=1), size=40)
+    fakes = 1.3 * normal((40, 2), seed=2) + 0.4
+    fast = {
+        name: value.numpy() for name, value in measure(reference, reference.embed(fakes)).items()
+    }
+    fake, real = (reference.embed(fakes).double().numpy(), reference.features.double().numpy())
+    centres, shares = reference.centres.double().numpy(), reference.shares.double().numpy()
+    owner = cdist(fake, centres).argmin(1)
+    bins = np.array([(owner == k).mean() for k in range(len(centres))])
+    perplexity = [math.exp(-sum(p * math.log(p) for p in q if p > 0)) for q in (bins, shares)]
+    ratios = [
+        np.mean([((fake[i] - centres[k]) ** 2).sum() for i in np.flatnonzero(owner == k)])
+        / float(reference.spread[k])
+        for k in range(len(centres))
+        if (owner == k).sum() >= 4
+    ]
+    radii = np.sort(cdist(real, real), 1)[:, NEIGHBOURS]
+    inside = cdist(real, fake) <= radii[:, None]
+    own = np.mean([math.dist(a, b) for i, a in enumerate(fake) for b in np.delete(fake, i, 0)])
+    reals = np.mean([math.dist(a, b) for i, a in enumerate(real) for b in np.delete(real, i, 0)])
+    slow = {
+        "bins": bins,
+        "effective_bins": perplexity[0] / perplexity[1],
+        "missing_mass": sum(p for p, q in zip(shares, bins, strict=True) if q < 0.2 * p),
+        "divergence": jensenshannon(bins, shares) ** 2,
+        "dispersion": sorted(ratios)[(len(ratios) - 1) // 2],
+        "precision": np.mean([inside[:, j].any() for j in range(40)]),
+        "coverage": np.mean(inside.any(1)),
+        "energy": (2 * cdist(real, fake).mean() - own - reals) / reals,
+        "spread": own / reals,
+    }
+    assert fast.keys() == slow.keys()
+    for name, value in slow.items():
+        np.testing.assert_allclose(fast[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_energy_is_two_point_exact() -> None:
+    """Two points at 0 and 1 against fakes at 3: (2 * 2.5 - 0 - 1) / 1 = 4."""
+    points = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
+    reference = Reference.of(points, points, size=4)
+    fakes = torch.tensor([[3.0, 0.0]]).repeat(4, 1)
+    assert float(measure(reference, reference.embed(fakes))["energy"]) == pytest.approx(4, abs=1e-5)
+
+
+def test_scale_is_mean_distance(ring: Data, ring_reference: Reference) -> None:
+    """The scale is the mean distance of two real samples, the extent their largest value."""
+    assert ring_reference.scale == pytest.approx(
+        float(torch.pdist(ring.train[:3000]).mean()), rel=0.02
+    )
+    assert ring_reference.extent == pytest.approx(float(ring.train.abs().max()), rel=0.02)
+
+
+def test_scale_leaves_ratios(ring: Data, ring_reference: Reference) -> None:
+    """Data in other units have other scales and the same ratios."""
+    other = Reference.of(1000 * ring.train, 1000 * ring.held_out)
+    fakes = drawn(weights=modes(0, 2, 4))
+    assert other.scale == pytest.approx(1000 * ring_reference.scale, rel=1e-4)
+    for name in ("effective_bins", "precision", "coverage", "spread"):
+        assert seen(other, 1000 * fakes)[name] == pytest.approx(
+            seen(ring_reference, fakes)[name], abs=0.05
+        )
+
+
+def test_reference_repeats(normal: Normal) -> None:
+    """The same data and seed give the same bits."""
+    one, other = (
+        Reference.of(normal((300, 3)), normal((90, 3), seed=1), size=64) for _ in range(2)
+    )
+    assert torch.equal(one.features, other.features)
+    assert torch.equal(one.centres, other.centres)
+    assert one.null == other.null
+
+
+def test_reference_draws_nothing(normal: Normal) -> None:
+    """Building one leaves the global generators of torch and numpy where they were."""
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1]
+    Reference.of(normal((100, 60)), normal((50, 60), seed=1), size=32)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state)
+
+
+def test_nulls_hold_turnover(ring_reference: Reference) -> None:
+    """Two draws of real data differ in their histograms by about sqrt(K / (pi n)) (science 3.2)."""
+    expected = math.sqrt(BINS / (math.pi * 512))
+    assert ring_reference.null["turnover"] == pytest.approx(expected, rel=0.25)
+    assert set(ring_reference.null) == set(ring_reference.null_spread)
+    assert DRAWS >= 100
+
+
+def test_images_live_in_few_dimensions(normal: Normal) -> None:
+    """Large images are averaged down and projected to 50 directions and what is left of them."""
+    reals = normal((120, 3, 40, 40))
+    reference = Reference.of(reals, normal((40, 3, 40, 40), seed=1), size=32)
+    assert reference.features.shape == (120, 51)
+    assert reference.embed(reals[:7]).shape == (7, 51)
+
+
+def test_noise_outside_space_shows(normal: Normal) -> None:
+    """Images with what no real image has are far from the data, however small the share seen."""
+    basis = normal((3, 784))
+    reals = (normal((400, 3), seed=1) @ basis).reshape(-1, 1, 28, 28)
+    held_out = (normal((200, 3), seed=2) @ basis).reshape(-1, 1, 28, 28)
+    reference = Reference.of(reals, held_out, size=128)
+    fresh = (normal((128, 3), seed=3) @ basis).reshape(-1, 1, 28, 28)
+    noisy = fresh + normal((128, 1, 28, 28), seed=4)
+    assert seen(reference, fresh)["precision"] > 0.7
+    assert seen(reference, noisy)["precision"] < 0.2
+
+
+ODD_REALS = {
+    "constant points": torch.ones(100, 2),
+    "constant images": torch.ones(100, 1, 28, 28),
+    "eight points repeated": torch.arange(16.0).reshape(8, 2).repeat(50, 1),
+    "one point": torch.ones(1, 2),
+    "one image": torch.linspace(-1, 1, 784).reshape(1, 1, 28, 28),
+    "two images": torch.linspace(-1, 1, 2 * 784).reshape(2, 1, 28, 28),
+    "one axis": torch.linspace(-1, 1, 90)[:, None],
+}
+
+
+@pytest.mark.parametrize("reals", ODD_REALS.values(), ids=ODD_REALS)
+def test_odd_data_do_not_raise(reals: Tensor) -> None:
+    """Ties, constants and single samples give a reference that knows its own data."""
+    reference = Reference.of(reals, reals[:20], size=16)
+    found = measure(reference, reference.embed(reals[:16]))
+    assert float(found["precision"]) == 1.0
+    assert torch.isfinite(found["effective_bins"])
+    assert torch.isfinite(found["bins"]).all()
+    assert float(reference.shares.sum()) == pytest.approx(1)
+
+
+def test_repeated_reals_are_covered(normal: Normal) -> None:
+    """Real samples in copies have neighbourhoods of radius 0, which hold their copies."""
+    reals = normal((10, 2)).repeat(20, 1)
+    reference = Reference.of(reals, reals[:50], size=32)
+    assert float(measure(reference, reference.embed(reals[:32]))["coverage"]) == 1.0
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e30])
+@pytest.mark.parametrize("share", [1.0, 0.01])
+def test_blown_fakes_do_not_raise(ring_reference: Reference, bad: float, share: float) -> None:
+    """Fakes that are not finite, all or a few, are measured without an error and stay visible."""
+    fakes = drawn()
+    fakes[: max(1, int(share * len(fakes)))] = bad
+    found = seen(ring_reference, fakes)
+    assert not abs(found["energy"]) < 1  # far away or NaN, but not hidden
+    if not math.isfinite(bad):
+        assert all(math.isnan(value) for value in found.values())
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_few_fakes_are_measured(ring_reference: Reference, count: int) -> None:
+    """A handful of fakes gives numbers in their ranges; those that need more are NaN."""
+    found = measure(ring_reference, ring_reference.embed(drawn()[:count]))
+    assert 0 < float(found["effective_bins"]) <= 1
+    assert 0 <= float(found["missing_mass"]) <= 1
+    assert float(found["bins"].sum()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 20])
+def test_middle_of_a_gaussian(normal: Normal, dimensions: int) -> None:
+    """In any dimension a Gaussian's mean lies 2^0.5 - 1 away: a difference is 2^0.5 as long."""
+    reference = Reference.of(normal((2000, dimensions)), normal((1100, dimensions)))
+    assert reference.facts()["middle_energy"] == pytest.approx(2**0.5 - 1, abs=0.02)
+
+
+def test_middle_of_a_circle(ring_reference: Reference) -> None:
+    """From the middle of a circle all is r away; two of eight spots on it lie 1.26 r apart."""
+    angles = np.pi * np.arange(8) / 8
+    expected = 2 / np.mean(2 * np.sin(angles)) - 1
+    assert ring_reference.middle == pytest.approx(expected, abs=0.01)
+
+
+def test_no_single_point_is_much_nearer_than_the_middle(ring_reference: Reference) -> None:
+    """One point made over and over is at least as far from the data as their middle is."""
+    points = [ring_reference.mean + torch.tensor([x, y]) for x in (-1.0, 0, 0.5) for y in (0, 1.0)]
+    for point in points:
+        found = measure(ring_reference, ring_reference.embed(point.expand(64, 2)))
+        assert float(found["energy"]) >= ring_reference.middle - 0.01
+
+
+def test_identical_reals_have_a_middle() -> None:
+    """Real samples that are all the same lie in their own middle."""
+    reference = Reference.of(torch.zeros(200, 2), torch.zeros(200, 2))
+    assert reference.facts()["middle_energy"] == 0.0

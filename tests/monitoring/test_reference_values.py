@@ -1,0 +1,253 @@
+"""Every statistic of the samples against its closed form, and on input that has broken others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import rel_entr
+from torch import Tensor
+
+from gandiag.comparison.sample_quality import frechet_of
+from gandiag.datasets.data import Data
+from gandiag.datasets.ring import Ring
+from gandiag.monitoring.probes.confidence import auc
+from gandiag.monitoring.reference import NEIGHBOURS, Reference
+from gandiag.monitoring.sample_metrics import MISSING, measure
+from tests.conftest import random_points
+
+Normal = Callable[..., Tensor]
+SPOTS = torch.stack([torch.arange(8.0), torch.arange(8.0).square()], 1)  # eight points, no ties
+
+
+@pytest.fixture(scope="module")
+def spots() -> Reference:
+    """Data of eight points in 50 copies each: eight cells of equal mass and no width."""
+    reals = SPOTS.repeat(50, 1)
+    return Reference.of(reals, reals, size=80)
+
+
+def at(reference: Reference, samples: Tensor) -> dict[str, float]:
+    """The raw numbers of samples."""
+    found = measure(reference, reference.embed(samples))
+    return {name: float(value) for name, value in found.items() if value.ndim == 0}
+
+
+# --- closed forms
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 10])
+@pytest.mark.parametrize(
+    ("reals", "fakes", "expected"), [(512, 512, 0.9692), (256, 256, 0.9697), (1000, 256, 0.6811)]
+)
+def test_coverage_knows_no_dimension(
+    dimensions: int, reals: int, fakes: int, expected: float
+) -> None:
+    """Mean coverage of equal distributions is 1 - prod (N - i) / (M + N - i) in any dimension.
+
+    Naeem et al. 2020, proposition for k = 5; asked by 40 draws, within four of their errors.
+    """
+    product = math.prod((reals - i) / (fakes + reals - i) for i in range(1, NEIGHBOURS + 1))
+    assert 1 - product == pytest.approx(expected, abs=1e-4)
+    draw = torch.Generator().manual_seed(dimensions)
+    found = []
+    for _ in range(40):
+        both = torch.randn(reals + fakes, dimensions, generator=draw)
+        radii = torch.cdist(both[:reals], both[:reals]).kthvalue(NEIGHBOURS + 1, dim=1).values
+        reference = bare(both[:reals], radii)
+        found.append(float(measure(reference, both[reals:])["coverage"]))
+    error = np.std(found, ddof=1) / math.sqrt(len(found))
+    assert abs(np.mean(found) - expected) < 4 * error
+
+
+def bare(features: Tensor, radii: Tensor) -> Reference:
+    """A reference of given features that knows their neighbourhoods, and one cell."""
+    one = torch.ones(1)
+    return Reference(
+        size=1, scale=1.0, extent=1.0, mean=features.mean(0), basis=None, features=features,
+        centres=features.mean(0)[None], shares=one, spread=one, radii=radii,
+        self_distance=1.0, middle=0.4, null={}, null_spread={}, null_high={},
+    )  # fmt: skip
+
+
+def test_entropy_null_follows_size(ring: Data) -> None:
+    """Effective bins of real draws fall with Miller and Madow's bias, exp(-(K - 1) / 2n), K = 32.
+
+    Compared between two sizes, where what the held-out samples happen to hold falls out.
+    """
+    small, large = (Reference.of(ring.train, ring.held_out, size=n) for n in (128, 1024))
+    expected = math.exp(-31 / 2 * (1 / 128 - 1 / 1024))
+    found = small.null["effective_bins"] / large.null["effective_bins"]
+    error = math.hypot(*(r.null_spread["effective_bins"] / 10 for r in (small, large)))
+    assert abs(found - expected) < 4 * error
+    for reference in (small, large):  # two draws differ by sqrt(K / (pi n)) where cells are equal
+        turnover = math.sqrt(32 / (math.pi * reference.size))
+        assert reference.null["turnover"] == pytest.approx(turnover, rel=0.1)
+
+
+histograms = st.lists(st.integers(0, 10), min_size=8, max_size=8).filter(any)
+
+
+@given(histograms)
+def test_histogram_numbers_are_formulas(spots: Reference, counts: list[int]) -> None:
+    """On eight equal points the numbers are functions of the histogram alone, whatever it is."""
+    q, p = np.array(counts) / sum(counts), np.full(8, 1 / 8)
+    found = at(spots, SPOTS.repeat_interleave(torch.tensor(counts), 0))
+    entropy = -sum(share * math.log(share) for share in q if share)
+    assert found["effective_bins"] == pytest.approx(math.exp(entropy) / 8, rel=1e-4)
+    assert found["missing_mass"] == pytest.approx((q < MISSING / 8).mean(), abs=1e-6)
+    middle = (p + q) / 2
+    divergence = float(rel_entr(p, middle).sum() + rel_entr(q, middle).sum()) / 2
+    assert found["divergence"] == pytest.approx(divergence, abs=1e-6)
+    assert found["coverage"] == pytest.approx((q > 0).mean())
+    assert found["precision"] == 1
+
+
+@given(st.permutations(range(8)), st.integers(1, 8))
+def test_kept_modes_are_their_share(spots: Reference, order: list[int], kept: int) -> None:
+    """Any k of 8 equal modes are k/8 of the diversity, and miss 1 - k/8 of the data."""
+    found = at(spots, SPOTS[order[:kept]].repeat(10, 1))
+    assert found["effective_bins"] == pytest.approx(kept / 8, rel=1e-4)
+    assert found["missing_mass"] == pytest.approx(1 - kept / 8, abs=1e-6)
+
+
+def test_half_of_modes_has_known_divergence(spots: Reference) -> None:
+    """Half of equal modes: JS = ln(4/3)/2 + (ln(2/3) + ln 2)/4, 0.2158 nats; none: ln 2 at most."""
+    known = math.log(4 / 3) / 2 + (math.log(2 / 3) + math.log(2)) / 4
+    found = at(spots, SPOTS[:4].repeat(10, 1))
+    assert known == pytest.approx(0.2158, abs=1e-4)
+    assert found["divergence"] == pytest.approx(known, abs=1e-6)
+
+
+@settings(max_examples=20)
+@given(st.floats(0.2, 1.0))
+def test_dispersion_is_squared_width(ring_reference: Reference, width: float) -> None:
+    """Real samples drawn together to their cell's centre by a factor s have a dispersion of s^2."""
+    features, centres = ring_reference.features, ring_reference.centres
+    middle = centres[torch.cdist(features, centres).argmin(1)]
+    fakes = middle + width * (features - middle)
+    found = float(measure(ring_reference, fakes)["dispersion"])
+    assert found == pytest.approx(width**2, rel=1e-2)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3, 1.0, 4.0])
+def test_energy_of_shifted_normals(shift: float) -> None:
+    """Between N(0, 1) and N(m, 1): 2 E|Z sqrt 2 + m| - 4 / sqrt(pi), over 2 / sqrt(pi).
+
+    Asked by 20 draws of 400, within four of their errors.
+    """
+    density = math.exp(-(shift**2) / 4) / math.sqrt(4 * math.pi)
+    beyond = math.erf(shift / 2)
+    mean = 4 * density + shift * beyond  # E|N(m, 2)|
+    expected = (2 * mean - 4 / math.sqrt(math.pi)) / (2 / math.sqrt(math.pi))
+    draw, found = torch.Generator().manual_seed(0), []
+    for _ in range(20):
+        reals, fakes = (torch.randn(400, 1, generator=draw) for _ in range(2))
+        reference = bare(reals, torch.ones(400))
+        own = torch.cdist(reals, reals).sum() / (400 * 399)
+        reference = Reference(**{**vars(reference), "self_distance": float(own)})
+        found.append(float(measure(reference, fakes + shift)["energy"]))
+    error = np.std(found, ddof=1) / math.sqrt(len(found))
+    assert abs(np.mean(found) - expected) < 4 * error
+
+
+def test_frechet_is_compare_gans() -> None:
+    """compare_gan's own test data give 89.0909, and samples of a known distance theirs."""
+    real, made = torch.ones(100, 2), 9 * torch.ones(100, 2)
+    real[:50, 0] = 2
+    made[50:, 0] = 2
+    assert frechet_of(real, made) == pytest.approx(89.090909, abs=1e-4)
+    normal = random_points((200_000, 2))
+    moved = 2 * random_points((200_000, 2), seed=1) + torch.tensor([1.0, 0.0])
+    assert frechet_of(normal, moved) == pytest.approx(3, abs=0.05)  # N(0, I) and N(e1, 4 I)
+
+
+@pytest.mark.parametrize("shift", [-2.0, 0.0, 0.5, 3.0])
+def test_auc_of_shifted_normals(shift: float) -> None:
+    """Scores N(m, 1) of reals over N(0, 1) of fakes are ranked rightly with P = Phi(m / sqrt 2)."""
+    draw = torch.Generator().manual_seed(3)
+    real, fake = (torch.randn(3000, generator=draw, dtype=torch.float64) for _ in range(2))
+    expected = (1 + math.erf(shift / 2)) / 2
+    error = math.sqrt((1 / 3000 + 1 / 3000) / 12) + 1e-9  # at most, of the rank statistic
+    assert abs(float(auc(real + shift, fake)) - expected) < 4 * error
+
+
+# --- degenerate input
+
+
+def test_ties_do_not_break_coverage() -> None:
+    """Whole numbers have neighbours at distance 0; draws from the same are covered as they are.
+
+    With ``<`` in place of ``<=`` the coverage of such data is 0, whoever made them.
+    """
+    draw = torch.Generator().manual_seed(0)
+    reals, fakes = (torch.randint(0, 4, (400, 2), generator=draw).float() for _ in range(2))
+    reference = Reference.of(reals, fakes, size=200)
+    assert float(reference.radii.max()) == 0
+    found = at(reference, fakes[:200])
+    assert found["coverage"] == found["precision"] == 1
+    assert at(reference, fakes[:200] + 0.5)["coverage"] == 0
+
+
+@given(st.integers(0, 1999))
+def test_one_sample_over_and_over(ring_reference: Reference, which: int) -> None:
+    """A real sample repeated has one bin, misses all others, no spread, and lies on the data."""
+    reals = ring_reference.features
+    found = measure(ring_reference, reals[which : which + 1].repeat(512, 1))
+    share = float(ring_reference.shares[int(found["bins"].argmax())])
+    real = ring_reference.shares.double()
+    assert float(found["effective_bins"]) == pytest.approx(
+        math.exp(float(torch.xlogy(real, real).sum())), rel=1e-4
+    )
+    assert float(found["missing_mass"]) == pytest.approx(1 - share, abs=1e-5)
+    assert float(found["spread"]) == pytest.approx(0, abs=1e-3)
+    assert float(found["precision"]) == 1
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 40), st.integers(0, 100))
+def test_fewer_samples_than_bins(ring_reference: Reference, count: int, seed: int) -> None:
+    """Few samples fill few bins; every number stays in its range, or says that it has none."""
+    fakes = Ring(sd=0.02, seed=seed + 1, samples=count, held_out=1).load().train
+    found = at(ring_reference, fakes)
+    real = ring_reference.shares
+    most = count / math.exp(-float(torch.xlogy(real, real).sum()))
+    assert 0 < found["effective_bins"] <= most * (1 + 1e-5)
+    assert 0 <= found["missing_mass"] <= 1
+    assert 0 <= found["divergence"] <= math.log(2)
+    assert 0 <= found["coverage"] <= 1
+    assert math.isnan(found["dispersion"]) or found["dispersion"] >= 0
+
+
+@given(st.randoms(use_true_random=False))
+def test_order_of_samples_does_not_matter(spots: Reference, random: object) -> None:
+    """Samples in another order give the same numbers."""
+    order = torch.tensor(random.sample(range(64), 64))  # type: ignore[attr-defined]
+    samples = SPOTS.repeat(8, 1) + 0.01 * torch.arange(64)[:, None]
+    one, other = at(spots, samples), at(spots, samples[order])
+    for name, value in one.items():
+        assert other[name] == pytest.approx(value, rel=1e-4, nan_ok=True), name
+
+
+@pytest.mark.parametrize(("lost", "expected"), [(math.inf, 1.0), (-math.inf, 0.5)])
+def test_extreme_scores_have_their_rank(lost: float, expected: float) -> None:
+    """Equal scores are ranked at chance; an infinite one is above or below all others."""
+    ones = torch.ones(8)
+    assert float(auc(ones, ones)) == 0.5
+    assert float(auc(torch.tensor([lost, 1.0]), torch.tensor([0.0, 0.0]))) == expected
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -1.0])
+def test_constant_samples_are_one_point(normal: Normal, value: float) -> None:
+    """Blank images, whichever their grey, are one kind of sample without any spread."""
+    reals = normal((300, 1, 8, 8)).clamp(-1, 1)
+    reference = Reference.of(reals, normal((150, 1, 8, 8), seed=1).clamp(-1, 1), size=64)
+    found = measure(reference, reference.embed(torch.full((64, 1, 8, 8), value)))
+    assert float(found["bins"].max()) == 1
+    assert float(found["spread"]) == pytest.approx(0, abs=1e-3)
+    assert float(found["energy"]) > 0.3

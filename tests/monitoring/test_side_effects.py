@@ -1,0 +1,134 @@
+"""Laws of looks that leave no trace."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gandiag.models.gan import GAN
+from gandiag.monitoring.side_effects import undisturbed
+
+Normal = Callable[..., Tensor]
+
+
+def test_buffers_come_back(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
+    """BatchNorm's running statistics are bit-identical after a look in train mode."""
+    network = build_noisy_gan().generator.train()
+    before = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    with undisturbed(network):
+        network(normal((8, 4)))
+        assert not torch.equal(network[1].running_mean, before["1.running_mean"])  # type: ignore[index]
+    for name, buffer in network.named_buffers():
+        assert torch.equal(buffer, before[name]), name
+    assert network.training
+
+
+def test_replaced_buffers_come_back() -> None:
+    """A module that puts a new tensor in a buffer's place gets the very old one back."""
+
+    class Average(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("mean", torch.zeros(2))
+
+        def forward(self, samples: Tensor) -> Tensor:
+            self.mean = 0.9 * self.mean + 0.1 * samples.mean(0)
+            return samples - self.mean
+
+    network = Average()
+    mean = network.mean
+    with undisturbed(network):
+        network(torch.ones(4, 2))
+    assert network.mean is mean
+    assert torch.equal(mean, torch.zeros(2))
+
+
+def test_generators_come_back() -> None:
+    """The global generators of torch, numpy and Python go on as if nobody had drawn."""
+
+    def draws() -> tuple[float, float, float]:
+        return float(torch.rand(())), np.random.rand(), random.random()
+
+    for seed in (torch.manual_seed, np.random.seed, random.seed):
+        seed(3)
+    expected = [draws() for _ in range(3)]
+    for seed in (torch.manual_seed, np.random.seed, random.seed):
+        seed(3)
+    found = []
+    for _ in range(3):
+        with undisturbed():
+            draws()
+        found.append(draws())
+    assert found == expected
+
+
+def test_look_within_a_look(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
+    """One look around several leaves no trace either, and each of them draws as it would alone."""
+    network, latents = build_noisy_gan().generator, normal((8, 4))
+    with undisturbed(network):
+        alone = network(latents)
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[union-attr]
+    with undisturbed():
+        for _ in range(2):
+            with undisturbed(network):
+                random.random(), np.random.rand()
+                assert torch.equal(network(latents), alone)
+    torch_state, *others = states
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert [random.getstate(), np.random.get_state()[1].tolist()] == others  # type: ignore[union-attr]
+
+
+def test_two_looks_agree(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
+    """Dropout draws the same mask at each look, whatever was drawn in between."""
+    network, latents = build_noisy_gan().generator, normal((8, 4))
+    looks = []
+    for _ in range(2):
+        with undisturbed(network):
+            looks.append(network(latents))
+        torch.rand(5)
+    assert torch.equal(*looks)
+
+
+def test_no_graph_is_kept(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
+    """What is computed in a look holds no graph, and no gradient is touched."""
+    network = build_noisy_gan().generator
+    network(normal((8, 4))).sum().backward()
+    before = [parameter.grad.clone() for parameter in network.parameters()]  # type: ignore[union-attr]
+    with undisturbed(network):
+        assert not network(normal((8, 4))).requires_grad
+    assert torch.is_grad_enabled()
+    for parameter, grad in zip(network.parameters(), before, strict=True):
+        assert parameter.grad is not None
+        assert torch.equal(parameter.grad, grad)
+
+
+def test_errors_leave_no_trace(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
+    """A look that fails puts everything back as well."""
+    network, state = build_noisy_gan().generator, torch.get_rng_state()
+    before = {name: buffer.clone() for name, buffer in network.named_buffers()}
+
+    def fail() -> None:
+        with undisturbed(network):
+            network(normal((8, 4)))
+            network(normal((8, 5)))
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        fail()
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(buffer, before[name]) for name, buffer in network.named_buffers())
+    assert torch.is_grad_enabled()
+
+
+def test_spectral_norm_comes_back(normal: Normal) -> None:
+    """The power iteration of a spectral norm, which moves with every pass, does not move."""
+    network = nn.utils.parametrizations.spectral_norm(nn.Linear(4, 3))
+    before = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    assert before
+    with undisturbed(network):
+        network(normal((8, 4)))
+    assert all(torch.equal(buffer, before[name]) for name, buffer in network.named_buffers())

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gandiag.plugins.errors import BadInput
+from gandiag.records.readers._names import best
+from gandiag.records.readers._steps import newest_branch, unrolled
+from gandiag.records.readers._table import Column, record_of
+from gandiag.records.record import Record
+
+WHERE = Path("log")
+D, G = "loss/value/discriminator", "loss/value/generator"
+
+# names as published trainers log them: columns, then what is to be found
+LOGS: dict[str, tuple[list[str], dict[str, str]]] = {
+    "DCGAN": (["iter", "errD", "errG", "D_x", "D_G_z1"], {"d": "errD", "g": "errG"}),
+    "Keras": (["epoch", "d_loss", "g_loss", "d_acc"], {"d": "d_loss", "g": "g_loss"}),
+    "Lightning": (
+        ["step", "epoch", "train/d_loss_step", "train/d_loss_epoch", "train/g_loss_step"],
+        {"d": "train/d_loss_step", "g": "train/g_loss_step"},
+    ),
+    "StyleGAN": (
+        ["Progress/kimg/mean", "Loss/D/loss/mean", "Loss/D/loss/std", "Loss/G/loss/mean",
+         "Loss/D/reg/mean", "Loss/scores/fake/mean", "Loss/r1_penalty/mean"],
+        {"d": "Loss/D/loss/mean", "g": "Loss/G/loss/mean"},
+    ),
+    "MMGeneration": (
+        ["iter", "loss_disc_real", "loss_disc_fake", "loss_disc_fake_g", "loss_gp", "loss"],
+        {"real": "loss_disc_real", "fake": "loss_disc_fake", "g": "loss_disc_fake_g"},
+    ),
+    "BasicSR": (
+        ["iter", "l_g_pix", "l_g_percep", "l_g_gan", "l_d_real", "l_d_fake", "out_d_real"],
+        {"real": "l_d_real", "fake": "l_d_fake", "g": "l_g_gan"},
+    ),
+    "VITS": (
+        ["loss/g/total", "loss/d/total", "loss/g/fm", "loss/g/mel", "loss/g/kl"],
+        {"d": "loss/d/total", "g": "loss/g/total"},
+    ),
+    "critic": (["i", "critic_loss", "gen_loss", "gp"], {"d": "critic_loss", "g": "gen_loss"}),
+    "spoken": (["Discriminator Loss", "Generator Loss"], {"d": "Discriminator Loss",
+                                                          "g": "Generator Loss"}),
+    "glued": (["lossD", "lossG", "dloss_real"], {"d": "lossD", "g": "lossG", "real": "dloss_real"}),
+    "bare": (["D", "G"], {"d": "D", "g": "G"}),
+    "adversarial": (["disc_adv_loss", "disc_total_loss"], {"d": "disc_adv_loss"}),
+    "class": (["d_loss", "class_loss", "g_cls_loss"], {"d": "d_loss", "class": "class_loss"}),
+    "none": (["loss", "val_d_loss", "d_grad_norm", "d_lr", "fid", "D_x"], {}),
+}  # fmt: skip
+ROLES = {
+    "d": "discriminator_loss",
+    "real": "discriminator_loss_real",
+    "fake": "discriminator_loss_fake",
+    "g": "generator_loss",
+    "class": "class_loss",
+}
+
+
+def table(rows: int = 40, **columns: Any) -> dict[str, Column]:
+    """Columns of a table; what is not finite stands for itself."""
+    return {
+        name: Column(np.arange(rows), np.broadcast_to(np.asarray(values, float), rows))
+        for name, values in columns.items()
+    }
+
+
+def read(columns: dict[str, Column], **wanted: str) -> Record:
+    """The record of a table."""
+    return record_of(columns, WHERE, "table", wanted)
+
+
+def notes(record: Record) -> str:
+    """What was said about a log."""
+    return " ".join(record.environment["log"]["notes"])
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_published_names_are_known(name: str) -> None:
+    """Columns of known trainers are found, and none is taken for what it is not."""
+    columns, expected = LOGS[name]
+    for short, role in ROLES.items():
+        found = best(role, columns)
+        assert found == ((expected[short],) if short in expected else ()), role
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        (["epoch", "global_step", "step"], "global_step"),
+        (["_step", "_runtime", "iteration"], "iteration"),
+        (["epoch", "time", "step_time"], "epoch"),
+        (["Progress/tick", "Progress/kimg", "Timing/total_sec"], "Progress/kimg"),
+        (["epoch", "batch"], "batch"),
+    ],
+)
+def test_finest_count_is_taken(columns: list[str], found: str) -> None:
+    """Steps are preferred to images, images to epochs, and no time is taken for any of them."""
+    assert best("step", columns) == (found,)
+
+
+@given(st.lists(st.integers(0, 30), max_size=40))
+def test_branch_is_newest(steps: list[int]) -> None:
+    """What is kept increases, ends with the last entry, and misses no step that was kept last."""
+    kept = newest_branch(np.asarray(steps, np.int64))
+    left = [step for step, keep in zip(steps, kept, strict=True) if keep]
+    assert left == sorted(set(left))
+    assert left[-1:] == steps[-1:]
+    for at, step in enumerate(steps):
+        assert kept[at] == all(step < later for later in steps[at + 1 :])
+
+
+def test_resumed_run_keeps_newest() -> None:
+    """Where a run went back, the rows that were done again replace the first ones; it is said."""
+    first, second = np.arange(1.0, 31), np.arange(11.0, 41)
+    values = np.concatenate([np.full(30, 1.0), np.full(30, 2.0)])
+    record = read(table(60, step=np.concatenate([first, second]), d_loss=values, g_loss=1))
+    steps, losses = record[D]
+    assert steps.tolist() == list(range(1, 41))
+    assert losses.tolist() == [1.0] * 10 + [2.0] * 30
+    assert "20 rows" in notes(record)
+
+
+def test_batches_are_counted_on() -> None:
+    """A counter that begins anew with each epoch is counted on, with an epoch's column or not."""
+    epoch, batch = np.divmod(np.arange(40.0), 10)
+    for columns in ({"epoch": epoch, "batch": 100 * batch}, {"batch": 100 * batch}):
+        record = read(table(**columns, d_loss=1, g_loss=1))
+        assert record[D].steps.tolist() == list(range(0, 4000, 100))
+        assert record.facts["unit"] == "step"
+        assert "counted on" in notes(record)
+
+
+def test_one_return_is_no_epoch() -> None:
+    """A counter that falls once was a run begun again."""
+    assert unrolled(np.array([0.0, 1.0, 2.0, 0.0, 1.0, 2.0]), None) is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "unit", "last"),
+    [
+        ({"epoch": np.arange(40)}, "epoch", 39),
+        ({"kimg": 6.4 * np.arange(40)}, "kimg", 249),
+        ({"epoch": np.arange(40) / 10}, "row", 40),  # several rows an epoch
+        ({"epoch": np.arange(40) // 10}, "row", 40),
+        ({"seconds": np.arange(40)}, "row", 40),
+        ({}, "row", 40),
+    ],
+)
+def test_unit_is_told(columns: dict[str, Any], unit: str, last: int) -> None:
+    """What the steps count is a fact of the record and is said, whatever it is."""
+    record = read(table(**columns, d_loss=1, g_loss=1))
+    assert (record.facts["unit"], record.last_step) == (unit, last)
+    assert ("rows" if unit == "row" else f"read {unit}") in notes(record)
+
+
+def test_parts_are_summed() -> None:
+    """Without the whole, the discriminator's loss is the sum of its terms for real and fake."""
+    record = read(table(d_loss_real=0.25, d_loss_fake=0.5, g_loss=1))
+    assert set(record[D].values) == {0.75}
+    assert "sum of its two parts" in notes(record)
+    assert set(read(table(d_loss_real=1, d_loss_fake=2, d_loss=9))[D].values) == {9.0}
+
+
+def test_map_wins() -> None:
+    """A column that is named for a role is taken, whatever it is called."""
+    columns = table(a=1, b=2, n=np.arange(40), d_loss=3, g_loss=4)
+    record = read(columns, discriminator_loss="a", generator_loss="b", step="n")
+    assert (record[D].values[0], record[G].values[0], record.last_step) == (1, 2, 39)
+    assert "guessed" not in notes(record)
+    assert "guessed" in notes(read(columns, discriminator_loss="a"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted", "told"),
+    [
+        (["loss_D_A", "loss_D_B"], {}, r"which is .* loss_D_A or loss_D_B\? Say --map"),
+        (["loss", "fid"], {}, r"no column is known as the discriminator's loss"),
+        (["d_loss_real"], {}, r"no column is known .*d_loss_real"),
+        (["errD"], {"discriminator_los": "errD"}, r'nearest is "discriminator_loss"'),
+        (["errD"], {"discriminator_loss": "err"}, r'nearest is "errD"'),
+    ],
+)
+def test_doubt_is_refused(columns: list[str], wanted: dict[str, str], told: str) -> None:
+    """Where the discriminator's loss is not clear, one line says what to tell."""
+    with pytest.raises(BadInput, match=told):
+        read(table(**dict.fromkeys(columns, 1)), **wanted)
+
+
+def test_generator_may_be_unclear() -> None:
+    """Without the generator's loss there is still something to judge; what was left out is said."""
+    record = read(table(loss_D=1, loss_G_A=1, loss_G_B=2))
+    assert record[G].steps.size == 0
+    assert "generator_loss may be loss_G_A or loss_G_B" in notes(record)
+
+
+def test_unclear_class_terms_forbid_a_verdict() -> None:
+    """Class terms of which none can be chosen are a fact: the loss is mixed."""
+    assert read(table(d_loss=1, d_loss_cls=1, d_loss_aux=1)).facts["mixed"] is True
+    assert "mixed" not in read(table(d_loss=1, d_loss_cls=1)).facts
+
+
+def test_non_finite_values_are_data() -> None:
+    """NaN and infinities stay where they were logged."""
+    values = np.ones(40)
+    values[[3, 7]] = np.nan, np.inf
+    np.testing.assert_array_equal(read(table(d_loss=values))[D].values, values)

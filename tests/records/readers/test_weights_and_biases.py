@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wandb
+
+from gandiag.plugins.errors import BadInput
+from gandiag.records.readers.weights_and_biases import WeightsAndBiases
+from tests.records.readers.conftest import Game
+
+D, G = "loss/value/discriminator", "loss/value/generator"
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory, game: Game) -> Path:
+    """A game as a run that W&B itself kept offline, long enough for several blocks of its file."""
+    folder = tmp_path_factory.mktemp("offline")
+    quiet = wandb.Settings(silent=True, console="off", disable_git=True, disable_code=True)
+    with wandb.init(dir=folder, mode="offline", project="p", settings=quiet) as run:
+        for step, d, g in zip(*game, strict=True):
+            row = {"train": {"d_loss": float(d)}, "train/g_loss": float(g), "iter": int(step)}
+            run.log(row | {"note": "x" * 2000})
+        run.log({"train/g_loss": float("nan"), "iter": 10_100})
+    return folder
+
+
+def file_of(folder: Path) -> Path:
+    """The one file of a run."""
+    (path,) = {path.resolve() for path in folder.rglob("*.wandb")}
+    return path
+
+
+def test_offline_runs_are_read(offline: Path, game: Game) -> None:
+    """From the file, its folder or the folder above, every number comes back, NaN too."""
+    file = file_of(offline)
+    assert file.stat().st_size > 3 * 32768
+    for path in (file, file.parent, offline):
+        assert WeightsAndBiases().recognises(path)
+        record = WeightsAndBiases().read(path, {})
+        np.testing.assert_array_equal(record[D].steps, game.steps)
+        np.testing.assert_allclose(record[D].values, game.discriminator, rtol=1e-12)
+        np.testing.assert_allclose(record[G].values[:-1], game.generator, rtol=1e-12)
+        assert np.isnan(record[G].last)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_cut_file_is_read_so_far(offline: Path, game: Game, tmp_path: Path, share: float) -> None:
+    """A run that was killed is read as far as its file was written."""
+    whole = file_of(offline).read_bytes()
+    path = tmp_path / "run-cut.wandb"
+    path.write_bytes(whole[: int(share * len(whole))])
+    steps, values = WeightsAndBiases().read(path, {})[D]
+    assert 10 < len(steps) < len(game.steps)
+    np.testing.assert_allclose(values, game.discriminator[: len(steps)], rtol=1e-12)
+
+
+def test_other_files_are_refused(offline: Path, tmp_path: Path) -> None:
+    """What W&B did not write, and a folder of several runs, is one line."""
+    (tmp_path / "a.wandb").write_bytes(b"something else")
+    with pytest.raises(BadInput, match="not a file that W&B wrote"):
+        WeightsAndBiases().read(tmp_path / "a.wandb", {})
+    (tmp_path / "b.wandb").write_bytes(file_of(offline).read_bytes())
+    with pytest.raises(BadInput, match="holds several runs"):
+        WeightsAndBiases().read(tmp_path, {})

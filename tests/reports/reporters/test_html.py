@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gandiag.records.record import Record
+from gandiag.records.sheets import write_sheet
+from gandiag.reports.page.teaching import TEACHING
+from gandiag.reports.report import Report
+from gandiag.reports.reporters.html import Html, render, render_pair
+from gandiag.scenario.schema import Scenario
+from gandiag.scenario.shipped import shipped
+from tests.reports.conftest import diagnoses, make_report, rows
+
+LARGEST = 3_000_000  # bytes of a page that one sends around
+REPORTS = ("sick", "healthy", "odd")
+PAGES = (*REPORTS, "student", "pair", "plane")
+
+
+class Elements(HTMLParser):
+    """Collects every start tag with its attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember the tag."""
+        self.found.append((tag, dict(attrs)))
+
+
+def elements(page: str) -> list[tuple[str, dict[str, str | None]]]:
+    """Every start tag of a page."""
+    parser = Elements()
+    parser.feed(page)
+    return parser.found
+
+
+def without_scripts(page: str) -> str:
+    """A page less its scripts, which have addresses of their own in them."""
+    return re.sub(r"<script.*?</script>", "", page, flags=re.S)
+
+
+@pytest.fixture(scope="session")
+def pages(sick: Report, healthy: Report, odd: Report, plane: Report) -> dict[str, str]:
+    """Each report's page, one for a student, and one with two runs."""
+    found = dict(zip(REPORTS, map(render, (sick, healthy, odd)), strict=True))
+    others = {"student": render(sick, "student"), "pair": render_pair(sick, healthy)}
+    return found | others | {"plane": render(plane)}
+
+
+@pytest.mark.parametrize("which", PAGES)
+def test_ids_are_unique(which: str, pages: dict[str, str]) -> None:
+    """Figures do not take one another's clip paths, and every link inside finds its place."""
+    found = elements(pages[which])
+    ids = Counter(attrs["id"] for _, attrs in found if "id" in attrs)
+    assert max(ids.values()) == 1
+    links = [attrs.get("href") or attrs.get("xlink:href") or "" for _, attrs in found]
+    used = set(re.findall(r"url\(#([^)]+)\)", without_scripts(pages[which])))
+    used |= {link[1:] for link in links if link.startswith("#")}
+    assert used <= set(ids)
+
+
+@pytest.mark.parametrize("which", PAGES)
+def test_page_is_self_contained(which: str, pages: dict[str, str]) -> None:
+    """Nothing is loaded from anywhere, and nothing is run but the page's own two scripts."""
+    found = elements(pages[which])
+    for tag, attrs in found:
+        assert tag not in ("iframe", "object")
+        assert not [name for name in attrs if name.startswith("on")]
+        for name in ("src", "href", "xlink:href", "srcset", "data"):
+            assert not re.match(r"(https?:)?//", attrs.get(name) or "")
+    assert "@import" not in without_scripts(pages[which])
+    assert not re.search(r"url\((?!#)", without_scripts(pages[which]))
+
+
+@pytest.mark.parametrize("which", PAGES)
+def test_policy_names_each_script(which: str, pages: dict[str, str]) -> None:
+    """The browser may run exactly the scripts that the page was written with, and load nothing."""
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', pages[which])
+    policy = policy.replace("&#39;", "'")
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    scripts = re.findall(r"<script>(.*?)</script>", pages[which], flags=re.S)
+    hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data:"
+    assert rules["script-src"] == (" ".join(f"'sha256-{each}'" for each in hashes) or "'none'")
+    others = [attrs for tag, attrs in elements(pages[which]) if tag == "script" and attrs]
+    assert all(attrs["type"] == "application/json" for attrs in others)
+
+
+@pytest.mark.parametrize("which", PAGES)
+def test_pictures_have_words(which: str, pages: dict[str, str]) -> None:
+    """Every image has a text in its place, every header a scope, headings leave no level out."""
+    level = 0
+    for tag, attrs in elements(pages[which]):
+        if tag == "img":
+            assert attrs.get("alt")
+        if tag == "svg":
+            assert attrs.get("role") == "img"
+            assert attrs.get("aria-label")
+        if tag == "th":
+            assert attrs.get("scope") in ("row", "col")
+        if re.fullmatch(r"h[1-6]", tag):
+            assert int(tag[1]) <= level + 1
+            level = int(tag[1])
+
+
+def test_strangers_text_stays_text(pages: dict[str, str]) -> None:
+    """What comes with a run cannot become markup."""
+    assert "<tags>" not in pages["sick"]
+    assert "&lt;tags&gt;" in pages["sick"]
+    assert "<that>" not in pages["sick"]
+    assert "<b>" not in without_scripts(pages["sick"])
+
+
+def test_same_report_same_page(sick: Report, pages: dict[str, str]) -> None:
+    """No date, no random id: a page can be compared with another."""
+    assert render(sick) == pages["sick"]
+
+
+def test_verdict_stands_first(pages: dict[str, str]) -> None:
+    """The page begins with one plain sentence."""
+    body = pages["sick"].split("<body>")[1]
+    text = re.sub(r"<[^>]+>", " ", body).split()
+    assert " ".join(text[:7]) == "sick Mode collapse (total) since step 350."
+
+
+def test_settings_and_thresholds_are_told(pages: dict[str, str]) -> None:
+    """Whoever wants to repeat it finds how."""
+    assert "gandiag run scenario.yaml --seed 0" in pages["sick"]
+    assert "sheet_every: 500" in pages["sick"]
+    assert "All thresholds" in pages["sick"]
+    assert "not made from a scenario" in pages["odd"]
+
+
+def test_strange_values_are_counted(pages: dict[str, str]) -> None:
+    """NaN and infinity are drawn and told, an interruption is noted."""
+    assert "30 values that are not finite (10 NaN, 20 infinite)" in pages["odd"]
+    assert "40 blank cells are not finite" in pages["odd"]
+    assert "Not finite, so not drawn: 1." in pages["odd"]
+    assert "was interrupted at step 39 of 500" in pages["odd"]
+
+
+def test_empty_record_renders(tmp_path: Path) -> None:
+    """A run that ended before its first look has a page too."""
+    page = Path(Html().publish(Report(None, Record({}), ()), tmp_path / "new"))
+    assert "The record is empty" in page.read_text(encoding="utf-8")
+
+
+def test_long_record_stays_small() -> None:
+    """A hundred thousand steps fit into a page that one can send."""
+    record = Record.from_rows(rows(100_000, every=1), facts={"class_shares": [0.1] * 10})
+    assert len(record["loss/value/generator"].steps) == 100_000
+    page = render(Report(None, record, diagnoses(record, sick=True)))
+    assert len(page.encode()) <= LARGEST
+
+
+def test_long_run_with_sheets_stays_small(tmp_path: Path) -> None:
+    """Ten thousand steps, a hundred sheets of noise, every signal: still one file to send."""
+    report = make_report(tmp_path, sick=True, steps=10_000)
+    images = np.random.default_rng(0).uniform(-1, 1, (64, 1, 28, 28)).astype(np.float32)
+    for step in range(100, 10_001, 100):
+        write_sheet(tmp_path / "samples" / f"step-{step:08d}", images)
+    assert len(render(report).encode()) <= LARGEST
+
+
+def test_each_condition_is_told_in_full(pages: dict[str, str]) -> None:
+    """What is present has claim, evidence, cause, what to try, how sure, and what would settle."""
+    begin = pages["sick"].index('<section aria-labelledby="mode_collapse">')
+    section = pages["sick"][begin : pages["sick"].index("</section>", begin)]
+    headings = [re.sub(r"<[^>]+>", "", h) for h in re.findall(r"<h3>(.*?)</h3>", section)]
+    wanted = ["Evidence", "Cause", "What to try", "How sure", "What would settle it"]
+    assert [h[: len(w)] for h, w in zip(headings, wanted, strict=False)] == wanted
+    assert "Use a critic &lt;that&gt; helps." in section
+
+
+def test_student_is_taught(pages: dict[str, str]) -> None:
+    """A student's page has formula, question, a closed answer and the game that cures it."""
+    lesson = pages["student"].split('<div class="lesson">')[1]
+    assert "<math display" in lesson
+    assert '<details class="answer">' in lesson
+    assert "gandiag run mode_collapse_cured" in lesson
+    assert '<span class="added">+  minibatch_discrimination:</span>' in lesson  # what cures it
+    assert "<math" not in without_scripts(pages["sick"])
+
+
+def test_taught_games_are_shipped() -> None:
+    """Each lesson names scenarios that exist, one that fails so and one that does not."""
+    for condition, taught in TEACHING.items():
+        ill, *cured = (Scenario.load(shipped()[n]) for n in (taught.shown, *taught.cures))
+        assert ill.expect[condition] == "present"
+        assert [each.expect[condition] for each in cured] == ["absent"] * len(cured)
+
+
+def test_pair_shows_both(pages: dict[str, str]) -> None:
+    """Both verdicts first, both answers, what was changed in the game, sheets at the same steps."""
+    text = pages["pair"]
+    assert re.search(r"mode collapse</th><td>.*?present</span>.*?</td><td>.*?absent", text)
+    head = " ".join(re.sub(r"<[^>]+>", " ", text.split("<main>")[0].split("<body>")[1]).split())
+    told = "sick Mode collapse (total) since step 350. healthy Nothing found, but"
+    assert head.startswith(f"Two runs side by side {told}")
+    assert "What was changed" not in text  # but for their names, they were played alike
+    assert "The same latents on every sheet" in text
+    first, second = text.split('<div class="sides">')[1].split("<h3>")[1:]
+    steps = [re.findall(r'data-step="(\d+)"', side) for side in (first, second)]
+    assert steps[0] == steps[1]
+    assert len(steps[0]) > 2
+
+
+def test_pair_shows_what_changed(sick: Report) -> None:
+    """A setting that differs is shown as a diff; what the runs are called and said to be is not."""
+    assert sick.scenario is not None
+    watched = {"sheet_every": 50, "probes.plane": {"every": 10}}  # which changes no game
+    changed = sick.scenario.set({"training.discriminator.steps": 5, "name": "cured", **watched})
+    text = render_pair(sick, dataclasses.replace(sick, scenario=changed))
+    (diff,) = re.findall(r'<div class="diff">.*?</div>', text, flags=re.S)
+    assert re.findall(r'class="(?:added|removed)">(.*?)<', diff) == [
+        "-    steps: 1",
+        "+    steps: 5",
+    ]
+
+
+def test_hostile_text_cannot_leave_its_place(hostile: Report) -> None:
+    """Names of runs, signals, classes and plugins that look like markup stay text."""
+    for page in (render(hostile, "student"), render_pair(hostile, hostile)):
+        tags = Counter(tag for tag, _ in elements(page))
+        assert tags["script"] == (3 if "explore-data" in page else 0)
+        assert not [attrs for _, attrs in elements(page) if "onerror" in attrs]
+        assert not [attrs for _, attrs in elements(page) if attrs.get("id") == "hacked"]

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gandiag.plugins import registry as plugins
+from gandiag.plugins.protocols import Follower, Reporter
+from gandiag.reports.report import Report
+from gandiag.reports.reporters.weights_and_biases import WeightsAndBiases
+from tests.reports.conftest import rows
+
+# `wandb leet inspect` reads a run's log with W&B's own program
+ROOT = Path(__file__).parents[3]
+WANDB = Path(sys.executable).with_name("wandb")
+
+
+@pytest.fixture(autouse=True)
+def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody is logged in, and no setting of the machine counts."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+
+
+def alone(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own with nobody at its keyboard.
+
+    W&B keeps settings, a service process and temporary folders for a process's whole life.
+    """
+    code = "import sys; sys.path[:0] = sys.argv[1:]\n" + textwrap.dedent(code)
+    here = str(ROOT)
+    return subprocess.run(
+        [sys.executable, "-c", code, here],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def records(folder: Path) -> Iterator[dict[str, Any]]:
+    """Everything that the only run in a folder has logged."""
+    (log,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    told = subprocess.run(
+        [str(WANDB), "leet", "inspect", "--json", str(log)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return map(json.loads, told.stdout.splitlines())
+
+
+PUBLISH = """
+    from pathlib import Path
+    from tests.reports.conftest import make_report
+    from gandiag.reports.reporters.weights_and_biases import WeightsAndBiases
+    folder = Path({folder!r})
+    report = make_report(folder, sick=True)
+    print(WeightsAndBiases({options}).publish(report, folder))
+"""
+
+FOLLOW = """
+    from pathlib import Path
+    from tests.reports.conftest import make_report, rows
+    from gandiag.reports.reporters.weights_and_biases import WeightsAndBiases
+    folder = Path({folder!r})
+    report = make_report(folder, sick=True)
+    (folder / "report.html").write_text("<p>the page</p>")
+    reporter = WeightsAndBiases(group="seeds")
+    reporter.begin(report.scenario, folder)
+    reporter.follow(list(rows(500)), 500)
+    reporter.alert(report.diagnoses[0], 400)
+    reporter.follow([row for row in rows(1000) if row.step > 500], 1000)
+    print(reporter.publish(report, folder))
+    reporter.end()
+    reporter.end()
+"""
+
+
+def test_saved_record_is_logged(tmp_path: Path) -> None:
+    """Without a login nothing is asked, and a whole run lies on disk."""
+    folder = tmp_path / "run"
+    done = alone(PUBLISH.format(folder=str(folder), options=""))
+    assert done.returncode == 0, done.stderr
+    place = done.stdout.split(" (offline; to upload it: wandb sync ")[0].strip()
+    assert Path(place).is_dir()
+    text = "\n".join(json.dumps(record) for record in records(folder))
+    for row in rows(1000):
+        for name in row.signals:
+            assert name in text
+    assert "diagnosis/mode_collapse/status" in text
+
+
+def test_run_is_followed(tmp_path: Path) -> None:
+    """Rows, sheets, alert, summary, page and config reach the log, once each."""
+    folder = tmp_path / "run"
+    done = alone(FOLLOW.format(folder=str(folder)))
+    assert done.returncode == 0, done.stderr
+    text = [json.dumps(record) for record in records(folder)]
+    everything = "\n".join(text)
+    assert "discriminator_too_strong" in everything
+    assert "mode collapse (total) since step 350" in everything
+    assert "sheet_every" in everything
+    assert "seeds" in everything
+    media = folder.glob("wandb/offline-run-*/files/media/**/*.*")
+    kinds = [path.name.split("_")[0] for path in media]
+    assert kinds.count("generator") == 10
+    assert kinds.count("real") == 1
+    assert kinds.count("report") == 1
+    looks = [line for line in text if "loss/value/generator" in line and "history" in line]
+    assert len(looks) >= 100
+
+
+ATTACHED = """
+    import os
+    os.chdir({folder!r})
+    import gandiag
+    from tests.attachment.loops import game
+    played = game("real_fake_then_generator")
+    with gandiag.attach(*played[:4], scores=played.scores, followers=["weights_and_biases"]) as w:
+        played.play(played, 60)
+    print(*w.record.signals, sep="\\n")
+"""
+
+
+def test_attached_loop_is_followed(tmp_path: Path) -> None:
+    """By its name it follows somebody's own loop, in memory too: signals, page and answers."""
+    done = alone(ATTACHED.format(folder=str(tmp_path)), PYTHONPATH=str(ROOT))
+    assert done.returncode == 0, done.stderr
+    assert "no longer follows" not in done.stderr
+    text = "\n".join(json.dumps(record) for record in records(tmp_path))
+    for name in done.stdout.split():
+        assert name in text or name.startswith("objective/")
+    assert "diagnosis/mode_collapse/status" in text
+    assert "report.html" in text
+    assert "environment" in text
+    assert "mnist" not in text  # no setting of a game that was not played
+
+
+STRANGE = """
+    from pathlib import Path
+    from gandiag.records.record import Row
+    from gandiag.reports.reporters.weights_and_biases import WeightsAndBiases
+    reporter = WeightsAndBiases(run_id="mine")
+    reporter.begin(None, Path({folder!r}))
+    reporter.follow([Row(0, {{"a": float("nan"), "b": float("inf"), "c": 1.0}})], 0)
+    reporter.end()
+"""
+
+
+def test_non_finite_values_are_counted(tmp_path: Path) -> None:
+    """NaN and infinity are logged as what they are, and counted in a chart of their own."""
+    done = alone(STRANGE.format(folder=str(tmp_path)))
+    assert done.returncode == 0, done.stderr
+    everything = list(records(tmp_path))
+    (row,) = [record["history"]["item"] for record in everything if record["type"] == "history"]
+    assert row["not_finite/all"] == 2
+    assert (row["a"], row["b"], row["c"]) == ("NaN", "Infinity", 1)
+    (run,) = [record["run"] for record in everything if record["type"] == "run"]
+    assert run["run_id"] == "mine"
+
+
+@pytest.mark.parametrize("options", ["mode='disabled'", "mode='offline'"])
+def test_mode_is_obeyed(options: str, tmp_path: Path) -> None:
+    """What is asked for happens, whatever the machine's settings."""
+    done = alone(PUBLISH.format(folder=str(tmp_path), options=options), WANDB_API_KEY="0" * 40)
+    assert done.returncode == 0, done.stderr
+    assert ("disabled" if "disabled" in options else "wandb sync") in done.stdout
+
+
+def test_online_without_a_key_is_offline(tmp_path: Path) -> None:
+    """Where online was asked for but nobody is logged in, one line says what happens instead."""
+    done = alone(PUBLISH.format(folder=str(tmp_path), options="mode='online'"))
+    assert done.returncode == 0, done.stderr
+    assert "wandb sync" in done.stdout
+    assert done.stderr.count("kept offline") == 1
+
+
+def test_silent_server_does_not_hang(tmp_path: Path) -> None:
+    """A server that takes the call and never answers costs the timeout, not the run."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(8)
+        began = time.monotonic()
+        done = alone(
+            PUBLISH.format(folder=str(tmp_path), options="timeout=3"),
+            WANDB_API_KEY="0123456789" * 4,
+            WANDB_BASE_URL=f"http://127.0.0.1:{server.getsockname()[1]}",
+        )
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - began < 60
+    assert "wandb sync" in done.stdout
+    assert done.stderr.count("kept offline") == 1
+
+
+def test_options_are_all_it_is(sick: Report) -> None:
+    """It is a reporter and a follower, made by the catalogue; a live run is no part of it."""
+    made = plugins.build("reporters", "weights_and_biases", {"project": "mine"})
+    assert isinstance(made, Reporter)
+    assert isinstance(made, Follower)
+    assert made == WeightsAndBiases(project="mine")
+    assert made._live is made._live
+    assert "_live" not in repr(made)
+    assert hash(made) == hash(WeightsAndBiases(project="mine"))
+    shown = plugins.describe("reporters", "weights_and_biases").options
+    assert [option.name for option in shown] == [
+        "project",
+        "entity",
+        "mode",
+        "group",
+        "run_id",
+        "timeout",
+    ]
+    made.end()  # before any begin
+    made.follow([], 0)
+    made.alert(sick.diagnoses[0], 0)
+
+
+def test_wandb_is_not_imported_early() -> None:
+    """Looking at the catalogue costs neither wandb nor torch."""
+    done = alone(
+        """
+        from gandiag.plugins import registry as plugins
+        for name in plugins.names("reporters"):
+            plugins.build("reporters", name)
+        print(sorted({"wandb", "torch", "seaborn", "matplotlib"} & set(sys.modules)))
+        """
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_program_is_there() -> None:
+    """The tests above need W&B's own reader."""
+    assert WANDB.is_file() or shutil.which("wandb")

@@ -1,0 +1,66 @@
+"""Saved runs' pages: made again, for somebody else, or two runs on one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gandiag.cli.main import main
+from gandiag.plugins.errors import BadInput
+from gandiag.reports import republish as pages
+
+RECORDS = Path(__file__).parents[1] / "recorded_runs"
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> tuple[Path, Path]:
+    """A collapsed run and a cured one, each in a folder of its own."""
+    found = []
+    for name in ("ring_collapse", "ring_healthy"):
+        shutil.copytree(RECORDS / name, tmp_path / name)
+        found.append(tmp_path / name)
+    return found[0], found[1]
+
+
+def test_pages_are_made_again(runs: tuple[Path, Path]) -> None:
+    """A run's own reporters write into its folder, for whom it is asked."""
+    (place,) = pages.publish(runs[0], ["html"], "student")
+    assert Path(place) == runs[0] / "report.html"
+    assert "<math display" in Path(place).read_text(encoding="utf-8")
+    (place,) = pages.publish(runs[0], ["html"])
+    assert "<math display" not in Path(place).read_text(encoding="utf-8")
+
+
+def test_audience_is_no_matter_to_others(runs: tuple[Path, Path]) -> None:
+    """A reporter without an audience writes what it always writes."""
+    (place,) = pages.publish(runs[0], ["json"], "student")
+    assert Path(place).name == "diagnoses.json"
+
+
+def test_two_runs_lie_side_by_side(runs: tuple[Path, Path]) -> None:
+    """One page holds both, in the first one's folder, and leaves its own page alone."""
+    result = CliRunner().invoke(main, ["report", *map(str, runs)])
+    assert result.exit_code == 0, result.output
+    assert result.output.strip().endswith("beside.html")
+    page = (runs[0] / "beside.html").read_text(encoding="utf-8")
+    assert "ring_collapse" in page
+    assert "ring_healthy" in page
+    assert not (runs[0] / "report.html").exists()
+    assert not (runs[1] / "beside.html").exists()
+
+
+def test_one_run_reporters_refuse_two(runs: tuple[Path, Path]) -> None:
+    """A reporter that shows one run only says so in a line, and names one that shows two."""
+    with pytest.raises(BadInput, match="html"):
+        pages.set_beside(*runs, ["json"])
+
+
+def test_log_has_no_page(tmp_path: Path) -> None:
+    """A log of somebody else's has no folder of its own to write into."""
+    log = tmp_path / "log.csv"
+    log.write_text("step,loss/value/generator\n1,0.5\n2,0.4\n")
+    with pytest.raises(BadInput):
+        pages.publish(log)
