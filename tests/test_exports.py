@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 from pathlib import Path
 
 import pytest
@@ -36,41 +35,6 @@ def exported(path: Path) -> list[str] | None:
             names: list[str] = ast.literal_eval(node.value)
             return names
     return None
-
-
-@every_module
-def test_exports_are_sorted(path: Path) -> None:
-    """``__all__`` is in alphabetical order, constants and classes may stand first, none twice."""
-    names = exported(path) or []
-    by_kind = sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
-    assert names in (by_kind, sorted(names), sorted(names, key=str.casefold))
-    assert len(set(names)) == len(names)
-
-
-def is_command(thing: Definition) -> bool:
-    """Whether it is reached through the command line's group, and not by its name."""
-    decorators = [ast.unparse(decorator) for decorator in thing.decorator_list]
-    return any(".command" in decorator for decorator in decorators)
-
-
-@every_module
-def test_exports_are_complete(path: Path) -> None:
-    """Every public class and function of a module is in its ``__all__``."""
-    things = [thing for thing in public(parsed(path).body) if not is_command(thing)]
-    defined = {thing.name for thing in things}
-    if defined:
-        assert defined <= set(exported(path) or ()), f"not exported: {defined}"
-
-
-@every_module
-def test_exports_exist(path: Path) -> None:
-    """Whatever ``__all__`` names can be imported."""
-    if exported(path) is None:
-        return
-    parts = path.relative_to(ROOT.parent).with_suffix("").parts
-    module = importlib.import_module(".".join(p for p in parts if p != "__init__"))
-    for name in exported(path) or ():
-        assert hasattr(module, name), name
 
 
 @every_module

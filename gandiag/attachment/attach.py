@@ -10,39 +10,30 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 from torch.utils.data import Dataset
 
-from gandiag.attachment.followers import Alarm, follower_of
-from gandiag.attachment.real_samples import Gathering, reference_of
-from gandiag.attachment.turns import Turns
+from gandiag.attachment.followers import AlertCallback, follower_of
+from gandiag.attachment.real_samples import RealSampleBuffer, reference_of
+from gandiag.attachment.turns import StepHooks
 from gandiag.attachment.unwrap import inner_network, inner_optimizer
 from gandiag.attachment.watch_handle import Attachment
 from gandiag.diagnosis.diagnosis import Diagnosis
-from gandiag.diagnosis.lints import LINTS
 from gandiag.diagnosis.online import Monitor
-from gandiag.models.scores import READINGS, Scores
+from gandiag.models.scores import SCORE_FUNCTIONS, Scores
 from gandiag.monitoring.distributed import Ranks
 from gandiag.monitoring.environment import describe_environment
 from gandiag.monitoring.features import Embedding
 from gandiag.monitoring.snapshot import Player
 from gandiag.monitoring.watch import Watch
+from gandiag.plugins.builtin import DETECTORS, LINTS, PROBE_CADENCES, RENAMED
 from gandiag.plugins.errors import BadInput, nearest
 from gandiag.plugins.protocols import Follower
 from gandiag.records.facts import SCORES
 from gandiag.records.record import SAMPLES
-from gandiag.records.sheets import write_sheet
+from gandiag.records.sample_grids import write_grid
 from gandiag.records.writer import Recorder
-from gandiag.scenario.schema import DETECTORS, Scenario
-from gandiag.training.components import Parts
-
-__all__ = ["PROBES", "attach"]
+from gandiag.scenario.schema import Scenario
+from gandiag.training.components import Components
 
 Optimizers = Optimizer | Sequence[Optimizer]
-CADENCES = {  # what differs from a scenario's: detectors judge at every 50th step, no closer
-    **dict.fromkeys(("loss", "gradient", "confidence", "slope"), 50),
-    **dict.fromkeys(("objective", "loop", "confidence_after"), 100),
-    "units": 200,
-}
-PROBES: Mapping[str, Any] = {name: {"every": every} for name, every in CADENCES.items()}
-DETECTION: Mapping[str, Any] = {"detectors": [*DETECTORS, *LINTS]}
 
 
 def attach(
@@ -104,52 +95,56 @@ def attach(
     }
     _check(players, scores)
     scenario = Scenario.parse(
-        {"probes": _probes(probes or {}), "detection": {**DETECTION, **(detection or {})}},
+        {
+            "probes": _probes(probes or {}),
+            "detection": {"detectors": [*DETECTORS, *LINTS], **(detection or {})},
+        },
         "attach",
     )
-    parts = Parts.of(scenario, "attach")
+    parts = Components.of(scenario, "attach")
     following = [follower_of(follower, "attach: followers") for follower in followers]
-    ranks = Ranks.here()
+    ranks = Ranks.current()
     if embed is not None and ranks.count > 1:
         raise BadInput("attach: embed", "is for one process; ranks share samples averaged down")
     device = next(generator.parameters()).device
     reference = None if real is None else reference_of(real, device, embed)
-    where = None if folder is None or not ranks.first else Path(folder)
+    where = None if folder is None or not ranks.is_first else Path(folder)
     recorder = Recorder(where, {SCORES: scores}, describe_environment(device))
-    told = [*following, *([Alarm(on_alert)] if on_alert else [])] if ranks.first else []
+    told = [*following, *([AlertCallback(on_alert)] if on_alert else [])] if ranks.is_first else []
     monitor = Monitor(recorder, parts.detectors, scenario.detection.every, told)
-    reading = READINGS[scores]
+    reading = SCORE_FUNCTIONS[scores]
 
     def save_sheet(step: int, sheet: Tensor) -> None:
         if where is not None:
-            write_sheet(where / SAMPLES / f"step-{step:08d}", sheet.float().cpu().numpy())
+            write_grid(where / SAMPLES / f"step-{step:08d}", sheet.float().cpu().numpy())
 
     watch = Watch(
         parts.probes,
         recorder,
         reading.probability,
-        sheet_every=scenario.sheet_every if where is not None else 0,
+        sample_grid_every=scenario.sample_grid_every if where is not None else 0,
         save_sheet=save_sheet,
-        after_flush=monitor.flushed if ranks.first else None,
+        after_flush=monitor.on_flush if ranks.is_first else None,
         ranks=ranks,
     )
-    gathering = Gathering(ranks, embed) if reference is None else None
+    gathering = RealSampleBuffer(ranks, embed) if reference is None else None
     if reference is not None:
-        watch.refer_to(reference)
+        watch.set_reference(reference)
     if embed is not None:
-        recorder.know(embedding=getattr(embed, "__name__", type(embed).__name__))
+        recorder.add_facts(embedding=getattr(embed, "__name__", type(embed).__name__))
     optimizers = {player: listed for player, (_, listed) in players.items()}
-    turns = Turns(
+    turns = StepHooks(
         generator, discriminator, optimizers, reading, select or _only_tensor, watch, gathering
     )
-    monitor.tell(lambda follower: follower.begin(None, where))
+    monitor.notify(lambda follower: follower.begin(None, where))
     return Attachment(turns, watch, monitor, parts)
 
 
 def _probes(chosen: Mapping[str, Any]) -> dict[str, Any]:
     """What to measure, and when: as chosen, and at the cadence here where that is left open."""
-    probes: dict[str, Any] = {name: dict(options) for name, options in PROBES.items()}
-    for name, options in chosen.items():
+    probes: dict[str, Any] = {name: {"every": n} for name, n in PROBE_CADENCES["attach"].items()}
+    for chosen_name, options in chosen.items():
+        name = RENAMED["probes"].get(chosen_name, chosen_name)
         if isinstance(options, Mapping):
             probes[name] = {**probes.get(name, {}), **options}
         elif name not in probes or options is False:
@@ -163,8 +158,8 @@ def _listed(optimizers: Optimizers) -> Sequence[Optimizer]:
 
 
 def _check(players: Mapping[Player, tuple[nn.Module, Sequence[Optimizer]]], scores: str) -> None:
-    if scores not in READINGS:
-        raise BadInput(f"attach: scores={scores!r}", nearest(str(scores), READINGS))
+    if scores not in SCORE_FUNCTIONS:
+        raise BadInput(f"attach: scores={scores!r}", nearest(str(scores), SCORE_FUNCTIONS))
     for player, (network, optimizers) in players.items():
         place = f"attach: {player}_optimizer"
         if any(isinstance(optimizer, LBFGS) for optimizer in optimizers):

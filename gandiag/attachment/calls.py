@@ -9,13 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gandiag.models.scores import Reading
-
-__all__ = ["NOTHING", "Fakes", "Scored", "Turn", "tell_apart"]
+from gandiag.models.scores import ScoreFunctions
 
 
 @dataclass(eq=False)  # two calls are never one
-class Scored:
+class DiscriminatorCall:
     """One call of the discriminator.
 
     Attributes:
@@ -34,17 +32,17 @@ class Scored:
 
     samples: Tensor
     output: Tensor
-    again: Callable[[], Tensor]
+    rescore: Callable[[], Tensor]
     fake: bool | None
-    asks_slope: bool
+    needs_input_gradient: bool
     to_generator: bool
-    alone: bool
-    after: int
+    is_only_input: bool
+    discriminator_steps: int
     output_gradient: Tensor | None = None
-    sample_gradient: Tensor | None = None
+    input_gradient: Tensor | None = None
 
 
-class Turn(NamedTuple):
+class DiscriminatorStep(NamedTuple):
     """A discriminator's turn told apart: real and fake samples and what was said of them.
 
     Slopes are gradients at the outputs, times the number of outputs: a mean loss' own derivative.
@@ -58,16 +56,16 @@ class Turn(NamedTuple):
     fake_output: Tensor | None = None
     score_real: Callable[[], Tensor] | None = None
     score_fake: Callable[[], Tensor] | None = None
-    real_slope: Tensor | None = None
-    fake_slope: Tensor | None = None
+    real_gradient: Tensor | None = None
+    fake_gradient: Tensor | None = None
     certain: bool = False
     mixed: bool = False
 
 
-NOTHING = Turn()
+NO_STEP = DiscriminatorStep()
 
 
-class Fakes(NamedTuple):
+class FakeBatch(NamedTuple):
     """The fakes of a player's turn, what D said to them, and the gradients there.
 
     Attributes:
@@ -81,13 +79,15 @@ class Fakes(NamedTuple):
 
     samples: Tensor | None
     output: Tensor | None
-    slope: Tensor | None
+    gradient: Tensor | None
     score_gradient: Tensor | None = None
     input_gradient: Tensor | None = None
-    newest: bool = False
+    is_current: bool = False
 
     @classmethod
-    def judged(cls, calls: Sequence[Scored], reading: Reading, steps: int) -> Fakes:
+    def from_calls(
+        cls, calls: Sequence[DiscriminatorCall], reading: ScoreFunctions, steps: int
+    ) -> FakeBatch:
         """Those of a generator's turn, by the discriminator's calls that lead to the generator.
 
         Args:
@@ -96,19 +96,19 @@ class Fakes(NamedTuple):
             steps: of the discriminator's optimizer so far.
         """
         graded = [call for call in calls if call.output_gradient is not None]
-        slopes = [reading.slope(c.output, c.output_gradient) for c in graded]  # type: ignore[arg-type]
-        inputs = [call.sample_gradient for call in graded if call.sample_gradient is not None]
+        slopes = [reading.gradient(c.output, c.output_gradient) for c in graded]  # type: ignore[arg-type]
+        inputs = [call.input_gradient for call in graded if call.input_gradient is not None]
         return cls(
             _joined_if_any([call.samples for call in calls]),
             _joined_if_any([call.output for call in calls]),
-            _slopes_of(graded) if len(graded) == len(calls) else None,
+            _output_gradients(graded) if len(graded) == len(calls) else None,
             _joined_if_any(slopes),
             _joined_if_any(inputs),
-            all(call.alone and call.after == steps for call in calls),
+            all(call.is_only_input and call.discriminator_steps == steps for call in calls),
         )
 
 
-def tell_apart(calls: Sequence[Scored]) -> Turn:
+def split_real_fake(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
     """Find the real and the fake samples among the calls of a discriminator's turn.
 
     Fakes are known by their memory, or because the user labelled them; without such, they are what
@@ -123,9 +123,9 @@ def tell_apart(calls: Sequence[Scored]) -> Turn:
     fakes = [call for call in calls if call.fake] or leading
     others = [call for call in calls if not call.fake and not call.to_generator]
     labelled = [call for call in others if call.fake is False]
-    plain = [call for call in others if not call.asks_slope]
+    plain = [call for call in others if not call.needs_input_gradient]
     if fakes and others:
-        return _turn(labelled or plain or others[:1], fakes, certain=True)
+        return _step_of(labelled or plain or others[:1], fakes, certain=True)
     return _by_gradient(calls)
 
 
@@ -138,7 +138,7 @@ def _joined_if_any(parts: Sequence[Tensor]) -> Tensor | None:
     return _joined(parts) if parts else None
 
 
-def _slopes_of(calls: Sequence[Scored]) -> Tensor | None:
+def _output_gradients(calls: Sequence[DiscriminatorCall]) -> Tensor | None:
     """Gradients at the calls' outputs, joined, times their number; None where one is unknown."""
     known = [call.output_gradient for call in calls if call.output_gradient is not None]
     if not known or len(known) < len(calls):
@@ -146,51 +146,53 @@ def _slopes_of(calls: Sequence[Scored]) -> Tensor | None:
     return torch.cat(known) * sum(gradient.numel() for gradient in known)
 
 
-def _turn(real: Sequence[Scored], fake: Sequence[Scored], certain: bool) -> Turn:
+def _step_of(
+    real: Sequence[DiscriminatorCall], fake: Sequence[DiscriminatorCall], certain: bool
+) -> DiscriminatorStep:
     """The parts joined, where a loop accumulates several calls before a step."""
-    return Turn(
+    return DiscriminatorStep(
         _joined([call.samples for call in real]),
         _joined([call.samples for call in fake]),
         _joined([call.output for call in real]),
         _joined([call.output for call in fake]),
-        lambda: _joined([call.again() for call in real]),
-        lambda: _joined([call.again() for call in fake]),
-        _slopes_of(real),
-        _slopes_of(fake),
+        lambda: _joined([call.rescore() for call in real]),
+        lambda: _joined([call.rescore() for call in fake]),
+        _output_gradients(real),
+        _output_gradients(fake),
         certain,
     )
 
 
-def _by_gradient(calls: Sequence[Scored]) -> Turn:
+def _by_gradient(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
     """Told by the signs of the gradients; on a GPU this waits for them."""
     known = [call for call in calls if call.output_gradient is not None]
     raised = [_share_raised(call) > 0.5 for call in known]
     real = [call for call, up in zip(known, raised, strict=True) if bool(up.all())]
     fake = [call for call, up in zip(known, raised, strict=True) if not bool(up.any())]
     if real and fake:
-        return _turn(real, fake, certain=False)
+        return _step_of(real, fake, certain=False)
     mixed = [(c, up) for c, up in zip(known, raised, strict=True) if up.any() and not up.all()]
-    return _parted(*mixed[0]) if mixed else NOTHING
+    return _parted(*mixed[0]) if mixed else NO_STEP
 
 
-def _parted(call: Scored, is_real: Tensor) -> Turn:
-    slopes = _slopes_of([call])
+def _parted(call: DiscriminatorCall, is_real: Tensor) -> DiscriminatorStep:
+    slopes = _output_gradients([call])
     assert slopes is not None  # by which it is parted
     half = 0.5  # a loss that is a mean over both is half the sum of a mean over each
-    return Turn(
+    return DiscriminatorStep(
         call.samples[is_real],
         call.samples[~is_real],
         call.output[is_real],
         call.output[~is_real],
-        lambda: call.again()[is_real],
-        lambda: call.again()[~is_real],
+        lambda: call.rescore()[is_real],
+        lambda: call.rescore()[~is_real],
         slopes[is_real] * half,
         slopes[~is_real] * half,
         mixed=True,
     )
 
 
-def _share_raised(call: Scored) -> Tensor:
+def _share_raised(call: DiscriminatorCall) -> Tensor:
     """By sample, the share of its scores that a step against the gradient would raise."""
     gradient = call.output_gradient
     assert gradient is not None

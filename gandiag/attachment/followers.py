@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from gandiag.reports.report import Report
     from gandiag.scenario.schema import Scenario
 
-__all__ = ["Alarm", "follower_of", "show_to"]
 
-
-class Alarm:
+class AlertCallback:
     """A follower that only passes alerts on.
 
     Args:
@@ -56,7 +54,7 @@ def follower_of(given: Follower | str, place: str) -> Follower:
     return found
 
 
-def show_to(follower: Follower, report: Report, folder: Path) -> None:
+def publish_to(follower: Follower, report: Report, folder: Path) -> None:
     """Give a report to a follower that is a reporter too."""
     if isinstance(follower, Reporter):
         follower.publish(report, folder)

@@ -13,15 +13,13 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from gandiag.attachment.calls import Turn
-from gandiag.monitoring.snapshot import Conduct, Player
-
-__all__ = ["Backward", "Bookkeeping", "Side", "backward_scale", "direction", "largest_weight"]
+from gandiag.attachment.calls import DiscriminatorStep
+from gandiag.monitoring.snapshot import LoopTrace, Player
 
 FRAMES = 12  # up the stack from an optimizer's hook; torch's own scaler is 5 up, wrappers add some
 
 
-class Backward(NamedTuple):
+class BackwardPass(NamedTuple):
     """What lay in the gradients when a backward pass came through D's output.
 
     `task` tells one pass from another: one pass may come through several of D's outputs. `left` is
@@ -35,7 +33,7 @@ class Backward(NamedTuple):
     version: int
 
 
-class Bookkeeping:
+class GradientTracker:
     """Collects what happens between two optimizer steps, for the turns that are looked at."""
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module) -> None:
@@ -45,7 +43,7 @@ class Bookkeeping:
             player: weakref.ref(network) for player, network in networks.items()
         }
         self._steps: dict[str, int] = dict.fromkeys(networks, 0)
-        self._backwards: list[Backward] = []
+        self._backwards: list[BackwardPass] = []
         self._parameters: dict[str, list[nn.Parameter]] = {}  # to list them takes 40 us
         self._largest: Tensor | None = None
         self._penalised = False
@@ -54,16 +52,16 @@ class Bookkeeping:
         """Optimizer steps of a player so far."""
         return self._steps[player]
 
-    def slope_asked(self) -> None:
+    def input_gradient_requested(self) -> None:
         """The loop asks for D's slope at its input."""
         self._penalised = True
 
-    def called(self) -> None:
+    def before_discriminator_call(self) -> None:
         """D is called on samples that are not on their way to the generator."""
         if self._largest is None:
             self._largest = largest_weight(self._of("discriminator"))
 
-    def went_backward(self, to_generator: bool, fake: bool) -> None:
+    def on_backward(self, to_generator: bool, fake: bool) -> None:
         """A backward pass has reached D's output, and D's and G's gradients not yet."""
         if torch.is_grad_enabled():  # the pass itself is recorded: a penalty asks for a slope,
             self._penalised = True  # which adds to no gradient yet
@@ -71,9 +69,11 @@ class Bookkeeping:
             left = {player: _norm(self._of(player)) for player in self._unread(to_generator)}
             version = _version(self._of("discriminator"))
             task = torch._C._current_graph_task_id()
-            self._backwards.append(Backward(task, to_generator, fake, left, version))
+            self._backwards.append(BackwardPass(task, to_generator, fake, left, version))
 
-    def conduct(self, player: Player, turn: Turn, fake: Side, sign: float | Tensor) -> Conduct:
+    def trace(
+        self, player: Player, turn: DiscriminatorStep, fake: OutputGradient, sign: float | Tensor
+    ) -> LoopTrace:
         """What is known of the turn that ends with this step.
 
         Args:
@@ -85,18 +85,18 @@ class Bookkeeping:
         """
         own = player == "discriminator"
         left = (seen.left[player] for seen in self._backwards if player in seen.left)
-        return Conduct(
+        return LoopTrace(
             real_output=turn.real_output if own else None,
-            real_slope=_scaled(turn.real_slope, sign) if own else None,
+            real_gradient=_scaled(turn.real_gradient, sign) if own else None,
             fake_output=fake.output,
-            fake_slope=_scaled(fake.slope, sign),
+            fake_gradient=_scaled(fake.gradient, sign),
             certain=turn.certain,
             mixed=turn.mixed,
-            penalised=self._penalised,
-            leftover=next(left, None),
-            overlaid=own and self._overlaid(),
-            largest=largest_weight(self._of("discriminator")),
-            largest_before=self._largest if own else None,
+            has_gradient_penalty=self._penalised,
+            leftover_norm=next(left, None),
+            has_foreign_gradients=own and self._has_foreign_gradients(),
+            largest_weight=largest_weight(self._of("discriminator")),
+            largest_weight_before=self._largest if own else None,
             steps=self._steps[player],
         )
 
@@ -107,9 +107,9 @@ class Bookkeeping:
     def stepped(self, player: Player) -> None:
         """A player's optimizer is about to step; its turn is over."""
         self.count(player)
-        self.forget()
+        self.clear()
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Let go of every tensor."""
         self._backwards.clear()
         self._parameters.clear()
@@ -122,7 +122,7 @@ class Bookkeeping:
         if to_generator and not any(seen.to_generator for seen in self._backwards):
             yield "generator"
 
-    def _overlaid(self) -> bool:
+    def _has_foreign_gradients(self) -> bool:
         """Whether G's backward pass came after D's own, and D's gradients have changed since.
 
         D's own pass, or passes, have come through scores of real samples and of fakes by then.
@@ -143,11 +143,11 @@ class Bookkeeping:
         return self._parameters[player]
 
 
-class Side(NamedTuple):
+class OutputGradient(NamedTuple):
     """What D said to some samples, raw, and the slope of a loss there."""
 
     output: Tensor | None
-    slope: Tensor | None
+    gradient: Tensor | None
 
 
 def largest_weight(parameters: Sequence[nn.Parameter]) -> Tensor | None:

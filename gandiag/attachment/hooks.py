@@ -12,8 +12,6 @@ from typing import Any
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-__all__ = ["CallHooks", "Guard", "Hook", "compiles"]
-
 
 class Hook:
     """Calls a function; a copy or pickle of it is a function of Python's own that does nothing.
@@ -50,7 +48,7 @@ class Guard:
     def __init__(self, give_up: Callable[[], None]) -> None:
         """Call `give_up` where a hook raises."""
         self.give_up = give_up
-        self.looking = self.resting = False
+        self.running = self.paused = False
 
     def hook(self, seen: Callable[..., None], rests: bool = False) -> Hook:
         """A hook that passes its arguments on to `seen`; one that rests, not while all do."""
@@ -66,20 +64,20 @@ class _Guarded(Hook):
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
         guard = self._guard
-        if guard.looking or (guard.resting and self._rests):
+        if guard.running or (guard.paused and self._rests):
             return
         try:
-            guard.looking = True
+            guard.running = True
             self._function(*args, **kwargs)
         except Exception as error:
             guard.give_up()
             text = f"gandiag no longer watches: {type(error).__name__}: {error}"
             warnings.warn(text, RuntimeWarning, stacklevel=2)
         finally:
-            guard.looking = False
+            guard.running = False
 
 
-class CallHooks:
+class PausableHooks:
     """Forward hooks that are taken off their networks for a while, and put back.
 
     With any hook on it, a network is called by a longer way through torch.
@@ -95,13 +93,13 @@ class CallHooks:
         self._hooks.append((weakref.ref(network), hook))
         self._handles.append(network.register_forward_hook(hook, with_kwargs=True))
 
-    def take_off(self) -> None:
+    def remove(self) -> None:
         """Take them off."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         """Put those that have been taken off back."""
         if self._handles:
             return
@@ -111,7 +109,7 @@ class CallHooks:
             self.add(network, hook)
 
 
-def compiles() -> bool:
+def has_compiled() -> bool:
     """Whether torch has compiled anything so far.
 
     A graph that it makes of a network without hooks calls none that it is given later. Its counters

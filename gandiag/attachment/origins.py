@@ -8,12 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["KEPT", "Origins"]
-
 KEPT = 8  # of the generator's newest batches: among them are the fakes that D is shown next
 
 
-class Origins:
+class FakeRegistry:
     """The generator's newest batches, and what the user said of tensors.
 
     Attributes:
@@ -48,7 +46,7 @@ class Origins:
         place = _place(samples)
         return True if any(_place(fake) == place for fake in self.fakes) else None
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Let go of every tensor."""
         self.fakes.clear()
         self._labels.clear()

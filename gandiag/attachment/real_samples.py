@@ -14,10 +14,8 @@ from torch.utils.data import Dataset
 from gandiag.monitoring.distributed import Message, Ranks
 from gandiag.monitoring.features import Embedding, Rows
 from gandiag.monitoring.reference import REALS, SIZE, Reference
-from gandiag.monitoring.side_effects import undisturbed
+from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.plugins.errors import BadInput
-
-__all__ = ["NEEDED", "Gathering", "reference_of"]
 
 NEEDED = REALS + 2 * SIZE  # at 32 x 32 x 3 pixels these are 37 MB while they are collected
 FEWEST = 600  # real samples below which neither bins nor nulls would mean much
@@ -54,13 +52,13 @@ def reference_of(
 def _drawn(dataset: Dataset[Any]) -> Tensor:
     """Samples spread evenly over a dataset, whose transforms may draw random numbers."""
     count = len(dataset)  # type: ignore[arg-type]  # those without a length are refused by Python
-    with undisturbed():
+    with without_side_effects():
         items = [dataset[i * count // min(count, NEEDED)] for i in range(min(count, NEEDED))]
     tensors = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
     return torch.stack([torch.as_tensor(tensor) for tensor in tensors])
 
 
-class Gathering:
+class RealSampleBuffer:
     """Real samples on their way to a reference.
 
     With several ranks those of all are collected on rank 0, which gives its reference to the
@@ -90,13 +88,13 @@ class Gathering:
         about = f"real/{self._turns}"
         rows = None if real is None or self._failed else self._rows(real)
         own = {} if rows is None else {"real": rows.flat}
-        if not self._ranks.first:
-            known = self._ranks.announced("reference")
+        if not self._ranks.is_first:
+            known = self._ranks.broadcast_message("reference")
             if known is None:
-                self._ranks.tell(about, own)
+                self._ranks.send(about, own)
                 return None
             return _unpacked(known, None if real is None else real.device)
-        theirs = [batch["real"] for batch in self._ranks.hear(about) if "real" in batch]
+        theirs = [batch["real"] for batch in self._ranks.receive(about) if "real" in batch]
         for batch in (*([] if rows is None else [rows]), *(Rows(flat, flat) for flat in theirs)):
             if self._count < NEEDED:
                 self._keep(batch)
@@ -130,7 +128,7 @@ class Gathering:
         kept, self._kept = self._kept, None
         real, held_out = _part(kept, slice(None, REALS)), _part(kept, slice(REALS, None))
         reference = Reference.of(real, held_out, SIZE, embedding=self._embedding)
-        self._ranks.announce("reference", _packed(reference))
+        self._ranks.broadcast("reference", _packed(reference))
         return reference
 
 
@@ -157,7 +155,12 @@ def _packed(reference: Reference) -> dict[str, float | Tensor]:
 
 def _unpacked(message: Message, device: torch.device | None) -> Reference:
     """The reference again, its tensors on `device`."""
-    values: dict[str, Any] = {"basis": None, "null": {}, "null_spread": {}, "null_high": {}}
+    values: dict[str, Any] = {
+        "basis": None,
+        "baseline_mean": {},
+        "baseline_sd": {},
+        "baseline_max": {},
+    }
     for key, value in message.items():
         name, _, inner = key.partition("/")
         if inner:

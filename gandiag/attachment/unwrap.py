@@ -6,8 +6,6 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-__all__ = ["inner_network", "inner_optimizer"]
-
 
 def inner_network(network: nn.Module) -> nn.Module:
     """The network inside DistributedDataParallel; any other network itself.

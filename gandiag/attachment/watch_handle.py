@@ -7,19 +7,17 @@ from types import TracebackType
 
 from torch import Tensor
 
-from gandiag.attachment.followers import show_to
-from gandiag.attachment.turns import Turns
+from gandiag.attachment.followers import publish_to
+from gandiag.attachment.turns import StepHooks
 from gandiag.diagnosis.diagnosis import Diagnosis, diagnose
-from gandiag.diagnosis.objective import Objectives, recognise
+from gandiag.diagnosis.objective import Objectives, recognise_objectives
 from gandiag.diagnosis.online import Monitor
 from gandiag.monitoring.watch import Watch
 from gandiag.plugins.protocols import Reporter
 from gandiag.records.record import Record
-from gandiag.reports.html_repr import as_html
-from gandiag.reports.report import Report, report_on, verdict
-from gandiag.training.components import Parts
-
-__all__ = ["Attachment"]
+from gandiag.reports.html_repr import run_as_html
+from gandiag.reports.report import Report, build_report, verdict
+from gandiag.training.components import Components
 
 
 class Attachment:
@@ -29,11 +27,11 @@ class Attachment:
     hooks. It holds no network alive.
     """
 
-    def __init__(self, turns: Turns, watch: Watch, monitor: Monitor, parts: Parts) -> None:
-        self._turns = turns
+    def __init__(self, turns: StepHooks, watch: Watch, monitor: Monitor, parts: Components) -> None:
+        self._hooks = turns
         self._watch = watch
         self._monitor = monitor
-        self._parts = parts
+        self._components = parts
 
     @property
     def step(self) -> int:
@@ -51,55 +49,55 @@ class Attachment:
 
         Only needed where gandiag cannot tell: see `Diagnosis.summary` of an inconclusive answer.
         """
-        self._turns.label(real, fake)
+        self._hooks.label(real, fake)
 
     def diagnose(self) -> tuple[Diagnosis, ...]:
         """Ask every detector about what has been seen so far."""
-        return diagnose(self.record, self._parts.detectors)
+        return diagnose(self.record, self._components.detectors)
 
     @property
     def objectives(self) -> Objectives:
         """The objectives that the loop really uses, recognised from its scores and slopes."""
-        return recognise(self.record)
+        return recognise_objectives(self.record)
 
     def report(self) -> Report:
         """All that a page needs, as it is now."""
-        return report_on(self.record, None, self._parts.detectors, self._parts.fixes)
+        return build_report(self.record, None, self._components.detectors, self._components.fixes)
 
     def publish(self, folder: Path | str) -> tuple[str, ...]:
         """Write the reports (a page and JSON unless told otherwise) and return where they lie.
 
         Ranks other than 0 write nothing.
         """
-        if not self._watch.ranks.first:
+        if not self._watch.ranks.is_first:
             return ()
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         report = self.report()
-        return tuple(reporter.publish(report, folder) for reporter in self._parts.reporters)
+        return tuple(reporter.publish(report, folder) for reporter in self._components.reporters)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: how it stands now. Show it again to see more."""
         found, record = self.diagnose(), self.record
-        title = f"a watch at step {self.step}{'' if self._turns.attached else ', detached'}"
-        return as_html(title, verdict(found), record, found)
+        title = f"a watch at step {self.step}{'' if self._hooks.attached else ', detached'}"
+        return run_as_html(title, verdict(found), record, found)
 
     def detach(self) -> None:
         """Take every hook away; what was measured stays. Calling it again does nothing."""
-        if self._turns.attached:
-            self._turns.detach()
+        if self._hooks.attached:
+            self._hooks.detach()
             self._watch.flush(self._watch.step)
-            self._watch.recorder.note(steps_played=self._watch.step)  # that it is over
-            self._show()
-            self._monitor.tell(lambda follower: follower.end())
+            self._watch.recorder.add_environment(steps_played=self._watch.step)  # that it is over
+            self._publish_to_followers()
+            self._monitor.notify(lambda follower: follower.end())
             self._monitor.followers.clear()  # to look at the record later is none of theirs
 
-    def _show(self) -> None:
+    def _publish_to_followers(self) -> None:
         """Give the report to those followers that are reporters too."""
         if any(isinstance(follower, Reporter) for follower in self._monitor.followers):
             report = self.report()
             folder = self._watch.recorder.folder or Path()
-            self._monitor.tell(lambda follower: show_to(follower, report, folder))
+            self._monitor.notify(lambda follower: publish_to(follower, report, folder))
 
     def __enter__(self) -> Attachment:
         """Go on watching."""

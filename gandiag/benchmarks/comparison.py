@@ -13,13 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from gandiag.comparison.arms import arms_of
 from gandiag.comparison.compare import Plan, compare
+from gandiag.comparison.compared import compared_scenarios
 from gandiag.comparison.parallel import Workers
-from gandiag.comparison.trial import play
+from gandiag.comparison.trial import run_trial
 from gandiag.scenario.schema import Scenario
-
-__all__ = ["FIXES", "Filled", "measure", "print_table"]
 
 FIXES = ("r1", "spectral_norm", "more_discriminator_steps")  # with the untreated game four arms
 HEADS = ("games", "at a time", "threads each", "alone", "share", "whole", "ratio", "CPU ratio")
@@ -96,11 +94,11 @@ def _cpu_seconds() -> float:
 
 
 def _alone(scenario: Scenario, seeds: int, workers: Workers, place: Path) -> tuple[float, ...]:
-    arms = arms_of(scenario, FIXES)
+    arms = compared_scenarios(scenario, FIXES)
     warm = Plan(scenario.set({"training.steps": WARM}), place / "warm", 1, workers)
-    play(warm.games(arms[:1], warm.seeds)[0])
+    run_trial(warm.trials(arms[:1], warm.seeds)[0])
     plan = Plan(scenario, place / "alone", seeds, workers)
-    games = plan.games(arms, plan.seeds)
+    games = plan.trials(arms, plan.seeds)
     found = []
     console = Console(stderr=True, highlight=False, markup=False)
     bars = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
@@ -108,7 +106,7 @@ def _alone(scenario: Scenario, seeds: int, workers: Workers, place: Path) -> tup
         shown = progress.add_task("one by one", total=len(games))
         for game in games:
             began = time.perf_counter()
-            play(game)
+            run_trial(game)
             found.append(time.perf_counter() - began)
             progress.advance(shown)
     return tuple(found)

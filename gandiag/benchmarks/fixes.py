@@ -7,12 +7,10 @@ from pathlib import Path
 
 from gandiag.comparison.compare import compare
 from gandiag.comparison.parallel import Workers
-from gandiag.comparison.results import ArmResult, Comparison
+from gandiag.comparison.results import Comparison, ScenarioResult
 from gandiag.comparison.statistics import Estimate, Rate
-from gandiag.diagnosis.diagnosis import in_words
+from gandiag.diagnosis.diagnosis import humanize
 from gandiag.plugins.errors import BadInput, nearest
-
-__all__ = ["STUDY", "study", "tables"]
 
 # Of each failure: what its diagnoses name, what is known against it, and label smoothing, which
 # ganhacks (tip 6) advises to anyone.
@@ -77,14 +75,14 @@ def tables(found: Comparison) -> str:
 
     What a step costs is left out: games of an earlier attempt may have had other work beside them.
     """
-    heads = [*HEADS[:2], *map(in_words, found.conditions), *HEADS[2:]]
+    heads = [*HEADS[:2], *map(humanize, found.conditions), *HEADS[2:]]
     rows = [heads, ["---"] * len(heads), *(_row(found, result) for result in found.results)]
     lines = [f"### `{found.name}`", "", *(f"| {' | '.join(row)} |" for row in rows)]
     notes = [f"Distance: {found.distance_name}.", *found.notes]
     return "\n".join([*lines, "", *notes])
 
 
-def _row(found: Comparison, result: ArmResult) -> list[str]:
+def _row(found: Comparison, result: ScenarioResult) -> list[str]:
     return [
         f"`{result.arm.name}`",
         result.verdict or "-",

@@ -17,10 +17,8 @@ from gandiag.plugins.errors import BadInput
 from gandiag.records.record import SAMPLES, Record, Signal
 from gandiag.reports.report import Report
 from gandiag.reports.reporters.html import Audience, render
-from gandiag.reports.saved_runs import reopen
+from gandiag.reports.saved_runs import reopen_report
 from gandiag.reports.server.handlers import list_of
-
-__all__ = ["Rendering", "measure", "measure_list", "print_list", "print_table", "stretched"]
 
 AUDIENCES: tuple[Audience, ...] = ("engineer", "student")
 
@@ -47,9 +45,9 @@ class Rendering(NamedTuple):
 
 def measure(paths: Sequence[Path], steps: int, rounds: int) -> Iterator[Rendering]:
     """Render each run as it is, and stretched to `steps`; what is drawn with is loaded before."""
-    render(reopen(paths[0]))
+    render(reopen_report(paths[0]))
     for path in paths:
-        report = reopen(path)
+        report = reopen_report(path)
         with tempfile.TemporaryDirectory() as folder:
             longer = replace(report, record=stretched(report.record, steps, Path(folder)))
             for each in (report, longer):
@@ -78,7 +76,7 @@ def stretched(record: Record, steps: int, folder: Path) -> Record:
     for path in real:
         shutil.copy(path, folder / SAMPLES)
     for turn in range(times):
-        for step, path in record.sheets():
+        for step, path in record.sample_grids():
             if turn * length + step <= steps:
                 name = f"step-{turn * length + step:08d}{path.suffix}"
                 shutil.copy(path, folder / SAMPLES / name)

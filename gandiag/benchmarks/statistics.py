@@ -9,16 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import chi2
 
-__all__ = [
-    "Interval",
-    "cluster_bootstrap",
-    "f1",
-    "none_in",
-    "poisson_interval",
-    "ratio",
-    "wilson",
-]
-
 NORMAL = 1.959963984540054  # two-sided 95 %
 
 

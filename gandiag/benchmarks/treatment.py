@@ -9,14 +9,12 @@ from rich.console import Console
 
 from gandiag.benchmarks.detection.cases import read_cases
 from gandiag.comparison.parallel import Workers
-from gandiag.comparison.results import ArmResult
-from gandiag.comparison.treat import MOST, Treated, treat
-from gandiag.diagnosis.diagnosis import in_words
+from gandiag.comparison.results import ScenarioResult
+from gandiag.comparison.treat import MOST, TreatmentResult, treat
+from gandiag.diagnosis.diagnosis import humanize
 from gandiag.plugins.errors import BadInput, nearest
 from gandiag.scenario.schema import Scenario
 from gandiag.scenario.shipped import find_scenario
-
-__all__ = ["GAMES", "game", "table", "treat_all"]
 
 # Chosen by the rule in reports/treatment.md, before any of them was treated.
 GAMES = (
@@ -36,7 +34,7 @@ HEADS = ("game", "untreated", "tried", "cured by", "runs")
 
 def treat_all(
     root: Path, names: Sequence[str] = (), seeds: int = 10, jobs: int = 0
-) -> Iterator[tuple[str, Treated]]:
+) -> Iterator[tuple[str, TreatmentResult]]:
     """Treat games one after the other; what has been played is kept, whatever stopped it.
 
     Args:
@@ -73,7 +71,7 @@ def game(name: str) -> Scenario:
     return cases[name] if name in cases else Scenario.load(find_scenario(name))
 
 
-def table(found: Sequence[tuple[str, Treated]]) -> str:
+def table(found: Sequence[tuple[str, TreatmentResult]]) -> str:
     """What came of the treatments, as Markdown."""
     rows = [HEADS, tuple("---" for _ in HEADS), *(_row(name, each) for name, each in found)]
     cured = sum(each.cure is not None for _, each in found)
@@ -83,10 +81,10 @@ def table(found: Sequence[tuple[str, Treated]]) -> str:
     )
 
 
-def _row(name: str, found: Treated) -> tuple[str, ...]:
+def _row(name: str, found: TreatmentResult) -> tuple[str, ...]:
     comparison = found.comparison
-    suffers = ", ".join(_present(comparison.untreated, target) for target in comparison.targets)
-    tried = [_tried(result, comparison.targets) for result in comparison.treated]
+    suffers = ", ".join(_present(comparison.baseline, target) for target in comparison.targets)
+    tried = [_tried(result, comparison.targets) for result in comparison.fixed]
     runs = sum(len(result.outcomes) for result in comparison.results)
     cure = f"`{found.cure}`" if found.cure else "-"
     return (
@@ -98,11 +96,11 @@ def _row(name: str, found: Treated) -> tuple[str, ...]:
     )
 
 
-def _tried(result: ArmResult, targets: Sequence[str]) -> str:
+def _tried(result: ScenarioResult, targets: Sequence[str]) -> str:
     rates = ", ".join(_present(result, target) for target in targets)
     return f"`{result.arm.name}` {result.verdict} ({rates})"
 
 
-def _present(result: ArmResult, condition: str) -> str:
+def _present(result: ScenarioResult, condition: str) -> str:
     rate = result.rates[condition]
-    return f"{in_words(condition)} {rate.present} of {rate.judged}"
+    return f"{humanize(condition)} {rate.present} of {rate.judged}"

@@ -11,8 +11,6 @@ import click
 from gandiag.cli import bench_help as help_texts
 from gandiag.cli import options
 
-__all__ = ["bench"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 BENCHES = Path("reports/bench")
 
@@ -138,7 +136,7 @@ def treatment(names: tuple[str, ...], seeds: int, jobs: int, runs: Path) -> None
 def fixes(names: tuple[str, ...], seeds: int, jobs: int, runs: Path, pictures: Path | None) -> None:
     """Play which fixes cure which failures."""
     from gandiag.benchmarks.fixes import study, tables
-    from gandiag.comparison.sample_sheets import picture
+    from gandiag.comparison.sample_grids import picture
 
     for found, folder in study(runs, names, seeds, jobs):
         click.echo(f"{tables(found)}\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["BENCH", "COMPARE", "DETECTION", "FIXES", "OVERHEAD", "REPORT", "TREATMENT"]
-
 BENCH = """\
 Re-measure what gandiag claims, on this machine.
 

@@ -12,8 +12,6 @@ from gandiag.cli import comparison_help as help_texts
 from gandiag.cli import options
 from gandiag.cli.exit_codes import INTERRUPTED
 
-__all__ = ["compare", "treat"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["COMPARE", "TREAT"]
-
 COMPARE = """\
 Play SCENARIO with and without fixes, over the same seeds, and say what each fix does.
 

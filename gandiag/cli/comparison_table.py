@@ -6,15 +6,13 @@ from rich.console import Console
 from rich.table import Table
 
 from gandiag.comparison.results import Comparison
-from gandiag.diagnosis.diagnosis import in_words
-
-__all__ = ["show"]
+from gandiag.diagnosis.diagnosis import humanize
 
 
 def show(found: Comparison) -> None:
     """Print a comparison to standard output."""
     table = Table(box=None)
-    for name in ("Arm", *map(in_words, found.conditions)):
+    for name in ("Arm", *map(humanize, found.conditions)):
         table.add_column(name, overflow="fold")
     for name in ("Distance", "Coverage", "Cost"):
         table.add_column(name, justify="right")
@@ -29,7 +27,7 @@ def show(found: Comparison) -> None:
         )
     console = Console(highlight=False, markup=False, emoji=False)
     console.print(table)
-    for result in found.treated:
-        console.print(f"{result.arm.name}: {result.verdict}. {result.says}", soft_wrap=True)
+    for result in found.fixed:
+        console.print(f"{result.arm.name}: {result.verdict}. {result.summary}", soft_wrap=True)
     for note in found.notes:
         console.print(f"Note: {note}", soft_wrap=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["EXAMINE"]
-
 EXAMINE = """\
 Examine the players of the run in PATH themselves, held still at a checkpoint.
 

@@ -12,8 +12,6 @@ from rich.table import Table
 from gandiag.examination.finding import Finding, Measure
 from gandiag.reports.formatting import number
 
-__all__ = ["show"]
-
 
 def show(findings: Iterable[Finding], title: str) -> None:
     """Print findings to standard output."""
@@ -22,7 +20,7 @@ def show(findings: Iterable[Finding], title: str) -> None:
     terminal.print()
     for finding in findings:
         terminal.print(finding.instrument.replace("_", " "), style="bold cyan")
-        terminal.print(Padding(finding.says, (0, 0, 0, 2)))
+        terminal.print(Padding(finding.summary, (0, 0, 0, 2)))
         if finding.measures:
             terminal.print(_numbers(finding.measures))
         if finding.limits:

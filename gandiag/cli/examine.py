@@ -10,8 +10,6 @@ from gandiag.cli import examination_help as help_texts
 from gandiag.cli import options
 from gandiag.cli.exit_codes import INTERRUPTED
 
-__all__ = ["examine"]
-
 
 @click.command(help=help_texts.EXAMINE)
 @click.argument("path", type=click.Path(path_type=Path))
@@ -33,7 +31,7 @@ def examine(
     as_json: bool,
 ) -> int:
     """Examine a saved run's players, held still."""
-    from gandiag.examination.runner import ask, instruments_of
+    from gandiag.examination.runner import instruments_of, run_instruments
     from gandiag.examination.saved_run import open_run
     from gandiag.scenario.source import Source
 
@@ -43,7 +41,7 @@ def examine(
     subject, step = open_run(path, at, since)
     findings, status = [], 0
     try:
-        for finding in ask(subject, instruments):
+        for finding in run_instruments(subject, instruments):
             findings.append(finding)
     except KeyboardInterrupt:  # what has been found is shown all the same
         click.echo(f"gandiag: stopped; {len(findings)} of {len(instruments)} were asked", err=True)

@@ -9,12 +9,10 @@ from typing import Any, TextIO
 
 import click
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "Front"]
-
 BAD_INPUT, INTERRUPTED = 2, 130  # 130 = 128 + SIGINT, as shells have it
 
 
-class Front(click.Group):
+class CommandGroup(click.Group):
     """Says in one line what went wrong, and exits with a status that says who is to blame.
 
     A command's own status is what its function returns, 0 for None. Input that cannot be used, be

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["DIAGNOSE", "GANDIAG", "LIST", "REPORT", "RUN", "SERVE"]
-
 GANDIAG = """\
 Say which failure a GAN suffers from, since which step, on what evidence, why, and what to do.
 

@@ -1,20 +1,21 @@
-"""Lists what there is: plugins by family, one plugin's options, shipped scenarios."""
+"""Lists plugins by family, the options of one plugin, signals, and the shipped scenarios."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from gandiag.monitoring.signals import SIGNALS, SignalInfo
 from gandiag.plugins import registry as plugins
+from gandiag.plugins.descriptions import Description
 from gandiag.plugins.errors import BadInput, nearest
-from gandiag.plugins.registry import Description
 from gandiag.records.run_folder import relative
 from gandiag.scenario.schema import Scenario
 from gandiag.scenario.shipped import shipped
 
-__all__ = ["entries", "show"]
-
 SCENARIOS = "scenarios"
+SIGNAL_FAMILY = "signals"
 
 
 def entries(family: str | None = None, name: str | None = None) -> list[dict[str, Any]]:
@@ -23,7 +24,7 @@ def entries(family: str | None = None, name: str | None = None) -> list[dict[str
     Raises:
         BadInput: there is no such family, or nothing of that name in it.
     """
-    known = (*plugins.families(), SCENARIOS)
+    known = (*plugins.families(), SIGNAL_FAMILY, SCENARIOS)
     if family is not None and family not in known:
         raise BadInput(family, f"no such family; {nearest(family, known)}")
     found = [entry for each in known if family in (None, each) for entry in _of(each)]
@@ -56,12 +57,43 @@ def show(found: Sequence[dict[str, Any]], detail: bool) -> None:
 def _of(family: str) -> list[dict[str, Any]]:
     if family == SCENARIOS:
         return [_scenario(name) for name in shipped()]
+    if family == SIGNAL_FAMILY:
+        return [_signal(info) for info in SIGNALS.values()]
     return [_plain(plugins.describe(family, name)) for name in plugins.names(family)]
 
 
 def _plain(description: Description) -> dict[str, Any]:
     options = [option._asdict() for option in description.options]
     return {**description._asdict(), "options": options}
+
+
+def _signal(info: SignalInfo) -> dict[str, Any]:
+    """One signal as plain data; infinite ends of a range become None."""
+    ends = [end if math.isfinite(end) else None for end in (info.low, info.high)]
+    low, high = (
+        ("-inf" if ends[0] is None else f"{ends[0]:g}"),
+        ("inf" if ends[1] is None else f"{ends[1]:g}"),
+    )
+    better = "" if info.better == "-" else f"; {info.better} is better"
+    baseline = "" if info.baseline is None else f"; {info.baseline:g} for real samples"
+    return {
+        "family": SIGNAL_FAMILY,
+        "name": info.quantity,
+        "summary": info.meaning,
+        "about": (
+            f"{info.label}: {info.meaning}.\n"
+            f"Recorded for: {', '.join(info.networks)}. Unit: {info.unit}. "
+            f"Range: {low} to {high}{better}{baseline}."
+        ),
+        "source": "gandiag",
+        "networks": list(info.networks),
+        "label": info.label,
+        "unit": info.unit,
+        "range": ends,
+        "better": info.better,
+        "baseline": info.baseline,
+        "vector": info.vector,
+    }
 
 
 def _scenario(name: str) -> dict[str, Any]:

@@ -11,17 +11,18 @@ from gandiag.cli import help_texts, options
 from gandiag.cli.bench import bench
 from gandiag.cli.compare import compare, treat
 from gandiag.cli.examine import examine
-from gandiag.cli.exit_codes import INTERRUPTED, Front
+from gandiag.cli.exit_codes import INTERRUPTED, CommandGroup
 
 if TYPE_CHECKING:
     from gandiag.reports.report import Report
 
-__all__ = ["main"]
 
 LOOK = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(cls=Front, invoke_without_command=True, context_settings=LOOK, help=help_texts.GANDIAG)
+@click.group(
+    cls=CommandGroup, invoke_without_command=True, context_settings=LOOK, help=help_texts.GANDIAG
+)
 @click.version_option(package_name="gandiag", message="gandiag %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
@@ -64,7 +65,7 @@ def run(
     from gandiag.scenario.schema import Scenario
     from gandiag.scenario.shipped import find_scenario
     from gandiag.scenario.source import read
-    from gandiag.training.run import play
+    from gandiag.training.run import run_source
 
     source = read(find_scenario(scenario))
     source.put_texts(sets, "--set")
@@ -73,7 +74,7 @@ def run(
             key = "training.steps" if option == "steps" else option
             source.put(key, value, f"--{option} {value}")
     if film:
-        pages.look_often(source)
+        pages.evaluate_for_film(source)
     checked = Scenario.of(source)
     if check and not checked.expect:
         problem = "has no expect; write, for one, expect: {mode_collapse: absent}"
@@ -81,7 +82,7 @@ def run(
     folder, note = folder_for(checked.name, checked.seed, out, overwrite)
     with Progress(note, before=clear) as progress:
         try:
-            report = play(source, folder, [progress], checkpoint_every or 0)
+            report = run_source(source, folder, [progress], checkpoint_every or 0)
         except KeyboardInterrupt:
             click.echo(f"gandiag: {progress.stopped(folder)}", err=True)
             return INTERRUPTED
@@ -129,12 +130,12 @@ def diagnose(
 ) -> int:
     """Ask a saved run again, or somebody else's log."""
     from gandiag.plugins import registry as plugins
-    from gandiag.records.logs import columns_told
-    from gandiag.reports.saved_runs import reopen
+    from gandiag.records.logs import parse_column_map
+    from gandiag.reports.saved_runs import reopen_report
 
-    columns = {"columns": columns_told(pairs)} if pairs else {}
+    columns = {"columns": parse_column_map(pairs)} if pairs else {}
     told = {name: value for name, value in about.items() if not (value is None or value is False)}
-    report = reopen(path, until, detectors, **columns, **told)
+    report = reopen_report(path, until, detectors, **columns, **told)
     if as_json:
         import json
 
@@ -162,13 +163,13 @@ def report(
 ) -> None:
     """Make a saved run's reports again, or set two runs side by side."""
     from gandiag.records.run_folder import relative
-    from gandiag.reports.republish import publish, set_beside
+    from gandiag.reports.republish import publish, publish_pair
 
     reporters = (*reporters, *(("film",) if film else ()))
     if other is None:
         places = publish(path, reporters, audience)
     else:
-        places = set_beside(path, other, reporters)
+        places = publish_pair(path, other, reporters)
     for place in places:
         click.echo(relative(place))
 

@@ -7,8 +7,6 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["as_json", "jobs", "reporters", "sets", "whole_number"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 

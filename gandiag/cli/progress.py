@@ -13,6 +13,15 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from gandiag.diagnosis.diagnosis import Diagnosis
+from gandiag.monitoring.signals import (
+    DISCRIMINATOR_LOSS,
+    EFFECTIVE_CLASSES,
+    EFFECTIVE_MODES,
+    GENERATOR_LOSS,
+    P_REAL_OF_FAKE,
+    P_REAL_OF_REAL,
+    SCORE_GAP,
+)
 from gandiag.records.record import Row
 from gandiag.reports.report import verdict
 from gandiag.scenario.schema import Scenario
@@ -20,17 +29,16 @@ from gandiag.scenario.schema import Scenario
 if TYPE_CHECKING:
     from rich.status import Status
 
-__all__ = ["Progress"]
 
 # label -> the signals shown under it, the first recorded of them
 _SHOWN = {
-    "loss D": ("loss/value/discriminator",),
-    "G": ("loss/value/generator",),
-    "D(real)": ("confidence/real/discriminator",),
-    "D(fake)": ("confidence/fake/discriminator",),
-    "gap": ("confidence/gap/discriminator",),
-    "diversity": ("diversity/effective_bins/generator",),
-    "classes": ("classes/effective/generator",),
+    "loss D": (DISCRIMINATOR_LOSS,),
+    "G": (GENERATOR_LOSS,),
+    "D(real)": (P_REAL_OF_REAL,),
+    "D(fake)": (P_REAL_OF_FAKE,),
+    "gap": (SCORE_GAP,),
+    "diversity": (EFFECTIVE_MODES,),
+    "classes": (EFFECTIVE_CLASSES,),
 }
 TENTHS = 10  # lines that a run prints where there is no terminal
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from gandiag.comparison.arms import UNTREATED, Arm
+from gandiag.comparison.compared import BASELINE, ComparedScenario
 from gandiag.comparison.outcome import Outcome
-from gandiag.comparison.results import QUALITY, ArmResult, Comparison, Contrast, Freed
+from gandiag.comparison.results import QUALITY, Comparison, Contrast, FailureFree, ScenarioResult
 from gandiag.comparison.statistics import (
     Estimate,
     Rate,
@@ -18,16 +18,17 @@ from gandiag.comparison.statistics import (
     sign_test,
 )
 from gandiag.comparison.verdict import HALF, verdict_of
-from gandiag.diagnosis.diagnosis import in_words
-
-__all__ = ["compare_outcomes"]
+from gandiag.diagnosis.diagnosis import humanize
 
 NOTABLE = 0.05  # of the larger distance, above: a difference; paired seeds prove 1 in 3000, too
 TELLING = 2  # pairs that differ, below: no result of the test could be below 1
 
 
 def compare_outcomes(
-    arms: Sequence[Arm], outcomes: Sequence[Outcome], planned: int = 0, threads: int = 1
+    arms: Sequence[ComparedScenario],
+    outcomes: Sequence[Outcome],
+    planned: int = 0,
+    threads: int = 1,
 ) -> Comparison:
     """Judge what came of some arms.
 
@@ -39,14 +40,14 @@ def compare_outcomes(
         threads: of each game.
     """
     by_arm = {arm.name: {o.seed: o for o in outcomes if o.arm == arm.name} for arm in arms}
-    base = by_arm[UNTREATED]
+    base = by_arm[BASELINE]
     conditions = tuple(dict.fromkeys(c for o in outcomes for c in o.statuses))
     targets = tuple(c for c in conditions if _is_target(base, c))
     level = _level(base)
     contrasts = {
         arm.name: _contrasts(base, by_arm[arm.name], conditions)
         for arm in arms
-        if arm.name != UNTREATED
+        if arm.name != BASELINE
     }
     adjusted = _adjusted(contrasts, planned)
     freed = _freed(base, by_arm, targets, planned)
@@ -122,23 +123,25 @@ def _freed(
     by_arm: Mapping[str, Mapping[int, Outcome]],
     targets: Sequence[str],
     planned: int,
-) -> dict[str, Freed]:
+) -> dict[str, FailureFree]:
     """How many runs of each treated arm are free of all targets: one claim an arm."""
-    found: dict[str, Freed] = {}
+    found: dict[str, FailureFree] = {}
     for name, outcomes in by_arm.items():
-        if name != UNTREATED:
+        if name != BASELINE:
             shared = base.keys() & outcomes.keys()
-            both = [(base[s].sick(targets), outcomes[s].sick(targets)) for s in shared]
+            both = [
+                (base[s].has_failures(targets), outcomes[s].has_failures(targets)) for s in shared
+            ]
             better, worse = both.count(("present", "absent")), both.count(("absent", "present"))
             p = sign_test(better, worse) if better > worse else 1.0
-            found[name] = Freed(_free(outcomes, targets), _free(base, targets), p)
+            found[name] = FailureFree(_free(outcomes, targets), _free(base, targets), p)
     ps = [freed.p for freed in found.values()]
     corrected = [min(1.0, planned * p) for p in ps] if planned else holm(ps)
     return {n: f._replace(p=p) for (n, f), p in zip(found.items(), corrected, strict=True)}
 
 
 def _free(outcomes: Mapping[int, Outcome], targets: Sequence[str]) -> Rate:
-    found = [outcome.sick(targets) for outcome in outcomes.values()]
+    found = [outcome.has_failures(targets) for outcome in outcomes.values()]
     return rate_of(found.count("absent"), found.count("present") + found.count("absent"))
 
 
@@ -149,15 +152,15 @@ def _judged(outcomes: Mapping[int, Outcome], condition: str) -> Rate:
 
 
 def _result(
-    arm: Arm,
+    arm: ComparedScenario,
     outcomes: Mapping[int, Outcome],
     base: Mapping[int, Outcome],
     conditions: Sequence[str],
     level: float,
     contrasts: tuple[Contrast, ...],
     targets: Sequence[str],
-    freed: Freed | None,
-) -> ArmResult:
+    freed: FailureFree | None,
+) -> ScenarioResult:
     def median(value: Callable[[Outcome], float]) -> Estimate:
         return median_of([value(outcome) for outcome in outcomes.values()])
 
@@ -170,7 +173,7 @@ def _result(
     verdict, says = (None, "") if freed is None else verdict_of(
         contrasts, rates, {c: _judged(base, c) for c in conditions}, targets, freed
     )  # fmt: skip
-    return ArmResult(
+    return ScenarioResult(
         arm=arm,
         outcomes=outcomes,
         rates=rates,
@@ -180,9 +183,9 @@ def _result(
         steps_to_quality=median(lambda o: o.steps_to(level)),
         cost=median_of(sorted(ratios)),
         contrasts=contrasts,
-        freed=freed,
+        failure_free=freed,
         verdict=verdict,
-        says=says,
+        summary=says,
     )
 
 
@@ -199,7 +202,7 @@ def _notes(
     if not targets:
         found.append("The untreated game has no failure in half of its runs: there is no cure")
     unjudged = [
-        in_words(c) for c in conditions if any(o.status(c) == "inconclusive" for o in base.values())
+        humanize(c) for c in conditions if any(o.status(c) == "inconclusive" for o in base.values())
     ]
     if unjudged:
         found.append(f"Not judged in every untreated run: {', '.join(unjudged)}.")

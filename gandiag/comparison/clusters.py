@@ -18,8 +18,6 @@ from joblib.parallel import ParallelBackendBase
 
 from gandiag.plugins.errors import BadInput
 
-__all__ = ["CLUSTERS", "DEATHS", "DYING", "WorkersDied"]
-
 DEATHS = 3  # workers that may die under one task: it is given to others that often
 JOIN = 60  # seconds to wait for a cluster's first worker
 DYING = "keep dying, as where there is too little memory"

@@ -9,19 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.comparison.analysis import compare_outcomes
-from gandiag.comparison.arms import Arm, arms_of
+from gandiag.comparison.compared import ComparedScenario, compared_scenarios
 from gandiag.comparison.outcome import Outcome
 from gandiag.comparison.page import write_json, write_page
 from gandiag.comparison.parallel import Workers, followed, results
 from gandiag.comparison.results import Comparison
-from gandiag.comparison.trial import Game, drop_attempts, judged_anew, kept, play
-from gandiag.diagnosis.diagnosis import in_words
+from gandiag.comparison.trial import Trial, drop_attempts, existing_outcome, rediagnosed, run_trial
+from gandiag.diagnosis.diagnosis import humanize
 from gandiag.plugins.errors import BadInput
-from gandiag.reports.saved_runs import changed
+from gandiag.reports.saved_runs import source_with_changes
 from gandiag.scenario.schema import Scenario
-from gandiag.training.components import Parts
-
-__all__ = ["COMPARISONS", "Plan", "compare"]
+from gandiag.training.components import Components
 
 COMPARISONS = Path("reports/compare")
 
@@ -53,12 +51,12 @@ class Plan:
         self.reporters, self.group = tuple(reporters), folder.name
         self._devices = _devices(scenario, self.workers)
 
-    def games(self, arms: Sequence[Arm], seeds: Sequence[int]) -> list[Game]:
+    def trials(self, arms: Sequence[ComparedScenario], seeds: Sequence[int]) -> list[Trial]:
         """Every arm with every seed; all arms of a seed before the next one."""
         names = [(arm, seed) for seed in seeds for arm in arms]
         place = self.folder.resolve()  # workers may be elsewhere in the same tree
         return [
-            Game(
+            Trial(
                 arm,
                 seed,
                 place / arm.name / str(seed),
@@ -70,39 +68,41 @@ class Plan:
             for index, (arm, seed) in enumerate(names)
         ]
 
-    def check(self, arms: Sequence[Arm], resume: bool, place: str) -> None:
+    def check(self, arms: Sequence[ComparedScenario], resume: bool, place: str) -> None:
         """Raise `BadInput` for what could not be played, before anything is written."""
         for arm in arms:
-            Parts.of(arm.game(self.seeds[0], self.reporters), f"{place} {arm.name}".strip())
+            Components.of(
+                arm.trial_scenario(self.seeds[0], self.reporters), f"{place} {arm.name}".strip()
+            )
         if self.folder.exists() and not self.folder.is_dir():
             raise BadInput(str(self.folder), "is a file; name a folder with --out")
         if not resume and self.folder.is_dir() and any(self.folder.iterdir()):
             problem = "holds an earlier comparison; add --resume, or name another with --out"
             raise BadInput(str(self.folder), problem)
 
-    def play(self, games: Sequence[Game]) -> Iterator[Outcome]:
+    def run(self, games: Sequence[Trial]) -> Iterator[Outcome]:
         """What comes of the games, in the order in which they end; what was played is kept.
 
         All are judged by the same detectors, also those that an older version played.
         """
-        there: list[Game] = []
-        ahead: list[Game] = []
+        there: list[Trial] = []
+        ahead: list[Trial] = []
         for game in games:
-            (ahead if kept(game) is None else there).append(game)
+            (ahead if existing_outcome(game) is None else there).append(game)
         for game in ahead:
             drop_attempts(game)
-        again = ((game, judged_anew(game)) for game in there)
-        pairs = itertools.chain(again, results(play, ahead, self.workers))
+        again = ((game, rediagnosed(game)) for game in there)
+        pairs = itertools.chain(again, results(run_trial, ahead, self.workers))
         for game, outcome in followed(pairs, len(games), _told):
-            if kept(game) is None:
+            if existing_outcome(game) is None:
                 problem = "was written by a worker and cannot be seen here; use a shared disk"
                 raise BadInput(str(game.folder), problem)
             yield outcome
 
-    def finished(self, arms: Sequence[Arm]) -> tuple[int, int]:
+    def finished(self, arms: Sequence[ComparedScenario]) -> tuple[int, int]:
         """How many games have been played, of how many."""
-        games = self.games(arms, self.seeds)
-        return sum(kept(game) is not None for game in games), len(games)
+        games = self.trials(arms, self.seeds)
+        return sum(existing_outcome(game) is not None for game in games), len(games)
 
 
 def compare(
@@ -133,20 +133,20 @@ def compare(
     Raises:
         BadInput: naming the place of a mistake. Nothing has been written then.
     """
-    chosen = Scenario.of(changed(scenario, changes))
-    arms = arms_of(chosen, fixes)
+    chosen = Scenario.of(source_with_changes(scenario, changes))
+    arms = compared_scenarios(chosen, fixes)
     place = Path(folder) if folder is not None else COMPARISONS / chosen.name
     plan = Plan(chosen, place, seeds, workers or Workers(), threads, reporters)
     plan.check(arms, resume, chosen.name)
-    outcomes = list(plan.play(plan.games(arms, plan.seeds)))
+    outcomes = list(plan.run(plan.trials(arms, plan.seeds)))
     found = compare_outcomes(arms, outcomes, threads=plan.threads)
     write_json(found, place)
     write_page(found, place)
     return found
 
 
-def _told(game: Game, outcome: Outcome) -> str:
-    present = [in_words(c) for c, s in outcome.statuses.items() if s == "present"]
+def _told(game: Trial, outcome: Outcome) -> str:
+    present = [humanize(c) for c, s in outcome.statuses.items() if s == "present"]
     return f"{game.arm.name}, seed {game.seed}: {', '.join(present) or 'nothing found'}"
 
 

@@ -11,13 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gandiag.comparison.results import ArmResult
+from gandiag.comparison.results import ScenarioResult
 from gandiag.comparison.statistics import LEVEL
 from gandiag.comparison.verdict import HALF
 from gandiag.plugins import registry as plugins
-from gandiag.reports.saved_runs import reopen
-
-__all__ = ["fitting", "left_over"]
+from gandiag.reports.saved_runs import reopen_report
 
 
 def fitting(folders: Sequence[Path], conditions: Iterable[str]) -> list[str]:
@@ -36,14 +34,14 @@ def fitting(folders: Sequence[Path], conditions: Iterable[str]) -> list[str]:
 
 
 def _named(folder: Path, wanted: set[str]) -> list[str]:
-    return [each.fix for each in reopen(folder).treatments if each.condition in wanted]
+    return [each.fix for each in reopen_report(folder).suggested_fixes if each.condition in wanted]
 
 
-def left_over(result: ArmResult) -> tuple[str, ...]:
+def left_over(result: ScenarioResult) -> tuple[str, ...]:
     """What an arm that is no cure still suffers from, or newly; none where it frees no more runs.
 
     Where more runs are free of every target, beyond chance, another fix on top may do the rest.
     """
-    if result.freed is None or result.verdict == "cures" or result.freed.p >= LEVEL:
+    if result.failure_free is None or result.verdict == "cures" or result.failure_free.p >= LEVEL:
         return ()
     return tuple(condition for condition, rate in result.rates.items() if rate.present)

@@ -7,8 +7,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Outcome", "plain_number"]
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -45,7 +43,7 @@ class Outcome:
         """What was answered about a condition."""
         return self.statuses.get(condition, "inconclusive")
 
-    def sick(self, targets: Collection[str]) -> str:
+    def has_failures(self, targets: Collection[str]) -> str:
         """``present`` if any of `targets` is, ``absent`` if all are, else ``inconclusive``."""
         found = {self.status(target) for target in targets}
         if "present" in found:

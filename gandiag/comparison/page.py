@@ -14,17 +14,21 @@ from markupsafe import Markup
 
 from gandiag.comparison import verdict as verdicts
 from gandiag.comparison.outcome import Outcome, plain_number
-from gandiag.comparison.results import QUALITY, ArmResult, Comparison
-from gandiag.comparison.sample_sheets import last_sheets, reading
+from gandiag.comparison.results import QUALITY, Comparison, ScenarioResult
+from gandiag.comparison.sample_grids import last_sheets, reading
 from gandiag.comparison.statistics import Estimate
-from gandiag.diagnosis.diagnosis import in_words
+from gandiag.diagnosis.diagnosis import humanize
 from gandiag.plugins import registry as plugins
-from gandiag.records.record import Signal, write_whole
+from gandiag.records.record import Signal, write_file
 from gandiag.reports.figures import Picture
-from gandiag.reports.figures.arms import Interval, Spot, cost_figure, course_figure, rates_figure
+from gandiag.reports.figures.arms import (
+    CostPoint,
+    Interval,
+    cost_figure,
+    course_figure,
+    rates_figure,
+)
 from gandiag.reports.templates import templates_of, text_of
-
-__all__ = ["DATA", "PAGE", "as_data", "render", "write_json", "write_page"]
 
 PACKAGE = "gandiag.comparison"
 
@@ -36,13 +40,13 @@ def write_json(comparison: Comparison, folder: Path) -> Path:
     """Write ``comparison.json`` whole and return its path."""
     text = json.dumps(as_data(comparison), indent=2, allow_nan=False)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / DATA, text + "\n")
+    write_file(folder / DATA, text + "\n")
     return folder / DATA
 
 
 def write_page(comparison: Comparison, folder: Path) -> Path:
     """Write ``comparison.html``, one file that holds its pictures, and return its path."""
-    write_whole(folder / PAGE, render(comparison, folder))
+    write_file(folder / PAGE, render(comparison, folder))
     return folder / PAGE
 
 
@@ -64,7 +68,7 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
 def render(comparison: Comparison, folder: Path) -> str:
     """The page as text; the same comparison always gives the same page."""
     environment = templates_of(PACKAGE)
-    environment.filters |= {"plain": in_words, "number": _number, "arm": _arm_in_words}
+    environment.filters |= {"plain": humanize, "number": _number, "arm": _arm_in_words}
     environment.filters |= {"sign": _sign, "times": _times}
     style = text_of("gandiag.reports.page", "page.css") + text_of(PACKAGE, "comparison.css")
     return environment.get_template("comparison.html.j2").render(
@@ -73,7 +77,7 @@ def render(comparison: Comparison, folder: Path) -> str:
         pictures=_pictures(comparison),
         sheets=last_sheets(comparison, folder),
         reading=reading(comparison, folder),
-        advice={r.arm.name: _advice(r.arm.fixes) for r in comparison.treated},
+        advice={r.arm.name: _advice(r.arm.fixes) for r in comparison.fixed},
         definitions=_definitions(),
         marks=MARKS,
         quality=QUALITY,
@@ -81,13 +85,13 @@ def render(comparison: Comparison, folder: Path) -> str:
     )
 
 
-def _arm(result: ArmResult) -> dict[str, Any]:
+def _arm(result: ScenarioResult) -> dict[str, Any]:
     estimates = ("distance", "coverage", "balance", "steps_to_quality", "cost")
     found: dict[str, Any] = {
         "arm": result.arm.name,
         "fixes": list(result.arm.fixes),
         "verdict": result.verdict,
-        "says": result.says,
+        "says": result.summary,
         "free": _free(result),
         "rates": {condition: rate._asdict() for condition, rate in result.rates.items()},
         "contrasts": [asdict(contrast) for contrast in result.contrasts],
@@ -99,12 +103,12 @@ def _arm(result: ArmResult) -> dict[str, Any]:
     return found
 
 
-def _free(result: ArmResult) -> dict[str, Any] | None:
+def _free(result: ScenarioResult) -> dict[str, Any] | None:
     """Runs that are free of all targets, treated and untreated, and the p of the difference."""
-    freed = result.freed
+    freed = result.failure_free
     if freed is None:
         return None
-    rates = {"treated": freed.treated._asdict(), "untreated": freed.untreated._asdict()}
+    rates = {"treated": freed.fixed._asdict(), "untreated": freed.baseline._asdict()}
     return {**rates, "p": freed.p}
 
 
@@ -112,14 +116,14 @@ def _pictures(comparison: Comparison) -> list[Picture]:
     results = comparison.results
     names = [_arm_in_words(result.arm.name) for result in results]
     rates = {
-        in_words(condition): [
+        humanize(condition): [
             Interval(rate.present / rate.judged if rate.judged else math.nan, rate.low, rate.high)
             for rate in (result.rates[condition] for result in results)
         ]
         for condition in comparison.conditions
     }
     spots = [
-        Spot(name, Interval(*r.cost), Interval(*r.distance))
+        CostPoint(name, Interval(*r.cost), Interval(*r.distance))
         for name, r in zip(names, results, strict=True)
     ]
     courses = {
@@ -167,7 +171,7 @@ def _number(value: float) -> str:
 def _headline(comparison: Comparison) -> str:
     """The fixes by what they do, the best first."""
     found = [
-        (word, [_arm_in_words(r.arm.name) for r in comparison.treated if r.verdict == word])
+        (word, [_arm_in_words(r.arm.name) for r in comparison.fixed if r.verdict == word])
         for word in MARKS
     ]
     told = [f"{word[:1].upper()}{word[1:]}: {', '.join(arms)}." for word, arms in found if arms]
@@ -180,7 +184,7 @@ def _arm_in_words(name: str) -> str:
     >>> _arm_in_words("r1+minibatch_discrimination")
     'r1 + minibatch discrimination'
     """
-    return " + ".join(map(in_words, name.split("+")))
+    return " + ".join(map(humanize, name.split("+")))
 
 
 def _times(estimate: Estimate) -> str:

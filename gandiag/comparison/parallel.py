@@ -17,8 +17,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gandiag.comparison.clusters import CLUSTERS, DEATHS, DYING, WorkersDied
 from gandiag.plugins.errors import BadInput
 
-__all__ = ["Backend", "Workers", "followed", "results"]
-
 Backend = Literal["loky", "dask", "ray"]
 
 T = TypeVar("T")

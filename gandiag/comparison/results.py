@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from gandiag.comparison.arms import Arm
+from gandiag.comparison.compared import ComparedScenario
 from gandiag.comparison.outcome import Outcome
 from gandiag.comparison.statistics import LEVEL, Estimate, Rate
-
-__all__ = ["QUALITY", "ArmResult", "Comparison", "Contrast", "Freed", "Verdict"]
 
 Verdict = Literal["cures", "helps", "no evidence", "harms"]
 QUALITY = "distance"
@@ -42,7 +40,7 @@ class Contrast:
         return self.adjusted < LEVEL
 
 
-class Freed(NamedTuple):
+class FailureFree(NamedTuple):
     """How many runs of an arm are free of every target, beside the untreated arm's.
 
     Attributes:
@@ -51,13 +49,13 @@ class Freed(NamedTuple):
         p: of McNemar's exact test that they are not more, corrected; 1 where they are not more.
     """
 
-    treated: Rate
-    untreated: Rate
+    fixed: Rate
+    baseline: Rate
     p: float = 1.0
 
 
 @dataclass(frozen=True)
-class ArmResult:
+class ScenarioResult:
     """An arm and what came of it.
 
     Attributes:
@@ -76,7 +74,7 @@ class ArmResult:
         says: why, in words.
     """
 
-    arm: Arm
+    arm: ComparedScenario
     outcomes: Mapping[int, Outcome]
     rates: Mapping[str, Rate]
     distance: Estimate
@@ -85,9 +83,9 @@ class ArmResult:
     steps_to_quality: Estimate
     cost: Estimate
     contrasts: tuple[Contrast, ...] = ()
-    freed: Freed | None = None
+    failure_free: FailureFree | None = None
     verdict: Verdict | None = None
-    says: str = ""
+    summary: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,17 +108,17 @@ class Comparison:
     targets: tuple[str, ...]
     level: float
     distance_name: str
-    results: tuple[ArmResult, ...]
+    results: tuple[ScenarioResult, ...]
     notes: tuple[str, ...] = ()
     threads: int = 1
 
     @property
-    def untreated(self) -> ArmResult:
+    def baseline(self) -> ScenarioResult:
         """The arm that the others are set beside."""
         return self.results[0]
 
     @property
-    def treated(self) -> tuple[ArmResult, ...]:
+    def fixed(self) -> tuple[ScenarioResult, ...]:
         """The arms with fixes."""
         return self.results[1:]
 

@@ -20,11 +20,9 @@ from gandiag.datasets.data import Data
 from gandiag.models.gan import GAN
 from gandiag.monitoring.features import flatten
 from gandiag.monitoring.mnist_classifier import MnistClassifier
-from gandiag.monitoring.side_effects import undisturbed
+from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.plugins import registry as plugins
 from gandiag.scenario.schema import Choice
-
-__all__ = ["Quality", "Yardstick", "draw", "energy", "frechet", "frechet_of", "yardstick"]
 
 SAMPLES = 2000  # fresh ones a look; the distances' bias at this size is the same for every arm
 CHUNK = 500  # samples a forward pass
@@ -32,7 +30,7 @@ NEIGHBOURS = 5  # k of coverage (Naeem et al. 2020)
 DIMENSIONS = 50  # principal components of images without a classifier of their own
 
 
-class Quality(NamedTuple):
+class QualityScores(NamedTuple):
     """Of fresh samples.
 
     Attributes:
@@ -49,7 +47,7 @@ class Quality(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class SampleQuality:
     """Real samples that no player has seen, ready to set fakes beside them.
 
     Attributes:
@@ -69,7 +67,7 @@ class Yardstick:
     components: PCA | None = None
 
     @classmethod
-    def of(cls, data: Data, digits: bool = False) -> Yardstick:
+    def of(cls, data: Data, digits: bool = False) -> SampleQuality:
         """Make one of held-out samples; draws nothing from a global generator.
 
         Args:
@@ -111,14 +109,14 @@ class Yardstick:
         between = frechet_of if images else energy
         return between(self.features, self.embed(samples))
 
-    def measure(self, samples: Tensor) -> Quality:
+    def measure(self, samples: Tensor) -> QualityScores:
         """All that is measured of samples ``(n, *shape)`` on the CPU."""
         if not bool(samples.isfinite().all()):
-            return Quality(math.inf, 0.0, math.nan if self.labels is None else 0.0)
+            return QualityScores(math.inf, 0.0, math.nan if self.labels is None else 0.0)
         features = self.embed(samples)
         apart = torch.cdist(self.features, features)
         coverage = float((apart <= self.radii[:, None]).any(1).float().mean())
-        return Quality(self.distance(samples), coverage, self._balance(features, apart))
+        return QualityScores(self.distance(samples), coverage, self._balance(features, apart))
 
     def _balance(self, features: Tensor, apart: Tensor) -> float:
         if self.labels is None:
@@ -134,17 +132,17 @@ class Yardstick:
 
 
 @functools.lru_cache(maxsize=4)  # a worker plays many games on the same data
-def _yardstick(name: str, options: str) -> tuple[Yardstick, Tensor | None]:
+def _sample_quality(name: str, options: str) -> tuple[SampleQuality, Tensor | None]:
     data = plugins.build("datasets", name, json.loads(options)).load()
-    return Yardstick.of(data, digits=name == "mnist"), data.labels
+    return SampleQuality.of(data, digits=name == "mnist"), data.labels
 
 
-def yardstick(data: Choice) -> tuple[Yardstick, Tensor | None]:
+def sample_quality(data: Choice) -> tuple[SampleQuality, Tensor | None]:
     """The yardstick of a scenario's data, and the labels of its training samples, if any."""
-    return _yardstick(data.name, json.dumps(dict(data.options), sort_keys=True))
+    return _sample_quality(data.name, json.dumps(dict(data.options), sort_keys=True))
 
 
-def draw(gan: GAN, labels: Tensor | None, seed: int) -> Tensor:
+def generate_samples(gan: GAN, labels: Tensor | None, seed: int) -> Tensor:
     """`SAMPLES` samples of the judged generator on the CPU, from latents of a stream of their own.
 
     Args:
@@ -155,13 +153,15 @@ def draw(gan: GAN, labels: Tensor | None, seed: int) -> Tensor:
     stream = torch.Generator().manual_seed(seed)
     device = next(gan.generator.parameters()).device
     made = []
-    with undisturbed(gan.judged):
+    with without_side_effects(gan.evaluated_generator):
         for _ in range(SAMPLES // CHUNK):
             inputs = [torch.randn(CHUNK, gan.latent_size, generator=stream)]
             if gan.classes and labels is not None:
                 chosen = torch.randint(len(labels), (CHUNK,), generator=stream)
                 inputs.append(labels[chosen])
-            made.append(gan.judged(*(each.to(device) for each in inputs)).float().cpu())
+            made.append(
+                gan.evaluated_generator(*(each.to(device) for each in inputs)).float().cpu()
+            )
     return torch.cat(made)
 
 

@@ -9,8 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import binomtest
 
-__all__ = ["LEVEL", "Estimate", "Rate", "holm", "median_of", "rate_of", "seeds_needed", "sign_test"]
-
 LEVEL = 0.05  # of every test, after its correction
 DRAWS = 2000  # resamples of a bootstrap interval
 

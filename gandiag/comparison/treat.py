@@ -8,22 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.comparison.analysis import compare_outcomes
-from gandiag.comparison.arms import UNTREATED, Arm, treated
 from gandiag.comparison.compare import Plan
+from gandiag.comparison.compared import BASELINE, ComparedScenario, with_fixes
 from gandiag.comparison.fix_order import fitting, left_over
 from gandiag.comparison.outcome import Outcome
 from gandiag.comparison.page import write_json, write_page
 from gandiag.comparison.parallel import Workers
 from gandiag.comparison.results import Comparison
 from gandiag.comparison.statistics import seeds_needed
-from gandiag.comparison.trial import kept
-from gandiag.diagnosis.diagnosis import in_words
+from gandiag.comparison.trial import existing_outcome
+from gandiag.diagnosis.diagnosis import humanize
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import write_whole
-from gandiag.reports.saved_runs import changed
+from gandiag.records.record import write_file
+from gandiag.reports.saved_runs import source_with_changes
 from gandiag.scenario.schema import Scenario
-
-__all__ = ["CURED", "MOST", "Treated", "treat"]
 
 CURED = "cured.yaml"
 TREATMENTS = Path("reports/treat")
@@ -34,7 +32,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Treated:
+class TreatmentResult:
     """What came of looking for a cure.
 
     Attributes:
@@ -61,7 +59,7 @@ def treat(
     resume: bool = False,
     say: Say = lambda text: None,
     **changes: Any,
-) -> Treated:
+) -> TreatmentResult:
     """Diagnose a scenario over several seeds, try the fixes that fit, and stop at a proven cure.
 
     The untreated game is played first. Fixes are those that its diagnoses name, in the order of
@@ -84,17 +82,17 @@ def treat(
     Raises:
         BadInput: naming the place of a mistake. Nothing has been written then.
     """
-    chosen = Scenario.of(changed(scenario, changes))
+    chosen = Scenario.of(source_with_changes(scenario, changes))
     place = Path(folder) if folder is not None else TREATMENTS / chosen.name
     needed = seeds_needed(most)
     if seeds < needed:
         problem = f"are too few to prove one of {most} fixes; take {needed}, or try fewer (--most)"
         raise BadInput(f"{seeds} seeds", problem)
     plan = Plan(chosen, place, seeds, workers or Workers(), threads)
-    untreated = Arm(UNTREATED, (), chosen)
+    untreated = ComparedScenario(BASELINE, (), chosen)
     plan.check([untreated], resume, chosen.name)
     say(f"{chosen.name}, untreated, {seeds} seeds")
-    base = list(plan.play(plan.games([untreated], plan.seeds)))
+    base = list(plan.run(plan.trials([untreated], plan.seeds)))
     outcomes = [*base]
     found = compare_outcomes([untreated], base, most, plan.threads)
     say(_suffers(found))
@@ -102,15 +100,15 @@ def treat(
     ahead: list[tuple[str, ...]] = [(name,) for name in first]
     arms, cure = [untreated], None
     while ahead and len(arms) <= most and cure is None:
-        arm = treated(chosen, ahead.pop(0))
+        arm = with_fixes(chosen, ahead.pop(0))
         arms.append(arm)
         say(f"{arm.name}: {seeds} seeds at most")
         outcomes += _tried(plan, arms, base, most)
         found = compare_outcomes(arms, outcomes, most, plan.threads)
-        result = found.treated[-1]
+        result = found.fixed[-1]
         early = f" Given up after {len(result.outcomes)} of {seeds} seeds."
         given_up = early if len(result.outcomes) < seeds else ""
-        say(f"{arm.name}: {result.verdict}. {result.says}{given_up}")
+        say(f"{arm.name}: {result.verdict}. {result.summary}{given_up}")
         write_json(found, place)
         if result.verdict == "cures":
             cure = arm
@@ -120,15 +118,19 @@ def treat(
     write_page(found, place)
     cured = _write_cured(cure, place) if cure is not None else None
     left = tuple("+".join(names) for names in ahead)
-    return Treated(found, cure.name if cure else None, cured, left)
+    return TreatmentResult(found, cure.name if cure else None, cured, left)
 
 
-def _folders(plan: Plan, arm: Arm) -> list[Path]:
+def _folders(plan: Plan, arm: ComparedScenario) -> list[Path]:
     """Those of the games of an arm that have been played."""
-    return [game.folder for game in plan.games([arm], plan.seeds) if kept(game) is not None]
+    return [
+        game.folder for game in plan.trials([arm], plan.seeds) if existing_outcome(game) is not None
+    ]
 
 
-def _without(arms: Sequence[Arm], ahead: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _without(
+    arms: Sequence[ComparedScenario], ahead: Iterable[tuple[str, ...]]
+) -> list[tuple[str, ...]]:
     """What is ahead but for what was tried; the same fixes in another order are the same."""
     tried = {frozenset(arm.fixes) for arm in arms}
     found: dict[frozenset[str], tuple[str, ...]] = {}
@@ -137,7 +139,7 @@ def _without(arms: Sequence[Arm], ahead: Iterable[tuple[str, ...]]) -> list[tupl
     return [fixes for names, fixes in found.items() if names not in tried]
 
 
-def _alone(arm: Arm) -> bool:
+def _alone(arm: ComparedScenario) -> bool:
     """Whether one fix was tried; what frees runs is built on, what was put on top of it is not.
 
     Only so many may be tried: a third on top of two would take the place of another second one.
@@ -146,7 +148,7 @@ def _alone(arm: Arm) -> bool:
 
 
 def _tried(
-    plan: Plan, arms: Sequence[Arm], base: Sequence[Outcome], most: int
+    plan: Plan, arms: Sequence[ComparedScenario], base: Sequence[Outcome], most: int
 ) -> Iterator[Outcome]:
     """Outcomes of the last arm, as many at a time as there are workers, while there is hope."""
     arm = arms[-1]
@@ -155,13 +157,16 @@ def _tried(
     for begin in range(0, len(plan.seeds), step):
         if _hopeless((arms[0], arm), base, done, most):
             return
-        for outcome in plan.play(plan.games([arm], plan.seeds[begin : begin + step])):
+        for outcome in plan.run(plan.trials([arm], plan.seeds[begin : begin + step])):
             done.append(outcome)
             yield outcome
 
 
 def _hopeless(
-    arms: tuple[Arm, Arm], base: Sequence[Outcome], done: Sequence[Outcome], most: int
+    arms: tuple[ComparedScenario, ComparedScenario],
+    base: Sequence[Outcome],
+    done: Sequence[Outcome],
+    most: int,
 ) -> bool:
     """Whether nothing could be gained any more, were all that is left to play as good as can be.
 
@@ -169,11 +174,11 @@ def _hopeless(
     """
     arm, played = arms[1], {outcome.seed for outcome in done}
     ideal = [_ideal(outcome, arm) for outcome in base if outcome.seed not in played]
-    best = compare_outcomes(arms, [*base, *done, *ideal], most).treated[0]
+    best = compare_outcomes(arms, [*base, *done, *ideal], most).fixed[0]
     return best.verdict != "cures" and not (_alone(arm) and left_over(best))
 
 
-def _ideal(untreated: Outcome, arm: Arm) -> Outcome:
+def _ideal(untreated: Outcome, arm: ComparedScenario) -> Outcome:
     """The best that an arm could do for a seed."""
     return replace(
         untreated,
@@ -187,18 +192,18 @@ def _ideal(untreated: Outcome, arm: Arm) -> Outcome:
 def _suffers(found: Comparison) -> str:
     if not found.targets:
         return "nothing is present in half of the runs: there is nothing to treat"
-    rates = found.untreated.rates
+    rates = found.baseline.rates
     shares = (
-        f"{in_words(t)} in {rates[t].present} of {rates[t].judged} runs" for t in found.targets
+        f"{humanize(t)} in {rates[t].present} of {rates[t].judged} runs" for t in found.targets
     )
     return f"it suffers from {', '.join(shares)}"
 
 
-def _write_cured(arm: Arm, folder: Path) -> Path:
+def _write_cured(arm: ComparedScenario, folder: Path) -> Path:
     scenario = arm.scenario
     name, fixes = f"{scenario.name[:93]}_cured", ", ".join(arm.fixes)
     about = f"{scenario.about.strip()}\nWith {fixes}, which cured it.".strip()
     kept = scenario.set({"name": name, "about": about, "expect": {}})
     path = folder / CURED
-    write_whole(path, kept.as_yaml())
+    write_file(path, kept.as_yaml())
     return path

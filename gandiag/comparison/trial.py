@@ -16,23 +16,21 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gandiag.comparison.arms import Arm
+from gandiag.comparison.compared import ComparedScenario
 from gandiag.comparison.outcome import Outcome
-from gandiag.comparison.sample_quality import Quality, draw, yardstick
+from gandiag.comparison.sample_quality import QualityScores, generate_samples, sample_quality
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.models.gan import GAN
-from gandiag.records.record import SIGNALS, write_whole
-from gandiag.reports.saved_runs import reopen
+from gandiag.records.record import SIGNALS, write_file
+from gandiag.reports.saved_runs import reopen_report
 from gandiag.training import pipeline
-
-__all__ = ["OUTCOME", "Game", "Looker", "drop_attempts", "judged_anew", "kept", "play"]
 
 OUTCOME = "outcome.json"  # where it lies, the game has been played to its end
 ONE_AT_A_TIME = threading.Lock()  # torch's global generator and its threads are the process's
-LOOKS = 20  # times along a run at which the samples are measured; each takes 0.1 s
+MEASUREMENTS = 20  # times along a run at which the samples are measured; each takes 0.1 s
 
 
-class Game(NamedTuple):
+class Trial(NamedTuple):
     """An arm with one seed.
 
     Attributes:
@@ -41,11 +39,11 @@ class Game(NamedTuple):
         folder: where its record goes.
         threads: of torch.
         device: in place of the scenario's; empty to keep that.
-        reporters: asked for this run, see `Arm.game`.
+        reporters: asked for this run, see `Arm.trial_scenario`.
         group: of the runs at Weights & Biases.
     """
 
-    arm: Arm
+    arm: ComparedScenario
     seed: int
     folder: Path
     threads: int = 1
@@ -54,7 +52,7 @@ class Game(NamedTuple):
     group: str = ""
 
 
-def kept(game: Game) -> Outcome | None:
+def existing_outcome(game: Trial) -> Outcome | None:
     """What came of this very game when it was played before; None where it was not."""
     path = game.folder / OUTCOME
     try:
@@ -65,7 +63,7 @@ def kept(game: Game) -> Outcome | None:
         return None
 
 
-def judged_anew(game: Game) -> Outcome:
+def rediagnosed(game: Trial) -> Outcome:
     """What came of a game that is kept, by the detectors of now: an older version may have had it.
 
     Takes 0.04 s. Only answers change; what was measured while it was played stays.
@@ -74,35 +72,35 @@ def judged_anew(game: Game) -> Outcome:
         BadInput: its record is damaged.
         KeyError: it is not kept.
     """
-    outcome = kept(game)
+    outcome = existing_outcome(game)
     if outcome is None:
         raise KeyError(str(game.folder))
-    statuses, kinds = _answers(reopen(game.folder).diagnoses)
+    statuses, kinds = _answers(reopen_report(game.folder).diagnoses)
     return replace(outcome, statuses=statuses, kinds=kinds)
 
 
-def play(game: Game) -> Outcome:
+def run_trial(game: Trial) -> Outcome:
     """Play a game unless it has been, and say what came of it.
 
     Threads of one process, as Dask's workers may have, play one after the other.
     """
     with ONE_AT_A_TIME:
-        found = kept(game)
+        found = existing_outcome(game)
         if found is not None:
             return found
         before = torch.get_num_threads()
         torch.set_num_threads(game.threads)
         try:
-            return _play(game)
+            return _run(game)
         finally:
             torch.set_num_threads(before)
 
 
-def _play(game: Game) -> Outcome:
-    scenario = game.arm.game(game.seed, game.reporters, game.group)
+def _run(game: Trial) -> Outcome:
+    scenario = game.arm.trial_scenario(game.seed, game.reporters, game.group)
     if game.device:
         scenario = scenario.set({"device": game.device})
-    looker = Looker(yardstick(scenario.data), scenario.training.steps, game.seed)
+    looker = QualityTracker(sample_quality(scenario.data), scenario.training.steps, game.seed)
     own = game.folder.with_name(f"{game.folder.name}.{uuid.uuid4().hex[:8]}")
     own.mkdir(parents=True)
     report = pipeline.run(scenario, own, observers=[looker], place=game.arm.name)
@@ -119,7 +117,7 @@ def _play(game: Game) -> Outcome:
         name=looker.name,
     )
     data = {"game": game.arm.digest(game.seed), "outcome": outcome.as_json()}
-    write_whole(own / OUTCOME, json.dumps(data, indent=2, allow_nan=False) + "\n")
+    write_file(own / OUTCOME, json.dumps(data, indent=2, allow_nan=False) + "\n")
     _settle(game, own)
     return outcome
 
@@ -130,7 +128,7 @@ def _answers(diagnoses: Sequence[Diagnosis]) -> tuple[dict[str, str], dict[str, 
     return statuses, {d.condition: d.kind for d in diagnoses if d.kind}
 
 
-def _settle(game: Game, own: Path) -> None:
+def _settle(game: Trial, own: Path) -> None:
     """Put an attempt in the game's place, unless another one has come first.
 
     Raises:
@@ -145,12 +143,12 @@ def _settle(game: Game, own: Path) -> None:
     try:
         own.rename(game.folder)
     except OSError:  # there is a folder in its place, or no permission: then nothing is lost
-        if kept(game) is None:
+        if existing_outcome(game) is None:
             raise
         shutil.rmtree(own, ignore_errors=True)
 
 
-def drop_attempts(game: Game) -> None:
+def drop_attempts(game: Trial) -> None:
     """Remove what lies in the way of a game that is to be played, and all attempts at it.
 
     Each attempt plays in a folder of its own: a worker that was given up for lost, or a cluster
@@ -165,7 +163,7 @@ def drop_attempts(game: Game) -> None:
 
 
 @dataclass
-class Looker:
+class QualityTracker:
     """Observes a game: measures fresh samples now and then, and times the steps in between.
 
     On a CPU seconds are those of the processor, which a busy machine does not lengthen; elsewhere
@@ -183,11 +181,11 @@ class Looker:
 
     def __post_init__(self) -> None:
         """Begin with nothing seen."""
-        self.yardstick, self.labels = self.measured
-        self.name: str = self.yardstick.name
-        self.every = math.ceil(self.steps / LOOKS)
+        self.quality, self.labels = self.measured
+        self.name: str = self.quality.name
+        self.every = math.ceil(self.steps / MEASUREMENTS)
         self.distances: list[tuple[int, float]] = []
-        self.last = Quality(math.nan, math.nan, math.nan)
+        self.last = QualityScores(math.nan, math.nan, math.nan)
         self._clock = time.process_time
         self._since: float | None = None
         self._seconds, self._timed = 0.0, 0
@@ -210,7 +208,7 @@ class Looker:
         return self._seconds / self._timed if self._timed else math.nan
 
     def _look(self, step: int, gan: GAN) -> None:
-        samples = draw(gan, self.labels, seed=1_000_003 * (self.seed + 1) + step)
-        self.distances.append((step, self.yardstick.distance(samples)))
+        samples = generate_samples(gan, self.labels, seed=1_000_003 * (self.seed + 1) + step)
+        self.distances.append((step, self.quality.distance(samples)))
         if step + self.every > self.steps:  # of the last ones all is measured
-            self.last = self.yardstick.measure(samples)
+            self.last = self.quality.measure(samples)

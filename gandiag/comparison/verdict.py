@@ -32,11 +32,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gandiag.comparison.results import QUALITY, Contrast, Freed, Verdict
+from gandiag.comparison.results import QUALITY, Contrast, FailureFree, Verdict
 from gandiag.comparison.statistics import LEVEL, Rate
-from gandiag.diagnosis.diagnosis import in_words
-
-__all__ = ["HALF", "verdict_of"]
+from gandiag.diagnosis.diagnosis import humanize
 
 HALF = 0.5  # of the untreated runs: what makes a condition a target; of the treated: a cure's bound
 
@@ -46,11 +44,11 @@ def verdict_of(
     rates: Mapping[str, Rate],
     base: Mapping[str, Rate],
     targets: Sequence[str],
-    freed: Freed,
+    freed: FailureFree,
 ) -> tuple[Verdict, str]:
     """The verdict, and the sentences that say why."""
     freer = bool(targets) and freed.p < LEVEL
-    doubts = _doubts(contrasts, rates, base, freed.treated)
+    doubts = _doubts(contrasts, rates, base, freed.fixed)
     worse = [c for c in contrasts if c.shown and c.worse > c.better]
     better = [c for c in contrasts if c.shown and c.better > c.worse]
     verdict: Verdict = "no evidence"
@@ -85,16 +83,16 @@ def _doubts(
     for condition, rate in rates.items():
         if rate.present > base[condition].present:
             more = f"{rate.present} of {rate.judged} runs, untreated in {base[condition].present}"
-            found.append(f"{in_words(condition)} is present in {more}")
+            found.append(f"{humanize(condition)} is present in {more}")
     for c in contrasts:
         if c.what == QUALITY and c.worse > HALF * c.pairs:
             found.append(f"the samples are further from the data for {c.worse} of {c.pairs} seeds")
     return found
 
 
-def _freed_told(freed: Freed, targets: int) -> str:
+def _freed_told(freed: FailureFree, targets: int) -> str:
     what = {1: "it", 2: "both"}.get(targets, "all of them")
-    treated, base = freed.treated, freed.untreated
+    treated, base = freed.fixed, freed.baseline
     return (
         f"Free of {what} are {treated.present} of {treated.judged} runs, untreated "
         f"{base.present} of {base.judged} (McNemar's exact test, corrected: p = {freed.p:.2g})."
@@ -102,7 +100,7 @@ def _freed_told(freed: Freed, targets: int) -> str:
 
 
 def _rates_told(condition: str, rate: Rate, base: Rate) -> str:
-    name = in_words(condition)
+    name = humanize(condition)
     return (
         f"{name[0].upper()}{name[1:]} is present in {rate.present} of {rate.judged} runs, "
         f"untreated in {base.present} of {base.judged}."
@@ -110,6 +108,6 @@ def _rates_told(condition: str, rate: Rate, base: Rate) -> str:
 
 
 def _change_told(c: Contrast) -> str:
-    name = "The distance to the data" if c.what == QUALITY else in_words(c.what).capitalize()
+    name = "The distance to the data" if c.what == QUALITY else humanize(c.what).capitalize()
     word, count = ("better", c.better) if c.better > c.worse else ("worse", c.worse)
     return f"{name} is {word} for {count} of {c.pairs} seeds (p = {c.adjusted:.2g}, corrected)."

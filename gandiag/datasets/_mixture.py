@@ -11,8 +11,6 @@ from torch import Tensor
 
 from gandiag.datasets.data import Data
 
-__all__ = ["check", "mixture", "stream"]
-
 
 def mixture(
     centres: Tensor, sd: float, weights: Sequence[float], sizes: tuple[int, int], seed: int

@@ -17,8 +17,6 @@ from torch import Tensor
 from gandiag.datasets._torchvision import torchvision_module
 from gandiag.plugins.errors import BadInput
 
-__all__ = ["Split", "read_whole"]
-
 _FILES = tuple(
     f"{split}-{what}-ubyte"
     for split in ("train", "t10k")

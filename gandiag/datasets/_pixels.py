@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["from_bytes"]
-
 
 def from_bytes(images: Tensor) -> Tensor:
     """Scale uint8 pixels to float32 in [-1, 1]; the shape stays.

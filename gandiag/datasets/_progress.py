@@ -9,8 +9,6 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import Progress
 
-__all__ = ["slowly"]
-
 Item = TypeVar("Item")
 
 

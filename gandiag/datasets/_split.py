@@ -7,8 +7,6 @@ from torch import Tensor
 
 from gandiag.datasets.data import Data
 
-__all__ = ["check_share", "split"]
-
 
 def split(samples: Tensor, labels: Tensor | None, share: float, seed: int) -> Data:
     """Hold out a random `share` of the samples, at least one; at least one is left to train on.

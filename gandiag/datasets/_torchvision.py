@@ -10,8 +10,6 @@ import torch
 
 from gandiag.plugins.errors import BadInput
 
-__all__ = ["torchvision_module"]
-
 
 def torchvision_module(name: str) -> ModuleType:
     """Import a module of torchvision, such as ``datasets`` or ``transforms``.

@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-__all__ = ["Data"]
-
 
 class Data(NamedTuple):
     """Real samples as one tensor each, so that no loop touches single samples.

@@ -11,8 +11,6 @@ from torch import Tensor
 from gandiag.datasets._mixture import check, mixture
 from gandiag.datasets.data import Data
 
-__all__ = ["Gaussian"]
-
 
 @dataclass(frozen=True)
 class Gaussian:

@@ -21,8 +21,6 @@ from gandiag.plugins.errors import BadInput
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["ImageFolder"]
-
 
 @dataclass(frozen=True)
 class ImageFolder:

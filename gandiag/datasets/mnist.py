@@ -15,8 +15,6 @@ from gandiag.datasets._mnist_files import Split, read_whole
 from gandiag.datasets._pixels import from_bytes
 from gandiag.datasets.data import Data
 
-__all__ = ["Mnist"]
-
 
 @dataclass(frozen=True)
 class Mnist:

@@ -20,8 +20,6 @@ from gandiag.datasets._split import check_share, split
 from gandiag.datasets.data import Data
 from gandiag.plugins.errors import BadInput, nearest
 
-__all__ = ["Npz"]
-
 _FORMS = "samples are (N, d), (N, H, W), (N, H, W, C) or (N, C, H, W), with N at least 2"
 _CHANNELS = (1, 3)  # grey and colour: by these a channel axis is recognised
 

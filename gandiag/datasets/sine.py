@@ -12,8 +12,6 @@ from torch import Tensor
 from gandiag.datasets._mixture import check, stream
 from gandiag.datasets.data import Data
 
-__all__ = ["Sine"]
-
 FINE = 2001  # points at which the curve's length is summed up: error below 1e-6 of a period
 
 

@@ -19,16 +19,6 @@ from gandiag.records.record import Record
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector
 
-__all__ = [
-    "About",
-    "Diagnosis",
-    "Evidence",
-    "Status",
-    "diagnose",
-    "in_words",
-    "unrecorded",
-    "weigh",
-]
 
 Status = Literal["present", "absent", "inconclusive"]
 About = Literal["game", "loop"]
@@ -123,16 +113,16 @@ class Diagnosis:
         return cls(**{**data, "evidence": evidence})
 
 
-def in_words(condition: str) -> str:
+def humanize(condition: str) -> str:
     """A condition's name as it stands in a sentence.
 
-    >>> in_words("mode_collapse"), in_words("non_convergence")
+    >>> humanize("mode_collapse"), humanize("non_convergence")
     ('mode collapse', 'non-convergence')
     """
     return condition.replace("_", "-" if condition.startswith("non_") else " ")
 
 
-def weigh(
+def evidence_for(
     signal: str,
     values: NDArray[np.float64],
     relation: Literal["<", ">"],
@@ -148,14 +138,14 @@ def weigh(
 
 def diagnose(record: Record, detectors: Iterable[Detector]) -> tuple[Diagnosis, ...]:
     """Ask every detector, in order; one whose signals are missing is answered for."""
-    return tuple(_ask(detector, record) for detector in detectors)
+    return tuple(_detect(detector, record) for detector in detectors)
 
 
-def unrecorded(condition: str, missing: Iterable[str], about: About = "game") -> Diagnosis:
+def not_recorded(condition: str, missing: Iterable[str], about: About = "game") -> Diagnosis:
     """The answer where signals are missing: it names them, and what would measure them.
 
-    >>> unrecorded("mode_collapse", ["diversity/bins/generator"]).summary
-    'Not recorded: diversity/bins/generator. The probe diversity of gandiag.attach would settle it.'
+    >>> not_recorded("mode_collapse", ["loss/value/generator"]).summary
+    'Not recorded: loss/value/generator. The probe loss of gandiag.attach would settle it.'
     """
     missing = sorted(missing)
     probes = list(dict.fromkeys(name.split("/")[0] for name in missing))
@@ -164,10 +154,10 @@ def unrecorded(condition: str, missing: Iterable[str], about: About = "game") ->
     return Diagnosis(condition, "inconclusive", text, about=about)
 
 
-def _ask(detector: Detector, record: Record) -> Diagnosis:
+def _detect(detector: Detector, record: Record) -> Diagnosis:
     missing = sorted(detector.needs - record.signals.keys())
     if missing:
-        return unrecorded(detector.condition, missing, getattr(detector, "about", "game"))
+        return not_recorded(detector.condition, missing, getattr(detector, "about", "game"))
     return detector.detect(record)
 
 

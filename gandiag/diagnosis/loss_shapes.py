@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 
 from gandiag.records.arrays import Array, Bools
 
-__all__ = ["TARGETS", "Fit", "fit"]
-
 EXACT = 1e-4  # share of the slopes' square left over, below: bfloat16 leaves 4e-6, float32 1e-13
 BETTER = 10.0  # times less left over than with any other shape, before one is named
 FLOOR = 4e-15  # float32's rounding, squared: below it all are exact

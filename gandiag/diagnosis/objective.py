@@ -10,9 +10,7 @@ from gandiag.diagnosis.loss_shapes import TARGETS, Fit, fit
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
 
-__all__ = ["Objectives", "cross_entropies", "linear", "pairs", "recognise"]
-
-LOOKS = 20  # looks that are asked, spread over the run: late ones may be saturated
+EVALUATIONS = 20  # looks that are asked, spread over the run: late ones may be saturated
 
 CURVES = {
     "cross_entropy": "cross-entropy",
@@ -64,7 +62,7 @@ class Objectives:
             return target > 0.5
         return abs(target - self.real.target) <= abs(target - self.fake.target)
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """One sentence for a reader."""
         words = {"critic": "a critic's score", "non_saturating": "non-saturating cross-entropy"}
         name = self.generator_name
@@ -85,7 +83,7 @@ class Objectives:
 _NONE = Fit("", "any", np.nan, 1, 1.0)
 
 
-def recognise(record: Record) -> Objectives:
+def recognise_objectives(record: Record) -> Objectives:
     """Name what is minimised, from what the ``objective`` probe has recorded."""
     return Objectives(
         fit(*pairs(record, "fake", "generator")),
@@ -109,11 +107,11 @@ def linear(record: Record) -> bool:
 def pairs(record: Record, side: str, player: str) -> tuple[Array, Array]:
     """Outputs and slopes, ``(looks, pairs)`` each, of looks spread evenly over the run."""
     outputs = record[f"objective/outputs_{side}/{player}"].values
-    slopes = record[f"objective/slopes_{side}/{player}"].values
+    slopes = record[f"objective/gradients_{side}/{player}"].values
     if not len(outputs) or not len(slopes):
         return np.empty((0, 0)), np.empty((0, 0))
     count = min(len(outputs), len(slopes))
-    at = np.unique(np.linspace(0, count - 1, LOOKS).astype(int))
+    at = np.unique(np.linspace(0, count - 1, EVALUATIONS).astype(int))
     return outputs[at].reshape(len(at), -1), slopes[at].reshape(len(at), -1)
 
 

@@ -10,8 +10,6 @@ from gandiag.plugins.protocols import Detector, Follower
 from gandiag.records.record import Row
 from gandiag.records.writer import Recorder
 
-__all__ = ["Monitor"]
-
 RARER = 50  # a question waits for a fiftieth of the run so far, once that is more than its cadence
 
 
@@ -39,26 +37,26 @@ class Monitor:
         self.followers = list(followers)
         self.present: frozenset[str] = frozenset()
         self._every = every
-        self._asked = 0
+        self._last_evaluation = 0
 
-    def flushed(self, rows: Sequence[Row], step: int) -> None:
+    def on_flush(self, rows: Sequence[Row], step: int) -> None:
         """Pass new rows on, and ask the detectors where it is time."""
-        self.tell(lambda follower: follower.follow(rows, step))
-        if step - self._asked >= max(self._every, step // RARER):
-            self._asked = step
-            self.ask(step)
+        self.notify(lambda follower: follower.follow(rows, step))
+        if step - self._last_evaluation >= max(self._every, step // RARER):
+            self._last_evaluation = step
+            self.evaluate(step)
 
-    def ask(self, step: int) -> tuple[Diagnosis, ...]:
+    def evaluate(self, step: int) -> tuple[Diagnosis, ...]:
         """Ask every detector now, and alert the followers to what has changed."""
         diagnoses = diagnose(self.recorder.record(), self.detectors)
         now = frozenset(d.condition for d in diagnoses if d.status == "present")
         for diagnosis in diagnoses:
             if diagnosis.condition in now ^ self.present:
-                self.tell(lambda follower, d=diagnosis: follower.alert(d, step))  # type: ignore[misc]
+                self.notify(lambda follower, d=diagnosis: follower.alert(d, step))  # type: ignore[misc]
         self.present = now
         return diagnoses
 
-    def tell(self, call: Callable[[Follower], None]) -> None:
+    def notify(self, call: Callable[[Follower], None]) -> None:
         """Call every follower, and drop those that fail."""
         for follower in tuple(self.followers):
             try:

@@ -18,22 +18,21 @@ from gandiag.records.record import Record
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector
 
-__all__ = ["Asked", "Certainty", "Standing", "certainty_of", "history_of"]
 
-LOOKS = 12  # steps at which a finished run is asked again: about a second for 10,000 of them
+EVALUATIONS = 12  # steps at which a finished run is asked again: about a second for 10,000 of them
 CLOSE = 1.5  # an observed number within this factor of its threshold is close to it
 
-Standing: TypeAlias = Literal["steady", "recent", "open"]
+StabilityLevel: TypeAlias = Literal["steady", "recent", "open"]
 
 
-class Asked(NamedTuple):
+class Evaluation(NamedTuple):
     """What was answered about each condition at one step."""
 
     step: int
     statuses: Mapping[str, Status]
 
 
-class Certainty(NamedTuple):
+class Stability(NamedTuple):
     """How sure an answer is.
 
     Attributes:
@@ -43,41 +42,41 @@ class Certainty(NamedTuple):
         settle: what would settle it, a sentence each.
     """
 
-    standing: Standing
+    level: StabilityLevel
     reasons: tuple[str, ...]
     settle: tuple[str, ...]
 
 
-def history_of(
-    record: Record, detectors: Sequence[Detector], looks: int = LOOKS
-) -> tuple[Asked, ...]:
+def evaluate_history(
+    record: Record, detectors: Sequence[Detector], looks: int = EVALUATIONS
+) -> tuple[Evaluation, ...]:
     """The answers at steps spread evenly over a record, its last one included."""
     steps = np.unique(np.linspace(0, record.last_step, looks + 1).astype(int)[1:])
     asked = []
     for step in steps.tolist() if record.signals else ():
         answers = diagnose(record.until(step), detectors)
-        asked.append(Asked(step, {answer.condition: answer.status for answer in answers}))
+        asked.append(Evaluation(step, {answer.condition: answer.status for answer in answers}))
     return tuple(asked)
 
 
-def certainty_of(
+def stability_of(
     diagnosis: Diagnosis,
     record: Record,
-    history: Sequence[Asked],
+    history: Sequence[Evaluation],
     detector: Detector | None = None,
-) -> Certainty:
+) -> Stability:
     """What speaks for and against trusting an answer, and what would settle it."""
     answers = [asked.statuses.get(diagnosis.condition) for asked in history]
     reasons = (_stability(diagnosis, history, answers), *_margins(diagnosis))
     missing = sorted(detector.needs - record.signals.keys()) if detector is not None else []
-    return Certainty(
+    return Stability(
         _standing(diagnosis, answers),
         tuple(reason for reason in reasons if reason),
         tuple(_settle(diagnosis, record, missing)),
     )
 
 
-def _standing(diagnosis: Diagnosis, answers: Sequence[Status | None]) -> Standing:
+def _standing(diagnosis: Diagnosis, answers: Sequence[Status | None]) -> StabilityLevel:
     if diagnosis.status == "inconclusive":
         return "open"
     late = answers[len(answers) // 2 :]
@@ -86,7 +85,7 @@ def _standing(diagnosis: Diagnosis, answers: Sequence[Status | None]) -> Standin
 
 
 def _stability(
-    diagnosis: Diagnosis, history: Sequence[Asked], answers: Sequence[Status | None]
+    diagnosis: Diagnosis, history: Sequence[Evaluation], answers: Sequence[Status | None]
 ) -> str:
     """Since when the answer has been the one that is given at the end."""
     if not history:

@@ -11,16 +11,6 @@ import numpy as np
 
 from gandiag.records.arrays import Array, Bools
 
-__all__ = [
-    "effective_number",
-    "held",
-    "medians",
-    "onset_of",
-    "persistent",
-    "recent_median",
-    "rolling",
-]
-
 
 def persistent(
     beyond: Bools, clear: Bools, enter: int = 4, window: int = 5, ready: Bools | None = None
@@ -53,10 +43,10 @@ def _of_last(shown: Bools, window: int) -> list[int]:
     return found
 
 
-def held(shown: Bools, told: Bools) -> Bools:
+def latched(shown: Bools, told: Bools) -> Bools:
     """What was shown at the newest look that told something; before the first such look, nothing.
 
-    >>> held(np.array([1, 1, 0, 0], bool), np.array([0, 1, 0, 1], bool)).tolist()
+    >>> latched(np.array([1, 1, 0, 0], bool), np.array([0, 1, 0, 1], bool)).tolist()
     [False, True, True, False]
     """
     newest = np.maximum.accumulate(np.where(told, np.arange(len(shown)), -1))

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from gandiag.diagnosis.statistics import medians, rolling
 from gandiag.records.arrays import Array, Bools
 
-__all__ = ["LEAST", "improving", "mann_kendall", "rise", "theil_sen"]
-
 LEAST = 8  # values of which a trend can be told
 
 

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 
-__all__ = ["Product", "Spectrum", "Which", "eigenvalues", "telling"]
-
 Product: TypeAlias = "Callable[[NDArray[np.float64]], NDArray[np.float64]]"
 Which: TypeAlias = Literal["LM", "LR", "LI"]  # largest modulus, real part, imaginary part
 

@@ -12,15 +12,13 @@ from torch import Tensor, nn
 
 from gandiag.attachment.unwrap import inner_network
 from gandiag.examination.finding import Finding
-from gandiag.examination.runner import ask, instruments_of
-from gandiag.examination.subject import Latents, Subject
+from gandiag.examination.runner import instruments_of, run_instruments
+from gandiag.examination.subject import GameState, Latents
 from gandiag.models.gan import GAN, Objective
 from gandiag.models.losses import OBJECTIVES
-from gandiag.models.scores import READINGS, Scores
+from gandiag.models.scores import SCORE_FUNCTIONS, Scores
 from gandiag.plugins.errors import BadInput, nearest
 from gandiag.plugins.protocols import Instrument
-
-__all__ = ["examine"]
 
 HELD_OUT = 5  # one real sample in so many is held out, where none are given
 Penalty = Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]
@@ -73,12 +71,12 @@ def examine(
     game = _game(objective, scores, penalty, generator, discriminator)
     before = _game(objective, scores, penalty, *earlier) if earlier else None
     subject = replace(_subject(game, real, held_out, latents), earlier=before)
-    return tuple(ask(subject, chosen))
+    return tuple(run_instruments(subject, chosen))
 
 
 def _subject(
     game: GAN, real: Tensor, held_out: Tensor | None, latents: int | tuple[int, ...] | Latents
-) -> Subject:
+) -> GameState:
     if held_out is None:
         if len(real) < HELD_OUT:
             raise BadInput("real", f"{len(real)} samples are too few to hold some out of them")
@@ -87,7 +85,7 @@ def _subject(
         held_out, real = torch.tensor_split(shuffled, [len(real) // HELD_OUT])
     draw = _normal((latents,) if isinstance(latents, int) else latents)
     device = next((weight.device for weight in game.generator.parameters()), real.device)
-    return Subject(game, real.detach().to(device), held_out.detach().to(device), draw)
+    return GameState(game, real.detach().to(device), held_out.detach().to(device), draw)
 
 
 def _normal(latents: tuple[int, ...] | Latents) -> Latents:
@@ -108,8 +106,8 @@ def _game(
             hint = nearest(objective, OBJECTIVES)
             raise BadInput("objective", f'no objective "{objective}"; {hint}')
         objective = OBJECTIVES[objective]
-    if scores not in READINGS:
-        raise BadInput("scores", f'no reading "{scores}"; {nearest(scores, READINGS)}')
+    if scores not in SCORE_FUNCTIONS:
+        raise BadInput("scores", f'no reading "{scores}"; {nearest(scores, SCORE_FUNCTIONS)}')
     discriminator = inner_network(discriminator)
     if scores == "probabilities":
         discriminator = _Logits(discriminator)

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Finding", "Measure", "ranged"]
-
 
 class Measure(NamedTuple):
     """One number that an instrument found.
@@ -43,7 +41,7 @@ class Finding:
     """
 
     instrument: str
-    says: str
+    summary: str
     measures: tuple[Measure, ...] = ()
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
     limits: str = ""

@@ -10,12 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gandiag.examination.finding import Finding
-from gandiag.examination.subject import Subject
+from gandiag.examination.subject import GameState
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput, nearest, one_line
 from gandiag.plugins.protocols import Instrument
-
-__all__ = ["ask", "instruments_of"]
 
 TOLD = 10.0  # seconds between two lines where there is no terminal
 
@@ -45,8 +43,8 @@ def instruments_of(
     return {n: plugins.build("instruments", n, given.get(n), place) for n in wanted}
 
 
-def ask(
-    subject: Subject, instruments: Mapping[str, Instrument], console: Console | None = None
+def run_instruments(
+    subject: GameState, instruments: Mapping[str, Instrument], console: Console | None = None
 ) -> Iterator[Finding]:
     """Yield what each instrument finds, as soon as it has; progress goes to standard error.
 
@@ -88,7 +86,7 @@ class _Shown:
 
 
 def _asked(
-    name: str, instrument: Instrument, subject: Subject, progress: Callable[[float], None]
+    name: str, instrument: Instrument, subject: GameState, progress: Callable[[float], None]
 ) -> Finding:
     try:
         return instrument.examine(subject, progress)

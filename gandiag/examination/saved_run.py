@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gandiag.datasets.data import Data
-from gandiag.examination.subject import Descent, Subject
+from gandiag.examination.subject import Descent, GameState
 from gandiag.models.gan import GAN
 from gandiag.monitoring.environment import pick_device
 from gandiag.plugins import registry as plugins
@@ -20,10 +20,8 @@ from gandiag.training.batches import noise_left
 from gandiag.training.checkpoints import CHECKPOINTS, checkpoints_in, find_checkpoint, restore
 from gandiag.training.trainer import rate_left
 
-__all__ = ["open_run"]
 
-
-def open_run(path: Path, at: int | None = None, since: int | None = None) -> tuple[Subject, int]:
+def open_run(path: Path, at: int | None = None, since: int | None = None) -> tuple[GameState, int]:
     """Open a run at a checkpoint; the data are loaded and the networks made as its scenario says.
 
     Args:
@@ -52,7 +50,7 @@ def open_run(path: Path, at: int | None = None, since: int | None = None) -> tup
     making = plugins.build("variants", variant.name, variant.options, f"{place}: variant")
     with torch.random.fork_rng([]):  # first weights, which the checkpoint replaces
         gan, other = (_restored(making.build(data.shape), each, device) for each in (file, earlier))
-    subject = Subject(
+    subject = GameState(
         gan=gan,
         real=data.train.to(device),
         held_out=data.held_out.to(device),

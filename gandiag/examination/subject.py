@@ -19,8 +19,6 @@ from torch import Tensor
 
 from gandiag.models.gan import GAN
 
-__all__ = ["Batch", "Descent", "Latents", "Subject", "copied"]
-
 Latents: TypeAlias = "Callable[[int], Tensor]"  # (count) -> (count, ...), from torch's generators
 
 
@@ -75,8 +73,8 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Subject:
-    """The game at one moment, and the samples to ask it with. Nobody changes it: see `copied`.
+class GameState:
+    """The game at one moment, and the samples to ask it with. Nobody changes it: see `copy_gan`.
 
     Attributes:
         gan: both players, what they minimise, and what holds D back.
@@ -105,7 +103,7 @@ class Subject:
 
         The networks stay in the mode, training or evaluation, that they are in.
         """
-        return copied(self.gan, dtype)
+        return copy_gan(self.gan, dtype)
 
     def batch(
         self,
@@ -167,7 +165,7 @@ class Subject:
             yield
 
 
-def copied(gan: GAN, dtype: torch.dtype | None = None) -> GAN:
+def copy_gan(gan: GAN, dtype: torch.dtype | None = None) -> GAN:
     """A copy of a game's networks, apart from the original and with weights in `dtype`."""
     generator, discriminator = copy.deepcopy(gan.generator), copy.deepcopy(gan.discriminator)
     if dtype is not None:

@@ -13,10 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gandiag.examination.subject import Batch, Subject
+from gandiag.examination.subject import Batch, GameState
 from gandiag.models.gan import GAN
-
-__all__ = ["Jacobian", "trained_weights", "velocity"]
 
 Array = NDArray[np.float64]
 
@@ -62,7 +60,7 @@ class Jacobian:
         self.split, self.size = len(generator), len(self._field)
 
     @classmethod
-    def of(cls, subject: Subject, samples: int, draw: int) -> Jacobian:
+    def of(cls, subject: GameState, samples: int, draw: int) -> Jacobian:
         """At a subject's weights, in float64, on a draw of so many samples of each kind.
 
         Raises:

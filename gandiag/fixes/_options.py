@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gandiag.plugins import registry as plugins
+from gandiag.plugins.descriptions import Option
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.schema import Scenario
-
-__all__ = ["has_points", "option", "with_options"]
 
 POINTS = ("ring", "grid", "gaussian", "sine")  # datasets whose samples are points, not images
 
@@ -43,7 +42,7 @@ def has_points(scenario: Scenario) -> bool:
     return scenario.data.name in POINTS
 
 
-def _options(variant: str) -> Mapping[str, plugins.Option]:
+def _options(variant: str) -> Mapping[str, Option]:
     """The variant's options; none for a variant that is not installed."""
     try:
         return _described(variant)
@@ -52,11 +51,11 @@ def _options(variant: str) -> Mapping[str, plugins.Option]:
 
 
 @functools.cache
-def _described(variant: str) -> Mapping[str, plugins.Option]:
+def _described(variant: str) -> Mapping[str, Option]:
     return {item.name: item for item in plugins.describe("variants", variant).options}
 
 
-def _admits(item: plugins.Option, value: Any) -> bool:
+def _admits(item: Option, value: Any) -> bool:
     """Whether an option can have a value, as far as its type is a list of them."""
     if not item.type.startswith("Literal["):
         return True

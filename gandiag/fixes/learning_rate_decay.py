@@ -7,8 +7,6 @@ from typing import ClassVar
 
 from gandiag.scenario.schema import Scenario
 
-__all__ = ["LearningRateDecay"]
-
 
 @dataclass(frozen=True)
 class LearningRateDecay:

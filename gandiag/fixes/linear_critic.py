@@ -8,8 +8,6 @@ from typing import ClassVar
 from gandiag.fixes._options import has_points, option, with_options
 from gandiag.scenario.schema import Scenario
 
-__all__ = ["LinearCritic"]
-
 # What a critic does without: targets, other bounds, and scores that depend on each other.
 OTHERS = {"label_smoothing": 0.0, "r1": 0.0, "clip": 0.0, "batch_norm": False}
 

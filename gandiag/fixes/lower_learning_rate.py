@@ -7,8 +7,6 @@ from typing import ClassVar
 
 from gandiag.scenario.schema import Scenario
 
-__all__ = ["LowerLearningRate"]
-
 
 @dataclass(frozen=True)
 class LowerLearningRate:

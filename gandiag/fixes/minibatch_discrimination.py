@@ -8,8 +8,6 @@ from typing import ClassVar
 from gandiag.fixes._options import option, with_options
 from gandiag.scenario.schema import Scenario
 
-__all__ = ["MinibatchDiscrimination"]
-
 
 @dataclass(frozen=True)
 class MinibatchDiscrimination:

@@ -8,8 +8,6 @@ from typing import ClassVar
 from gandiag.fixes._options import has_points, option, with_options
 from gandiag.scenario.schema import Scenario
 
-__all__ = ["R1"]
-
 
 @dataclass(frozen=True)
 class R1:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from gandiag.models.networks import SLOPE, Scorer
-
-__all__ = ["discriminator_dcgan", "flat_features", "generator_dcgan"]
+from gandiag.models.networks import NEGATIVE_SLOPE, Scorer
 
 SD = 0.02  # of the initial weights (Radford et al. 2016, section 4)
 
@@ -54,10 +52,10 @@ def discriminator_dcgan(
     """
     body = nn.Sequential(
         nn.Conv2d(shape[0], width, 4, stride=2, padding=1),
-        nn.LeakyReLU(SLOPE),
+        nn.LeakyReLU(NEGATIVE_SLOPE),
         nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
         *([nn.BatchNorm2d(2 * width)] if batch_norm else []),
-        nn.LeakyReLU(SLOPE),
+        nn.LeakyReLU(NEGATIVE_SLOPE),
         nn.Flatten(),
         nn.Linear(flat_features(shape, width) + extra, 1),
     ).apply(_initialise)

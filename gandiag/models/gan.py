@@ -9,8 +9,6 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-__all__ = ["GAN", "Objective"]
-
 
 class Objective(NamedTuple):
     """The pair of functions that the players minimise.
@@ -55,6 +53,6 @@ class GAN:
     averaged: AveragedModel | None = None
 
     @property
-    def judged(self) -> nn.Module:
+    def evaluated_generator(self) -> nn.Module:
         """The generator whose samples are shown and judged: the averaged one where there is one."""
         return self.generator if self.averaged is None else self.averaged

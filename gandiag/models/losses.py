@@ -11,16 +11,6 @@ from torch.nn.functional import relu, softplus
 
 from gandiag.models.gan import Objective
 
-__all__ = [
-    "HINGE",
-    "LEAST_SQUARES",
-    "NON_SATURATING",
-    "OBJECTIVES",
-    "SATURATING",
-    "WASSERSTEIN",
-    "smoothed",
-]
-
 
 def _cross_entropy(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
     """-log D(x) - log(1 - D(G(z))) on logits; 2 ln 2 for a discriminator that cannot tell."""

@@ -7,8 +7,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-__all__ = ["BatchView", "MinibatchDeviation", "MinibatchSimilarity", "batch_layer"]
-
 BatchView = Literal["none", "discrimination", "stddev"]
 
 KERNELS, DIMENSIONS = 16, 5  # of `discrimination` where a variant has no options for it

@@ -10,22 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-__all__ = [
-    "Activation",
-    "LabelledDiscriminator",
-    "LabelledGenerator",
-    "Packed",
-    "Scorer",
-    "discriminator_mlp",
-    "generator_mlp",
-]
-
-SLOPE = 0.2  # of LeakyReLU below zero (Radford et al. 2016, section 4)
+NEGATIVE_SLOPE = 0.2  # of LeakyReLU below zero (Radford et al. 2016, section 4)
 
 Activation = Literal["leaky_relu", "relu", "tanh", "sigmoid"]
 
 _ACTIVATIONS: Mapping[Activation, Callable[[], nn.Module]] = {
-    "leaky_relu": lambda: nn.LeakyReLU(SLOPE),
+    "leaky_relu": lambda: nn.LeakyReLU(NEGATIVE_SLOPE),
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,

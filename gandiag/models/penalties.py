@@ -12,8 +12,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Penalty", "Scores", "clip_weights", "gradient_penalty", "r1"]
-
 Scores = Callable[[Tensor], Tensor]
 Penalty = Callable[[Scores, Tensor, Tensor], Tensor]
 
@@ -26,7 +24,7 @@ def r1(gamma: float) -> Penalty | None:
 
     def penalty(discriminator: Scores, real: Tensor, fake: Tensor) -> Tensor:
         real = real.detach().requires_grad_()
-        return gamma / 2 * _slopes(discriminator(real), real).square().sum(1).mean()
+        return gamma / 2 * _input_gradient_norms(discriminator(real), real).square().sum(1).mean()
 
     return penalty if gamma else None
 
@@ -44,7 +42,9 @@ def gradient_penalty(weight: float) -> Penalty | None:
         between = mix * real + (1 - mix) * fake
         if not between.requires_grad:  # fakes bring their graph where the game's Jacobian is taken
             between.requires_grad_()
-        loss: Tensor = (_slopes(discriminator(between), between).norm(dim=1) - 1).square().mean()
+        loss: Tensor = (
+            (_input_gradient_norms(discriminator(between), between).norm(dim=1) - 1).square().mean()
+        )
         return weight * loss
 
     return penalty if weight else None
@@ -61,7 +61,7 @@ def clip_weights(bound: float) -> Callable[[nn.Module], None]:
     return clip
 
 
-def _slopes(scores: Tensor, samples: Tensor) -> Tensor:
+def _input_gradient_norms(scores: Tensor, samples: Tensor) -> Tensor:
     """Gradient of each score at what it is a score of, ``(n, D)``, itself differentiable."""
     (slopes,) = torch.autograd.grad(scores.sum(), (samples,), create_graph=True)
     flat: Tensor = slopes.flatten(1)

@@ -8,12 +8,10 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["READINGS", "Reading", "Scores"]
-
 Scores = Literal["logits", "probabilities", "critic"]
 
 
-class Reading(NamedTuple):
+class ScoreFunctions(NamedTuple):
     """What turns a raw output into the score that probes see.
 
     Attributes:
@@ -23,7 +21,7 @@ class Reading(NamedTuple):
     """
 
     score: Callable[[Tensor], Tensor]
-    slope: Callable[[Tensor, Tensor], Tensor]
+    gradient: Callable[[Tensor, Tensor], Tensor]
     probability: Callable[[Tensor], Tensor] | None
 
 
@@ -47,8 +45,8 @@ def _same_slope(output: Tensor, gradient: Tensor) -> Tensor:
     return gradient
 
 
-READINGS: dict[Scores, Reading] = {
-    "logits": Reading(_same, _same_slope, torch.sigmoid),
-    "probabilities": Reading(_logit, _slope_at_logit, torch.sigmoid),
-    "critic": Reading(_same, _same_slope, None),
+SCORE_FUNCTIONS: dict[Scores, ScoreFunctions] = {
+    "logits": ScoreFunctions(_same, _same_slope, torch.sigmoid),
+    "probabilities": ScoreFunctions(_logit, _slope_at_logit, torch.sigmoid),
+    "critic": ScoreFunctions(_same, _same_slope, None),
 }

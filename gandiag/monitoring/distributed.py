@@ -30,7 +30,6 @@ from torch import Tensor
 if TYPE_CHECKING:
     from torch.distributed.distributed_c10d import Store
 
-__all__ = ["PATIENCE", "Message", "Ranks"]
 
 Message = dict[str, Tensor]
 PATIENCE = 10.0  # seconds; a rank takes milliseconds from the averaged gradients to its message
@@ -60,11 +59,11 @@ class Ranks:
         self.count = count
         self._store = store
         self._patience = patience
-        self._speakers = list(range(1, count)) if store is not None and rank == 0 else []
-        self._silent = store is None or rank == 0
+        self._senders = list(range(1, count)) if store is not None and rank == 0 else []
+        self._is_silent = store is None or rank == 0
 
     @classmethod
-    def here(cls) -> Ranks:
+    def current(cls) -> Ranks:
         """The ranks of torch's default process group, if there is one."""
         watch = next(_WATCHES)
         if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
@@ -83,32 +82,32 @@ class Ranks:
         return cls(rank, count, c10d.PrefixStore(f"gandiag/{watch}", store))
 
     @property
-    def first(self) -> bool:
+    def is_first(self) -> bool:
         """Whether this process keeps the record."""
         return self.rank == 0
 
-    def tell(self, about: str, message: Mapping[str, float | Tensor]) -> None:
+    def send(self, about: str, message: Mapping[str, float | Tensor]) -> None:
         """On other ranks than 0: leave a message for rank 0, unless it no longer listens."""
-        if self._store is None or self._silent:
+        if self._store is None or self._is_silent:
             return
         if self._store.check([f"{self.rank}/unheard"]):
-            self._silent = True
+            self._is_silent = True
             return
         self._put(f"{self.rank}/{about}", message)
 
-    def hear(self, about: str) -> list[Message]:
+    def receive(self, about: str) -> list[Message]:
         """On rank 0: what each of the others tells about this, in their order."""
         deadline = time.monotonic() + self._patience
-        found = [(rank, self._awaited(rank, about, deadline)) for rank in self._speakers]
-        self._speakers = [rank for rank, message in found if message is not None]
+        found = [(rank, self._awaited(rank, about, deadline)) for rank in self._senders]
+        self._senders = [rank for rank, message in found if message is not None]
         return [message for _, message in found if message is not None]
 
-    def announce(self, about: str, message: Mapping[str, float | Tensor]) -> None:
+    def broadcast(self, about: str, message: Mapping[str, float | Tensor]) -> None:
         """On rank 0: leave a message for all others."""
         if self._store is not None:
             self._put(f"all/{about}", message)
 
-    def announced(self, about: str) -> Message | None:
+    def broadcast_message(self, about: str) -> Message | None:
         """What rank 0 has announced, None until then."""
         key = f"all/{about}"
         if self._store is None or not self._store.check([key]):
@@ -120,10 +119,10 @@ class Ranks:
         if self._store is None:
             return
         store, self._store = self._store, None
-        self._speakers = []
+        self._senders = []
         with contextlib.suppress(RuntimeError):  # the store's host may be gone
             store.set(f"{self.rank}/left", "")
-            for rank in range(1, self.count if self.first else 1):
+            for rank in range(1, self.count if self.is_first else 1):
                 store.set(f"{rank}/unheard", "")
 
     def _awaited(self, rank: int, about: str, deadline: float) -> Message | None:

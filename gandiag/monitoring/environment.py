@@ -13,8 +13,6 @@ import torch
 
 from gandiag.plugins.errors import BadInput
 
-__all__ = ["describe_environment", "pick_device"]
-
 _PACKAGES = ("gandiag", "torch", "torchvision", "numpy", "scikit-learn", "seaborn", "wandb")
 
 

@@ -9,9 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from gandiag.monitoring.side_effects import undisturbed
-
-__all__ = ["Embedding", "Rows", "flatten"]
+from gandiag.monitoring.side_effects import without_side_effects
 
 Embedding: TypeAlias = "Callable[[Tensor], Tensor]"  # (n, *shape) samples -> (n, ...) features
 
@@ -62,7 +60,7 @@ def flatten(samples: Tensor) -> Tensor:
 def _embedded(samples: Tensor, embedding: Embedding) -> Tensor:
     """What an embedding makes of samples, as float32 rows."""
     networks = [embedding] if isinstance(embedding, nn.Module) else []
-    with undisturbed(*networks):
+    with without_side_effects(*networks):
         parts = [embedding(part) for part in torch.split(samples.detach().float(), CHUNK)]
     rows = torch.cat(parts)
     if len(rows) != len(samples) or rows.ndim < 2:

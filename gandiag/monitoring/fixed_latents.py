@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.snapshot import Call, Player, Snapshot, first_tensor
 
-__all__ = ["FixedLatents", "Weights"]
-
 FIXED = 64  # fixed latents: an 8 x 8 sheet
 MOVED = 32  # of them, whose motion is taken; that of all 64 costs a DCGAN's loop 0.2 % more
 LAG = 100  # generator steps over which motion is taken; samples wander, so shorter lags read higher
@@ -36,7 +34,7 @@ class FixedLatents:
         self._moving: list[Call] = []
         self._outputs: deque[tuple[int, Tensor]] = deque()
 
-    def keep(self, batch: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def add(self, batch: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Keep what a batch of so many samples was made from, as far as more are wanted."""
         wanted = FIXED - self.count
         self.calls.append(_first_of(Call(args, kwargs), batch, wanted))
@@ -55,7 +53,7 @@ class FixedLatents:
         """
         return _pass(generator, self._moving)
 
-    def moved(self, step: int, output: Tensor) -> dict[str, Any]:
+    def displacement(self, step: int, output: Tensor) -> dict[str, Any]:
         """The snapshot's ``fixed``, and what it was `LAG` steps before, once that is known."""
         fixed = output[:MOVED]
         self._outputs.append((step, fixed))
@@ -67,14 +65,14 @@ class FixedLatents:
         return {"fixed": fixed, "fixed_before": earlier, "fixed_steps": step - before}
 
 
-class Weights:
+class WeightSample:
     """A sample of each player's weights at the last look at them."""
 
     def __init__(self) -> None:
         """Begin with none."""
         self._last: dict[Player, tuple[int, Tensor]] = {}
 
-    def moved(self, snapshot: Snapshot) -> dict[str, Any]:
+    def displacement(self, snapshot: Snapshot) -> dict[str, Any]:
         """The snapshot's ``weights``, ``weights_before`` and ``weights_steps``."""
         now, player = _sample_of(snapshot.parameters.values()), snapshot.player
         if now is None:

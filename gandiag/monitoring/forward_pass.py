@@ -10,9 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from gandiag.monitoring.side_effects import undisturbed
-
-__all__ = ["Activation", "ForwardPass"]
+from gandiag.monitoring.side_effects import without_side_effects
 
 UNBOUNDED = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Softplus)
 BOUNDED = (nn.Tanh, nn.Sigmoid)
@@ -65,7 +63,7 @@ class ForwardPass:
     @functools.cached_property
     def output(self) -> Tensor:
         """What the calls gave, joined, ``(n, ...)``, detached."""
-        with undisturbed(self._network):
+        with without_side_effects(self._network):
             hooks = [] if self._found is None else self._hooks(self._found)
             try:
                 outputs = [self._calls[0]()]

@@ -8,17 +8,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gandiag.monitoring.fixed_latents import FIXED, FixedLatents, Weights
+from gandiag.monitoring.fixed_latents import FIXED, FixedLatents, WeightSample
 from gandiag.monitoring.recent_fakes import RecentFakes
 from gandiag.monitoring.reference import SIZE, Reference
-from gandiag.monitoring.schedule import Scheduled
-from gandiag.monitoring.sharing import put_together
+from gandiag.monitoring.schedule import ScheduledProbe
+from gandiag.monitoring.sharing import merge_shares
 from gandiag.monitoring.snapshot import Snapshot
 
-__all__ = ["Memory"]
 
-
-class Memory:
+class SampleHistory:
     """Newest fakes, fixed latents and the weights at the last look.
 
     Attributes:
@@ -32,30 +30,30 @@ class Memory:
         self.reference: Reference | None = None
         self.recent = RecentFakes()
         self.latents = FixedLatents()
-        self._weights = Weights()
+        self._weights = WeightSample()
 
     @property
-    def size(self) -> int:
+    def sample_size(self) -> int:
         """How many fakes are compared at a time."""
         return self.reference.size if self.reference else SIZE
 
     @property
-    def complete(self) -> bool:
+    def is_full(self) -> bool:
         """Whether there are as many fakes and latents as are wanted."""
-        return self.recent.count >= self.size and self.latents.count == FIXED
+        return self.recent.count >= self.sample_size and self.latents.count == FIXED
 
-    def made(self, fake: Tensor, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def add_batch(self, fake: Tensor, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Take note of a batch ``(B, *shape)`` and of what it was made from."""
-        self.recent.add(fake.detach(), self.size)
+        self.recent.add(fake.detach(), self.sample_size)
         if self.latents.count < FIXED:
-            self.latents.keep(len(fake), args, kwargs)
+            self.latents.add(len(fake), args, kwargs)
 
     def samples(self, generator: nn.Module) -> Tensor:
         """The generator's output at the fixed latents, in the mode the loop left it in."""
         return self.latents.samples(generator)
 
-    def add_to(
-        self, snapshot: Snapshot, due: Sequence[Scheduled], others: Sequence[Tensor] = ()
+    def complete(
+        self, snapshot: Snapshot, due: Sequence[ScheduledProbe], others: Sequence[Tensor] = ()
     ) -> Snapshot:
         """The snapshot with what the probes that are due use, and no more: it takes time.
 
@@ -76,8 +74,8 @@ class Memory:
                     asked.watch()
         ways: dict[str, Callable[[], Mapping[str, Any]]] = {
             "recent": lambda: self._recent(base, others),
-            "placed": lambda: self._placed(base, others),
-            "weights": lambda: self._weights.moved(base),
+            "fake_stats": lambda: self._placed(base, others),
+            "weights": lambda: self._weights.displacement(base),
             "latents": self._calls,
             "fixed": lambda: self._fixed(base),
         }
@@ -93,12 +91,14 @@ class Memory:
     def _recent(self, snapshot: Snapshot, others: Sequence[Tensor]) -> dict[str, Any]:
         if snapshot.player != "generator" or not self.recent.count:
             return {}
-        return {"recent": put_together(self.recent.newest(self.size), others, self.size)}
+        return {
+            "recent": merge_shares(self.recent.newest(self.sample_size), others, self.sample_size)
+        }
 
     def _placed(self, snapshot: Snapshot, others: Sequence[Tensor]) -> dict[str, Any]:
         if snapshot.player != "generator" or not self.recent.count or self.reference is None:
             return {}
-        return {"placed": self.recent.place(self.reference, others)}
+        return {"fake_stats": self.recent.stats(self.reference, others)}
 
     def _calls(self) -> dict[str, Any]:
         return {"latents": tuple(self.latents.calls)} if self.latents.count == FIXED else {}
@@ -107,6 +107,6 @@ class Memory:
         made = snapshot.fixed_pass
         if made is None:
             return {}
-        if snapshot.judged is not None:
-            made = self.latents.forward_pass(snapshot.judged)
-        return self.latents.moved(snapshot.step, made.output)
+        if snapshot.evaluated_generator is not None:
+            made = self.latents.forward_pass(snapshot.evaluated_generator)
+        return self.latents.displacement(snapshot.step, made.output)

@@ -8,8 +8,6 @@ import torch
 from safetensors.torch import load
 from torch import Tensor, nn
 
-__all__ = ["MnistClassifier"]
-
 
 class MnistClassifier(nn.Module):
     """A convolutional network for MNIST digits, 61,000 weights.

@@ -9,10 +9,8 @@ import torch
 from torch import Tensor
 
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.sample_metrics import Placed
-from gandiag.monitoring.sharing import put_together
-
-__all__ = ["RecentFakes"]
+from gandiag.monitoring.sample_metrics import FakeStats
+from gandiag.monitoring.sharing import merge_shares
 
 
 class RecentFakes:
@@ -26,8 +24,8 @@ class RecentFakes:
         """Begin with none."""
         self.count = 0
         self._batches: deque[Tensor] = deque()
-        self._unplaced = 0  # how many were made since the last look at where they lie
-        self._placed: Placed | None = None
+        self._new = 0  # how many were made since the last look at where they lie
+        self._stats: FakeStats | None = None
 
     @property
     def batches(self) -> int:
@@ -38,7 +36,7 @@ class RecentFakes:
         """Take note of a batch ``(B, *shape)``, where `size` fakes will be asked for."""
         self._batches.append(fake)
         self.count += len(fake)
-        self._unplaced += len(fake)
+        self._new += len(fake)
         while self.count - len(self._batches[0]) >= size:
             self.count -= len(self._batches.popleft())
 
@@ -47,25 +45,25 @@ class RecentFakes:
         chosen = self._holding(count)
         return chosen[0] if len(chosen) == 1 else torch.cat(chosen)
 
-    def place(self, reference: Reference, others: Sequence[Tensor]) -> Placed | None:
+    def stats(self, reference: Reference, others: Sequence[Tensor]) -> FakeStats | None:
         """Where the newest fakes lie; those that were placed before are known. None for too few.
 
         Args:
             reference: what they lie among.
             others: fakes of other processes, which stand for this one's as well.
         """
-        size, new = reference.size, self._unplaced
+        size, new = reference.size, self._new
         if others:
-            together = put_together(self.newest(size), others, size)
-            return reference.place(together[-size:]) if len(together) >= size else None
+            together = merge_shares(self.newest(size), others, size)
+            return reference.fake_stats(together[-size:]) if len(together) >= size else None
         if self.count < size:
             return None
-        if self._placed is None or new >= size:
-            self._placed = reference.place(*self._exactly(size))
+        if self._stats is None or new >= size:
+            self._stats = reference.fake_stats(*self._exactly(size))
         elif new:
-            self._placed = self._placed.then(reference.place(*self._exactly(new)), size)
-        self._unplaced = 0
-        return self._placed
+            self._stats = self._stats.updated(reference.fake_stats(*self._exactly(new)), size)
+        self._new = 0
+        return self._stats
 
     def _holding(self, count: int) -> list[Tensor]:
         """Newest whole batches, the oldest first, that hold so many fakes, or all there are."""

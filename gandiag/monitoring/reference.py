@@ -17,9 +17,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from gandiag.monitoring.features import Embedding, Rows
-from gandiag.monitoring.sample_metrics import Placed, Reals, largest_of, measure
-
-__all__ = ["Reference"]
+from gandiag.monitoring.sample_metrics import FakeStats, RealStats, compare_features, largest_of
 
 DIMENSIONS = 50  # principal components kept of an image; NDB and PRDC were run in such spaces
 BINS = 32  # k-means cells; 3 per class for 10 classes; at n=512 the null of neff is .97 +- .02
@@ -31,7 +29,7 @@ DRAWS = 100  # real-versus-real resamples behind each null; 8 ms each at n=512
 
 
 @dataclass(frozen=True)
-class Reference(Reals):
+class Reference(RealStats):
     """The real data's own statistics, in a feature space of at most ``DIMENSIONS + 1`` dimensions.
 
     The space is made of the flattened samples, or of what an `embedding` makes of them. `radii` are
@@ -53,14 +51,14 @@ class Reference(Reals):
     """
 
     size: int
-    scale: float
+    pair_distance: float
     extent: float
     mean: Tensor
     basis: Tensor | None
-    middle: float
-    null: Mapping[str, float]
-    null_spread: Mapping[str, float]
-    null_high: Mapping[str, float]
+    mean_energy_distance: float
+    baseline_mean: Mapping[str, float]
+    baseline_sd: Mapping[str, float]
+    baseline_max: Mapping[str, float]
     embedding: Embedding | None = None
 
     @classmethod
@@ -107,7 +105,7 @@ class Reference(Reals):
         from_middle = float(torch.linalg.vector_norm(features - features.mean(0), dim=1).mean())
         bare = cls(
             size=size,
-            scale=scale,
+            pair_distance=scale,
             extent=extent,
             mean=mean,
             basis=basis,
@@ -117,39 +115,39 @@ class Reference(Reals):
             spread=spread / counts.clamp(min=1),
             radii=radii,
             self_distance=self_distance,
-            middle=2 * from_middle / self_distance - 1 if self_distance else 0.0,
-            null={},
-            null_spread={},
-            null_high={},
+            mean_energy_distance=2 * from_middle / self_distance - 1 if self_distance else 0.0,
+            baseline_mean={},
+            baseline_sd={},
+            baseline_max={},
             embedding=embedding,
         )
-        return bare._with_nulls(held_out, draw)
+        return bare._with_baseline(held_out, draw)
 
     def embed(self, samples: Tensor | Rows) -> Tensor:
         """Samples ``(n, *shape)`` in feature space, ``(n, f)``."""
         rows = samples if isinstance(samples, Rows) else Rows.of(samples, self.embedding)
         return _project(rows.features, self.mean, self.basis)
 
-    def place(self, *batches: Tensor) -> Placed:
+    def fake_stats(self, *batches: Tensor) -> FakeStats:
         """Samples ``(n, *shape)`` among the real ones, batch by batch: a batch stays in a cache."""
         features, largest = [], []
         for batch in batches:
             rows = Rows.of(batch, self.embedding)
             features.append(self.embed(rows))
             largest.append(largest_of(rows.flat))
-        return Placed.among(self, torch.cat(features), torch.cat(largest))
+        return FakeStats.of(self, torch.cat(features), torch.cat(largest))
 
     def facts(self) -> dict[str, Any]:
         """What a detector must know of the reference to read what is measured against it."""
         return {
-            "scale": self.scale,
+            "real_pair_distance": self.pair_distance,
             "sample_size": self.size,
-            "bin_shares": [round(share, 6) for share in self.shares.tolist()],
-            "turnover_null": self.null["turnover"],
-            "middle_energy": self.middle,
+            "mode_shares": [round(share, 6) for share in self.shares.tolist()],
+            "turnover_baseline": self.baseline_mean["turnover"],
+            "mean_energy_distance": self.mean_energy_distance,
         }
 
-    def _with_nulls(self, held_out: Tensor | Rows, draw: torch.Generator) -> Reference:
+    def _with_baseline(self, held_out: Tensor | Rows, draw: torch.Generator) -> Reference:
         """Measure draws of held-out samples as if they were fakes.
 
         Drawn without replacement from N, their variance is 1 - size / N of independent draws'
@@ -166,16 +164,16 @@ class Reference(Reals):
                 chosen = torch.randperm(count, generator=draw)[:size]
             else:
                 chosen = torch.randint(count, (size,), generator=draw)
-            rows.append(measure(self, features[chosen.to(features.device)]))
+            rows.append(compare_features(self, features[chosen.to(features.device)]))
         scalars = [name for name, value in rows[0].items() if value.ndim == 0]
         columns = {name: torch.stack([row[name] for row in rows]) for name in scalars}
-        bins = torch.stack([row["bins"] for row in rows])
+        bins = torch.stack([row["mode_histogram"] for row in rows])
         columns["turnover"] = (bins[1:] - bins[:-1]).abs().sum(1) / 2 / shrunk
         return replace(
             self,
-            null={name: float(column.nanmean()) for name, column in columns.items()},
-            null_spread={name: float(column.std()) / shrunk for name, column in columns.items()},
-            null_high={name: float(column.max()) for name, column in columns.items()},
+            baseline_mean={name: float(column.nanmean()) for name, column in columns.items()},
+            baseline_sd={name: float(column.std()) / shrunk for name, column in columns.items()},
+            baseline_max={name: float(column.max()) for name, column in columns.items()},
         )
 
 

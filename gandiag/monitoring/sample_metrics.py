@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Placed", "Reals", "compare", "largest_of", "measure"]
-
-MISSING = 0.2  # a bin below this share of its real mass counts as missed; K=32 needs n >= 256
-FEW = 4  # fakes that a bin must hold before its dispersion is read
-ROOM = 256_000  # distances that a CPU holds: 1 MB stays in its cache, 4 MB take 1.6 times as long
+MISSED_SHARE = 0.2  # a bin below this share of its real mass counts as missed; K=32 needs n >= 256
+MIN_FAKES_PER_MODE = 4  # fakes that a bin must hold before its dispersion is read
+CACHED_DISTANCES = (
+    256_000  # distances that a CPU holds: 1 MB stays in its cache, 4 MB take 1.6 times as long
+)
 
 
 @dataclass(frozen=True)
-class Reals:
+class RealStats:
     """Real samples in a feature space, with the bins and neighbourhoods that they make there.
 
     Attributes:
@@ -54,7 +54,7 @@ class Reals:
 
 
 @dataclass(frozen=True)
-class Placed:
+class FakeStats:
     """Fakes among real samples: what is known of each fake, and which real samples have one near.
 
     Attributes:
@@ -70,20 +70,22 @@ class Placed:
 
     features: Tensor
     largest: Tensor
-    owner: Tensor
-    squares: Tensor
-    distance: Tensor
-    around: Tensor
+    nearest_centre: Tensor
+    squared_distance: Tensor
+    mean_distance: Tensor
+    neighbourhoods: Tensor
     newest: Tensor
 
     @classmethod
-    def among(cls, reals: Reals, features: Tensor, largest: Tensor) -> Placed:
+    def of(cls, reals: RealStats, features: Tensor, largest: Tensor) -> FakeStats:
         """Place ``(m, f)`` float32 features of samples on the real ones' device."""
         nearest, owner = torch.cdist(features, reals.centres).min(1)
         distance, around = features.new_zeros((2, len(features)))
         order = torch.arange(1.0, len(features) + 1.0, device=features.device)
         newest = []
-        rows = len(reals.features) if features.is_cuda else max(1, ROOM // len(features))
+        rows = (
+            len(reals.features) if features.is_cuda else max(1, CACHED_DISTANCES // len(features))
+        )
         limits = torch.split(reals.radii[:, None], rows)
         for limit, distances in zip(limits, reals.distances(features, rows), strict=True):
             ones = distances.new_ones(len(distances))
@@ -95,7 +97,7 @@ class Placed:
         squares = nearest.square()
         return cls(features, largest, owner, squares, mean, around, torch.cat(newest))
 
-    def then(self, later: Placed, size: int) -> Placed:
+    def updated(self, later: FakeStats, size: int) -> FakeStats:
         """The newest `size` of these fakes and of others that were made later."""
         added = len(later.features)
         lost = max(len(self.features) + added - size, 0)
@@ -104,14 +106,21 @@ class Placed:
         def joined(name: str) -> Tensor:
             return torch.cat([getattr(self, name), getattr(later, name)])[-size:]
 
-        rows = ("features", "largest", "owner", "squares", "distance", "around")
+        rows = (
+            "features",
+            "largest",
+            "nearest_centre",
+            "squared_distance",
+            "mean_distance",
+            "neighbourhoods",
+        )
         newest = torch.where(later.newest >= 0, shifted, self.newest) - lost
-        return Placed(**{name: joined(name) for name in rows}, newest=newest)
+        return FakeStats(**{name: joined(name) for name in rows}, newest=newest)
 
 
-def measure(reals: Reals, features: Tensor) -> dict[str, Tensor]:
+def compare_features(reals: RealStats, features: Tensor) -> dict[str, Tensor]:
     """Compare ``(n, f)`` features of fakes with the real ones, see `compare`."""
-    return compare(reals, Placed.among(reals, features, largest_of(features)))
+    return compare(reals, FakeStats.of(reals, features, largest_of(features)))
 
 
 def largest_of(rows: Tensor) -> Tensor:
@@ -119,46 +128,49 @@ def largest_of(rows: Tensor) -> Tensor:
     return torch.maximum(rows.amax(1), -rows.amin(1))
 
 
-def compare(reals: Reals, fakes: Placed) -> dict[str, Tensor]:
+def compare(reals: RealStats, fakes: FakeStats) -> dict[str, Tensor]:
     """Compare fakes with real samples; no host synchronisation.
 
     Returns:
         0-dim tensors, not yet divided by any null, and one vector; all NaN where a feature is not
         finite:
 
-        - ``bins`` ``(K,)``: share of the fakes in each bin.
-        - ``effective_bins``: exp H(bins) / exp H(real shares); 1 for equal diversity, 1/K' when
+        - ``mode_histogram`` ``(K,)``: share of the fakes in each bin.
+        - ``effective_modes``: exp H(bins) / exp H(real shares); 1 for equal diversity, 1/K' when
           all lies in one of K' equal bins.
-        - ``missing_mass``: real mass of the bins that hold under `MISSING` of their share, [0, 1].
-        - ``divergence``: Jensen-Shannon divergence of the two histograms in nats, [0, ln 2].
-        - ``dispersion``: median over bins of squared distance from the bin's centre, fake / real.
+        - ``missing_mass``: real mass of the bins that hold under `MISSED_SHARE` of their share,
+          [0, 1].
+        - ``js_divergence``: Jensen-Shannon divergence of the two histograms in nats, [0, ln 2].
+        - ``within_mode_variance``: median over bins of squared distance from the bin's centre, fake / real.
         - ``precision``: share of fakes inside some real sample's neighbourhood (Kynkaanniemi et
           al. 2019), [0, 1]. ``<=``, so that repeated samples do not break it.
         - ``coverage``: share of real neighbourhoods that hold a fake (Naeem et al. 2020), [0, 1].
-        - ``energy``: unbiased squared energy distance (Szekely & Rizzo 2013) over the real mean
+        - ``energy_distance``: unbiased squared energy distance (Szekely & Rizzo 2013) over the real mean
           pair distance; about 0 for equal distributions.
-        - ``spread``: mean pair distance of the fakes over that of the reals.
+        - ``pair_distance``: mean pair distance of the fakes over that of the reals.
     """
-    every_bin = torch.arange(len(reals.centres), device=fakes.owner.device)
-    member = (fakes.owner[:, None] == every_bin).to(fakes.features)
+    every_bin = torch.arange(len(reals.centres), device=fakes.nearest_centre.device)
+    member = (fakes.nearest_centre[:, None] == every_bin).to(fakes.features)
     counts = member.sum(0)
-    bins = counts / len(fakes.owner)
-    spread = (member * fakes.squares[:, None]).sum(0) / counts.clamp(min=1)
-    ratio = torch.where(counts >= FEW, spread / reals.spread.clamp(min=1e-12), torch.nan)
+    bins = counts / len(fakes.nearest_centre)
+    spread = (member * fakes.squared_distance[:, None]).sum(0) / counts.clamp(min=1)
+    ratio = torch.where(
+        counts >= MIN_FAKES_PER_MODE, spread / reals.spread.clamp(min=1e-12), torch.nan
+    )
     own = _mean_pair_distance(fakes.features)
     shares = reals.shares
     middle = (bins + shares) / 2
-    apart = 2 * fakes.distance.mean() - own
+    apart = 2 * fakes.mean_distance.mean() - own
     found = {
-        "bins": bins,
-        "effective_bins": (_entropy(bins) - _entropy(shares)).exp(),
-        "missing_mass": (shares * (bins < MISSING * shares)).sum(),
-        "divergence": _entropy(middle) - (_entropy(bins) + _entropy(shares)) / 2,
-        "dispersion": ratio.nanmedian(0).values,  # without an axis it waits for the GPU
-        "precision": (fakes.around > 0).float().mean(),
+        "mode_histogram": bins,
+        "effective_modes": (_entropy(bins) - _entropy(shares)).exp(),
+        "missing_mass": (shares * (bins < MISSED_SHARE * shares)).sum(),
+        "js_divergence": _entropy(middle) - (_entropy(bins) + _entropy(shares)) / 2,
+        "within_mode_variance": ratio.nanmedian(0).values,  # without an axis it waits for the GPU
+        "precision": (fakes.neighbourhoods > 0).float().mean(),
         "coverage": (fakes.newest >= 0).float().mean(),
-        "energy": (apart - reals.self_distance) / reals.self_distance,
-        "spread": own / reals.self_distance,
+        "energy_distance": (apart - reals.self_distance) / reals.self_distance,
+        "pair_distance": own / reals.self_distance,
     }
     ends = torch.stack(
         torch.aminmax(fakes.features)

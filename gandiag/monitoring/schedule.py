@@ -11,11 +11,9 @@ from torch import Tensor
 from gandiag.monitoring.snapshot import Player, Snapshot
 from gandiag.plugins.protocols import Probe
 
-__all__ = ["Scheduled"]
-
 
 @dataclass
-class Scheduled:
+class ScheduledProbe:
     """A probe with its name and cadence.
 
     Attributes:

@@ -11,19 +11,17 @@ from torch import Tensor
 
 from gandiag.monitoring.features import SIDE, flatten
 
-__all__ = ["averaged", "put_together", "share"]
 
-
-def averaged(
+def average_messages(
     own: Mapping[str, float | Tensor], others: Sequence[Mapping[str, Tensor]]
 ) -> dict[str, float | Tensor]:
     """Each number's mean over the ranks that measured it; a NaN of one rank stays NaN.
 
     Vectors stay rank 0's own: what stands at one place of two of them belongs together.
 
-    >>> averaged({"loss": 1.0}, [{"loss": torch.tensor(2.0)}])
+    >>> average_messages({"loss": 1.0}, [{"loss": torch.tensor(2.0)}])
     {'loss': tensor(1.5000, dtype=torch.float64)}
-    >>> averaged({"loss": 1.0}, [{}])
+    >>> average_messages({"loss": 1.0}, [{}])
     {'loss': 1.0}
     """
     if not others:
@@ -37,7 +35,7 @@ def averaged(
     return means
 
 
-def share(fakes: Tensor, size: int, ranks: int) -> Tensor:
+def rank_share(fakes: Tensor, size: int, ranks: int) -> Tensor:
     """One rank's part of `size` fakes, its newest ``(n, *shape)``; large images averaged down.
 
     What `features.flatten` makes of them is the same as of the originals; 512 images of
@@ -46,7 +44,7 @@ def share(fakes: Tensor, size: int, ranks: int) -> Tensor:
     return _coarse(fakes[-math.ceil(size / ranks) :])
 
 
-def put_together(own: Tensor, others: Sequence[Tensor], size: int) -> Tensor:
+def merge_shares(own: Tensor, others: Sequence[Tensor], size: int) -> Tensor:
     """Up to `size` fakes ``(n, *shape)``: what the other ranks sent, filled up with rank 0's own.
 
     Where they sent none, its own as they are.

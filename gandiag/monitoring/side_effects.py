@@ -12,13 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["undisturbed"]
-
 _kept = ContextVar("_kept", default=False)  # whether the global generators will be restored
 
 
 @contextmanager
-def undisturbed(*networks: nn.Module) -> Iterator[None]:
+def without_side_effects(*networks: nn.Module) -> Iterator[None]:
     """Run forward passes that leave no trace: no graph, same buffers, same random state after.
 
     Random layers (dropout, noise) draw from a stream that starts anew each time, so that two looks

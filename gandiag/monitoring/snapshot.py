@@ -12,9 +12,7 @@ from torch import Tensor, nn
 
 from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.sample_metrics import Placed
-
-__all__ = ["Call", "Conduct", "Player", "Snapshot", "first_tensor"]
+from gandiag.monitoring.sample_metrics import FakeStats
 
 Player = Literal["generator", "discriminator"]
 
@@ -43,7 +41,7 @@ def first_tensor(output: Any) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Conduct:
+class LoopTrace:
     """How a loop went about a turn: what it may get wrong where it is somebody's own.
 
     Attributes:
@@ -64,16 +62,16 @@ class Conduct:
     """
 
     real_output: Tensor | None = None
-    real_slope: Tensor | None = None
+    real_gradient: Tensor | None = None
     fake_output: Tensor | None = None
-    fake_slope: Tensor | None = None
+    fake_gradient: Tensor | None = None
     certain: bool = False
     mixed: bool = False
-    penalised: bool = False
-    leftover: Tensor | None = None
-    overlaid: bool = False
-    largest: Tensor | None = None
-    largest_before: Tensor | None = None
+    has_gradient_penalty: bool = False
+    leftover_norm: Tensor | None = None
+    has_foreign_gradients: bool = False
+    largest_weight: Tensor | None = None
+    largest_weight_before: Tensor | None = None
     steps: int = 0
 
 
@@ -111,7 +109,7 @@ class Snapshot:
             while there are fewer.
         latents: calls of the generator that make the run's fixed samples; empty at first.
         fixed_pass: makes the first of them, with its weights as they are now.
-        fixed: the output of `judged` at the first fixed latents, ``(k, *shape)``.
+        fixed: the output of `evaluated_generator` at the first fixed latents, ``(k, *shape)``.
         fixed_before: the same at the newest look that is 100 steps old or older, None before.
         fixed_steps: generator steps between the two.
         reference: what the real data say about themselves.
@@ -127,7 +125,7 @@ class Snapshot:
     player: Player
     generator: nn.Module
     discriminator: nn.Module
-    judged: nn.Module | None = None
+    evaluated_generator: nn.Module | None = None
     real: Tensor | None = None
     fake: Tensor | None = None
     real_scores: Tensor | None = None
@@ -139,7 +137,7 @@ class Snapshot:
     probability: Callable[[Tensor], Tensor] | None = None
     loss: Tensor | None = None
     recent: Tensor | None = None
-    placed: Placed | None = None
+    fake_stats: FakeStats | None = None
     latents: tuple[Call, ...] = ()
     fixed_pass: ForwardPass | None = None
     fixed: Tensor | None = None
@@ -150,7 +148,7 @@ class Snapshot:
     weights: Tensor | None = None
     weights_before: Tensor | None = None
     weights_steps: int = 0
-    conduct: Conduct | None = None
+    loop_trace: LoopTrace | None = None
 
     @property
     def network(self) -> nn.Module:

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from gandiag.records.record import Row, Value
 
-__all__ = ["to_rows"]
-
 
 def to_rows(pending: Mapping[int, Mapping[str, float | Tensor]]) -> list[Row]:
     """Rows in the order of their steps.

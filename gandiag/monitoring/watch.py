@@ -16,17 +16,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from gandiag.monitoring.distributed import Ranks
-from gandiag.monitoring.history import Memory
+from gandiag.monitoring.history import SampleHistory
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.schedule import Scheduled
-from gandiag.monitoring.sharing import averaged, share
-from gandiag.monitoring.side_effects import undisturbed
+from gandiag.monitoring.schedule import ScheduledProbe
+from gandiag.monitoring.sharing import average_messages, rank_share
+from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.monitoring.snapshot import Player, Snapshot
 from gandiag.monitoring.transfer import to_rows
 from gandiag.records.record import Row
 from gandiag.records.writer import Recorder
-
-__all__ = ["Watch"]
 
 PLAYERS: tuple[Player, ...] = ("generator", "discriminator")
 FAKES = "fakes"  # in a message of another rank, beside its numbers
@@ -42,7 +40,7 @@ class Watch:
         recorder: what remembers it.
         probability: scores -> P(real); None for a critic.
         flush_every: steps between two copies of the measured numbers to the host.
-        sheet_every: steps between two sheets of samples, 0 for none.
+        sample_grid_every: steps between two sheets of samples, 0 for none.
         save_sheet: ``(step, samples)`` writes one.
         after_flush: ``(rows, step)`` is called with what is new; the followers and detectors hang
             on it.
@@ -53,11 +51,11 @@ class Watch:
 
     def __init__(
         self,
-        probes: Sequence[Scheduled],
+        probes: Sequence[ScheduledProbe],
         recorder: Recorder,
         probability: Callable[[Tensor], Tensor] | None = None,
         flush_every: int = 50,
-        sheet_every: int = 0,
+        sample_grid_every: int = 0,
         save_sheet: Callable[[int, Tensor], None] | None = None,
         after_flush: Callable[[Sequence[Row], int], None] | None = None,
         after_step: Callable[[int], None] | None = None,
@@ -69,20 +67,20 @@ class Watch:
         self.ranks = ranks or Ranks()
         self.step = 0
         self._flush_every = flush_every
-        self._sheet_every = sheet_every
+        self._sheet_every = sample_grid_every
         self._save_sheet = save_sheet
         self._after_flush = after_flush
         self._after_step = after_step
         self._pending: dict[int, dict[str, float | Tensor]] = {}
-        self._memory = Memory()
+        self._history = SampleHistory()
         self._next: dict[Player, int] = {}  # step before which no probe is due
         self._flushed = -1
         self._next_sheet = 0
 
-    def refer_to(self, reference: Reference) -> None:
+    def set_reference(self, reference: Reference) -> None:
         """Measure against this reference from now on."""
-        self._memory.reference = reference
-        self.recorder.know(**reference.facts())
+        self._history.reference = reference
+        self.recorder.add_facts(**reference.facts())
 
     def due(self, step: int, player: Player) -> bool:
         """Whether some probe wants this turn. Cheap: asked before every step."""
@@ -92,7 +90,7 @@ class Watch:
         wanted = (probe for probe in self.probes if not (alone and probe.failed))
         return any(probe.due(step, player) for probe in wanted)
 
-    def asked(self, field: str, step: int) -> bool:
+    def wants(self, field: str, step: int) -> bool:
         """Whether a probe that uses this field of a snapshot wants a turn at `step`."""
         users = [probe for probe in self.probes if field in probe.probe.uses]
         return any(probe.due(step, player) for probe in users for player in PLAYERS)
@@ -103,22 +101,22 @@ class Watch:
         Batches are noted again before a look, so that it has all that it needs: as many steps as
         it has batches, since a step makes one at least, and `ahead` more.
         """
-        if not self._memory.complete or self._after_step is not None:
+        if not self._history.is_full or self._after_step is not None:
             return 0
         look = min(self._next.get(player, 0) for player in PLAYERS)
         flush = ((self._flushed - 1) // self._flush_every + 1) * self._flush_every
         sheet = self._next_sheet - 1 if self._sheet_every else look
-        return min(look - self._memory.recent.batches - ahead, flush, sheet)
+        return min(look - self._history.recent.batches - ahead, flush, sheet)
 
-    def made(self, fake: Tensor, *args: Any, **kwargs: Any) -> None:
+    def add_batch(self, fake: Tensor, *args: Any, **kwargs: Any) -> None:
         """Take note of a batch that G, or its average, made in G's turn, and of its inputs.
 
         `fake` is ``(B, *shape)``; the other arguments are what the network was called with. The
         first of them become the fixed latents, so that none need to be drawn.
         """
-        self._memory.made(fake, args, kwargs)
+        self._history.add_batch(fake, args, kwargs)
 
-    def turn(self, snapshot: Snapshot) -> None:
+    def observe(self, snapshot: Snapshot) -> None:
         """Show a turn to the probes that are due."""
         due = [probe for probe in self.probes if probe.due(snapshot.step, snapshot.player)]
         if not due:
@@ -128,26 +126,28 @@ class Watch:
         self._next[snapshot.player] = min(probe.next(snapshot.player) for probe in self.probes)
         live = [probe for probe in due if not probe.failed]
         about = f"{snapshot.step}/{snapshot.player}"
-        if not self.ranks.first:
-            self.ranks.tell(about, self._told(snapshot, live))
+        if not self.ranks.is_first:
+            self.ranks.send(about, self._rank_message(snapshot, live))
             return
-        heard = self.ranks.hear(about)
+        heard = self.ranks.receive(about)
         snapshot = replace(snapshot, probability=self.probability)
-        own = undisturbed() if snapshot.player == "generator" else nullcontext()  # once for all
+        own = (
+            without_side_effects() if snapshot.player == "generator" else nullcontext()
+        )  # once for all
         with own:
-            full = self._memory.add_to(snapshot, live, [m[FAKES] for m in heard if FAKES in m])
+            full = self._history.complete(snapshot, live, [m[FAKES] for m in heard if FAKES in m])
             row: dict[str, float | Tensor] = {}
             for scheduled in live:
                 if not scheduled.failed:  # it may have just been switched off, by what it uses
                     row.update(scheduled.observe(full))
-        self._pending.setdefault(snapshot.step, {}).update(averaged(row, heard))
+        self._pending.setdefault(snapshot.step, {}).update(average_messages(row, heard))
 
-    def stepped(self, step: int, generator: nn.Module) -> None:
+    def after_generator_step(self, step: int, generator: nn.Module) -> None:
         """A generator step is complete: draw a sheet and flush where it is time."""
         self.step = step
-        if self._sheet_every and step >= self._next_sheet and self._memory.latents.calls:
+        if self._sheet_every and step >= self._next_sheet and self._history.latents.calls:
             self._next_sheet = (step // self._sheet_every + 1) * self._sheet_every
-            self._draw_sheet(step, generator)
+            self._save_grid(step, generator)
         if (step - 1) // self._flush_every > (self._flushed - 1) // self._flush_every:
             self.flush(step)  # once the turns that began at a multiple are over, for most looks do
         if self._after_step is not None:
@@ -164,9 +164,9 @@ class Watch:
 
     def samples(self, generator: nn.Module) -> Tensor:
         """The generator's output at the fixed latents, in the mode the loop left it in."""
-        return self._memory.samples(generator)
+        return self._history.samples(generator)
 
-    def _draw_sheet(self, step: int, generator: nn.Module) -> None:
+    def _save_grid(self, step: int, generator: nn.Module) -> None:
         if self._save_sheet is None:
             return
         try:
@@ -176,15 +176,19 @@ class Watch:
             text = f"no sheets of samples since step {step}: {type(error).__name__}: {error}"
             warnings.warn(text, RuntimeWarning, stacklevel=2)
 
-    def _told(self, snapshot: Snapshot, due: Sequence[Scheduled]) -> dict[str, float | Tensor]:
+    def _rank_message(
+        self, snapshot: Snapshot, due: Sequence[ScheduledProbe]
+    ) -> dict[str, float | Tensor]:
         """What another rank than 0 tells of a turn: numbers of its own batch, and its fakes."""
-        memory = self._memory
+        memory = self._history
         full = replace(snapshot, probability=self.probability, reference=memory.reference)
         told: dict[str, float | Tensor] = {}
         for scheduled in due:
-            if scheduled.probe.uses <= {"reference", "conduct"}:
+            if scheduled.probe.uses <= {"reference", "loop_trace"}:
                 told.update(scheduled.observe(full))
-        wanted = any(scheduled.probe.uses & {"recent", "placed"} for scheduled in due)
+        wanted = any(scheduled.probe.uses & {"recent", "fake_stats"} for scheduled in due)
         if wanted and snapshot.player == "generator" and memory.recent.count:
-            told[FAKES] = share(memory.recent.newest(memory.size), memory.size, self.ranks.count)
+            told[FAKES] = rank_share(
+                memory.recent.newest(memory.sample_size), memory.sample_size, self.ranks.count
+            )
         return told

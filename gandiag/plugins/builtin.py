@@ -1,11 +1,11 @@
-"""The table of gandiag's own plugins: a name leads to ``module:Class``."""
+"""The table of gandiag's own plugins, and which of them are used by default.
+
+A name leads to ``module:Class``. Nothing is imported before it is used.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-__all__ = ["BUILT_IN"]
-
 
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "datasets": {
@@ -32,10 +32,10 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "gradient": "gandiag.monitoring.probes.gradient:Gradient",
         "confidence": "gandiag.monitoring.probes.confidence:Confidence",
         "confidence_after": "gandiag.monitoring.probes.confidence_after:ConfidenceAfter",
-        "slope": "gandiag.monitoring.probes.slope:Slope",
+        "learning_signal": "gandiag.monitoring.probes.learning_signal:LearningSignal",
         "diversity": "gandiag.monitoring.probes.diversity:Diversity",
         "classes": "gandiag.monitoring.probes.classes:Classes",
-        "motion": "gandiag.monitoring.probes.motion:Motion",
+        "displacement": "gandiag.monitoring.probes.displacement:Displacement",
         "plane": "gandiag.monitoring.probes.plane:Plane",
         "units": "gandiag.monitoring.probes.units:Units",
         "update": "gandiag.monitoring.probes.update:Update",
@@ -57,7 +57,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "saturated_clipping": "gandiag.diagnosis.lints.saturated_clipping:SaturatedClipping",
         "mixed_batch_norm": "gandiag.diagnosis.lints.mixed_batch_norm:MixedBatchNorm",
         "leftover_gradients": "gandiag.diagnosis.lints.leftover_gradients:LeftoverGradients",
-        "idle_player": "gandiag.diagnosis.lints.idle_player:IdlePlayer",
+        "idle_network": "gandiag.diagnosis.lints.idle_network:IdleNetwork",
         "evaluation_mode": "gandiag.diagnosis.lints.evaluation_mode:EvaluationMode",
         "unscaled_data": "gandiag.diagnosis.lints.unscaled_data:UnscaledData",
     },
@@ -116,4 +116,63 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "tensorboard": "gandiag.reports.reporters.tensorboard:TensorBoard",
         "notebook": "gandiag.reports.reporters.notebook:Notebook",
     },
+}
+
+#: Generator steps between two measurements of each default probe. A probe that is missing here is
+#: used only where a scenario or the caller of `gandiag.attach` asks for it. In an attached loop the
+#: probes measure less often, as every measurement delays somebody's own training.
+PROBE_CADENCES: Mapping[str, Mapping[str, int]] = {
+    "run": {
+        "loss": 10,
+        "gradient": 10,
+        "confidence": 10,
+        "confidence_after": 50,
+        "learning_signal": 10,
+        "diversity": 50,
+        "displacement": 50,
+        "plane": 100,
+        "units": 100,
+        "update": 50,
+    },
+    "attach": {
+        "loss": 50,
+        "gradient": 50,
+        "confidence": 50,
+        "confidence_after": 100,
+        "learning_signal": 50,
+        "diversity": 50,
+        "displacement": 50,
+        "plane": 100,
+        "units": 200,
+        "update": 50,
+        "objective": 100,
+        "loop": 100,
+    },
+}
+
+#: Detectors of a failing training, used by default for every record.
+DETECTORS = ("vanishing_gradients", "mode_collapse", "non_convergence")
+
+#: Detectors of bugs in a training loop, used by default for attached loops, in the order shown.
+LINTS = (
+    "generator_ascends",
+    "double_sigmoid",
+    "misread_scores",
+    "unbounded_critic",
+    "misplaced_clipping",
+    "saturated_clipping",
+    "mixed_batch_norm",
+    "leftover_gradients",
+    "idle_network",
+    "evaluation_mode",
+    "unscaled_data",
+)
+
+#: Detectors for logs of losses alone, used by default beside `DETECTORS`.
+LOG_DETECTORS = ("discriminator_saturation",)
+
+#: Earlier names of plugins, which scenarios and saved runs may still use.
+RENAMED: Mapping[str, Mapping[str, str]] = {
+    "probes": {"slope": "learning_signal", "motion": "displacement"},
+    "detectors": {"idle_player": "idle_network"},
 }

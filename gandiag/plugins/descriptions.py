@@ -12,8 +12,6 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Description", "Option", "read_description"]
-
 
 class Option(NamedTuple):
     """One option of a plugin, as its source shows it."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["BadInput", "nearest", "one_line"]
-
 
 class BadInput(ValueError):
     """Input that cannot be used: one line that names the place and, where it helps, the way out.

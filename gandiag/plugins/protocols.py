@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # torch stays unloaded for those who only judge or show
     from gandiag.datasets.data import Data
     from gandiag.diagnosis.diagnosis import Diagnosis
     from gandiag.examination.finding import Finding
-    from gandiag.examination.subject import Subject
+    from gandiag.examination.subject import GameState
     from gandiag.models.gan import GAN
     from gandiag.monitoring.snapshot import Snapshot
     from gandiag.records.record import Record, Row
@@ -31,7 +31,7 @@ __all__ = [
     "Fix",
     "Follower",
     "Instrument",
-    "Pairing",
+    "PairReporter",
     "Probe",
     "Reader",
     "Reporter",
@@ -109,7 +109,7 @@ class Detector(Protocol):
 class Instrument(Protocol):
     """Examines both players held still. It is asked on demand, and may take minutes."""
 
-    def examine(self, subject: Subject, progress: Callable[[float], None]) -> Finding:
+    def examine(self, subject: GameState, progress: Callable[[float], None]) -> Finding:
         """Return what it found, or why it found nothing; it works on copies of the players.
 
         Args:
@@ -145,10 +145,10 @@ class Reporter(Protocol):
 
 
 @runtime_checkable
-class Pairing(Protocol):
+class PairReporter(Protocol):
     """Sets two reports side by side. A reporter may do so too."""
 
-    def set_beside(self, report: Report, other: Report, folder: Path) -> str:
+    def publish_pair(self, report: Report, other: Report, folder: Path) -> str:
         """Show both, and return where."""
         ...
 

@@ -14,15 +14,12 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from gandiag.plugins import protocols as contracts
-from gandiag.plugins.builtin import BUILT_IN
-from gandiag.plugins.descriptions import Description, Option, read_description
+from gandiag.plugins.builtin import BUILT_IN, RENAMED
+from gandiag.plugins.descriptions import Description, read_description
 from gandiag.plugins.errors import BadInput, nearest
-from gandiag.plugins.validation import breach, make
+from gandiag.plugins.validation import validate_options, violation
 
-__all__ = ["Description", "Option", "build", "build_all", "describe", "families", "load", "names"]
-
-
-_CONTRACTS: Mapping[str, type] = {
+_PROTOCOLS: Mapping[str, type] = {
     "datasets": contracts.Dataset,
     "variants": contracts.Variant,
     "probes": contracts.Probe,
@@ -59,7 +56,7 @@ def load(family: str, name: str, place: str = "") -> type:
     except Exception as error:  # a stranger's module may raise anything while it is imported
         reason = f"{type(error).__name__}: {error}"
         raise BadInput(place, f"{called} cannot be imported: {reason}") from error
-    problem = breach(found, _CONTRACTS[family])
+    problem = violation(found, _PROTOCOLS[family])
     if problem:
         raise BadInput(place, f"{called} {problem}")
     kind: type = found
@@ -78,7 +75,7 @@ def build(family: str, name: str, options: Mapping[str, Any] | None = None, plac
     Raises:
         BadInput: as `load`, or an option is unknown or has a bad value.
     """
-    return make(load(family, name, place), options or {}, name, place)
+    return validate_options(load(family, name, place), options or {}, name, place)
 
 
 def build_all(family: str) -> tuple[tuple[str, Any], ...]:
@@ -99,6 +96,7 @@ def describe(family: str, name: str) -> Description:
 
 def _entry(family: str, name: str, place: str = "") -> EntryPoint:
     entries = _entries(family)
+    name = RENAMED.get(family, {}).get(name, name)
     if name not in entries:
         raise BadInput(place, f'no {_singular(family)} "{name}"; {nearest(name, entries)}')
     first, *others = entries[name]

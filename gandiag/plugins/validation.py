@@ -10,10 +10,8 @@ from typing import Any
 
 from gandiag.plugins.errors import BadInput, nearest
 
-__all__ = ["breach", "make"]
 
-
-def breach(found: Any, contract: type) -> str | None:
+def violation(found: Any, contract: type) -> str | None:
     """How a loaded object breaks its contract; None if it keeps it."""
     if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
         return "is not a dataclass"
@@ -26,7 +24,7 @@ def breach(found: Any, contract: type) -> str | None:
     return f"lacks {', '.join(lacking)} of {contract.__name__}" if lacking else None
 
 
-def make(kind: type, options: Mapping[str, Any], name: str, place: str) -> Any:
+def validate_options(kind: type, options: Mapping[str, Any], name: str, place: str) -> Any:
     """Make a plugin from its options, each turned into its field's type.
 
     Raises:

@@ -11,8 +11,6 @@ from pydantic_core import ErrorDetails
 
 from gandiag.plugins.errors import nearest
 
-__all__ = ["keys_at", "wording"]
-
 _SCALARS = (str, int, float, bool, type(None))
 
 # pydantic's kinds of error, in the words of somebody who writes YAML

@@ -5,9 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Bools", "align"]
-
-
 Array = NDArray[np.float64]
 
 

@@ -2,7 +2,5 @@
 
 from __future__ import annotations
 
-__all__ = ["SCORES", "WAITED"]
-
 SCORES = "scores"  # what attach was told of D's output; only attached loops have it
 WAITED = "discriminator_steps_first"  # D's steps before G's first one

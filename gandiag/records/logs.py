@@ -12,8 +12,6 @@ from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput, nearest
 from gandiag.records.record import Record
 
-__all__ = ["Told", "columns_told", "read_log"]
-
 OBJECTIVES = {
     **{name: name for name in ("non_saturating", "saturating", "hinge", "least_squares")},
     **dict.fromkeys(("bce", "vanilla", "logistic", "cross_entropy"), "non_saturating"),
@@ -24,7 +22,7 @@ OBJECTIVES = {
 
 
 @dataclass(frozen=True)
-class Told:
+class LogOptions:
     """What a log's user tells about it.
 
     Attributes:
@@ -68,10 +66,10 @@ class Told:
         return facts
 
 
-def columns_told(pairs: Sequence[str]) -> dict[str, str]:
+def parse_column_map(pairs: Sequence[str]) -> dict[str, str]:
     """Column names by role, out of a command line's ``ROLE=COLUMN``.
 
-    >>> columns_told(["discriminator_loss=errD"])
+    >>> parse_column_map(["discriminator_loss=errD"])
     {'discriminator_loss': 'errD'}
 
     Raises:
@@ -83,7 +81,7 @@ def columns_told(pairs: Sequence[str]) -> dict[str, str]:
     return {role: name for role, _, name in (pair.partition("=") for pair in pairs)}
 
 
-def read_log(path: Path, told: Told | None = None) -> Record:
+def read_log(path: Path, told: LogOptions | None = None) -> Record:
     """Read a log with the first reader that recognises it.
 
     Args:
@@ -93,7 +91,7 @@ def read_log(path: Path, told: Told | None = None) -> Record:
     Raises:
         BadInput: nobody recognises it, it is damaged, or it does not show which loss is whose.
     """
-    told = told or Told()
+    told = told or LogOptions()
     facts = told.facts()
     for _, reader in plugins.build_all("readers"):
         if reader.recognises(path):

@@ -21,9 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.plugins.errors import BadInput
+from gandiag.records.aliases import current_facts, current_name
 from gandiag.records.arrays import align
-
-__all__ = ["Columns", "Record", "Row", "Signal", "line_of", "row_of", "write_whole"]
 
 Value: TypeAlias = "float | list[float]"
 
@@ -104,7 +103,7 @@ class Record:
         kept = {name: signal for name, signal in cut.items() if len(signal.steps)}
         return Record(kept, self.facts, self.environment, self.folder)
 
-    def sheets(self) -> list[tuple[int, Path]]:
+    def sample_grids(self) -> list[tuple[int, Path]]:
         """Sample sheets of the generator as (step, file), oldest first."""
         if self.folder is None:
             return []
@@ -135,12 +134,12 @@ class Record:
             environment = dict(json.loads(about.read_bytes())) if about.is_file() else {}
         except (ValueError, TypeError) as error:
             raise BadInput(str(about), f"not a JSON object ({error})") from error
-        facts = environment.pop("facts", {})
+        facts = current_facts(environment.pop("facts", {}))
         rows = _read_rows(path)
         return cls.from_rows(rows, facts=facts, environment=environment, folder=folder)
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_file(path: Path, content: str | bytes) -> None:
     """Write a file beside its place and move it there, so that nobody meets half of it.
 
     Text is written as UTF-8.
@@ -194,7 +193,7 @@ class _Column:
         return Signal(np.array(self._steps, np.int64), values.reshape(-1, *self._shape))
 
 
-def line_of(row: Row) -> str:
+def format_row(row: Row) -> str:
     """A row as a line of ``signals.jsonl``, its end included."""
     signals = {name: _encode(value) for name, value in row.signals.items()}
     return json.dumps({"step": row.step, "signals": signals}, allow_nan=False) + "\n"
@@ -214,7 +213,7 @@ def _decode(value: Any) -> Value:
     return _SPECIAL[value] if isinstance(value, str) else float(value)
 
 
-def row_of(line: bytes) -> Row:
+def parse_row(line: bytes) -> Row:
     """A line of ``signals.jsonl`` as the row that it was written from.
 
     Raises:
@@ -222,7 +221,7 @@ def row_of(line: bytes) -> Row:
     """
     try:
         data = json.loads(line)
-        signals = {name: _decode(value) for name, value in data["signals"].items()}
+        signals = {current_name(name): _decode(value) for name, value in data["signals"].items()}
         return Row(int(data["step"]), signals)
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
@@ -233,7 +232,7 @@ def _read_rows(path: Path) -> Iterator[Row]:
     newest = -1
     for number, line in enumerate(lines, start=1):
         try:
-            row = row_of(line)
+            row = parse_row(line)
             if row.step < newest:
                 raise ValueError(f"step {row.step} comes after step {newest}")
         except ValueError as error:

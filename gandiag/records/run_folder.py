@@ -8,8 +8,6 @@ from pathlib import Path
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.shipped import SCENARIO
 
-__all__ = ["clear", "folder_for", "holds_run", "relative", "reports_in"]
-
 RUNS = Path("reports")
 RECORD = ("signals.jsonl", "environment.json", SCENARIO, "samples", "checkpoints")
 

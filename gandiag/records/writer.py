@@ -15,11 +15,9 @@ from gandiag.records.record import (
     Record,
     Row,
     Value,
-    line_of,
-    write_whole,
+    format_row,
+    write_file,
 )
-
-__all__ = ["Recorder"]
 
 
 class Recorder:
@@ -57,15 +55,15 @@ class Recorder:
             self._memory.add(row)
         if self.folder is not None and rows:
             with (self.folder / SIGNALS).open("a", encoding="utf-8") as file:
-                file.writelines(line_of(row) for row in rows)
+                file.writelines(format_row(row) for row in rows)
 
-    def note(self, **environment: Any) -> None:
+    def add_environment(self, **environment: Any) -> None:
         """Add to the environment what is known only later, such as the seconds it took."""
         self.environment |= environment
         if self.folder is not None:
             self._write_environment()
 
-    def know(self, **facts: Any) -> None:
+    def add_facts(self, **facts: Any) -> None:
         """Add to the facts what is known before the signals that need it are recorded."""
         self.facts |= facts
         if self.folder is not None:
@@ -78,7 +76,7 @@ class Recorder:
     def _write_environment(self) -> None:
         assert self.folder is not None
         text = json.dumps({**self.environment, "facts": self.facts}, indent=2)
-        write_whole(self.folder / ENVIRONMENT, text + "\n")
+        write_file(self.folder / ENVIRONMENT, text + "\n")
 
 
 def _rounded(row: Row) -> Row:

@@ -4,25 +4,8 @@ from __future__ import annotations
 
 import math
 
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, in_words
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, humanize
 from gandiag.reports.report import Report, verdict
-
-__all__ = [
-    "DIAGNOSES",
-    "FILM",
-    "MARKS",
-    "PAGE",
-    "PAIR",
-    "by_weight",
-    "folded",
-    "gate",
-    "holds",
-    "notes",
-    "number",
-    "plain",
-    "sentence",
-    "shown",
-]
 
 PAGE, DIAGNOSES = "report.html", "diagnoses.json"  # what reporters write into a run's folder
 PAIR = "beside.html"  # ... and for two runs, into the first one's
@@ -51,7 +34,7 @@ def plain(name: str) -> str:
     >>> plain("mode_collapse")
     'mode collapse'
     """
-    return in_words(name)
+    return humanize(name)
 
 
 def gate(evidence: Evidence) -> str:
@@ -101,8 +84,8 @@ def shown(diagnoses: tuple[Diagnosis, ...]) -> tuple[Diagnosis, ...]:
 def folded(diagnoses: tuple[Diagnosis, ...]) -> str:
     """One sentence for the answers about the loop's code that found nothing; empty without any.
 
-    >>> folded((Diagnosis("idle_player", "absent", "", about="loop"),))
-    "The loop's code: 1 check found no fault (idle player)."
+    >>> folded((Diagnosis("idle_network", "absent", "", about="loop"),))
+    "The loop's code: 1 check found no fault (idle network)."
     """
     rest = [d for d in diagnoses if d.about == "loop" and d.status != "present"]
     said = []

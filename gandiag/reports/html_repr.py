@@ -6,11 +6,9 @@ import uuid
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, in_words
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, humanize
 from gandiag.records.record import Record
 from gandiag.reports.figures import Picture, confidence_figure, evidence_figure, loss_figure
-
-__all__ = ["as_html"]
 
 _COLOURS = {"present": "#bf4f00", "absent": "#00664a", "inconclusive": "#6b5200"}
 _ORDER = tuple(_COLOURS)
@@ -19,7 +17,7 @@ _PAPER = "max-width: 46rem; padding: .5rem 1rem; background: #ffffff; color: #1d
 _FIGURES = 3  # of the evidence on what is present; a cell is no page
 
 
-def as_html(title: str, verdict: str, record: Record, diagnoses: Sequence[Diagnosis]) -> str:
+def run_as_html(title: str, verdict: str, record: Record, diagnoses: Sequence[Diagnosis]) -> str:
     """A piece of a page: the verdict, what each detector found, and a few curves.
 
     What came with a run is only text in it. It needs no script and loads nothing.
@@ -42,9 +40,9 @@ def as_html(title: str, verdict: str, record: Record, diagnoses: Sequence[Diagno
 
 def _told(diagnosis: Diagnosis) -> str:
     """A diagnosis in words, with its evidence to be opened."""
-    kind = f" ({in_words(diagnosis.kind)})" if diagnosis.kind else ""
+    kind = f" ({humanize(diagnosis.kind)})" if diagnosis.kind else ""
     since = "" if diagnosis.onset is None else f" since step {diagnosis.onset}"
-    head = f"{in_words(diagnosis.condition)}: {diagnosis.status}{kind}{since}"
+    head = f"{humanize(diagnosis.condition)}: {diagnosis.status}{kind}{since}"
     rows = "".join(_row(item) for item in diagnosis.evidence)
     table = f"<details><summary>evidence</summary><table>{rows}</table></details>" if rows else ""
     colour = _COLOURS[diagnosis.status]

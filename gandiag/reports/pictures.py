@@ -13,8 +13,6 @@ from gandiag.records.record import Record
 from gandiag.reports.figures import scatter_png
 from gandiag.reports.page.gallery import real_sheet
 
-__all__ = ["SheetPicture", "new_pictures", "png_of"]
-
 
 class SheetPicture(NamedTuple):
     """A sheet of samples as a picture.
@@ -43,7 +41,7 @@ def new_pictures(folder: Path | None, shown: set[str]) -> Iterator[SheetPicture]
         return
     record = Record({}, folder=folder)
     real = real_sheet(record)
-    sheets = [("samples/generator", step, path) for step, path in record.sheets()]
+    sheets = [("samples/generator", step, path) for step, path in record.sample_grids()]
     if real is not None:
         sheets.insert(0, ("samples/real", 0, real))
     for name, step, path in sheets:

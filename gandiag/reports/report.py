@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from gandiag.diagnosis.diagnosis import Diagnosis, diagnose, in_words
-from gandiag.diagnosis.objective import recognise
-from gandiag.diagnosis.stability import Asked, Certainty, certainty_of, history_of
+from gandiag.diagnosis.diagnosis import Diagnosis, diagnose, humanize
+from gandiag.diagnosis.objective import recognise_objectives
+from gandiag.diagnosis.stability import Evaluation, Stability, evaluate_history, stability_of
 from gandiag.records.record import Record
 from gandiag.scenario.schema import Scenario, difference
 
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector, Fix
 
-__all__ = ["Report", "Treatment", "report_on", "suggest", "verdict"]
-
 
 @dataclass(frozen=True, slots=True)
-class Treatment:
+class SuggestedFix:
     """A fix that may help, written out for this scenario.
 
     Attributes:
@@ -52,7 +50,7 @@ class Report:
     scenario: Scenario | None
     record: Record
     diagnoses: tuple[Diagnosis, ...]
-    treatments: tuple[Treatment, ...] = ()
+    suggested_fixes: tuple[SuggestedFix, ...] = ()
     detectors: tuple[Detector, ...] = ()
     places: tuple[str, ...] = ()
 
@@ -66,27 +64,27 @@ class Report:
         return str(self.record.environment.get("log", {}).get("name", "record"))
 
     @cached_property
-    def history(self) -> tuple[Asked, ...]:
+    def history(self) -> tuple[Evaluation, ...]:
         """What its detectors answered along the run; worked out when first asked for (seconds)."""
-        return history_of(self.record, self.detectors)
+        return evaluate_history(self.record, self.detectors)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        from gandiag.reports.html_repr import as_html  # with its figures, for a notebook only
+        from gandiag.reports.html_repr import run_as_html  # with its figures, for a notebook only
 
-        return as_html(self.title, verdict(self.diagnoses), self.record, self.diagnoses)
+        return run_as_html(self.title, verdict(self.diagnoses), self.record, self.diagnoses)
 
-    def certainty(self, diagnosis: Diagnosis) -> Certainty:
+    def stability(self, diagnosis: Diagnosis) -> Stability:
         """How sure one of its answers is, and what would settle it."""
         known = {detector.condition: detector for detector in self.detectors}
         detector = known.get(diagnosis.condition)
-        return certainty_of(diagnosis, self.record, self.history, detector)
+        return stability_of(diagnosis, self.record, self.history, detector)
 
     @property
     def objectives(self) -> str:
         """What the two players minimise, in words, where slopes were recorded that show it."""
-        seen = recognise(self.record)
-        return seen.in_words() if any((seen.generator, seen.real, seen.fake)) else ""
+        seen = recognise_objectives(self.record)
+        return seen.describe() if any((seen.generator, seen.real, seen.fake)) else ""
 
     @property
     def unexpected(self) -> tuple[tuple[str, str, str], ...]:
@@ -100,7 +98,7 @@ class Report:
         )
 
 
-def report_on(
+def build_report(
     record: Record,
     scenario: Scenario | None,
     detectors: Sequence[Detector],
@@ -108,7 +106,7 @@ def report_on(
 ) -> Report:
     """Diagnose a record and look for fixes: a run's end, and all that a saved one needs."""
     diagnoses = diagnose(record, detectors)
-    treatments = suggest(scenario, diagnoses, fixes) if scenario is not None else ()
+    treatments = suggest_fixes(scenario, diagnoses, fixes) if scenario is not None else ()
     return Report(scenario, record, diagnoses, treatments, tuple(detectors))
 
 
@@ -125,7 +123,7 @@ def verdict(diagnoses: Iterable[Diagnosis]) -> str:
     if present:
         return "; ".join(_phrase(diagnosis) for diagnosis in present)
     asked = [d for d in diagnoses if d.about == "game"]
-    unclear = [in_words(d.condition) for d in asked if d.status == "inconclusive"]
+    unclear = [humanize(d.condition) for d in asked if d.status == "inconclusive"]
     return (
         f"nothing found, but {', '.join(unclear)} could not be judged"
         if unclear
@@ -133,11 +131,11 @@ def verdict(diagnoses: Iterable[Diagnosis]) -> str:
     )
 
 
-def suggest(
+def suggest_fixes(
     scenario: Scenario, diagnoses: Iterable[Diagnosis], fixes: Iterable[tuple[str, Fix]]
-) -> tuple[Treatment, ...]:
+) -> tuple[SuggestedFix, ...]:
     """Write out the fixes that treat what is present; those that know the cause come first."""
-    found: list[tuple[bool, Treatment]] = []
+    found: list[tuple[bool, SuggestedFix]] = []
     fixes = list(fixes)
     for diagnosis in diagnoses:
         if diagnosis.status != "present":
@@ -149,10 +147,10 @@ def suggest(
             diff = difference(scenario, fix.apply(scenario))
             if diff and all(diff != other.diff for _, other in found):
                 specific = bool(fix.causes)
-                found.append((specific, Treatment(name, diagnosis.condition, fix.advice, diff)))
+                found.append((specific, SuggestedFix(name, diagnosis.condition, fix.advice, diff)))
     return tuple(treatment for _, treatment in sorted(found, key=lambda item: not item[0]))
 
 
 def _phrase(diagnosis: Diagnosis) -> str:
     kind = f" ({diagnosis.kind.replace('_', ' ')})" if diagnosis.kind else ""
-    return f"{in_words(diagnosis.condition)}{kind} since step {diagnosis.onset}"
+    return f"{humanize(diagnosis.condition)}{kind} since step {diagnosis.onset}"

@@ -8,26 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from gandiag.plugins.errors import BadInput
-from gandiag.plugins.protocols import Pairing
+from gandiag.plugins.protocols import PairReporter
 from gandiag.reports.report import Report
-from gandiag.reports.saved_runs import reopen, reporters_for
+from gandiag.reports.saved_runs import reopen_report, reporters_for
 from gandiag.scenario.schema import Scenario
 from gandiag.scenario.source import Source
 
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Reporter
 
-__all__ = ["look_often", "publish", "set_beside"]
 
 PICTURES = 60  # of a film
 
 
-def look_often(source: Source) -> None:
+def evaluate_for_film(source: Source) -> None:
     """Have a game looked at often enough for a film; what is looked at more often stays so."""
     scenario = Scenario.of(source)
     every = max(1, scenario.training.steps // PICTURES)
-    if scenario.sheet_every > every:
-        source.put("sheet_every", every, "--film")
+    if scenario.sample_grid_every > every:
+        source.put("sample_grid_every", every, "--film")
     if scenario.probes.get("plane", {}).get("every", 0) > every:
         source.put("probes.plane.every", every, "--film")
 
@@ -45,7 +44,7 @@ def publish(
     Raises:
         BadInput: there is no run, or it is a log, which has no folder to write into.
     """
-    report = reopen(path)
+    report = reopen_report(path)
     folder = _folder(report, path)
     reporters = reporters_for(report.scenario, names)
     if audience is not None:
@@ -53,19 +52,19 @@ def publish(
     return tuple(reporter.publish(report, folder) for reporter in reporters)
 
 
-def set_beside(path: Path | str, other: Path | str, names: Sequence[str] = ()) -> tuple[str, ...]:
+def publish_pair(path: Path | str, other: Path | str, names: Sequence[str] = ()) -> tuple[str, ...]:
     """Set a saved run beside another, such as its cure; the pages lie in the first one's folder.
 
     Raises:
         BadInput: there is no run, or no reporter of `names` can show two.
     """
-    reports = reopen(path), reopen(other)
+    reports = reopen_report(path), reopen_report(other)
     folder = _folder(reports[0], path)
     reporters = reporters_for(reports[0].scenario, names or ("html",))
-    able = [reporter for reporter in reporters if isinstance(reporter, Pairing)]
+    able = [reporter for reporter in reporters if isinstance(reporter, PairReporter)]
     if not able:
         raise BadInput(f"--to {' '.join(names)}", "shows one run only; html shows two")
-    return tuple(reporter.set_beside(*reports, folder) for reporter in able)
+    return tuple(reporter.publish_pair(*reports, folder) for reporter in able)
 
 
 def _folder(report: Report, path: Path | str) -> Path:

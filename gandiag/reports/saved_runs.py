@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.diagnosis.diagnosis import diagnose as ask
-from gandiag.diagnosis.lints import LINTS
 from gandiag.plugins import registry as plugins
+from gandiag.plugins.builtin import LINTS, LOG_DETECTORS
 from gandiag.plugins.errors import BadInput
 from gandiag.records.facts import SCORES
-from gandiag.records.logs import Told, read_log
+from gandiag.records.logs import LogOptions, read_log
 from gandiag.records.record import Record
 from gandiag.records.run_folder import holds_run
-from gandiag.reports.report import Report, report_on
+from gandiag.reports.report import Report, build_report
 from gandiag.scenario.schema import Choice, Scenario
 from gandiag.scenario.shipped import SCENARIO, find_scenario
 from gandiag.scenario.source import Source, ordered, read
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector, Reporter
 
 
-__all__ = ["changed", "diagnose", "load", "reopen", "reporters_for", "scenario_of"]
-
-
-def changed(scenario: Scenario | Path | str, changes: dict[str, Any]) -> Source:
+def source_with_changes(scenario: Scenario | Path | str, changes: dict[str, Any]) -> Source:
     """What a scenario was made of, with values replaced by dotted key.
 
     Raises:
@@ -47,7 +44,7 @@ def load(path: Path | str, **told: Any) -> Record:
 
     Args:
         path: the folder, or a log that a reader knows (`gandiag list readers`).
-        **told: of a log, what it does not show: fields of `gandiag.records.logs.Told`, such as
+        **told: what a log does not show: fields of `LogOptions`, such as
             ``columns={"discriminator_loss": "errD"}`` and ``objective="hinge"``.
 
     Raises:
@@ -57,7 +54,7 @@ def load(path: Path | str, **told: Any) -> Record:
     if folder.is_file() and holds_run(folder.parent):
         folder = folder.parent  # somebody pointed at one of its files
     if folder.exists() and not any(folder.glob("**/signals.jsonl")):
-        return read_log(folder, Told(**told))
+        return read_log(folder, LogOptions(**told))
     if told:
         raise BadInput(str(path), f"{', '.join(told)}: only told of a log; this is none")
     if not folder.is_dir():
@@ -84,7 +81,7 @@ def diagnose(
     return ask(record, chosen)
 
 
-def reopen(
+def reopen_report(
     path: Path | str, until: int | None = None, names: Sequence[str] = (), **told: Any
 ) -> Report:
     """The report of a saved run or of a log as it is judged now, or as it stood at step `until`.
@@ -99,7 +96,7 @@ def reopen(
     scenario = scenario_of(record)
     detectors = _detectors(record, names)
     record = record if until is None else record.until(until)
-    return report_on(record, scenario, detectors, plugins.build_all("fixes"))
+    return build_report(record, scenario, detectors, plugins.build_all("fixes"))
 
 
 def scenario_of(record: Record) -> Scenario | None:
@@ -122,7 +119,7 @@ def _detectors(record: Record, names: Sequence[str] = ()) -> tuple[Detector, ...
     if scenario is None and SCORES in record.facts:  # an attached loop's
         written = (*written, *(Choice(name=name) for name in LINTS))
     if "log" in record.environment:  # of somebody's losses; elsewhere there are better signs
-        written = (*written, Choice(name="discriminator_saturation"))
+        written = (*written, *(Choice(name=name) for name in LOG_DETECTORS))
     chosen = _chosen(written, names)
     place = "--detector" if names else f"{SCENARIO}: detection.detectors"
     return tuple(plugins.build("detectors", c.name, c.options, place) for c in chosen)

@@ -6,8 +6,6 @@ from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-__all__ = ["templates_of", "text_of"]
-
 
 def templates_of(package: str) -> Environment:
     """The templates that lie beside a package's modules; a name that is missing is an error."""

@@ -25,43 +25,19 @@ from pydantic import (
     model_validator,
 )
 
+from gandiag.plugins.builtin import DETECTORS, PROBE_CADENCES, RENAMED
 from gandiag.plugins.errors import BadInput
 from gandiag.plugins.validation_messages import keys_at, wording
 from gandiag.scenario.source import Source, ordered, put, read
 from gandiag.scenario.training_settings import (
     Count,
     Frozen,
-    Optimizer,
-    PlayerTraining,
     Seed,
     Training,
 )
 from gandiag.scenario.yaml_positions import dump
 
-__all__ = [
-    "DETECTORS",
-    "Choice",
-    "Detection",
-    "Optimizer",
-    "PlayerTraining",
-    "Scenario",
-    "Training",
-    "difference",
-]
-
-_PROBES: Mapping[str, Any] = {
-    "loss": {"every": 10},
-    "gradient": {"every": 10},
-    "confidence": {"every": 10},
-    "confidence_after": {"every": 50},
-    "slope": {"every": 10},
-    "diversity": {"every": 50},
-    "motion": {"every": 50},
-    "plane": {"every": 100},
-    "units": {"every": 100},
-    "update": {"every": 50},
-}
-DETECTORS = ("vanishing_gradients", "mode_collapse", "non_convergence")
+_RENAMED_KEYS = {"sheet_every": "sample_grid_every"}  # earlier keys of a scenario
 
 
 class Choice(Frozen):
@@ -118,10 +94,18 @@ class Scenario(Frozen):
     probes: dict[str, Probing] = Field(default_factory=lambda: _probes({}))
     detection: Detection = Detection()
     reporters: tuple[Choice, ...] = (Choice(name="html"), Choice(name="json"))
-    sheet_every: Count = 500  # generator updates between two sample sheets
+    sample_grid_every: Count = 500  # generator updates between two sample sheets
     seed: Seed = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:1, ...
     expect: dict[str, Literal["present", "absent", "inconclusive"]] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _use_current_keys(cls, data: Any) -> Any:
+        """Accept the keys of earlier versions, which saved runs have in their scenario."""
+        if not isinstance(data, Mapping):
+            return data
+        return {_RENAMED_KEYS.get(key, key): value for key, value in data.items()}
 
     @field_validator("name")
     @classmethod
@@ -186,7 +170,7 @@ class Scenario(Frozen):
     def as_data(self) -> dict[str, Any]:
         """Plain data with every default written out; `parse` reads it back."""
         data: dict[str, Any] = self.model_dump(mode="json")
-        data["probes"] |= {name: False for name in _PROBES if name not in self.probes}
+        data["probes"] |= {name: False for name in PROBE_CADENCES["run"] if name not in self.probes}
         return data
 
     def as_yaml(self) -> str:
@@ -201,8 +185,9 @@ def difference(before: Scenario, after: Scenario) -> str:
 
 
 def _probes(written: Mapping[str, Any]) -> dict[str, Any]:
-    probes = {name: dict(options) for name, options in _PROBES.items()}
-    for name, options in written.items():
+    probes: dict[str, Any] = {name: {"every": n} for name, n in PROBE_CADENCES["run"].items()}
+    for written_name, options in written.items():
+        name = RENAMED["probes"].get(written_name, written_name)
         if options is False:
             probes.pop(name, None)
         elif options is None or options is True:

@@ -6,9 +6,6 @@ from pathlib import Path
 
 from gandiag.plugins.errors import BadInput, nearest
 
-__all__ = ["SCENARIO", "find_scenario", "shipped"]
-
-
 SCENARIO = "scenario.yaml"
 
 

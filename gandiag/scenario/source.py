@@ -11,8 +11,6 @@ from typing import Any
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.yaml_positions import Key, parse
 
-__all__ = ["Source", "ordered", "put", "read"]
-
 
 @dataclass
 class Source:
@@ -25,15 +23,15 @@ class Source:
     """
 
     data: dict[str, Any]
-    places: dict[Key, str] = field(default_factory=dict)
+    origins: dict[Key, str] = field(default_factory=dict)
     name: str = "scenario"
 
     def put(self, key: str, value: Any, place: str) -> None:
         """Set a value by dotted key; mistakes in it are blamed on `place`."""
         put(self.data, key, value, place)
         way = tuple(key.split("."))
-        self.places = {k: old for k, old in self.places.items() if k[: len(way)] != way}
-        self.places[way] = place
+        self.origins = {k: old for k, old in self.origins.items() if k[: len(way)] != way}
+        self.origins[way] = place
 
     def put_texts(self, texts: Sequence[str], option: str) -> None:
         """Set each ``key=value``, whose value is YAML; mistakes are blamed on `option`."""
@@ -54,24 +52,24 @@ class Source:
         """Who wrote `key`, or else the nearest key below it or above it."""
         for end in range(len(key), 0, -1):
             part = key[:end]
-            if part in self.places:
-                return self.places[part]
-            below = [place for known, place in self.places.items() if known[:end] == part]
+            if part in self.origins:
+                return self.origins[part]
+            below = [place for known, place in self.origins.items() if known[:end] == part]
             if below:
                 return below[-1]
         return self.name
 
-    def blame(self, error: BadInput) -> BadInput:
+    def with_source(self, error: BadInput) -> BadInput:
         """Give a plugin's mistake, which knows its dotted key only, the place of that key.
 
         >>> source = Source({}, {("variant", "vanilla"): "ring.yaml:7"}, "ring.yaml")
-        >>> str(source.blame(BadInput("ring.yaml: variant", "vanilla.objectve: unknown option")))
+        >>> str(source.with_source(BadInput("ring.yaml: variant", "vanilla.objectve: unknown option")))
         'ring.yaml:7: variant: vanilla.objectve: unknown option'
         """
         said = str(error).removeprefix(f"{self.name}: ")
         found = _KEYS.match(said)
         key = ".".join(part for part in found.groups() if part).split(".") if found else []
-        if not any(known[:1] == tuple(key[:1]) for known in self.places):
+        if not any(known[:1] == tuple(key[:1]) for known in self.origins):
             return error
         return BadInput(self.place_of(tuple(key)), said)
 
@@ -113,7 +111,7 @@ def _extended(source: Source, path: Path, seen: tuple[Path, ...]) -> Source:
     below = read(base, (*seen, path.resolve()))
     below.data.pop("name", None)  # a child is not its parent, nor do its runs go there
     merged = _merge(below.data, source.data)
-    return Source(merged, {**below.places, **source.places}, source.name)
+    return Source(merged, {**below.origins, **source.origins}, source.name)
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

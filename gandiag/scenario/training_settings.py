@@ -7,19 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = [
-    "Adam",
-    "Count",
-    "Frozen",
-    "InstanceNoise",
-    "Optimizer",
-    "PlayerTraining",
-    "RMSprop",
-    "SGD",
-    "Seed",
-    "Training",
-]
-
 
 class Frozen(BaseModel):
     """Settings that cannot be changed, with no key but the known ones."""

@@ -14,8 +14,6 @@ import yaml
 
 from gandiag.plugins.errors import BadInput
 
-__all__ = ["Key", "dump", "parse"]
-
 Key: TypeAlias = "tuple[str, ...]"
 
 # A bad date raises ValueError, an unhashable key TypeError, a thousand brackets RecursionError.

@@ -9,10 +9,8 @@ from torch import Tensor
 
 from gandiag.scenario.training_settings import InstanceNoise, Training
 
-__all__ = ["Draws", "noise_left"]
 
-
-class Draws:
+class BatchSampler:
     """Draws from a stream of its own, so that nobody's random numbers are touched.
 
     Args:

@@ -16,15 +16,13 @@ from torch import Tensor
 
 from gandiag.models.gan import GAN
 from gandiag.plugins.errors import BadInput, one_line
-from gandiag.records.record import write_whole
-
-__all__ = ["CHECKPOINTS", "Keeper", "checkpoints_in", "find_checkpoint", "restore"]
+from gandiag.records.record import write_file
 
 CHECKPOINTS = "checkpoints"
 PLAYERS = ("generator", "discriminator")
 
 
-class Keeper:
+class CheckpointWriter:
     """Observes a run and keeps checkpoints: after the first step, every so often, and of the end.
 
     It reads the weights and changes nothing. Checkpoints of an earlier run in the folder are taken
@@ -47,9 +45,9 @@ class Keeper:
                 old.unlink()
         self._seen = step, gan
         if self.every and (step == 1 or step % self.every == 0):
-            self.keep()
+            self.write()
 
-    def keep(self) -> None:
+    def write(self) -> None:
         """Write the players as they are now, unless they have been: called when the run ends.
 
         Of a run that was interrupted, the discriminator may be some steps ahead.
@@ -63,7 +61,7 @@ class Keeper:
             for name, tensor in getattr(gan, player).state_dict().items()
         }
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / f"step-{step:08d}.safetensors", save(tensors))
+        write_file(self.folder / f"step-{step:08d}.safetensors", save(tensors))
         self._kept = step
 
 

@@ -5,28 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gandiag.monitoring.schedule import Scheduled
+from gandiag.monitoring.schedule import ScheduledProbe
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput, nearest
 from gandiag.plugins.protocols import Dataset, Detector, Fix, Reporter, Variant
 from gandiag.scenario.schema import Choice, Scenario
 
-__all__ = ["Parts"]
-
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     """A scenario's plugins, made. Whatever is wrong with their names or options shows here."""
 
     dataset: Dataset
     variant: Variant
-    probes: tuple[Scheduled, ...]
+    probes: tuple[ScheduledProbe, ...]
     detectors: tuple[Detector, ...]
     reporters: tuple[Reporter, ...]
     fixes: tuple[tuple[str, Fix], ...]
 
     @classmethod
-    def of(cls, scenario: Scenario, place: str = "scenario") -> Parts:
+    def of(cls, scenario: Scenario, place: str = "scenario") -> Components:
         """Make every plugin that the scenario names.
 
         Raises:
@@ -61,10 +59,10 @@ def _build(family: str, choice: Choice, place: str) -> Any:
     return plugins.build(family, choice.name, choice.options, place)
 
 
-def _schedule(name: str, options: dict[str, Any], place: str) -> Scheduled:
+def _schedule(name: str, options: dict[str, Any], place: str) -> ScheduledProbe:
     options = dict(options)
     every = options.pop("every")
     if not isinstance(every, int) or isinstance(every, bool) or every < 1:
         problem = f"a whole number of generator steps, at least 1 (got {every!r})"
         raise BadInput(f"{place}: probes.{name}.every", problem)
-    return Scheduled(name, plugins.build("probes", name, options, f"{place}: probes"), every)
+    return ScheduledProbe(name, plugins.build("probes", name, options, f"{place}: probes"), every)

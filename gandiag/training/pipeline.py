@@ -22,15 +22,13 @@ from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.watch import Watch
 from gandiag.plugins.errors import BadInput
 from gandiag.plugins.protocols import Follower, Reporter
-from gandiag.records.record import SAMPLES, Row, write_whole
-from gandiag.records.sheets import write_sheet
+from gandiag.records.record import SAMPLES, Row, write_file
+from gandiag.records.sample_grids import write_grid
 from gandiag.records.writer import Recorder
-from gandiag.reports.report import Report, report_on
+from gandiag.reports.report import Report, build_report
 from gandiag.scenario.schema import Scenario
-from gandiag.training.components import Parts
+from gandiag.training.components import Components
 from gandiag.training.trainer import Stop, averaging, train
-
-__all__ = ["Observer", "run"]
 
 SCENARIO = "scenario.yaml"
 
@@ -56,7 +54,7 @@ def run(
     Raises:
         BadInput: the scenario asks for what there is not. Nothing has been written then.
     """
-    parts = Parts.of(scenario, place)
+    parts = Components.of(scenario, place)
     device = pick_device(scenario.device)
     data = parts.dataset.load()
     with _seeded(scenario.seed, device):
@@ -72,31 +70,31 @@ def run(
             parts.probes,
             recorder,
             gan.objective.probability,
-            sheet_every=scenario.sheet_every,
+            sample_grid_every=scenario.sample_grid_every,
             save_sheet=lambda step, sheet: _save(folder, f"step-{step:08d}", sheet),
             after_flush=_between(monitor, frozenset(scenario.detection.stop_on)),
             after_step=_showing(gan, observers),
         )
-        watch.refer_to(reference)
+        watch.set_reference(reference)
         if folder is not None:
-            write_whole(folder / SCENARIO, scenario.as_yaml())
+            write_file(folder / SCENARIO, scenario.as_yaml())
             _save(folder, "real", data.held_out[:FIXED])
-        monitor.tell(lambda follower: follower.begin(scenario, folder))
+        monitor.notify(lambda follower: follower.begin(scenario, folder))
         began = time.perf_counter()
         try:
             try:
                 train(gan, samples, scenario.training, scenario.seed, watch, labels)
             finally:  # an interrupted run says how far it came
                 _note(recorder, watch, began)
-            report = report_on(recorder.record(), scenario, parts.detectors, parts.fixes)
+            report = build_report(recorder.record(), scenario, parts.detectors, parts.fixes)
             if folder is not None:
                 report = replace(report, places=_publish(report, parts.reporters, folder))
         finally:
-            monitor.tell(lambda follower: follower.end())
+            monitor.notify(lambda follower: follower.end())
     return report
 
 
-def _live(parts: Parts, folder: Path | None) -> list[Follower]:
+def _live(parts: Components, folder: Path | None) -> list[Follower]:
     """The scenario's reporters that follow a run too; they need somewhere to write."""
     return [r for r in parts.reporters if folder is not None and isinstance(r, Follower)]
 
@@ -105,7 +103,7 @@ def _between(monitor: Monitor, stop_on: frozenset[str]) -> Callable[[Sequence[Ro
     """What happens between two steps: followers are told, detectors asked, and maybe it ends."""
 
     def after_flush(rows: Sequence[Row], step: int) -> None:
-        monitor.flushed(rows, step)
+        monitor.on_flush(rows, step)
         if monitor.present & stop_on:
             raise Stop
 
@@ -122,11 +120,11 @@ def _showing(gan: GAN, observers: Sequence[Observer]) -> Callable[[int], None]:
 
 def _save(folder: Path | None, name: str, sheet: Tensor) -> None:
     if folder is not None:
-        write_sheet(folder / SAMPLES / name, sheet.float().cpu().numpy())
+        write_grid(folder / SAMPLES / name, sheet.float().cpu().numpy())
 
 
 def _note(recorder: Recorder, watch: Watch, began: float) -> None:
-    recorder.note(seconds=round(time.perf_counter() - began, 1), steps_played=watch.step)
+    recorder.add_environment(seconds=round(time.perf_counter() - began, 1), steps_played=watch.step)
 
 
 def _publish(report: Report, reporters: Sequence[Reporter], folder: Path) -> tuple[str, ...]:

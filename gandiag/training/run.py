@@ -14,9 +14,7 @@ from gandiag.scenario.source import Source
 
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Follower
-from gandiag.reports.saved_runs import changed
-
-__all__ = ["play", "run"]
+from gandiag.reports.saved_runs import source_with_changes
 
 
 def run(
@@ -41,15 +39,15 @@ def run(
     Raises:
         BadInput: naming the place of a mistake. Nothing has been written then.
     """
-    source = changed(scenario, changes)
+    source = source_with_changes(scenario, changes)
     if folder is not None and holds_run(Path(folder)) and not overwrite:
         raise BadInput(str(folder), "holds a record; choose another folder, or overwrite=True")
     if checkpoint_every and folder is None:
         raise BadInput("checkpoint_every", "checkpoints need a folder to be kept in")
-    return play(source, None if folder is None else Path(folder), (), checkpoint_every)
+    return run_source(source, None if folder is None else Path(folder), (), checkpoint_every)
 
 
-def play(
+def run_source(
     source: Source,
     folder: Path | None,
     followers: Sequence[Follower] = (),
@@ -66,14 +64,14 @@ def play(
     except (ImportError, OSError) as error:
         way = "install it as pytorch.org/get-started says"
         raise BadInput("torch", f"cannot be imported ({error}); {way}") from error
-    from gandiag.training.checkpoints import Keeper
+    from gandiag.training.checkpoints import CheckpointWriter
     from gandiag.training.pipeline import run
 
-    keepers = [Keeper(folder, checkpoint_every)] if folder is not None else []
+    keepers = [CheckpointWriter(folder, checkpoint_every)] if folder is not None else []
     try:
         return run(scenario, folder, followers, source.name, keepers)
     except BadInput as error:
-        raise source.blame(error) from error
+        raise source.with_source(error) from error
     finally:
         for keeper in keepers:
-            keeper.keep()
+            keeper.write()

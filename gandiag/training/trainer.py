@@ -13,13 +13,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gandiag.models.gan import GAN
 from gandiag.monitoring.forward_pass import ForwardPass
-from gandiag.monitoring.side_effects import undisturbed
+from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.monitoring.snapshot import Player, Snapshot
 from gandiag.monitoring.watch import Watch
 from gandiag.scenario.training_settings import Optimizer, PlayerTraining, Training
-from gandiag.training.batches import Draws
-
-__all__ = ["Stop", "averaging", "learn", "rate_left", "train"]
+from gandiag.training.batches import BatchSampler
 
 
 class Stop(Exception):
@@ -53,18 +51,18 @@ def train(
     if gan.classes and labels is None:
         raise ValueError("a GAN with classes is trained on samples with labels")
     gan = averaging(gan, training)
-    draws = Draws(samples, labels if gan.classes else None, training, seed)
-    game = _Game(gan, draws, training, watch)
+    draws = BatchSampler(samples, labels if gan.classes else None, training, seed)
+    game = _Trainer(gan, draws, training, watch)
     step = 0
     try:
         while step < training.steps:
             for _ in range(training.discriminator.steps):
-                game.discriminator_turn(step)
+                game.discriminator_step(step)
             for _ in range(min(training.generator.steps, training.steps - step)):
-                game.generator_turn(step)
+                game.generator_step(step)
                 step += 1
                 if watch is not None:
-                    watch.stepped(step, gan.judged)
+                    watch.after_generator_step(step, gan.evaluated_generator)
     except Stop:
         pass
     finally:  # an interrupted run keeps what it has measured
@@ -113,10 +111,12 @@ def averaging(gan: GAN, training: Training) -> GAN:
     return replace(gan, averaged=AveragedModel(gan.generator, multi_avg_fn=rule))
 
 
-class _Game:
+class _Trainer:
     """The two turns, and what one player's turn leaves for the other's."""
 
-    def __init__(self, gan: GAN, draws: Draws, training: Training, watch: Watch | None) -> None:
+    def __init__(
+        self, gan: GAN, draws: BatchSampler, training: Training, watch: Watch | None
+    ) -> None:
         self.gan, self.draws, self.training, self.watch = gan, draws, training, watch
         self.generator_optimizer = _optimizer(gan.generator, training.generator.optimizer)
         self.discriminator_optimizer = _optimizer(
@@ -127,7 +127,7 @@ class _Game:
         self.score_fake: Callable[[], Tensor] | None = None
         self.real_scores: Tensor | None = None
 
-    def discriminator_turn(self, step: int) -> None:
+    def discriminator_step(self, step: int) -> None:
         gan, draws = self.gan, self.draws
         real, labels = draws.real()
         latents = draws.latents(gan.latent_size)
@@ -146,13 +146,13 @@ class _Game:
         self.real, self.real_scores = real, real_scores.detach()
         self.score_real, self.score_fake = score_real, score_fake
         if self.watch is not None and self.watch.due(step, "discriminator"):
-            self.watch.turn(self._snapshot(step, "discriminator", fake, fake_scores, loss))
+            self.watch.observe(self._snapshot(step, "discriminator", fake, fake_scores, loss))
         self._pace(self.discriminator_optimizer, self.training.discriminator, step)
         self.discriminator_optimizer.step()
         if gan.constrain is not None:
             gan.constrain(gan.discriminator)
 
-    def generator_turn(self, step: int) -> None:
+    def generator_step(self, step: int) -> None:
         gan, draws = self.gan, self.draws
         latents, labels = draws.latents(gan.latent_size), draws.labels()
         fake = gan.generator(latents, *labels)
@@ -165,9 +165,9 @@ class _Game:
         self.generator_optimizer.zero_grad()
         torch.autograd.backward(loss)
         if self.watch is not None:
-            self.watch.made(self._judged(fake, latents, labels), latents, *labels)
+            self.watch.add_batch(self._judged(fake, latents, labels), latents, *labels)
             if looked_at:
-                self.watch.turn(self._snapshot(step, "generator", fake, scores, loss))
+                self.watch.observe(self._snapshot(step, "generator", fake, scores, loss))
         self._pace(self.generator_optimizer, self.training.generator, step)
         self.generator_optimizer.step()
         if gan.averaged is not None:
@@ -177,7 +177,7 @@ class _Game:
         """The fakes to judge by: the averaged generator's where there is one, of these latents."""
         if self.gan.averaged is None:
             return fake
-        with undisturbed(self.gan.averaged):
+        with without_side_effects(self.gan.averaged):
             made: Tensor = self.gan.averaged(latents, *labels)
         return made
 
@@ -195,7 +195,7 @@ class _Game:
             player=player,
             generator=self.gan.generator,
             discriminator=self.gan.discriminator,
-            judged=self.gan.averaged,
+            evaluated_generator=self.gan.averaged,
             real=self.real,
             fake=fake.detach(),
             real_pass=None if again is None else ForwardPass(self.gan.discriminator, again),

@@ -19,14 +19,17 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Adam
 
 import gandiag
-from gandiag.monitoring.schedule import Scheduled
-from gandiag.monitoring.side_effects import undisturbed
+from gandiag.monitoring.schedule import ScheduledProbe
+from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.monitoring.snapshot import Snapshot
 from tests.attachment.loops import LATENT, Game, game, real_fake_then_generator
 
 STEPS = 51
 FAILS = 25  # call of the generator at which rank 1 raises
-OFTEN = {name: {"every": 5} for name in ("gradient", "confidence", "slope", "motion", "units")}
+OFTEN = {
+    name: {"every": 5}
+    for name in ("gradient", "confidence", "learning_signal", "displacement", "units")
+}
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,8 @@ def compare(folder: Path) -> None:
     with gandiag.attach(
         *watched[:4], scores="logits", folder=folder / "run", probes=OFTEN
     ) as watch:
-        watch._watch.probes += [Scheduled("which", Which(), 10)]
-        watch._watch.probes += [Scheduled("keeper", Keeper(shown), 50)]
+        watch._watch.probes += [ScheduledProbe("which", Which(), 10)]
+        watch._watch.probes += [ScheduledProbe("keeper", Keeper(shown), 50)]
         watched.play(watched, STEPS)
     assert rank == 0 or watch.publish(folder / "run") == ()
     save_file(state(watched), folder / f"watched-{rank}.safetensors")
@@ -104,7 +107,7 @@ def compare(folder: Path) -> None:
     save_file(state(bare), folder / f"bare-{rank}.safetensors")
     if rank == 0:  # the others are elsewhere: whatever asked them would hang
         layer = nn.SyncBatchNorm(LATENT)
-        with undisturbed(layer):
+        with without_side_effects(layer):
             scores = layer(torch.randn(4, LATENT))
         assert scores.mean().abs() < 1e-6
         assert "forward" not in vars(layer)

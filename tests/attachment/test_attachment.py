@@ -22,16 +22,16 @@ from torch.nn.functional import softplus
 from torch.optim import LBFGS, SGD, Adam, Optimizer, RMSprop
 
 import gandiag
-from gandiag.attachment.attach import PROBES
 from gandiag.attachment.watch_handle import Attachment
 from gandiag.diagnosis.diagnosis import Diagnosis
-from gandiag.monitoring.schedule import Scheduled
+from gandiag.monitoring.schedule import ScheduledProbe
 from gandiag.monitoring.snapshot import Snapshot
+from gandiag.plugins.builtin import PROBE_CADENCES
 from gandiag.reports.reporters.console import Console
 from tests.attachment import loops
 from tests.attachment.loops import LOOPS, Game, game, linear_game
 
-EVERY_STEP = {name: {"every": 1} for name in (*gandiag.Scenario().probes, *PROBES)}
+EVERY_STEP = {name: {"every": 1} for name in PROBE_CADENCES["attach"]}
 
 
 def watch(played: Game, **options: object) -> Attachment:
@@ -80,7 +80,7 @@ def test_idle_steps_lose_nothing(name: str) -> None:
         torch.manual_seed(1)
         with watch(played, probes=probes, real=real) as attached:
             played.play(played, 160)
-        assert (attached._turns._idle_until > attached.step) == (not probes)
+        assert (attached._hooks._idle_until > attached.step) == (not probes)
         rows.append(attached.record.signals)
     few, many = ({k: v for k, v in seen.items() if k[:5] != "loss/"} for seen in rows)
     assert few.keys() == many.keys()
@@ -146,7 +146,12 @@ def test_samples_of_any_shape(shape: tuple[int, ...]) -> None:
             record = attached.record
     assert all(torch.equal(one, other) for one, other in zip(*ends, strict=True))
     assert record is not None
-    for name in ("diversity/effective_bins", "slope/input", "motion/spread", "gradient/passage"):
+    for name in (
+        "diversity/effective_modes",
+        "learning_signal/sample_gradient",
+        "displacement/latent_spread",
+        "gradient/backprop_gain",
+    ):
         assert np.isfinite(record[f"{name}/generator"].last), name
 
 
@@ -158,14 +163,14 @@ def test_every_style_is_understood(name: str) -> None:
         played.play(played, 110)
         record = watched.record
     wanted = {
-        "slope/score/generator",
-        "slope/critic/generator",
+        "learning_signal/score_gradient/generator",
+        "learning_signal/discriminator_gradient/generator",
         "confidence/auc/discriminator",
         "confidence_after/gap/discriminator",
         "gradient/norm/generator",
         "gradient/norm/discriminator",
-        "diversity/effective_bins/generator",
-        "motion/spread/generator",
+        "diversity/effective_modes/generator",
+        "displacement/latent_spread/generator",
     }
     assert wanted <= record.signals.keys()
     assert ("confidence/real/discriminator" in record.signals) == (played.scores != "critic")
@@ -193,7 +198,7 @@ def test_real_is_what_the_loop_drew() -> None:
         seen.clear()
         played = game(name)
         with watch(played) as watched:
-            watched._watch.probes.append(Scheduled("keeper", Keeper(), 1))
+            watched._watch.probes.append(ScheduledProbe("keeper", Keeper(), 1))
             played.play(played, 1)
         first = next(iter(loops.reals(1)))[0]
         assert torch.equal(seen[0], first[-len(seen[0]) :]) or torch.equal(
@@ -204,9 +209,9 @@ def test_real_is_what_the_loop_drew() -> None:
 def test_probabilities_are_read_as_logits() -> None:
     """The slope at a sigmoid's logits is p (1 - p) times that at its output: (p - 1) / B here."""
     played = game("generator_first")
-    with watch(played, probes={"slope": {"every": 1}}) as watched:
+    with watch(played, probes={"learning_signal": {"every": 1}}) as watched:
         played.play(played, 1)
-        slope = watched.record["slope/score/generator"].values[0]
+        slope = watched.record["learning_signal/score_gradient/generator"].values[0]
     torch.manual_seed(0)
     again = game("generator_first")
     state = torch.get_rng_state()
@@ -272,9 +277,9 @@ def test_copies_are_not_watched() -> None:
         copied = copy.deepcopy(played.generator)
         buffer = io.BytesIO()
         torch.save(played.generator, buffer)
-        before = len(watched._turns._origins.fakes)
+        before = len(watched._hooks._fakes.fakes)
         copied(torch.randn(2, loops.LATENT))
-        assert len(watched._turns._origins.fakes) == before
+        assert len(watched._hooks._fakes.fakes) == before
         assert b"gandiag" not in pickle.dumps(copied._forward_hooks)
 
 
@@ -319,7 +324,7 @@ def test_failing_probe_costs_itself_only() -> None:
     alone.play(alone, 55)
     torch.manual_seed(1)
     attached = watch(watched)
-    attached._watch.probes.append(Scheduled("broken", Broken(), 1))
+    attached._watch.probes.append(ScheduledProbe("broken", Broken(), 1))
     with pytest.warns(RuntimeWarning, match="broken is switched off") as told, attached:
         watched.play(watched, 55)
     assert len(told) == 1
@@ -356,7 +361,7 @@ def test_exception_in_loop_passes(error: type[BaseException], tmp_path: Path) ->
     watched = watch(played, folder=tmp_path / "run")
     with pytest.raises(error):
         play()
-    assert not watched._turns.attached
+    assert not watched._hooks.attached
     assert gandiag.load(tmp_path / "run").last_step == 50
 
 
@@ -381,7 +386,7 @@ def test_unclear_output_is_told_once() -> None:
     assert len(told) == 1
     attached = gandiag.attach(g, d, *optimizers, scores="critic", select=lambda output: output[0])
     play(attached)
-    assert "slope/score/generator" in attached.record.signals
+    assert "learning_signal/score_gradient/generator" in attached.record.signals
 
 
 def test_impossible_is_refused() -> None:
@@ -433,7 +438,7 @@ def test_alerts_reach_the_caller() -> None:
             g_step.step()
     assert {condition for condition, _ in heard} == {
         "vanishing_gradients",
-        "idle_player",  # a learning rate of 0
+        "idle_network",  # a learning rate of 0
         "unbounded_critic",
     }
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 import gandiag
-from gandiag.attachment.real_samples import NEEDED, Gathering
+from gandiag.attachment.real_samples import NEEDED, RealSampleBuffer
 from gandiag.attachment.watch_handle import Attachment
 from gandiag.monitoring.features import CHUNK, flatten
 from gandiag.monitoring.probes.diversity import against_null
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.sample_metrics import measure
+from gandiag.monitoring.sample_metrics import compare_features
 from tests.attachment import loops
 from tests.attachment.loops import Game, game
 
@@ -47,8 +47,8 @@ def test_flattening_is_the_default() -> None:
     embedded = Reference.of(reals[:600], reals[600:], embedding=flatten)
     assert torch.equal(plain.features, embedded.features)
     assert torch.equal(plain.centres, embedded.centres)
-    assert plain.null == embedded.null
-    assert (plain.scale, plain.extent) == (embedded.scale, embedded.extent)
+    assert plain.baseline_mean == embedded.baseline_mean
+    assert (plain.pair_distance, plain.extent) == (embedded.pair_distance, embedded.extent)
     assert torch.equal(plain.embed(reals[:9]), embedded.embed(reals[:9]))
 
 
@@ -58,8 +58,8 @@ def test_embedding_decides_what_variety_is() -> None:
     for embedding in (None, kind_of):
         reference = Reference.of(samples(2000), samples(1024, seed=1), embedding=embedding)
         fakes = reference.embed(samples(512, KINDS // 2, seed=2))
-        seen = against_null(reference, measure(reference, fakes))
-        found[embedding] = float(seen["effective_bins"])
+        seen = against_null(reference, compare_features(reference, fakes))
+        found[embedding] = float(seen["effective_modes"])
     assert found[kind_of] == pytest.approx(0.5, abs=0.03)
     assert found[None] > 0.9
 
@@ -136,7 +136,7 @@ def test_bad_embedding_is_told(bad: Callable[[Tensor], Tensor], message: str) ->
 
 def test_features_that_blow_up_are_told() -> None:
     """Features that are not finite make no reference."""
-    gathering = Gathering(embedding=lambda rows: rows / 0)
+    gathering = RealSampleBuffer(embedding=lambda rows: rows / 0)
     with pytest.warns(RuntimeWarning, match="not finite"):
         assert gathering.add(samples(8)) is None
     assert gathering.add(samples(NEEDED)) is None

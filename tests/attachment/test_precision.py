@@ -18,7 +18,15 @@ from tests.attachment import loops
 
 EVERY = {
     name: {"every": 1}
-    for name in ("gradient", "confidence", "slope", "objective", "loop", "update", "motion")
+    for name in (
+        "gradient",
+        "confidence",
+        "learning_signal",
+        "objective",
+        "loop",
+        "update",
+        "displacement",
+    )
 }
 Maker = Callable[..., Optimizer]
 
@@ -118,14 +126,14 @@ def test_scale_is_taken_out(make: Maker) -> None:
             game.play(5)
             records.append(watch.record)
     for name in (
-        "slope/score/generator",
-        "objective/slopes_fake/generator",
-        "objective/slopes_real/discriminator",
+        "learning_signal/score_gradient/generator",
+        "objective/gradients_fake/generator",
+        "objective/gradients_real/discriminator",
         "gradient/norm/generator",
         "gradient/norm/discriminator",
         "gradient/relative/generator",
-        "gradient/passage/generator",
-        "loop/leftover/discriminator",
+        "gradient/backprop_gain/generator",
+        "loop/leftover_gradient/discriminator",
     ):
         one, other = (record[name].values for record in records)
         torch.testing.assert_close(torch.tensor(other), torch.tensor(one), rtol=1e-4, atol=1e-9)
@@ -186,8 +194,8 @@ def test_compiled_networks(given: str) -> None:
     assert all(torch.equal(a, b) for a, b in zip(alone, watched, strict=True))
     assert watch is not None
     assert watch.step == 12
-    assert len(watch.record["objective/slopes_real/discriminator"].steps) == 12
-    assert len(watch.record["slope/score/generator"].steps) == 12
+    assert len(watch.record["objective/gradients_real/discriminator"].steps) == 12
+    assert len(watch.record["learning_signal/score_gradient/generator"].steps) == 12
 
 
 def test_linear_layers_alone() -> None:
@@ -202,4 +210,6 @@ def test_linear_layers_alone() -> None:
             steps[0].zero_grad()
             (-d(g(torch.randn(8, 4))).mean()).backward()
             steps[0].step()
-    assert watch.record["slope/score/generator"].values.tolist() == pytest.approx([1.0] * 3)
+    assert watch.record[
+        "learning_signal/score_gradient/generator"
+    ].values.tolist() == pytest.approx([1.0] * 3)

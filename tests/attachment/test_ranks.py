@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.distributed import HashStore
 
 import gandiag
-from gandiag.attachment.real_samples import NEEDED, Gathering
+from gandiag.attachment.real_samples import NEEDED, RealSampleBuffer
 from gandiag.monitoring.distributed import CHUNK, Ranks
 from gandiag.monitoring.features import flatten
 from gandiag.monitoring.reference import SIZE
-from gandiag.monitoring.schedule import Scheduled
-from gandiag.monitoring.sharing import averaged, put_together, share
+from gandiag.monitoring.schedule import ScheduledProbe
+from gandiag.monitoring.sharing import average_messages, merge_shares, rank_share
 from gandiag.monitoring.snapshot import Snapshot
 from gandiag.monitoring.watch import Watch
 from gandiag.records.writer import Recorder
@@ -50,8 +50,8 @@ def test_messages_arrive_whole(shape: list[int], dtype: torch.dtype) -> None:
     store, (first, second) = company()
     before = store.num_keys()
     sent = torch.arange(torch.Size(shape).numel()).reshape(shape).to(dtype)
-    second.tell("0/generator", {"a": sent, "b": sent, "number": 0.1})
-    (heard,) = first.hear("0/generator")
+    second.send("0/generator", {"a": sent, "b": sent, "number": 0.1})
+    (heard,) = first.receive("0/generator")
     assert heard.keys() == {"a", "b", "number"}
     assert torch.equal(heard["a"], sent)
     assert heard["a"].dtype == dtype
@@ -63,30 +63,30 @@ def test_large_messages_come_in_parts() -> None:
     """A store that takes a mebibyte at a time carries more."""
     _, (first, second) = company()
     sent = random_points((3 * CHUNK // 4 + 1,))
-    second.tell("fakes", {"fakes": sent})
-    assert torch.equal(first.hear("fakes")[0]["fakes"], sent)
+    second.send("fakes", {"fakes": sent})
+    assert torch.equal(first.receive("fakes")[0]["fakes"], sent)
 
 
 def test_rank_that_left_is_not_awaited() -> None:
     """Rank 0 hears what a rank told before it left, and after that nobody, at once."""
     _, (first, second) = company()
-    second.tell("0", {"x": 1.0})
+    second.send("0", {"x": 1.0})
     second.leave()
-    assert len(first.hear("0")) == 1
-    assert first.hear("1") == []
+    assert len(first.receive("0")) == 1
+    assert first.receive("1") == []
 
 
 def test_silent_rank_is_awaited_once() -> None:
     """A rank that says nothing costs one wait and one warning; then it may as well be silent."""
     store, (first, second, third) = company(3, patience=0.02)
-    third.tell("0", {"x": 3.0})
+    third.send("0", {"x": 3.0})
     with pytest.warns(RuntimeWarning, match="nothing more is heard of rank 1") as told:
-        assert [float(message["x"]) for message in first.hear("0")] == [3.0]
+        assert [float(message["x"]) for message in first.receive("0")] == [3.0]
     assert len(told) == 1
-    third.tell("1", {"x": 4.0})
-    assert len(first.hear("1")) == 1
+    third.send("1", {"x": 4.0})
+    assert len(first.receive("1")) == 1
     before = store.num_keys()
-    second.tell("1", {"x": 2.0})
+    second.send("1", {"x": 2.0})
     assert store.num_keys() == before
 
 
@@ -95,10 +95,10 @@ def test_nobody_talks_to_nobody() -> None:
     store, (first, second) = company()
     first.leave()
     before = store.num_keys()
-    second.tell("0", {"x": 1.0})
+    second.send("0", {"x": 1.0})
     assert store.num_keys() == before
     second.leave()
-    second.tell("1", {"x": 1.0})
+    second.send("1", {"x": 1.0})
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,9 @@ def test_failing_probe_keeps_ranks_together() -> None:
     record = Recorder(None, {}, {})
     probes: list[list[float | Exception]] = [[1.0, 2.0], [5.0, ValueError("broken")]]
     watches = [
-        Watch([Scheduled(f"p{i}", Says(n), 1) for i, n in enumerate(numbers)], record, ranks=rank)
+        Watch(
+            [ScheduledProbe(f"p{i}", Says(n), 1) for i, n in enumerate(numbers)], record, ranks=rank
+        )
         for numbers, rank in zip(probes, ranks, strict=True)
     ]
     for step in range(3):
@@ -131,9 +133,9 @@ def test_failing_probe_keeps_ranks_together() -> None:
             now = Snapshot(step, "generator", turn.generator, turn.discriminator)
             if step == 0 and watch is watches[1]:
                 with pytest.warns(RuntimeWarning, match="p1 is switched off"):
-                    watch.turn(now)
+                    watch.observe(now)
             else:
-                watch.turn(now)
+                watch.observe(now)
     watches[0].flush(3)
     assert record.record()["p0/number/generator"].values.tolist() == [3.0] * 3
     assert record.record()["p1/number/generator"].values.tolist() == [2.0] * 3
@@ -146,7 +148,7 @@ def test_mean_is_over_those_who_measured() -> None:
         {"a": torch.tensor(3.0), "d": torch.tensor([3.0, 6.0])},
         {"c": torch.tensor(float("nan"))},
     ]
-    means = averaged(own, others)
+    means = average_messages(own, others)
     assert float(means["a"]) == 2.0
     assert torch.equal(torch.as_tensor(means["d"]), torch.tensor([1.0, 2.0]))
     assert means["b"] == 4.0
@@ -157,8 +159,8 @@ def test_mean_is_over_those_who_measured() -> None:
 def test_fakes_of_all_ranks_are_seen(shape: tuple[int, ...]) -> None:
     """Rank 0 looks at the newest of every rank; averaging large images down changes no number."""
     made = [random_points((9, *shape), seed) for seed in range(3)]
-    sent = [share(fakes, 8, 3) for fakes in made[1:]]
-    seen = put_together(made[0], sent, 8)
+    sent = [rank_share(fakes, 8, 3) for fakes in made[1:]]
+    seen = merge_shares(made[0], sent, 8)
     wanted = torch.cat([made[0][-2:], made[1][-3:], made[2][-3:]])
     assert torch.allclose(flatten(seen), flatten(wanted), atol=1e-6)
 
@@ -167,7 +169,7 @@ def test_copies_are_no_variety() -> None:
     """Ranks that draw the same latents are told so, and their fakes counted once."""
     own = random_points((6, 2))
     with pytest.warns(RuntimeWarning, match="same latents"):
-        seen = put_together(own, [own[-2:]], 4)
+        seen = merge_shares(own, [own[-2:]], 4)
     assert torch.equal(seen, own[-4:])
 
 
@@ -177,7 +179,7 @@ def test_real_data_of_all_ranks() -> None:
     No rank need see as much as is needed.
     """
     _, ranks = company()
-    gatherings = [Gathering(rank) for rank in ranks]
+    gatherings = [RealSampleBuffer(rank) for rank in ranks]
     stream = torch.Generator().manual_seed(0)
     known = None
     for turn in range(NEEDED):
@@ -191,7 +193,7 @@ def test_real_data_of_all_ranks() -> None:
     assert float(known.mean[0]) == pytest.approx(5 * 1400 / 2000, abs=0.1)  # of the first 2,000
     given_on = gatherings[1].add(None)
     assert given_on is not None
-    assert given_on.null == known.null
+    assert given_on.baseline_mean == known.baseline_mean
     assert given_on.facts() == known.facts()
     assert torch.equal(given_on.centres, known.centres)
 
@@ -231,7 +233,7 @@ def test_one_record_of_all_ranks(compared: Path) -> None:
     assert set(record["which/rank/discriminator"].values) == {0.5}
     assert len(record["which/rank/generator"].steps) == 6
     assert "diversity/coverage/generator" in record.signals
-    assert "slope/critic/generator" in record.signals
+    assert "learning_signal/discriminator_gradient/generator" in record.signals
     assert not [name for name in record.signals if "module." in name]
 
 

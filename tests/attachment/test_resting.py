@@ -79,7 +79,12 @@ def test_compiled_networks_keep_their_hooks() -> None:
             for step, (batch, _) in enumerate(loops.reals(PLENTY)):
                 _turns(networks, played, batch[: len(batch) - step % 2])
                 assert hooked(played.generator)
-    assert watch.record["slope/score/generator"].steps.tolist() == [0, 50, 100, 150]
+    assert watch.record["learning_signal/score_gradient/generator"].steps.tolist() == [
+        0,
+        50,
+        100,
+        150,
+    ]
 
 
 def _turns(networks: list[nn.Module], played: loops.Game, real: Tensor) -> None:

@@ -15,10 +15,10 @@ from PIL import Image
 from gandiag.benchmarks.fixes import STUDY, tables
 from gandiag.cli.main import main
 from gandiag.comparison.analysis import compare_outcomes
-from gandiag.comparison.arms import arms_of
+from gandiag.comparison.compared import compared_scenarios
 from gandiag.comparison.outcome import Outcome
 from gandiag.comparison.results import Comparison
-from gandiag.comparison.sample_sheets import picture
+from gandiag.comparison.sample_grids import picture
 from gandiag.scenario.schema import Scenario
 from gandiag.scenario.shipped import find_scenario
 
@@ -28,7 +28,7 @@ RECORD = Path(__file__).parents[1] / "recorded_runs" / "healthy"
 
 def compared(fixes: list[str], seeds: int = 6) -> Comparison:
     """All collapse untreated, and none with any of the fixes."""
-    arms = arms_of(Scenario.parse({"data": "ring", "name": "game"}), fixes)
+    arms = compared_scenarios(Scenario.parse({"data": "ring", "name": "game"}), fixes)
     outcomes = [
         Outcome(arm.name, seed, {"mode_collapse": "absent" if arm.fixes else "present"}, {},
                 ((1, 0.1 if arm.fixes else 1.0),), 0.5, 0.5, 1.0, "distance")
@@ -53,7 +53,7 @@ def test_every_arm_is_a_game_of_its_own(name: str) -> None:
     """Each scenario is a shipped failure, and each fix changes it in a way of its own."""
     scenario = Scenario.load(find_scenario(name))
     assert "present" in scenario.expect.values()
-    assert len(arms_of(scenario, STUDY[name])) == 1 + len(STUDY[name])
+    assert len(compared_scenarios(scenario, STUDY[name])) == 1 + len(STUDY[name])
 
 
 def test_a_row_for_each_arm() -> None:

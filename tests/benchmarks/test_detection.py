@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gandiag.benchmarks.detection.baselines import RIVALS, Trace, alarms
+from gandiag.benchmarks.detection.baselines import BASELINES, Trace, alarms
 from gandiag.benchmarks.detection.cases import FILE, PARTS, Case, chosen, read_cases
-from gandiag.benchmarks.detection.matching import OURS, Outcome, compare, judge, without_signals
+from gandiag.benchmarks.detection.matching import OURS, Outcome, compare, evaluate, without_signals
 from gandiag.benchmarks.detection.metrics import confusion, f1_at_the_end, healthy, macro_f1, score
 from gandiag.benchmarks.detection.play import DONE, ORACLE, Run, folder_of
 from gandiag.benchmarks.detection.run import detection
@@ -23,7 +23,7 @@ from gandiag.benchmarks.statistics import f1
 from gandiag.plugins.errors import BadInput
 from gandiag.records.record import Record, Row
 from gandiag.scenario.schema import Scenario
-from gandiag.training.components import Parts
+from gandiag.training.components import Components
 
 STEPS = np.arange(50, 1501, 50)
 ASKED = np.arange(100, 1501, 100)
@@ -54,7 +54,7 @@ def outcome(truth: Label, statuses: Sequence[str], kind: str = "total", case: st
 @pytest.mark.parametrize("case", read_cases(), ids=lambda case: str(case.name))
 def test_case_can_be_played(case: Case) -> None:
     """Every plugin and option of a case exists, and it is long enough to be judged."""
-    Parts.of(case.scenario)
+    Components.of(case.scenario)
     assert case.scenario.training.steps >= 700
     assert case.part in PARTS
     assert case.intent
@@ -231,7 +231,7 @@ def test_tables_hold_the_figures() -> None:
     text = summary(PERFECT, "Part: tuning")
     assert "3 runs of 3 games; 1 of the runs are healthy" in text
     assert "Macro-F1 1.00" in text
-    assert all(f"| {rival.name} |" in text for rival in RIVALS)
+    assert all(f"| {rival.name} |" in text for rival in BASELINES)
 
 
 def test_ablation_counts_last_answers() -> None:
@@ -256,7 +256,7 @@ def trace(signals: dict[str, Sequence[float]], chance: float = 2 * math.log(2)) 
 
 def fires(name: str, shown: Trace) -> bool:
     """Whether a rival says anything at all."""
-    (rival,) = (rival for rival in RIVALS if rival.name == name)
+    (rival,) = (rival for rival in BASELINES if rival.name == name)
     return bool(alarms(rival, shown, np.array([100, 200, 300, 1000])).any())
 
 
@@ -303,7 +303,7 @@ def test_rivals_fire_at_their_defaults(
 
 def test_alarm_counts_once_asked() -> None:
     """An alarm between two questions belongs to the later one."""
-    (rival,) = (rival for rival in RIVALS if rival.name == "norm > 100")
+    (rival,) = (rival for rival in BASELINES if rival.name == "norm > 100")
     shown = trace({"gradient/norm/generator": [1.0] * 15 + [200.0] + [1.0] * 10})
     assert alarms(rival, shown, np.array([100, 200, 250])).tolist() == [False, True, False]
 
@@ -331,16 +331,16 @@ def played(tmp_path: Path) -> Run:
 
 def test_recorded_collapse_is_found(played: Run, tmp_path: Path) -> None:
     """A finished run is judged from its folder alone: detectors and every rival."""
-    outcomes = judge(played, tmp_path)
+    outcomes = evaluate(played, tmp_path)
     (ours,) = (o for o in outcomes if o.judge == OURS and o.condition == "mode_collapse")
     assert ours.truth == PRESENT
     assert ours.found
-    assert {o.judge for o in outcomes} == {OURS, *(rival.name for rival in RIVALS)}
+    assert {o.judge for o in outcomes} == {OURS, *(rival.name for rival in BASELINES)}
 
 
 def test_needed_signal_cannot_be_missed(played: Run, tmp_path: Path) -> None:
     """Without the effective number of modes nobody can say whether they collapsed."""
-    name = "diversity/effective_bins/generator"
+    name = "diversity/effective_modes/generator"
     answers = without_signals(played, tmp_path, [name])
     assert answers[""]["mode_collapse"] == "present"
     assert answers[name]["mode_collapse"] == "inconclusive"

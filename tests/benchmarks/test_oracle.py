@@ -12,7 +12,15 @@ import pytest
 import torch
 
 from gandiag.benchmarks.detection.cases import Case
-from gandiag.benchmarks.detection.play import DONE, ORACLE, Run, folder_of, play, play_all, truth_of
+from gandiag.benchmarks.detection.play import (
+    DONE,
+    ORACLE,
+    Run,
+    folder_of,
+    run_case,
+    run_cases,
+    truth_of,
+)
 from gandiag.benchmarks.oracle.oracle import Oracle, fresh_auc, read_rows
 from gandiag.benchmarks.oracle.truths import Mixture
 from gandiag.datasets.data import Data
@@ -132,13 +140,13 @@ def test_finished_runs_are_left_alone(scenario: Scenario, tmp_path: Path) -> Non
     """A run is played once; one that was interrupted is played anew."""
     run = Run(Case("small", "ring", "tuning", "healthy", scenario), seed=3)
     folder = folder_of(run, tmp_path)
-    assert [(p.run.seed, p.problem) for p in play_all([run], tmp_path, jobs=1)] == [(3, "")]
-    assert list(play_all([run], tmp_path, jobs=1)) == []
+    assert [(p.run.seed, p.problem) for p in run_cases([run], tmp_path, jobs=1)] == [(3, "")]
+    assert list(run_cases([run], tmp_path, jobs=1)) == []
     written = (folder / ORACLE).read_text()
     assert "seed: 3" in (folder / "scenario.yaml").read_text()
     (folder / DONE).unlink()
     (folder / ORACLE).write_text("half a line")
-    play(run, tmp_path)
+    run_case(run, tmp_path)
     assert (folder / ORACLE).read_text() == written
     assert [json.loads(line).get("step") for line in written.splitlines()] == [None, 50]
 
@@ -150,7 +158,7 @@ def test_failing_run_does_not_end_the_others(scenario: Scenario, tmp_path: Path)
         Run(Case(name, "ring", "tuning", "healthy", found), 0)
         for name, found in (("broken", broken), ("sound", scenario))
     ]
-    played = list(play_all(runs, tmp_path, jobs=1))
+    played = list(run_cases(runs, tmp_path, jobs=1))
     assert "radius is finite and positive" in played[0].problem
     assert [(folder_of(run, tmp_path) / DONE).is_file() for run in runs] == [False, True]
 

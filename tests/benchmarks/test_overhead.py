@@ -16,7 +16,6 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gandiag.attachment.attach import PROBES
 from gandiag.benchmarks.overhead import loops as overhead_loops
 from gandiag.benchmarks.overhead import memory as overhead_memory
 from gandiag.benchmarks.overhead.measure import (
@@ -30,7 +29,7 @@ from gandiag.benchmarks.overhead.measure import (
 )
 from gandiag.benchmarks.overhead.models import GAMES
 from gandiag.cli.main import main
-from gandiag.scenario.schema import Scenario
+from gandiag.plugins.builtin import PROBE_CADENCES
 
 times = st.floats(1e-6, 1e3)
 
@@ -164,7 +163,7 @@ def test_command_shows_and_keeps_every_number(short: Path) -> None:
     """Each probe has a line of its own in the last table, and each block a row in the file."""
     result = CliRunner().invoke(main, ["bench", "overhead", "--rounds", "1", "--steps", "1"])
     assert result.exit_code == 0, result.output
-    probes = {**Scenario().probes, **PROBES}
+    probes = PROBE_CADENCES["attach"]
     for name in (*probes, "hooks alone", "gandiag, every step"):
         assert name in result.stdout
     with (short / "reports" / "bench" / "overhead.csv").open(newline="") as file:

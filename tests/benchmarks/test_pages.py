@@ -10,7 +10,7 @@ import pytest
 from gandiag.benchmarks.pages import measure, measure_list, stretched
 from gandiag.plugins.errors import BadInput
 from gandiag.records.record import Record, Row
-from gandiag.records.sheets import write_sheet
+from gandiag.records.sample_grids import write_grid
 from gandiag.records.writer import Recorder
 
 
@@ -20,7 +20,7 @@ def record(tmp_path: Path) -> Record:
     recorder = Recorder(tmp_path / "run", {"steps": 9}, {})
     recorder.add(Row(s, {"a/b/generator": float(s), "c/d/e": [s, -s]}) for s in range(10))
     for name in ("real", "step-00000000", "step-00000005"):
-        write_sheet(tmp_path / "run" / "samples" / name, np.zeros((4, 1, 3, 3), np.float32))
+        write_grid(tmp_path / "run" / "samples" / name, np.zeros((4, 1, 3, 3), np.float32))
     return Record.load(tmp_path / "run")
 
 
@@ -31,7 +31,7 @@ def test_stretched_run_repeats(record: Record, steps: int, tmp_path: Path) -> No
     assert longer["a/b/generator"].steps.tolist() == list(range(steps + 1))
     assert longer["a/b/generator"].values.tolist() == [s % 10 for s in range(steps + 1)]
     assert longer["c/d/e"].values.shape == (steps + 1, 2)
-    assert [s for s, _ in longer.sheets()] == [s for s in range(steps + 1) if s % 5 == 0]
+    assert [s for s, _ in longer.sample_grids()] == [s for s in range(steps + 1) if s % 5 == 0]
     assert longer.facts["steps"] == steps
 
 

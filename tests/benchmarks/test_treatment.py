@@ -12,18 +12,18 @@ import pytest
 from gandiag.benchmarks.detection.cases import FILE, read_cases
 from gandiag.benchmarks.treatment import GAMES, game, table, treat_all
 from gandiag.comparison.analysis import compare_outcomes
-from gandiag.comparison.arms import arms_of
+from gandiag.comparison.compared import compared_scenarios
 from gandiag.comparison.outcome import Outcome
-from gandiag.comparison.treat import Treated
+from gandiag.comparison.treat import TreatmentResult
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.schema import Scenario
 
 PAGE = (Path(__file__).parents[2] / "reports" / "treatment.md").read_text(encoding="utf-8")
 
 
-def treated(collapse: str, cured: bool) -> Treated:
+def treated(collapse: str, cured: bool) -> TreatmentResult:
     """Eight seeds, with r1 as in `collapse`, a letter each; all collapse without it."""
-    arms = arms_of(Scenario.parse({"data": "ring"}), ["r1"])
+    arms = compared_scenarios(Scenario.parse({"data": "ring"}), ["r1"])
     short = {"p": "present", "a": "absent"}
     outcomes = [
         Outcome(arm.name, seed, {"mode_collapse": short[one]}, {}, ((1, 1.0),), 1, 1, 1.0, "d")
@@ -31,7 +31,7 @@ def treated(collapse: str, cured: bool) -> Treated:
         for seed, one in enumerate(letters)
     ]
     found = compare_outcomes(arms, outcomes, planned=1)
-    return Treated(found, "r1" if cured else None, None, ())
+    return TreatmentResult(found, "r1" if cured else None, None, ())
 
 
 def test_the_games_are_those_of_the_page() -> None:

@@ -182,9 +182,9 @@ def test_diagnose_exits_1_on_presence(here: Path, monkeypatch: pytest.MonkeyPatc
 def test_diagnose_until_sees_the_prefix(here: Path) -> None:
     """--until judges the record as it stood at that step."""
     gandiag("run", "tiny.yaml", "--out", "out")
-    from gandiag.reports.saved_runs import reopen
+    from gandiag.reports.saved_runs import reopen_report
 
-    assert reopen("out", until=30).record.last_step == 30
+    assert reopen_report("out", until=30).record.last_step == 30
     assert gandiag("diagnose", "out", "--until", "30").exit_code == 0
 
 
@@ -357,7 +357,7 @@ def test_warnings_are_one_line(here: Path) -> None:
     code = """
 import sys, warnings
 from gandiag.reports import saved_runs
-saved_runs.reopen = lambda *a: warnings.warn("first\\nsecond", RuntimeWarning) or sys.exit(0)
+saved_runs.reopen_report = lambda *a: warnings.warn("first\\nsecond", RuntimeWarning) or sys.exit(0)
 from gandiag.cli.main import main
 main(["diagnose", "."])
 """

@@ -47,7 +47,7 @@ def row(step: int) -> Row:
         "loss/value/generator": math.nan,
         "confidence/real/discriminator": 0.5,
         "confidence/gap/discriminator": 7.0,
-        "diversity/bins/generator": [0.5, 0.5],
+        "diversity/mode_histogram/generator": [0.5, 0.5],
     }
     return Row(step, signals)
 

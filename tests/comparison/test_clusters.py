@@ -27,7 +27,7 @@ TINY = """\
 data: {ring: {samples: 300, held_out: 300}}
 variant: {vanilla: {width: 8, latent_size: 2}}
 training: {steps: 6, batch_size: 32}
-sheet_every: 6
+sample_grid_every: 6
 probes: {plane: off}
 """
 GAMES = {"untreated/0", "untreated/1", "r1/0", "r1/1"}

@@ -15,11 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gandiag.cli.main import main
-from gandiag.comparison.arms import arms_of
 from gandiag.comparison.clusters import WorkersDied
 from gandiag.comparison.compare import Plan, compare
+from gandiag.comparison.compared import compared_scenarios
 from gandiag.comparison.parallel import Workers, results
-from gandiag.comparison.trial import OUTCOME, Game, drop_attempts, play
+from gandiag.comparison.trial import OUTCOME, Trial, drop_attempts, run_trial
 from gandiag.plugins.errors import BadInput
 from gandiag.records.record import SIGNALS, Record
 from gandiag.scenario.schema import Scenario
@@ -32,7 +32,7 @@ TINY = f"""\
 data: {{ring: {{samples: 300, held_out: 300}}}}
 variant: {{vanilla: {{width: 8, latent_size: 2}}}}
 training: {{steps: {STEPS}, batch_size: 32}}
-sheet_every: {STEPS}
+sample_grid_every: {STEPS}
 probes: {{plane: off}}
 seed: 5
 """
@@ -132,9 +132,9 @@ def test_what_others_left_is_cleared(whole: tuple[Path, Result], here: Path) -> 
     (here / "out" / "r1" / "6.1a2b3c4d" / OUTCOME).unlink()
     scenario = Scenario.load("tiny.yaml")
     plan = Plan(scenario, here / "out", 2, ONE, threads=1)
-    arms = arms_of(scenario, ["r1"])
+    arms = compared_scenarios(scenario, ["r1"])
     assert plan.finished(arms) == (3, 4)
-    list(plan.play(plan.games(arms, plan.seeds)))
+    list(plan.run(plan.trials(arms, plan.seeds)))
     assert plan.finished(arms) == (4, 4)
     assert {path.name for path in (here / "out" / "r1").iterdir()} == {"5", "6"}
 
@@ -142,14 +142,16 @@ def test_what_others_left_is_cleared(whole: tuple[Path, Result], here: Path) -> 
 def test_threads_play_a_game_once(here: Path) -> None:
     """Two threads of a process that are given the same game come to the same, and play it once."""
     scenario = Scenario.load("tiny.yaml")
-    (game,) = Plan(scenario, here / "out", 1, ONE, threads=1).games(arms_of(scenario, []), [5])
+    (game,) = Plan(scenario, here / "out", 1, ONE, threads=1).trials(
+        compared_scenarios(scenario, []), [5]
+    )
     with ThreadPoolExecutor(2) as pool:
-        one, two = pool.map(play, [game, game])
+        one, two = pool.map(run_trial, [game, game])
     assert one == two
     assert [path.name for path in game.folder.parent.iterdir()] == ["5"]
 
 
-def half_removed(game: Game) -> None:
+def half_removed(game: Trial) -> None:
     """Remove an attempt as far as somebody has come who removes one file after the other."""
     (signals,) = game.folder.parent.glob(f"{game.folder.name}.*/{SIGNALS}")
     signals.unlink()
@@ -157,11 +159,13 @@ def half_removed(game: Game) -> None:
 
 @pytest.mark.parametrize("remove", [drop_attempts, half_removed])
 def test_a_dropped_attempt_is_no_game(
-    here: Path, monkeypatch: pytest.MonkeyPatch, remove: Callable[[Game], None]
+    here: Path, monkeypatch: pytest.MonkeyPatch, remove: Callable[[Trial], None]
 ) -> None:
     """An attempt that goes on while its folder is taken away leaves no game without a record."""
     scenario = Scenario.load("tiny.yaml")
-    (game,) = Plan(scenario, here / "out", 1, ONE, threads=1).games(arms_of(scenario, []), [5])
+    (game,) = Plan(scenario, here / "out", 1, ONE, threads=1).trials(
+        compared_scenarios(scenario, []), [5]
+    )
     run = pipeline.run
 
     def disturbed(*given: Any, **options: Any) -> Any:
@@ -172,9 +176,9 @@ def test_a_dropped_attempt_is_no_game(
     with monkeypatch.context() as patched:
         patched.setattr(pipeline, "run", disturbed)
         with pytest.raises(FileNotFoundError):
-            play(game)
+            run_trial(game)
     assert list(game.folder.parent.iterdir()) == []
-    play(game)
+    run_trial(game)
     assert Record.load(game.folder).signals
 
 
@@ -183,7 +187,9 @@ def test_the_first_attempt_stays(
 ) -> None:
     """Where another attempt at the same game ends first, that one is the game."""
     scenario = Scenario.load("tiny.yaml")
-    (game,) = Plan(scenario, here / "out", 1, ONE, threads=1).games(arms_of(scenario, []), [5])
+    (game,) = Plan(scenario, here / "out", 1, ONE, threads=1).trials(
+        compared_scenarios(scenario, []), [5]
+    )
     run = pipeline.run
 
     def overtaken(*given: Any, **options: Any) -> Any:
@@ -192,7 +198,7 @@ def test_the_first_attempt_stays(
 
     with monkeypatch.context() as patched:
         patched.setattr(pipeline, "run", overtaken)
-        play(game)
+        run_trial(game)
     assert (game.folder / OUTCOME).read_bytes() == (
         whole[0] / "untreated" / "5" / OUTCOME
     ).read_bytes()
@@ -204,8 +210,10 @@ def test_a_changed_game_is_played_again(whole: tuple[Path, Result]) -> None:
     scenario = Scenario.load(whole[0].parent / "tiny.yaml")
     plan = Plan(scenario, whole[0], 2, ONE)
     other = Plan(scenario.set({"training.batch_size": 16}), whole[0], 2, ONE)
-    assert plan.finished(arms_of(scenario, ["r1"])) == (4, 4)
-    assert other.finished(arms_of(scenario.set({"training.batch_size": 16}), ["r1"])) == (0, 4)
+    assert plan.finished(compared_scenarios(scenario, ["r1"])) == (4, 4)
+    assert other.finished(
+        compared_scenarios(scenario.set({"training.batch_size": 16}), ["r1"])
+    ) == (0, 4)
 
 
 def test_interrupt_says_how_to_go_on(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +281,7 @@ def test_mistakes_are_one_line(here: Path, arguments: str, said: str) -> None:
 def test_a_game_is_played_to_its_end() -> None:
     """No arm is stopped early, whatever the scenario says: its length would tell the arms apart."""
     scenario = Scenario().set({"detection.stop_on": ["mode_collapse"], "seed": 3})
-    game = arms_of(scenario, ["r1"])[1].game(7)
+    game = compared_scenarios(scenario, ["r1"])[1].trial_scenario(7)
     assert game.detection.stop_on == ()
     assert game.seed == 7
     assert game.variant.options["r1"] == 10.0
@@ -282,6 +290,6 @@ def test_a_game_is_played_to_its_end() -> None:
 def test_weights_and_biases_are_grouped() -> None:
     """Runs that are shown at Weights & Biases are in one group, one for each arm and seed."""
     scenario = Scenario.parse({"reporters": [{"weights_and_biases": {"project": "mine"}}]})
-    arms = arms_of(scenario, ["r1"])
-    (choice,) = [c for c in arms[1].game(0, (), "here").reporters if c.name != "json"]
+    arms = compared_scenarios(scenario, ["r1"])
+    (choice,) = [c for c in arms[1].trial_scenario(0, (), "here").reporters if c.name != "json"]
     assert choice.options == {"group": "here", "project": "mine"}

@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gandiag.comparison.analysis import compare_outcomes
-from gandiag.comparison.arms import Arm, arms_of
+from gandiag.comparison.compared import ComparedScenario, compared_scenarios
 from gandiag.comparison.outcome import Outcome
 from gandiag.comparison.page import as_data
-from gandiag.comparison.results import QUALITY, ArmResult, Comparison
+from gandiag.comparison.results import QUALITY, Comparison, ScenarioResult
 from gandiag.scenario.schema import Choice, Scenario
 
-ARMS = arms_of(Scenario(data=Choice(name="ring")), ["r1", "packing", "hinge"])
+ARMS = compared_scenarios(Scenario(data=Choice(name="ring")), ["r1", "packing", "hinge"])
 SHORT = {"p": "present", "a": "absent", "?": "inconclusive"}
 
 
 def runs(
-    arm: Arm, collapse: str, other: str = "", distances: Sequence[float] = ()
+    arm: ComparedScenario, collapse: str, other: str = "", distances: Sequence[float] = ()
 ) -> list[Outcome]:
     """One outcome for each letter: what was said of mode collapse, and of non-convergence."""
     other = other or "a" * len(collapse)
@@ -49,16 +49,16 @@ def judged(base: list[Outcome], *others: list[Outcome], planned: int = 0) -> Com
     return compare_outcomes(arms, [*base, *(o for each in others for o in each)], planned)
 
 
-def only(comparison: Comparison) -> ArmResult:
+def only(comparison: Comparison) -> ScenarioResult:
     """The one treated arm."""
-    (result,) = comparison.treated
+    (result,) = comparison.fixed
     return result
 
 
-def p_of(result: ArmResult) -> float:
+def p_of(result: ScenarioResult) -> float:
     """Of the claim that more of an arm's runs are free of all targets."""
-    assert result.freed is not None
-    return result.freed.p
+    assert result.failure_free is not None
+    return result.failure_free.p
 
 
 def test_a_clean_sweep_cures() -> None:
@@ -83,8 +83,8 @@ def test_more_arms_need_more() -> None:
     alone = judged(runs(ARMS[0], "pppppp"), others[0])
     together = judged(runs(ARMS[0], "pppppp"), *others)
     assert only(alone).verdict == "cures"
-    assert {r.verdict for r in together.treated} == {"no evidence"}
-    assert p_of(together.treated[0]) == pytest.approx(3 * 2 / 2**6)
+    assert {r.verdict for r in together.fixed} == {"no evidence"}
+    assert p_of(together.fixed[0]) == pytest.approx(3 * 2 / 2**6)
 
 
 def test_planned_arms_count_too() -> None:
@@ -98,7 +98,7 @@ def test_a_new_condition_is_no_cure() -> None:
     """A condition in its place, even in one run, makes it no cure; it still helps."""
     result = only(judged(runs(ARMS[0], "p" * 8), runs(ARMS[1], "a" * 8, "p" + "a" * 7)))
     assert result.verdict == "helps"
-    assert "non-convergence is present in 1 of 8 runs, untreated in 0" in result.says
+    assert "non-convergence is present in 1 of 8 runs, untreated in 0" in result.summary
 
 
 def test_worse_samples_are_no_cure() -> None:
@@ -143,7 +143,7 @@ def test_inconclusive_pairs_are_left_out() -> None:
     found = judged(runs(ARMS[0], "pppppp??"), runs(ARMS[1], "aaaaaaa?"))
     contrast = only(found).contrasts[0]
     assert (contrast.better, contrast.worse, contrast.pairs) == (6, 0, 6)
-    assert found.untreated.rates["mode_collapse"][:2] == (6, 6)
+    assert found.baseline.rates["mode_collapse"][:2] == (6, 6)
     assert only(found).rates["mode_collapse"][:2] == (0, 7)
 
 
@@ -168,8 +168,8 @@ def test_a_failure_in_another_s_place_is_no_cure() -> None:
     base = runs(ARMS[0], "p" * 10, "p" * 5 + "a" * 5)
     other = only(judged(base, runs(ARMS[1], "a" * 10, "p" * 8 + "a" * 2)))
     assert other.verdict == "helps"
-    assert other.freed is not None
-    assert other.freed.treated[:2] == (2, 10)
+    assert other.failure_free is not None
+    assert other.failure_free.fixed[:2] == (2, 10)
     assert p_of(other) == pytest.approx(2 * 1 / 2**2)
 
 
@@ -177,8 +177,8 @@ def test_what_was_not_judged_frees_nobody() -> None:
     """A run with one target absent and another one not judged is neither free nor not."""
     base = runs(ARMS[0], "p" * 8, "p" * 8)
     found = only(judged(base, runs(ARMS[1], "a" * 8, "a" * 6 + "??")))
-    assert found.freed is not None
-    assert found.freed.treated[:2] == (6, 6)
+    assert found.failure_free is not None
+    assert found.failure_free.fixed[:2] == (6, 6)
 
 
 def test_a_share_must_be_proven() -> None:

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from gandiag.comparison.sample_quality import Yardstick, draw, energy, frechet_of
-from gandiag.comparison.trial import Looker
+from gandiag.comparison.sample_quality import SampleQuality, energy, frechet_of, generate_samples
+from gandiag.comparison.trial import QualityTracker
 from gandiag.datasets.data import Data
 from gandiag.datasets.mnist import Mnist
 from gandiag.datasets.ring import Ring
@@ -38,7 +38,7 @@ def ring() -> Data:
 
 def test_good_samples_of_a_ring(ring: Data) -> None:
     """Training points are as good as can be; one mode alone covers and balances an eighth."""
-    stick = Yardstick.of(ring)
+    stick = SampleQuality.of(ring)
     assert ring.labels is not None
     good = stick.measure(ring.train[:2000])
     one = stick.measure(ring.train[ring.labels == 0])
@@ -53,7 +53,7 @@ def test_digits_are_seen_by_class() -> None:
     """Of MNIST, held-out digits are near and balanced; zeros alone are far and a tenth of it."""
     data = Mnist().load()
     assert data.labels is not None
-    stick = Yardstick.of(data, digits=True)
+    stick = SampleQuality.of(data, digits=True)
     good, zeros = (
         stick.measure(each) for each in (data.train[:1000], data.train[data.labels == 0][:500])
     )
@@ -65,7 +65,7 @@ def test_digits_are_seen_by_class() -> None:
 def test_other_images_have_components() -> None:
     """Images without a classifier are compared in their principal components, without classes."""
     images = torch.rand((120, 1, 8, 8), generator=torch.Generator().manual_seed(0))
-    stick = Yardstick.of(Data(images, images))
+    stick = SampleQuality.of(Data(images, images))
     same, black = stick.measure(images), stick.measure(images * 0)
     assert "principal components" in stick.name
     assert same.distance < 1e-6 < black.distance
@@ -76,7 +76,7 @@ def test_samples_that_blew_up(ring: Data) -> None:
     """One value that is not finite makes the distance infinite, and nothing is covered."""
     broken = ring.train[:10].clone()
     broken[3, 0] = math.nan
-    assert Yardstick.of(ring).measure(broken) == (math.inf, 0.0, 0.0)
+    assert SampleQuality.of(ring).measure(broken) == (math.inf, 0.0, 0.0)
 
 
 def test_looking_leaves_no_trace() -> None:
@@ -84,7 +84,7 @@ def test_looking_leaves_no_trace() -> None:
     gan = noisy_gan()
     before = {name: value.clone() for name, value in gan.generator.state_dict().items()}
     state = torch.get_rng_state()
-    first, second = draw(gan, None, seed=5), draw(gan, None, seed=5)
+    first, second = generate_samples(gan, None, seed=5), generate_samples(gan, None, seed=5)
     assert torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), state)
     assert gan.generator.training
@@ -94,7 +94,7 @@ def test_looking_leaves_no_trace() -> None:
 def test_a_looker_looks_evenly(ring: Data) -> None:
     """Samples are measured 20 times and at the last step; the steps between are timed."""
     gan = noisy_gan()
-    looker = Looker((Yardstick.of(ring), None), steps=50, seed=0)
+    looker = QualityTracker((SampleQuality.of(ring), None), steps=50, seed=0)
     for step in range(1, 51):
         looker(step, gan)
     assert [step for step, _ in looker.distances] == [*range(3, 50, 3), 50]

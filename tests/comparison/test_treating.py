@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gandiag.cli.main import main
-from gandiag.comparison.arms import UNTREATED, Arm, treated
+from gandiag.comparison.compared import BASELINE, ComparedScenario, with_fixes
 from gandiag.comparison.fix_order import fitting
 from gandiag.comparison.outcome import Outcome
 from gandiag.comparison.parallel import Workers
@@ -18,10 +18,11 @@ from gandiag.comparison.treat import CURED, treat
 from gandiag.comparison.trial import OUTCOME
 from gandiag.diagnosis.diagnosis import diagnose
 from gandiag.plugins import registry as plugins
+from gandiag.plugins.builtin import DETECTORS
 from gandiag.plugins.errors import BadInput
 from gandiag.records.record import Record
-from gandiag.reports.saved_runs import reopen
-from gandiag.scenario.schema import DETECTORS, Scenario
+from gandiag.reports.saved_runs import reopen_report
+from gandiag.scenario.schema import Scenario
 
 RECORDS = Path(__file__).parents[1] / "recorded_runs"
 SICK, WELL = "ring_collapse", "ring_healthy"
@@ -34,12 +35,12 @@ def scenario() -> Scenario:
     return Scenario.parse(data)
 
 
-def lay(folder: Path, arm: Arm, seed: int, name: str) -> None:
+def lay(folder: Path, arm: ComparedScenario, seed: int, name: str) -> None:
     """Put a recorded run where the game of an arm would lie, with what came of it."""
     place = folder / arm.name / str(seed)
     shutil.copytree(RECORDS / name, place)
     (place / "samples").mkdir()
-    (place / "scenario.yaml").write_text(arm.game(seed).as_yaml())
+    (place / "scenario.yaml").write_text(arm.trial_scenario(seed).as_yaml())
     detectors = [plugins.build("detectors", each) for each in DETECTORS]
     statuses = {d.condition: d.status for d in diagnose(Record.load(place), detectors)}
     distance = 0.1 if name == WELL else 1.0
@@ -53,9 +54,9 @@ def lay_all(
 ) -> None:
     """All games of the untreated arm, and of some fixes, joined by ``+`` where they are several."""
     for seed in range(seeds):
-        lay(folder, Arm(UNTREATED, (), scenario), seed, sick)
+        lay(folder, ComparedScenario(BASELINE, (), scenario), seed, sick)
         for names, record in fixes.items():
-            lay(folder, treated(scenario, names.split("+")), seed, record)
+            lay(folder, with_fixes(scenario, names.split("+")), seed, record)
 
 
 def first_for(folder: Path, scenario: Scenario, record: str, *on: str) -> str:
@@ -65,7 +66,7 @@ def first_for(folder: Path, scenario: Scenario, record: str, *on: str) -> str:
 
 def order_for(folder: Path, scenario: Scenario, record: str, *on: str) -> list[str]:
     """The fixes that fit what a recorded run suffers from, best first."""
-    arm = treated(scenario, on) if on else Arm(UNTREATED, (), scenario)
+    arm = with_fixes(scenario, on) if on else ComparedScenario(BASELINE, (), scenario)
     lay(folder, arm, 0, record)
     place = folder / arm.name / "0"
     return fitting([place], conditions_in(place))
@@ -73,7 +74,7 @@ def order_for(folder: Path, scenario: Scenario, record: str, *on: str) -> list[s
 
 def conditions_in(folder: Path) -> list[str]:
     """What is present in a run."""
-    return [d.condition for d in reopen(folder).diagnoses if d.status == "present"]
+    return [d.condition for d in reopen_report(folder).diagnoses if d.status == "present"]
 
 
 def test_a_cure_is_written_down(scenario: Scenario, tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_a_hopeless_fix_is_given_up(scenario: Scenario, tmp_path: Path) -> None:
     found = treat(scenario, folder, seeds=6, most=1, workers=Workers(jobs=1), resume=True)
     assert found.cure is None
     assert not (folder / CURED).exists()
-    assert list(found.comparison.treated[0].outcomes) == [0]
+    assert list(found.comparison.fixed[0].outcomes) == [0]
     assert fix not in found.left
 
 
@@ -116,8 +117,8 @@ def test_what_a_fix_brings_is_treated_on_top(tmp_path: Path) -> None:
     folder = tmp_path / "all"
     lay_all(folder, scenario, {first: SICK, both: WELL}, sick="ring_vanishing", seeds=7)
     found = treat(scenario, folder, seeds=7, most=2, workers=Workers(jobs=1), resume=True)
-    assert [result.arm.name for result in found.comparison.treated] == [first, both]
-    assert found.comparison.treated[0].verdict == "helps"
+    assert [result.arm.name for result in found.comparison.fixed] == [first, both]
+    assert found.comparison.fixed[0].verdict == "helps"
     assert found.cure == both
     assert all(both != other and first != other for other in found.left)
 
@@ -136,15 +137,15 @@ def test_what_does_not_help_on_top_is_not_built_on(tmp_path: Path) -> None:
     laid = dict(zip(arms, [SICK, SICK, WELL], strict=True))
     lay_all(folder, scenario, laid, sick="ring_vanishing", seeds=7)
     found = treat(scenario, folder, seeds=7, most=3, workers=Workers(jobs=1), resume=True)
-    tried = {result.arm.name: len(result.outcomes) for result in found.comparison.treated}
+    tried = {result.arm.name: len(result.outcomes) for result in found.comparison.fixed}
     assert tried == dict(zip(arms, [7, 1, 7], strict=True))
     assert found.cure == arms[2]
 
 
 def test_fixes_for_all_failures_come_first(tmp_path: Path, scenario: Scenario) -> None:
     """What treats every failure of a game is tried before what treats one of them."""
-    lay(tmp_path, Arm(UNTREATED, (), scenario), 0, "ring_hopping")
-    folder = tmp_path / UNTREATED / "0"
+    lay(tmp_path, ComparedScenario(BASELINE, (), scenario), 0, "ring_hopping")
+    folder = tmp_path / BASELINE / "0"
     present = set(conditions_in(folder))
     assert len(present) == 2
     counts = [
@@ -156,8 +157,8 @@ def test_fixes_for_all_failures_come_first(tmp_path: Path, scenario: Scenario) -
 
 def test_causes_come_before_habits(tmp_path: Path, scenario: Scenario) -> None:
     """Of fixes that treat as much, those come first that fit the cause that was found."""
-    lay(tmp_path, Arm(UNTREATED, (), scenario), 0, "ring_hopping")
-    folder = tmp_path / UNTREATED / "0"
+    lay(tmp_path, ComparedScenario(BASELINE, (), scenario), 0, "ring_hopping")
+    folder = tmp_path / BASELINE / "0"
     present = set(conditions_in(folder))
     found = [plugins.build("fixes", name) for name in fitting([folder], present)]
     both = [bool(fix.causes) for fix in found if present <= fix.treats]

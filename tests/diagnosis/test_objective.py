@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gandiag.diagnosis.loss_shapes import fit
-from gandiag.diagnosis.objective import Objectives, recognise
+from gandiag.diagnosis.objective import Objectives, recognise_objectives
 from gandiag.records.record import Record, Row
 
 Array = NDArray[np.float64]
@@ -102,7 +102,7 @@ def test_unknown_is_not_named() -> None:
     assert fit(outputs, -np.exp(-outputs)) is None
     assert fit(outputs, np.random.default_rng(7).normal(size=outputs.shape)) is None
     assert fit(np.full((LOOKS, PAIRS), np.nan), outputs) is None
-    assert recognise(Record({})) == Objectives(None, None, None)
+    assert recognise_objectives(Record({})) == Objectives(None, None, None)
 
 
 def test_words_name_both_players() -> None:
@@ -118,12 +118,12 @@ def test_words_name_both_players() -> None:
         row = {}
         for side, slopes in sides.items():
             row[f"objective/outputs_{side}"] = outputs[look].tolist()
-            row[f"objective/slopes_{side}"] = slopes[look].tolist()
+            row[f"objective/gradients_{side}"] = slopes[look].tolist()
         rows.append(Row(50 * look, row))
-    seen = recognise(Record.from_rows(rows))
+    seen = recognise_objectives(Record.from_rows(rows))
     assert seen.generator_name == "non_saturating"
     assert seen.discriminator == "cross_entropy"
-    assert seen.in_words() == (
+    assert seen.describe() == (
         "The generator minimises non-saturating cross-entropy, the discriminator cross-entropy on "
         "logits with targets 0.9 (real) and 0 (fake)."
     )

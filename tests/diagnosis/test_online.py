@@ -35,7 +35,7 @@ def questions(every: int, flush: int, steps: int) -> list[int]:
     monitor = Monitor(Recorder(None, {}, {}), [asked], every)
     for step in range(flush, steps + 1, flush):
         before = asked.times
-        monitor.flushed([], step)
+        monitor.on_flush([], step)
         found += [step] * (asked.times - before)
     return found
 

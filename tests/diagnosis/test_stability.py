@@ -11,7 +11,7 @@ import pytest
 
 from gandiag.diagnosis.detectors.mode_collapse import ModeCollapse
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, Status, diagnose
-from gandiag.diagnosis.stability import Asked, certainty_of, history_of
+from gandiag.diagnosis.stability import Evaluation, evaluate_history, stability_of
 from gandiag.records.record import Record, Row
 
 RECORDS = Path(__file__).parents[1] / "recorded_runs"
@@ -38,9 +38,9 @@ def played(steps: int) -> Record:
     return Record.from_rows(Row(step, {"a/b/generator": 1.0}) for step in range(steps + 1))
 
 
-def answers(*statuses: Status) -> tuple[Asked, ...]:
+def answers(*statuses: Status) -> tuple[Evaluation, ...]:
     """What was answered at steps 10, 20, ..."""
-    return tuple(Asked(10 * i, {"late_thing": s}) for i, s in enumerate(statuses, start=1))
+    return tuple(Evaluation(10 * i, {"late_thing": s}) for i, s in enumerate(statuses, start=1))
 
 
 def an_answer(status: Status, *evidence: Evidence) -> Diagnosis:
@@ -51,7 +51,7 @@ def an_answer(status: Status, *evidence: Evidence) -> Diagnosis:
 def test_history_is_that_of_prefixes() -> None:
     """At each step, the answer is that of the record as it stood; the last step is among them."""
     record = Record.load(RECORDS / "mode_collapse")
-    history = history_of(record, [ModeCollapse()], looks=5)
+    history = evaluate_history(record, [ModeCollapse()], looks=5)
     assert history[-1].step == record.last_step
     assert len(history) == 5
     for step, statuses in history:
@@ -61,7 +61,7 @@ def test_history_is_that_of_prefixes() -> None:
 
 def test_history_of_nothing_is_empty() -> None:
     """An empty record was never asked."""
-    assert history_of(Record({}), [ModeCollapse()]) == ()
+    assert evaluate_history(Record({}), [ModeCollapse()]) == ()
 
 
 @pytest.mark.parametrize("at", [1, 30, 50, 51, 80])
@@ -69,8 +69,8 @@ def test_steady_means_the_last_half(at: int) -> None:
     """An answer is steady exactly where it was given throughout the last half of the run."""
     record = played(100)
     (answer,) = diagnose(record, [Late(at)])
-    certainty = certainty_of(answer, record, history_of(record, [Late(at)], looks=10))
-    assert certainty.standing == ("steady" if at <= 60 else "recent")
+    certainty = stability_of(answer, record, evaluate_history(record, [Late(at)], looks=10))
+    assert certainty.level == ("steady" if at <= 60 else "recent")
     if at > 10:
         since = 10 * int(np.ceil(at / 10))
         assert f"since step {since}," in certainty.reasons[0]
@@ -80,8 +80,8 @@ def test_steady_means_the_last_half(at: int) -> None:
 
 def test_inconclusive_is_open() -> None:
     """What cannot be told is not steady, however often it could not."""
-    certainty = certainty_of(an_answer(OPEN), played(40), answers(OPEN, OPEN, OPEN, OPEN))
-    assert certainty.standing == "open"
+    certainty = stability_of(an_answer(OPEN), played(40), answers(OPEN, OPEN, OPEN, OPEN))
+    assert certainty.level == "open"
 
 
 def test_margins_are_factors() -> None:
@@ -89,18 +89,18 @@ def test_margins_are_factors() -> None:
     clear = Evidence("a/b/generator", 8.0, ">", 2.0, True, "clear one")
     clearer = Evidence("a/b/generator", 0.01, "<", 0.1, True, "clearer one")
     near = Evidence("a/b/generator", 0.9, ">", 1.0, False, "near one")
-    told = certainty_of(an_answer(PRESENT, clear, clearer, near), played(9), ()).reasons
+    told = stability_of(an_answer(PRESENT, clear, clearer, near), played(9), ()).reasons
     assert any("clearest sign is the clearer one" in reason for reason in told)
     assert any("a factor of 10" in reason for reason in told)
     assert any("Close to its threshold is the near one" in reason for reason in told)
-    told = certainty_of(an_answer(ABSENT, Evidence("s", 0.1, ">", 1.0, False, "x")), played(9), ())
+    told = stability_of(an_answer(ABSENT, Evidence("s", 0.1, ">", 1.0, False, "x")), played(9), ())
     assert any("No number lies within" in reason for reason in told.reasons)
 
 
 def test_unknown_numbers_are_told() -> None:
     """Evidence that is no number neither speaks for anything nor is kept quiet."""
     unknown = Evidence("a/b/generator", float("nan"), ">", 1.0, False, "lost one")
-    told = certainty_of(an_answer(ABSENT, unknown), played(9), ()).reasons
+    told = stability_of(an_answer(ABSENT, unknown), played(9), ()).reasons
     assert told == ("Not known: lost one.",)
 
 
@@ -108,11 +108,11 @@ def test_missing_signals_would_settle_it() -> None:
     """Where a detector lacks what it needs, that is what would settle it."""
     record = Record.from_rows([Row(1, {"c/d/generator": 1.0})])
     (answer,) = diagnose(record, [Late()])
-    certainty = certainty_of(answer, record, (), Late())
+    certainty = stability_of(answer, record, (), Late())
     assert certainty.settle == ("Measuring what is missing: a/b/generator.",)
 
 
 def test_every_answer_can_be_settled() -> None:
     """Whatever was answered, something is named that would make it surer."""
     for status in (PRESENT, ABSENT, OPEN):
-        assert certainty_of(an_answer(status), played(9), ()).settle
+        assert stability_of(an_answer(status), played(9), ()).settle

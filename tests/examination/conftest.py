@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gandiag.datasets.data import Data
-from gandiag.examination.subject import Subject
+from gandiag.examination.subject import GameState
 from gandiag.models.gan import GAN
 from gandiag.models.variants.dirac import Dirac
 from gandiag.models.variants.vanilla import Vanilla
@@ -32,7 +32,7 @@ def dirac_game(shift: float = 0.0, weight: float = 0.0, sd: float = 0.0, **optio
 
 
 @pytest.fixture
-def dirac() -> Callable[..., Subject]:
+def dirac() -> Callable[..., GameState]:
     """The Dirac-GAN against data at 0, or at the points given: ``dirac(1.0, 0.5, r1=0.3)``."""
 
     def make(
@@ -41,24 +41,24 @@ def dirac() -> Callable[..., Subject]:
         points: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0),
         earlier: tuple[float, float] | None = None,
         **options: Any,
-    ) -> Subject:
+    ) -> GameState:
         real = torch.tensor(points)[:, None]
         before = dirac_game(*earlier, **options) if earlier else None
         game = dirac_game(shift, weight, **options)
-        return Subject(game, real, real, normal_latents(1), earlier=before)
+        return GameState(game, real, real, normal_latents(1), earlier=before)
 
     return make
 
 
 @pytest.fixture
-def ring_game(ring: Data) -> Callable[..., Subject]:
+def ring_game(ring: Data) -> Callable[..., GameState]:
     """Small untrained players on the ring of eight modes."""
 
-    def make(**options: Any) -> Subject:
+    def make(**options: Any) -> GameState:
         with torch.random.fork_rng([]):
             torch.manual_seed(0)
             gan = Vanilla(width=8, latent_size=4, **options).build((2,))
-        return Subject(gan, ring.train, ring.held_out, normal_latents(4))
+        return GameState(gan, ring.train, ring.held_out, normal_latents(4))
 
     return make
 

@@ -16,7 +16,7 @@ from gandiag.models.losses import NON_SATURATING
 from gandiag.models.variants.vanilla import Vanilla
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.schema import Scenario
-from gandiag.training.checkpoints import Keeper, checkpoints_in, find_checkpoint, restore
+from gandiag.training.checkpoints import CheckpointWriter, checkpoints_in, find_checkpoint, restore
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -59,7 +59,7 @@ def test_checkpoint_is_the_players(tmp_path: Path) -> None:
     one, other = game(), game()
     one.generator.register_buffer("seen", torch.arange(3))
     other.generator.register_buffer("seen", torch.zeros(3, dtype=torch.int64))
-    keeper = Keeper(tmp_path, 7)
+    keeper = CheckpointWriter(tmp_path, 7)
     keeper(1, one)
     restore(other, find_checkpoint(tmp_path)[1])
     for mine, theirs in (
@@ -72,23 +72,23 @@ def test_checkpoint_is_the_players(tmp_path: Path) -> None:
 
 def test_end_is_kept_however_it_comes(tmp_path: Path) -> None:
     """The players of a run that breaks off are kept as they are then, and not a second time."""
-    gan, keeper = game(), Keeper(tmp_path, 10)
+    gan, keeper = game(), CheckpointWriter(tmp_path, 10)
     for step in range(1, 8):
         keeper(step, gan)
     with torch.no_grad():
         next(gan.generator.parameters()).fill_(3.0)
-    keeper.keep()
+    keeper.write()
     assert steps(tmp_path) == [1, 7]
     assert (load_file(find_checkpoint(tmp_path, 7)[1])["generator.0.weight"] == 3).all()
     find_checkpoint(tmp_path, 7)[1].unlink()
-    keeper.keep()
+    keeper.write()
     assert steps(tmp_path) == [1]
 
 
 def test_earlier_runs_checkpoints_go(tmp_path: Path) -> None:
     """Those of an earlier run in the folder are taken away with the first of the new one."""
     for step in (500, 1000):
-        keeper = Keeper(tmp_path, 1)
+        keeper = CheckpointWriter(tmp_path, 1)
         keeper(step, game())
     assert steps(tmp_path) == [1000]
     gandiag.run(Scenario.parse(TINY), tmp_path, overwrite=True)  # one that keeps none
@@ -99,7 +99,7 @@ def test_tied_weights_are_kept(tmp_path: Path) -> None:
     """A network that uses one tensor in two places is kept and restored."""
     layer = nn.Linear(2, 2)
     tied = GAN(nn.Sequential(layer, layer), nn.Linear(2, 1), NON_SATURATING, 2)
-    Keeper(tmp_path, 1)(1, tied)
+    CheckpointWriter(tmp_path, 1)(1, tied)
     before = layer.weight.detach().clone()
     with torch.no_grad():
         layer.weight.zero_()
@@ -113,7 +113,7 @@ def test_missing_checkpoint_is_told(tmp_path: Path) -> None:
         BadInput, match=r"no checkpoints here; gandiag run .* --checkpoint-every 500"
     ):
         find_checkpoint(tmp_path)
-    keeper = Keeper(tmp_path, 10)
+    keeper = CheckpointWriter(tmp_path, 10)
     for step in range(1, 21):
         keeper(step, game())
     with pytest.raises(BadInput, match="of step 12; nearest is 10; there are 1, 10, 20"):
@@ -122,7 +122,7 @@ def test_missing_checkpoint_is_told(tmp_path: Path) -> None:
 
 def test_other_networks_are_refused(tmp_path: Path) -> None:
     """A checkpoint of other networks, or a file that is none, is one line that names the file."""
-    Keeper(tmp_path, 1)(1, game())
+    CheckpointWriter(tmp_path, 1)(1, game())
     _, path = find_checkpoint(tmp_path)
     with pytest.raises(
         BadInput, match=r"step-00000001.safetensors: does not fit the scenario's gen"

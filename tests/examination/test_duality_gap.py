@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from gandiag.examination.instruments.duality_gap import DualityGap
-from gandiag.examination.subject import Subject
+from gandiag.examination.subject import GameState
 from gandiag.models.gan import GAN
 from gandiag.models.losses import LEAST_SQUARES, NON_SATURATING, SATURATING, WASSERSTEIN
 from gandiag.models.penalties import clip_weights
 from tests.examination.conftest import unheard
 
-Make = Callable[..., Subject]
+Make = Callable[..., GameState]
 
 
 class Bounded(nn.Module):
@@ -31,14 +31,14 @@ class Bounded(nn.Module):
         return torch.tanh(self.inner).expand(len(latents), 1)
 
 
-def bilinear(place: float, weight: float) -> Subject:
+def bilinear(place: float, weight: float) -> GameState:
     """A clipped linear critic against a bounded point: V = -w x, |w| <= 1, |x| < 1, data at 0."""
     critic = nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         critic.weight.fill_(weight)
     game = GAN(Bounded(place), critic, WASSERSTEIN, latent_size=1, constrain=clip_weights(1.0))
     zeros = torch.zeros(64, 1)
-    return Subject(game, zeros, zeros, lambda count: torch.zeros(count, 1))
+    return GameState(game, zeros, zeros, lambda count: torch.zeros(count, 1))
 
 
 SEARCH = DualityGap(steps=200, rate=0.05, batch_size=8, batches=2)
@@ -59,7 +59,7 @@ def test_no_gap_at_equilibrium() -> None:
     """At the equilibrium nobody gains anything, and it is said."""
     finding = SEARCH.examine(bilinear(0.0, 0.0), unheard)
     assert finding["gap"].value == 0
-    assert finding.says.startswith("Neither player was found to gain")
+    assert finding.summary.startswith("Neither player was found to gain")
 
 
 class Faces(nn.Module):
@@ -89,7 +89,9 @@ def test_best_discriminator_knows_divergence() -> None:
         table.weight.zero_()
         table.bias.zero_()
     game = GAN(Faces(q.tolist()), table, SATURATING, latent_size=1)
-    subject = Subject(game, real, real, lambda count: (torch.arange(count)[:, None] + 0.5) / count)
+    subject = GameState(
+        game, real, real, lambda count: (torch.arange(count)[:, None] + 0.5) / count
+    )
     asked = DualityGap(steps=300, rate=0.05, batch_size=500, batches=2)  # two halves: all of p
     finding = asked.examine(subject, unheard)
     best = finding["value"].value + finding["discriminator_gain"].value
@@ -112,7 +114,7 @@ def test_only_opposed_games_have_one(dirac: Make) -> None:
     subject = dirac(0.5, 0.5)
     game = subject.gan
     for objective, asked in ((NON_SATURATING, True), (LEAST_SQUARES, False)):
-        other = Subject(
+        other = GameState(
             GAN(game.generator, game.discriminator, objective, 1),
             subject.real,
             subject.held_out,
@@ -120,4 +122,4 @@ def test_only_opposed_games_have_one(dirac: Make) -> None:
         )
         finding = DualityGap(steps=2, batch_size=4, batches=2).examine(other, unheard)
         assert bool(finding.measures) == asked
-        assert finding.says.startswith("Not asked") != asked
+        assert finding.summary.startswith("Not asked") != asked

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 import gandiag
 from gandiag.cli.main import main
 from gandiag.examination.finding import Finding, ranged
-from gandiag.examination.runner import ask, instruments_of
+from gandiag.examination.runner import instruments_of, run_instruments
 from gandiag.examination.saved_run import open_run
-from gandiag.examination.subject import Subject
+from gandiag.examination.subject import GameState
 from gandiag.models.gan import GAN
 from gandiag.models.losses import NON_SATURATING
 from gandiag.plugins import registry as plugins
+from gandiag.plugins.builtin import BUILT_IN
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.schema import Scenario
 from tests.conftest import noisy_gan
@@ -37,7 +38,7 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
     "path_angle": {"points": 5, "samples": 16, "draws": 2},
     "duality_gap": {"steps": 4, "batch_size": 8, "batches": 2},
 }  # fmt: skip
-every_instrument = pytest.mark.parametrize("name", plugins.BUILT_IN["instruments"])
+every_instrument = pytest.mark.parametrize("name", BUILT_IN["instruments"])
 OPTIONS = [f"{name}.{key}={value}" for name, given in QUICK.items() for key, value in given.items()]
 SETS = [part for option in OPTIONS for part in ("--set", option)]
 SCENARIO: dict[str, Any] = {
@@ -50,14 +51,14 @@ SCENARIO: dict[str, Any] = {
 }
 
 
-def subject_of(gan: GAN, normal: Callable[..., Tensor]) -> Subject:
+def subject_of(gan: GAN, normal: Callable[..., Tensor]) -> GameState:
     """A subject of a game for points, with an earlier moment of it."""
     other = GAN(copy.deepcopy(gan.generator), copy.deepcopy(gan.discriminator), gan.objective, 4)
     with torch.no_grad():
         for weight in other.generator.parameters():
             weight.add_(0.1)
     real, held_out = normal((80, 2)), normal((60, 2), seed=1)
-    return Subject(gan, real, held_out, normal_latents(4), earlier=other)
+    return GameState(gan, real, held_out, normal_latents(4), earlier=other)
 
 
 def state(gan: GAN) -> dict[str, Tensor]:
@@ -105,7 +106,7 @@ def test_finding_is_well_formed(name: str, normal: Callable[..., Tensor]) -> Non
         subject_of(noisy_gan(), normal), unheard
     )
     assert finding.instrument == name
-    assert finding.says.endswith(".")
+    assert finding.summary.endswith(".")
     assert finding.limits.endswith(".")
     for measure in finding.measures:
         if measure.low == measure.low:  # not NaN
@@ -146,10 +147,10 @@ def test_every_variant_bears_it(
     with torch.random.fork_rng([]):
         gan = plugins.build("variants", variant, options).build(shape)
     real = normal((40, *shape))
-    subject = Subject(gan, real, real, normal_latents(gan.latent_size))
+    subject = GameState(gan, real, real, normal_latents(gan.latent_size))
     asked = instruments_of(("jacobian",), {"jacobian": {"draws": 1, "samples": 8, "count": 1}})
-    (finding,) = ask(subject, asked)
-    assert finding.measures, finding.says
+    (finding,) = run_instruments(subject, asked)
+    assert finding.measures, finding.summary
     assert finding["modulus"].value > 0
 
 
@@ -161,8 +162,8 @@ def test_blown_players_are_answered_for(name: str, normal: Callable[..., Tensor]
         for weight in subject.gan.generator.parameters():
             weight.fill_(torch.nan)
     asked = instruments_of((name,), {name: QUICK.get(name, {})})
-    (finding,) = ask(subject, asked)
-    assert finding.says.endswith(".")
+    (finding,) = run_instruments(subject, asked)
+    assert finding.summary.endswith(".")
 
 
 # --- a subject's samples
@@ -182,7 +183,7 @@ def test_batches_are_disjoint(normal: Callable[..., Tensor]) -> None:
 def test_noise_is_the_moments(normal: Callable[..., Tensor]) -> None:
     """Instance noise lies on reals and fakes with its standard deviation."""
     plain = subject_of(noisy_gan(), normal)
-    noisy = Subject(**{**vars(plain), "noise": 0.5})
+    noisy = GameState(**{**vars(plain), "noise": 0.5})
     batch = noisy.batch(4000, 0)
     assert isinstance(batch.noise[1], Tensor)
     assert float(batch.noise[1].std()) == pytest.approx(0.5, rel=0.05)
@@ -226,7 +227,7 @@ def test_own_networks_are_examined(normal: Callable[..., Tensor]) -> None:
     )  # fmt: skip
     assert [finding.instrument for finding in found] == list(QUICK)
     assert found[0].measures
-    assert found[3].says == "No path: both checkpoints hold the same weights."
+    assert found[3].summary == "No path: both checkpoints hold the same weights."
 
 
 def test_probabilities_are_logits(normal: Callable[..., Tensor]) -> None:
@@ -260,7 +261,7 @@ def test_penalty_of_ones_own_counts(normal: Callable[..., Tensor]) -> None:
 class Broken:
     """An instrument that cannot bear these networks."""
 
-    def examine(self, subject: Subject, progress: Callable[[float], None]) -> Finding:
+    def examine(self, subject: GameState, progress: Callable[[float], None]) -> Finding:
         """Fail."""
         raise RuntimeError("derivative for\n  something is not implemented")
 
@@ -270,7 +271,7 @@ def test_broken_instrument_is_answered_for(normal: Callable[..., Tensor]) -> Non
     asked = {"broken": Broken(), "jacobian": QUICK["jacobian"]}
     first, second = gandiag.examine(*own(), normal((50, 2)), latents=3, instruments=asked)
     said = "Not measured: RuntimeError: derivative for something is not implemented."
-    assert first.says == said
+    assert first.summary == said
     assert second.measures
 
 
@@ -300,7 +301,7 @@ def test_frozen_player_is_told() -> None:
     (found,) = gandiag.examine(
         generator, discriminator, torch.randn(50, 2), latents=3, instruments=("jacobian",)
     )
-    assert "the discriminator has no weights that require a gradient" in found.says
+    assert "the discriminator has no weights that require a gradient" in found.summary
 
 
 def test_objective_of_ones_own(normal: Callable[..., Tensor]) -> None:

@@ -16,7 +16,7 @@ from gandiag.examination.eigenvalues import SEEDED, eigenvalues
 from gandiag.examination.finding import Finding
 from gandiag.examination.instruments.jacobian import Jacobian
 from gandiag.examination.instruments.update_map import UpdateMap
-from gandiag.examination.subject import Descent, Subject
+from gandiag.examination.subject import Descent, GameState
 from gandiag.examination.vector_field import Jacobian as FieldJacobian
 from gandiag.examination.vector_field import velocity
 from gandiag.models.gan import GAN
@@ -25,7 +25,7 @@ from gandiag.training.trainer import train
 from tests.conftest import noisy_gan
 from tests.examination.conftest import normal_latents, unheard
 
-Make = Callable[..., Subject]
+Make = Callable[..., GameState]
 HALF = 0.5  # f'(0) of f(t) = -log(1 + exp(-t))
 
 
@@ -54,7 +54,7 @@ def test_plain_dirac_turns(dirac: Make, objective: str) -> None:
     same(found(finding), (0.5j, -0.5j))
     assert finding["rate"].value == 0
     said = "The game turns, and is somewhere neither pulled in nor pushed outwards"
-    assert finding.says == f"{said} (all 2 eigenvalues)."
+    assert finding.summary == f"{said} (all 2 eigenvalues)."
 
 
 def test_critic_turns_twice_as_fast(dirac: Make) -> None:
@@ -68,15 +68,15 @@ def test_r1_pulls_in(dirac: Make, gamma: float) -> None:
     finding = Jacobian().examine(dirac(r1=gamma), unheard)
     within = 1e-6 if gamma == 1 else 1e-9  # a double one moves with the root of the rounding
     same(found(finding), pair(-gamma / 2, gamma**2 / 4 - HALF**2), within)
-    assert "pulled in" in finding.says
-    assert ("turns" in finding.says) == (gamma < 1)
+    assert "pulled in" in finding.summary
+    assert ("turns" in finding.summary) == (gamma < 1)
 
 
 @pytest.mark.parametrize("sd", [0.3, 0.7, math.sqrt(2), 2.0])
 def test_instance_noise_pulls_in(dirac: Make, sd: float) -> None:
     """With noise on both they are -sd^2/4 +- sqrt(sd^4/16 - 1/4)."""
     subject = dirac(points=(-sd, sd), sd=sd)  # noise of two values has the same second moment
-    signs = Subject(subject.gan, subject.real, subject.real, lambda count: two_signs(count))
+    signs = GameState(subject.gan, subject.real, subject.real, lambda count: two_signs(count))
     finding = Jacobian().examine(signs, unheard)
     within = 1e-3 if sd == math.sqrt(2) else 1e-6  # a double one, from data in float32
     same(found(finding), pair(-(sd**2) / 4, sd**4 / 16 - HALF**2), within)
@@ -105,7 +105,7 @@ def test_steps_at_once_lead_out(dirac: Make, rate: float) -> None:
     finding = asked.examine(dirac(objective="saturating"), unheard)
     same(found(finding), (1 + 0.5j * rate, 1 - 0.5j * rate))
     assert finding["radius"].value == pytest.approx(math.sqrt(1 + rate**2 / 4))
-    assert finding.says.endswith("steps this large lead out.")
+    assert finding.summary.endswith("steps this large lead out.")
 
 
 @pytest.mark.parametrize(("rate", "m", "n"), [(0.2, 1, 1), (0.2, 3, 2), (1.0, 1, 5), (5.0, 1, 1)])
@@ -151,7 +151,7 @@ def test_game_knows_its_descent(dirac: Make) -> None:
     """A game of plain descent is asked at its own rates; another says that it is not asked."""
     subject = dirac(objective="saturating")
     assert UpdateMap().examine(subject, unheard).measures == ()
-    own = Subject(**{**vars(subject), "descent": Descent(0.2, 0.2)})
+    own = GameState(**{**vars(subject), "descent": Descent(0.2, 0.2)})
     told = UpdateMap(0.2, 0.2).examine(subject, unheard)
     assert UpdateMap().examine(own, unheard) == told
 
@@ -245,7 +245,7 @@ def test_search_with_random_vectors(normal: Callable[..., Tensor], seed: int) ->
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         gan = noisy_gan()
-    subject = Subject(gan, normal((80, 2)), normal((60, 2), seed=1), normal_latents(4))
+    subject = GameState(gan, normal((80, 2)), normal((60, 2), seed=1), normal_latents(4))
     asked = Jacobian(count=1, samples=16, draws=2)
     one, other = (asked.examine(subject, unheard) for _ in range(2))
     field = FieldJacobian.of(subject, asked.samples, 0)
@@ -271,6 +271,6 @@ def test_small_players_twin_large(ring_game: Make, monkeypatch: pytest.MonkeyPat
     few = asked.examine(subject, unheard)
     monkeypatch.setattr("gandiag.examination.eigenvalues.DENSE", 10_000)
     whole = asked.examine(subject, unheard)
-    assert "all 2" in whole.says
+    assert "all 2" in whole.summary
     for name in ("real_part", "imaginary_part", "modulus"):
         assert few[name].value == pytest.approx(whole[name].value, rel=1e-5), name

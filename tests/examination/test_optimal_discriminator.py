@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from gandiag.examination.finding import Finding
 from gandiag.examination.instruments.optimal_discriminator import OptimalDiscriminator
-from gandiag.examination.subject import Subject
+from gandiag.examination.subject import GameState
 from gandiag.models.gan import GAN
 from gandiag.models.losses import NON_SATURATING, SATURATING
 from tests.examination.conftest import unheard
 
-Make = Callable[..., Subject]
+Make = Callable[..., GameState]
 SHORT = OptimalDiscriminator(steps=60, every=20, rate=0.1, batch_size=4, samples=4, draws=1)
 
 
@@ -62,14 +62,14 @@ class Far(nn.Module):
         return self.place + 0.1 * latents
 
 
-def disjoint(saturating: bool) -> Subject:
+def disjoint(saturating: bool) -> GameState:
     """Real points around 0, made ones around 5, and a D that can tell them as it likes."""
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         body = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1), nn.Flatten(0))
         real = 0.1 * torch.randn(400, 2)
     game = GAN(Far(), body, SATURATING if saturating else NON_SATURATING, latent_size=2)
-    return Subject(game, real[:200], real[200:], lambda count: torch.randn(count, 2))
+    return GameState(game, real[:200], real[200:], lambda count: torch.randn(count, 2))
 
 
 TRAINED = OptimalDiscriminator(
@@ -82,9 +82,9 @@ def test_disjoint_supports_starve(normal: Callable[..., Tensor]) -> None:
     dead, alive = (TRAINED.examine(disjoint(saturating), unheard) for saturating in (True, False))
     assert dead["auc_after"].low == alive["auc_after"].low == 1
     assert dead["fall"].low > 1.5
-    assert "the less there is to learn" in dead.says
+    assert "the less there is to learn" in dead.summary
     assert alive["fall"].high < 1.5
-    assert alive.says.endswith("does not vanish.")
+    assert alive.summary.endswith("does not vanish.")
 
 
 def test_equal_distributions_stay() -> None:
@@ -94,12 +94,12 @@ def test_equal_distributions_stay() -> None:
         next(subject.gan.generator.parameters()).zero_()
     finding = TRAINED.examine(subject, unheard)
     assert 0.3 < finding["auc_after"].value < 0.7
-    assert finding.says.endswith("does not vanish.")
+    assert finding.summary.endswith("does not vanish.")
 
 
 def no_gradient(finding: Finding) -> bool:
     """Whether it says that there is no gradient to follow."""
-    return "no fall can be told" in finding.says and math.isnan(finding["fall"].value)
+    return "no fall can be told" in finding.summary and math.isnan(finding["fall"].value)
 
 
 def test_dead_or_blown_is_said(dirac: Make) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from gandiag.examination.instruments.path_angle import PathAngle
-from gandiag.examination.subject import Subject
+from gandiag.examination.subject import GameState
 from tests.examination.conftest import unheard
 
-Make = Callable[..., Subject]
+Make = Callable[..., GameState]
 EVEN = PathAngle(end=2.0, points=40, samples=4, draws=1)  # no look at exactly 1
 
 
@@ -36,7 +36,7 @@ def test_attraction_turns_back(dirac: Make) -> None:
     assert finding["begin"].value > 0
     assert finding["finish"].value < 0
     assert finding["turns_back"].value == pytest.approx(1, abs=0.03)
-    assert finding.says.startswith("The game pushes forward along the line, and back from 1")
+    assert finding.summary.startswith("The game pushes forward along the line, and back from 1")
     at_rest = PathAngle(draws=1).examine(subject, unheard)  # looks at 1, where the field is 0
     assert math.isnan(at_rest["later"].value)
     assert at_rest["turns_back"].value == pytest.approx(1, abs=0.03)
@@ -49,12 +49,14 @@ def test_rotation_is_a_bump(dirac: Make) -> None:
     for along, cosine in zip(finding.curves["along"], finding.curves["cosine"], strict=True):
         assert cosine == pytest.approx(0.05 / math.hypot(0.05, 1 - along), abs=1e-6)
     assert math.isnan(finding["turns_back"].value)
-    assert finding.says.startswith("The game turns about a centre that the line passes at 1 of it")
+    assert finding.summary.startswith(
+        "The game turns about a centre that the line passes at 1 of it"
+    )
 
 
 def test_line_needs_two_ends(dirac: Make) -> None:
     """Without an earlier checkpoint, or with the same weights, it is said that there is no line."""
-    assert EVEN.examine(dirac(0.3, 0.2), unheard).says.startswith("Not asked")
+    assert EVEN.examine(dirac(0.3, 0.2), unheard).summary.startswith("Not asked")
     same = EVEN.examine(dirac(0.3, 0.2, earlier=(0.3, 0.2)), unheard)
-    assert same.says == "No path: both checkpoints hold the same weights."
+    assert same.summary == "No path: both checkpoints hold the same weights."
     assert same.measures == ()

@@ -14,14 +14,15 @@ from gandiag.datasets.ring import Ring
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.fixes._options import option
 from gandiag.plugins import registry as plugins
-from gandiag.reports.report import suggest
+from gandiag.plugins.builtin import BUILT_IN
+from gandiag.reports.report import suggest_fixes
 from gandiag.scenario.schema import Scenario, difference
 from gandiag.training.trainer import train
 
-FIXES = list(plugins.BUILT_IN["fixes"])
+FIXES = list(BUILT_IN["fixes"])
 CONDITIONS = {
     plugins.load("detectors", name).condition  # type: ignore[attr-defined]
-    for name in plugins.BUILT_IN["detectors"]
+    for name in BUILT_IN["detectors"]
 }
 RING: dict[str, Any] = {"data": {"ring": {"samples": 200}}}
 STEPWISE = {"lower_learning_rate", "more_discriminator_steps"}  # a second dose is stronger
@@ -126,7 +127,7 @@ def test_causes_are_known() -> None:
 
     source = "".join(
         inspect.getsource(inspect.getmodule(plugins.load("detectors", name)))  # type: ignore[arg-type]
-        for name in plugins.BUILT_IN["detectors"]
+        for name in BUILT_IN["detectors"]
     )
     for name in FIXES:
         for cause in plugins.build("fixes", name).causes:
@@ -279,7 +280,7 @@ def test_critic_is_given_a_bound(condition: str, kind: str, clip: float, fixes: 
     critic = {"vanilla": {"objective": "wasserstein", "clip": clip}}
     scenario = Scenario.parse({"variant": critic})
     diagnosis = Diagnosis(condition, "present", "", kind, 0, kind, about="loop")
-    found = suggest(scenario, [diagnosis], plugins.build_all("fixes"))
+    found = suggest_fixes(scenario, [diagnosis], plugins.build_all("fixes"))
     assert {treatment.fix for treatment in found} == fixes
     penalised = fixed("gradient_penalty", scenario)
     assert option(penalised, "gradient_penalty") == 10.0

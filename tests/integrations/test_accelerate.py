@@ -44,7 +44,7 @@ def train(
         Adam(d.parameters(), 2e-4),
         DataLoader(TensorDataset(samples), batch_size=BATCH),
     )
-    probes = {name: {"every": 5} for name in ("gradient", "confidence", "slope", "units")}
+    probes = {name: {"every": 5} for name in ("gradient", "confidence", "learning_signal", "units")}
     watch = (
         gandiag.attach(g, d, g_step, d_step, scores="logits", probes=probes) if watched else None
     )
@@ -76,7 +76,7 @@ def test_prepared_loop_is_watched(accumulate: int, precision: str) -> None:
     assert watch is not None
     assert watch.step == STEPS
     looks = list(range(0, STEPS, 5))
-    for signal in ("gradient/norm/generator", "slope/score/generator"):
+    for signal in ("gradient/norm/generator", "learning_signal/score_gradient/generator"):
         assert watch.record[signal].steps.tolist() == looks
     for signal in ("gradient/norm/discriminator", "confidence/gap/discriminator"):
         assert watch.record[signal].steps.tolist() == looks

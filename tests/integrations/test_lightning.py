@@ -122,7 +122,7 @@ def test_both_players_are_seen(swapped: bool, tmp_path: Path) -> None:
     record = gandiag.load(tmp_path)
     for player in ("generator", "discriminator"):
         assert record[f"gradient/norm/{player}"].steps.tolist() == list(range(STEPS))
-    assert "slope/score/generator" in record.signals
+    assert "learning_signal/score_gradient/generator" in record.signals
     assert "confidence/gap/discriminator" in record.signals
     assert (tmp_path / "report.html").is_file()
     assert (tmp_path / "diagnoses.json").is_file()
@@ -197,7 +197,7 @@ def test_alert_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
             assert self.watch is not None
             for status in ("present", "absent"):
                 diagnosis = Diagnosis("mode_collapse", status, summary="All alike.")
-                self.watch._monitor.tell(lambda f, d=diagnosis: f.alert(d, 7))  # type: ignore[misc]
+                self.watch._monitor.notify(lambda f, d=diagnosis: f.alert(d, 7))  # type: ignore[misc]
 
     caplog.set_level(logging.INFO, logger="gandiag")
     with pytest.warns(UserWarning, match="step 7: mode_collapse: All alike") as told:

@@ -11,7 +11,7 @@ from torch import Tensor
 from gandiag.datasets.data import Data
 from gandiag.monitoring.recent_fakes import RecentFakes
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.sample_metrics import compare, measure
+from gandiag.monitoring.sample_metrics import compare, compare_features
 
 SIZES = st.lists(st.integers(1, 700), min_size=1, max_size=12)
 
@@ -47,12 +47,12 @@ def test_known_fakes_are_placed_once(
         recent.add(batch, ring_reference.size)
         if turn % every:
             continue
-        placed = recent.place(ring_reference, ())
+        placed = recent.stats(ring_reference, ())
         newest = torch.cat(made[: turn + 1])[-ring_reference.size :]
         assert (placed is None) == (len(newest) < ring_reference.size)
         if placed is not None:
             found = compare(ring_reference, placed)
-            expected = measure(ring_reference, ring_reference.embed(newest))
+            expected = compare_features(ring_reference, ring_reference.embed(newest))
             torch.testing.assert_close(found, expected, equal_nan=True, rtol=1e-4, atol=1e-6)
             torch.testing.assert_close(placed.largest, newest.abs().amax(1))
 
@@ -63,7 +63,7 @@ def test_fakes_that_left_cover_nothing(ring: Data, ring_reference: Reference) ->
     coverages = []
     for batch in (*torch.split(ring.train[:512], 128), *[far] * 4):
         recent.add(batch, 512)
-        placed = recent.place(ring_reference, ())
+        placed = recent.stats(ring_reference, ())
         if placed is not None:
             coverages.append(float(compare(ring_reference, placed)["coverage"]))
     assert coverages == sorted(coverages, reverse=True)
@@ -75,8 +75,8 @@ def test_others_fakes_stand_beside_ones_own(ring: Data, ring_reference: Referenc
     """Fakes of other processes are compared together with this one's, as many as are asked for."""
     recent = RecentFakes()
     recent.add(ring.train[:300], 512)
-    assert recent.place(ring_reference, ()) is None
-    placed = recent.place(ring_reference, [ring.train[300:600]])
+    assert recent.stats(ring_reference, ()) is None
+    placed = recent.stats(ring_reference, [ring.train[300:600]])
     assert placed is not None
     assert len(placed.features) == 512
     assert placed.features[-1].tolist() == pytest.approx(

@@ -15,7 +15,7 @@ from gandiag.datasets.data import Data
 from gandiag.datasets.ring import Ring
 from gandiag.monitoring.probes.diversity import RATIOS, against_null
 from gandiag.monitoring.reference import BINS, DRAWS, NEIGHBOURS, REALS, Reference
-from gandiag.monitoring.sample_metrics import measure
+from gandiag.monitoring.sample_metrics import compare_features
 
 Normal = Callable[..., Tensor]
 
@@ -27,7 +27,7 @@ def modes(*kept: int) -> tuple[float, ...]:
 
 def seen(reference: Reference, fakes: Tensor) -> dict[str, float]:
     """The numbers of a batch of fakes over the reference's nulls."""
-    found = against_null(reference, measure(reference, reference.embed(fakes)))
+    found = against_null(reference, compare_features(reference, reference.embed(fakes)))
     return {name: float(value) for name, value in found.items() if value.ndim == 0}
 
 
@@ -41,10 +41,10 @@ def test_fresh_reals_score_one(ring_reference: Reference) -> None:
     rows = [seen(ring_reference, drawn(seed)) for seed in range(1, 21)]
     mean = {name: np.mean([row[name] for row in rows]) for name in rows[0]}
     for name in RATIOS:
-        assert mean[name] == pytest.approx(1, abs=0.07 if name == "dispersion" else 0.02)
+        assert mean[name] == pytest.approx(1, abs=0.07 if name == "within_mode_variance" else 0.02)
     assert mean["missing_mass"] == pytest.approx(0, abs=0.01)
-    assert mean["energy"] == pytest.approx(0, abs=0.002)
-    assert mean["divergence"] < 1
+    assert mean["energy_distance"] == pytest.approx(0, abs=0.002)
+    assert mean["js_divergence"] < 1
 
 
 @pytest.mark.parametrize(
@@ -66,33 +66,33 @@ def test_lost_modes_are_counted(
 ) -> None:
     """K of 8 equal modes have k/8 of the diversity; the mean distance may hide it (science 2.2)."""
     found = seen(ring_reference, drawn(weights=modes(*kept)))
-    assert found["effective_bins"] == pytest.approx(effective, abs=0.04)
+    assert found["effective_modes"] == pytest.approx(effective, abs=0.04)
     assert found["missing_mass"] == pytest.approx(missing, abs=0.04)
-    assert found["spread"] == pytest.approx(spread, abs=0.02)
+    assert found["pair_distance"] == pytest.approx(spread, abs=0.02)
     assert found["precision"] > 0.97
 
 
 def test_garbage_is_no_collapse(ring_reference: Reference, normal: Normal) -> None:
     """A blob of the ring's extent is diverse and imprecise: fidelity is another question."""
     found = seen(ring_reference, 1.4 * normal((512, 2)))
-    assert found["effective_bins"] > 0.7
+    assert found["effective_modes"] > 0.7
     assert found["precision"] < 0.05
     assert found["coverage"] < 0.05
-    assert found["energy_z"] > 10
+    assert found["energy_distance_z"] > 10
 
 
 def test_coverage_null_is_naeems(ring_reference: Reference) -> None:
     """Mean coverage of real draws is 1 - prod (N - i) / (M + N - i) (Naeem et al. 2020)."""
     expected = 1 - math.prod((REALS - i) / (512 + REALS - i) for i in range(1, NEIGHBOURS + 1))
-    sd = ring_reference.null_spread["coverage"]
-    assert abs(ring_reference.null["coverage"] - expected) < 3 * sd
+    sd = ring_reference.baseline_sd["coverage"]
+    assert abs(ring_reference.baseline_mean["coverage"] - expected) < 3 * sd
 
 
 def test_entropy_null_is_millers(ring_reference: Reference) -> None:
     """The mean of the effective bins is exp(-(K - 1) / 2n), Miller and Madow's bias."""
     expected = math.exp(-(BINS - 1) / (2 * 512))
-    sd = ring_reference.null_spread["effective_bins"]
-    assert abs(ring_reference.null["effective_bins"] - expected) < 3 * sd
+    sd = ring_reference.baseline_sd["effective_modes"]
+    assert abs(ring_reference.baseline_mean["effective_modes"] - expected) < 3 * sd
 
 
 def test_measure_twins_loops(normal: Normal) -> None:
@@ -100,7 +100,8 @@ def test_measure_twins_loops(normal: Normal) -> None:
     reference = Reference.of(normal((620, 2)), normal((60, 2), seed=1), size=40)
     fakes = 1.3 * normal((40, 2), seed=2) + 0.4
     fast = {
-        name: value.numpy() for name, value in measure(reference, reference.embed(fakes)).items()
+        name: value.numpy()
+        for name, value in compare_features(reference, reference.embed(fakes)).items()
     }
     fake, real = (reference.embed(fakes).double().numpy(), reference.features.double().numpy())
     centres, shares = reference.centres.double().numpy(), reference.shares.double().numpy()
@@ -118,15 +119,15 @@ def test_measure_twins_loops(normal: Normal) -> None:
     own = np.mean([math.dist(a, b) for i, a in enumerate(fake) for b in np.delete(fake, i, 0)])
     reals = np.mean([math.dist(a, b) for i, a in enumerate(real) for b in np.delete(real, i, 0)])
     slow = {
-        "bins": bins,
-        "effective_bins": perplexity[0] / perplexity[1],
+        "mode_histogram": bins,
+        "effective_modes": perplexity[0] / perplexity[1],
         "missing_mass": sum(p for p, q in zip(shares, bins, strict=True) if q < 0.2 * p),
-        "divergence": jensenshannon(bins, shares) ** 2,
-        "dispersion": sorted(ratios)[(len(ratios) - 1) // 2],
+        "js_divergence": jensenshannon(bins, shares) ** 2,
+        "within_mode_variance": sorted(ratios)[(len(ratios) - 1) // 2],
         "precision": np.mean([inside[:, j].any() for j in range(40)]),
         "coverage": np.mean(inside.any(1)),
-        "energy": (2 * cdist(real, fake).mean() - own - reals) / reals,
-        "spread": own / reals,
+        "energy_distance": (2 * cdist(real, fake).mean() - own - reals) / reals,
+        "pair_distance": own / reals,
     }
     assert fast.keys() == slow.keys()
     for name, value in slow.items():
@@ -138,12 +139,14 @@ def test_energy_is_two_point_exact() -> None:
     points = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
     reference = Reference.of(points, points, size=4)
     fakes = torch.tensor([[3.0, 0.0]]).repeat(4, 1)
-    assert float(measure(reference, reference.embed(fakes))["energy"]) == pytest.approx(4, abs=1e-5)
+    assert float(
+        compare_features(reference, reference.embed(fakes))["energy_distance"]
+    ) == pytest.approx(4, abs=1e-5)
 
 
 def test_scale_is_mean_distance(ring: Data, ring_reference: Reference) -> None:
     """The scale is the mean distance of two real samples, the extent their largest value."""
-    assert ring_reference.scale == pytest.approx(
+    assert ring_reference.pair_distance == pytest.approx(
         float(torch.pdist(ring.train[:3000]).mean()), rel=0.02
     )
     assert ring_reference.extent == pytest.approx(float(ring.train.abs().max()), rel=0.02)
@@ -153,8 +156,8 @@ def test_scale_leaves_ratios(ring: Data, ring_reference: Reference) -> None:
     """Data in other units have other scales and the same ratios."""
     other = Reference.of(1000 * ring.train, 1000 * ring.held_out)
     fakes = drawn(weights=modes(0, 2, 4))
-    assert other.scale == pytest.approx(1000 * ring_reference.scale, rel=1e-4)
-    for name in ("effective_bins", "precision", "coverage", "spread"):
+    assert other.pair_distance == pytest.approx(1000 * ring_reference.pair_distance, rel=1e-4)
+    for name in ("effective_modes", "precision", "coverage", "pair_distance"):
         assert seen(other, 1000 * fakes)[name] == pytest.approx(
             seen(ring_reference, fakes)[name], abs=0.05
         )
@@ -167,7 +170,7 @@ def test_reference_repeats(normal: Normal) -> None:
     )
     assert torch.equal(one.features, other.features)
     assert torch.equal(one.centres, other.centres)
-    assert one.null == other.null
+    assert one.baseline_mean == other.baseline_mean
 
 
 def test_reference_draws_nothing(normal: Normal) -> None:
@@ -181,8 +184,8 @@ def test_reference_draws_nothing(normal: Normal) -> None:
 def test_nulls_hold_turnover(ring_reference: Reference) -> None:
     """Two draws of real data differ in their histograms by about sqrt(K / (pi n)) (science 3.2)."""
     expected = math.sqrt(BINS / (math.pi * 512))
-    assert ring_reference.null["turnover"] == pytest.approx(expected, rel=0.25)
-    assert set(ring_reference.null) == set(ring_reference.null_spread)
+    assert ring_reference.baseline_mean["turnover"] == pytest.approx(expected, rel=0.25)
+    assert set(ring_reference.baseline_mean) == set(ring_reference.baseline_sd)
     assert DRAWS >= 100
 
 
@@ -221,10 +224,10 @@ ODD_REALS = {
 def test_odd_data_do_not_raise(reals: Tensor) -> None:
     """Ties, constants and single samples give a reference that knows its own data."""
     reference = Reference.of(reals, reals[:20], size=16)
-    found = measure(reference, reference.embed(reals[:16]))
+    found = compare_features(reference, reference.embed(reals[:16]))
     assert float(found["precision"]) == 1.0
-    assert torch.isfinite(found["effective_bins"])
-    assert torch.isfinite(found["bins"]).all()
+    assert torch.isfinite(found["effective_modes"])
+    assert torch.isfinite(found["mode_histogram"]).all()
     assert float(reference.shares.sum()) == pytest.approx(1)
 
 
@@ -232,7 +235,7 @@ def test_repeated_reals_are_covered(normal: Normal) -> None:
     """Real samples in copies have neighbourhoods of radius 0, which hold their copies."""
     reals = normal((10, 2)).repeat(20, 1)
     reference = Reference.of(reals, reals[:50], size=32)
-    assert float(measure(reference, reference.embed(reals[:32]))["coverage"]) == 1.0
+    assert float(compare_features(reference, reference.embed(reals[:32]))["coverage"]) == 1.0
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e30])
@@ -242,7 +245,7 @@ def test_blown_fakes_do_not_raise(ring_reference: Reference, bad: float, share: 
     fakes = drawn()
     fakes[: max(1, int(share * len(fakes)))] = bad
     found = seen(ring_reference, fakes)
-    assert not abs(found["energy"]) < 1  # far away or NaN, but not hidden
+    assert not abs(found["energy_distance"]) < 1  # far away or NaN, but not hidden
     if not math.isfinite(bad):
         assert all(math.isnan(value) for value in found.values())
 
@@ -250,35 +253,35 @@ def test_blown_fakes_do_not_raise(ring_reference: Reference, bad: float, share: 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_few_fakes_are_measured(ring_reference: Reference, count: int) -> None:
     """A handful of fakes gives numbers in their ranges; those that need more are NaN."""
-    found = measure(ring_reference, ring_reference.embed(drawn()[:count]))
-    assert 0 < float(found["effective_bins"]) <= 1
+    found = compare_features(ring_reference, ring_reference.embed(drawn()[:count]))
+    assert 0 < float(found["effective_modes"]) <= 1
     assert 0 <= float(found["missing_mass"]) <= 1
-    assert float(found["bins"].sum()) == pytest.approx(1)
+    assert float(found["mode_histogram"].sum()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 20])
 def test_middle_of_a_gaussian(normal: Normal, dimensions: int) -> None:
     """In any dimension a Gaussian's mean lies 2^0.5 - 1 away: a difference is 2^0.5 as long."""
     reference = Reference.of(normal((2000, dimensions)), normal((1100, dimensions)))
-    assert reference.facts()["middle_energy"] == pytest.approx(2**0.5 - 1, abs=0.02)
+    assert reference.facts()["mean_energy_distance"] == pytest.approx(2**0.5 - 1, abs=0.02)
 
 
 def test_middle_of_a_circle(ring_reference: Reference) -> None:
     """From the middle of a circle all is r away; two of eight spots on it lie 1.26 r apart."""
     angles = np.pi * np.arange(8) / 8
     expected = 2 / np.mean(2 * np.sin(angles)) - 1
-    assert ring_reference.middle == pytest.approx(expected, abs=0.01)
+    assert ring_reference.mean_energy_distance == pytest.approx(expected, abs=0.01)
 
 
 def test_no_single_point_is_much_nearer_than_the_middle(ring_reference: Reference) -> None:
     """One point made over and over is at least as far from the data as their middle is."""
     points = [ring_reference.mean + torch.tensor([x, y]) for x in (-1.0, 0, 0.5) for y in (0, 1.0)]
     for point in points:
-        found = measure(ring_reference, ring_reference.embed(point.expand(64, 2)))
-        assert float(found["energy"]) >= ring_reference.middle - 0.01
+        found = compare_features(ring_reference, ring_reference.embed(point.expand(64, 2)))
+        assert float(found["energy_distance"]) >= ring_reference.mean_energy_distance - 0.01
 
 
 def test_identical_reals_have_a_middle() -> None:
     """Real samples that are all the same lie in their own middle."""
     reference = Reference.of(torch.zeros(200, 2), torch.zeros(200, 2))
-    assert reference.facts()["middle_energy"] == 0.0
+    assert reference.facts()["mean_energy_distance"] == 0.0

@@ -18,7 +18,7 @@ from gandiag.datasets.data import Data
 from gandiag.datasets.ring import Ring
 from gandiag.monitoring.probes.confidence import auc
 from gandiag.monitoring.reference import NEIGHBOURS, Reference
-from gandiag.monitoring.sample_metrics import MISSING, measure
+from gandiag.monitoring.sample_metrics import MISSED_SHARE, compare_features
 from tests.conftest import random_points
 
 Normal = Callable[..., Tensor]
@@ -34,7 +34,7 @@ def spots() -> Reference:
 
 def at(reference: Reference, samples: Tensor) -> dict[str, float]:
     """The raw numbers of samples."""
-    found = measure(reference, reference.embed(samples))
+    found = compare_features(reference, reference.embed(samples))
     return {name: float(value) for name, value in found.items() if value.ndim == 0}
 
 
@@ -60,7 +60,7 @@ def test_coverage_knows_no_dimension(
         both = torch.randn(reals + fakes, dimensions, generator=draw)
         radii = torch.cdist(both[:reals], both[:reals]).kthvalue(NEIGHBOURS + 1, dim=1).values
         reference = bare(both[:reals], radii)
-        found.append(float(measure(reference, both[reals:])["coverage"]))
+        found.append(float(compare_features(reference, both[reals:])["coverage"]))
     error = np.std(found, ddof=1) / math.sqrt(len(found))
     assert abs(np.mean(found) - expected) < 4 * error
 
@@ -69,9 +69,10 @@ def bare(features: Tensor, radii: Tensor) -> Reference:
     """A reference of given features that knows their neighbourhoods, and one cell."""
     one = torch.ones(1)
     return Reference(
-        size=1, scale=1.0, extent=1.0, mean=features.mean(0), basis=None, features=features,
+        size=1, pair_distance=1.0, extent=1.0, mean=features.mean(0), basis=None, features=features,
         centres=features.mean(0)[None], shares=one, spread=one, radii=radii,
-        self_distance=1.0, middle=0.4, null={}, null_spread={}, null_high={},
+        self_distance=1.0, mean_energy_distance=0.4,
+        baseline_mean={}, baseline_sd={}, baseline_max={},
     )  # fmt: skip
 
 
@@ -82,12 +83,12 @@ def test_entropy_null_follows_size(ring: Data) -> None:
     """
     small, large = (Reference.of(ring.train, ring.held_out, size=n) for n in (128, 1024))
     expected = math.exp(-31 / 2 * (1 / 128 - 1 / 1024))
-    found = small.null["effective_bins"] / large.null["effective_bins"]
-    error = math.hypot(*(r.null_spread["effective_bins"] / 10 for r in (small, large)))
+    found = small.baseline_mean["effective_modes"] / large.baseline_mean["effective_modes"]
+    error = math.hypot(*(r.baseline_sd["effective_modes"] / 10 for r in (small, large)))
     assert abs(found - expected) < 4 * error
     for reference in (small, large):  # two draws differ by sqrt(K / (pi n)) where cells are equal
         turnover = math.sqrt(32 / (math.pi * reference.size))
-        assert reference.null["turnover"] == pytest.approx(turnover, rel=0.1)
+        assert reference.baseline_mean["turnover"] == pytest.approx(turnover, rel=0.1)
 
 
 histograms = st.lists(st.integers(0, 10), min_size=8, max_size=8).filter(any)
@@ -99,11 +100,11 @@ def test_histogram_numbers_are_formulas(spots: Reference, counts: list[int]) -> 
     q, p = np.array(counts) / sum(counts), np.full(8, 1 / 8)
     found = at(spots, SPOTS.repeat_interleave(torch.tensor(counts), 0))
     entropy = -sum(share * math.log(share) for share in q if share)
-    assert found["effective_bins"] == pytest.approx(math.exp(entropy) / 8, rel=1e-4)
-    assert found["missing_mass"] == pytest.approx((q < MISSING / 8).mean(), abs=1e-6)
+    assert found["effective_modes"] == pytest.approx(math.exp(entropy) / 8, rel=1e-4)
+    assert found["missing_mass"] == pytest.approx((q < MISSED_SHARE / 8).mean(), abs=1e-6)
     middle = (p + q) / 2
     divergence = float(rel_entr(p, middle).sum() + rel_entr(q, middle).sum()) / 2
-    assert found["divergence"] == pytest.approx(divergence, abs=1e-6)
+    assert found["js_divergence"] == pytest.approx(divergence, abs=1e-6)
     assert found["coverage"] == pytest.approx((q > 0).mean())
     assert found["precision"] == 1
 
@@ -112,7 +113,7 @@ def test_histogram_numbers_are_formulas(spots: Reference, counts: list[int]) -> 
 def test_kept_modes_are_their_share(spots: Reference, order: list[int], kept: int) -> None:
     """Any k of 8 equal modes are k/8 of the diversity, and miss 1 - k/8 of the data."""
     found = at(spots, SPOTS[order[:kept]].repeat(10, 1))
-    assert found["effective_bins"] == pytest.approx(kept / 8, rel=1e-4)
+    assert found["effective_modes"] == pytest.approx(kept / 8, rel=1e-4)
     assert found["missing_mass"] == pytest.approx(1 - kept / 8, abs=1e-6)
 
 
@@ -121,7 +122,7 @@ def test_half_of_modes_has_known_divergence(spots: Reference) -> None:
     known = math.log(4 / 3) / 2 + (math.log(2 / 3) + math.log(2)) / 4
     found = at(spots, SPOTS[:4].repeat(10, 1))
     assert known == pytest.approx(0.2158, abs=1e-4)
-    assert found["divergence"] == pytest.approx(known, abs=1e-6)
+    assert found["js_divergence"] == pytest.approx(known, abs=1e-6)
 
 
 @settings(max_examples=20)
@@ -131,7 +132,7 @@ def test_dispersion_is_squared_width(ring_reference: Reference, width: float) ->
     features, centres = ring_reference.features, ring_reference.centres
     middle = centres[torch.cdist(features, centres).argmin(1)]
     fakes = middle + width * (features - middle)
-    found = float(measure(ring_reference, fakes)["dispersion"])
+    found = float(compare_features(ring_reference, fakes)["within_mode_variance"])
     assert found == pytest.approx(width**2, rel=1e-2)
 
 
@@ -151,7 +152,7 @@ def test_energy_of_shifted_normals(shift: float) -> None:
         reference = bare(reals, torch.ones(400))
         own = torch.cdist(reals, reals).sum() / (400 * 399)
         reference = Reference(**{**vars(reference), "self_distance": float(own)})
-        found.append(float(measure(reference, fakes + shift)["energy"]))
+        found.append(float(compare_features(reference, fakes + shift)["energy_distance"]))
     error = np.std(found, ddof=1) / math.sqrt(len(found))
     assert abs(np.mean(found) - expected) < 4 * error
 
@@ -198,14 +199,14 @@ def test_ties_do_not_break_coverage() -> None:
 def test_one_sample_over_and_over(ring_reference: Reference, which: int) -> None:
     """A real sample repeated has one bin, misses all others, no spread, and lies on the data."""
     reals = ring_reference.features
-    found = measure(ring_reference, reals[which : which + 1].repeat(512, 1))
-    share = float(ring_reference.shares[int(found["bins"].argmax())])
+    found = compare_features(ring_reference, reals[which : which + 1].repeat(512, 1))
+    share = float(ring_reference.shares[int(found["mode_histogram"].argmax())])
     real = ring_reference.shares.double()
-    assert float(found["effective_bins"]) == pytest.approx(
+    assert float(found["effective_modes"]) == pytest.approx(
         math.exp(float(torch.xlogy(real, real).sum())), rel=1e-4
     )
     assert float(found["missing_mass"]) == pytest.approx(1 - share, abs=1e-5)
-    assert float(found["spread"]) == pytest.approx(0, abs=1e-3)
+    assert float(found["pair_distance"]) == pytest.approx(0, abs=1e-3)
     assert float(found["precision"]) == 1
 
 
@@ -217,11 +218,11 @@ def test_fewer_samples_than_bins(ring_reference: Reference, count: int, seed: in
     found = at(ring_reference, fakes)
     real = ring_reference.shares
     most = count / math.exp(-float(torch.xlogy(real, real).sum()))
-    assert 0 < found["effective_bins"] <= most * (1 + 1e-5)
+    assert 0 < found["effective_modes"] <= most * (1 + 1e-5)
     assert 0 <= found["missing_mass"] <= 1
-    assert 0 <= found["divergence"] <= math.log(2)
+    assert 0 <= found["js_divergence"] <= math.log(2)
     assert 0 <= found["coverage"] <= 1
-    assert math.isnan(found["dispersion"]) or found["dispersion"] >= 0
+    assert math.isnan(found["within_mode_variance"]) or found["within_mode_variance"] >= 0
 
 
 @given(st.randoms(use_true_random=False))
@@ -247,7 +248,7 @@ def test_constant_samples_are_one_point(normal: Normal, value: float) -> None:
     """Blank images, whichever their grey, are one kind of sample without any spread."""
     reals = normal((300, 1, 8, 8)).clamp(-1, 1)
     reference = Reference.of(reals, normal((150, 1, 8, 8), seed=1).clamp(-1, 1), size=64)
-    found = measure(reference, reference.embed(torch.full((64, 1, 8, 8), value)))
-    assert float(found["bins"].max()) == 1
-    assert float(found["spread"]) == pytest.approx(0, abs=1e-3)
-    assert float(found["energy"]) > 0.3
+    found = compare_features(reference, reference.embed(torch.full((64, 1, 8, 8), value)))
+    assert float(found["mode_histogram"].max()) == 1
+    assert float(found["pair_distance"]) == pytest.approx(0, abs=1e-3)
+    assert float(found["energy_distance"]) > 0.3

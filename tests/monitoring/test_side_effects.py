@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gandiag.models.gan import GAN
-from gandiag.monitoring.side_effects import undisturbed
+from gandiag.monitoring.side_effects import without_side_effects
 
 Normal = Callable[..., Tensor]
 
@@ -20,7 +20,7 @@ def test_buffers_come_back(build_noisy_gan: Callable[[], GAN], normal: Normal) -
     """BatchNorm's running statistics are bit-identical after a look in train mode."""
     network = build_noisy_gan().generator.train()
     before = {name: buffer.clone() for name, buffer in network.named_buffers()}
-    with undisturbed(network):
+    with without_side_effects(network):
         network(normal((8, 4)))
         assert not torch.equal(network[1].running_mean, before["1.running_mean"])  # type: ignore[index]
     for name, buffer in network.named_buffers():
@@ -42,7 +42,7 @@ def test_replaced_buffers_come_back() -> None:
 
     network = Average()
     mean = network.mean
-    with undisturbed(network):
+    with without_side_effects(network):
         network(torch.ones(4, 2))
     assert network.mean is mean
     assert torch.equal(mean, torch.zeros(2))
@@ -61,7 +61,7 @@ def test_generators_come_back() -> None:
         seed(3)
     found = []
     for _ in range(3):
-        with undisturbed():
+        with without_side_effects():
             draws()
         found.append(draws())
     assert found == expected
@@ -70,12 +70,12 @@ def test_generators_come_back() -> None:
 def test_look_within_a_look(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
     """One look around several leaves no trace either, and each of them draws as it would alone."""
     network, latents = build_noisy_gan().generator, normal((8, 4))
-    with undisturbed(network):
+    with without_side_effects(network):
         alone = network(latents)
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[union-attr]
-    with undisturbed():
+    with without_side_effects():
         for _ in range(2):
-            with undisturbed(network):
+            with without_side_effects(network):
                 random.random(), np.random.rand()
                 assert torch.equal(network(latents), alone)
     torch_state, *others = states
@@ -88,7 +88,7 @@ def test_two_looks_agree(build_noisy_gan: Callable[[], GAN], normal: Normal) -> 
     network, latents = build_noisy_gan().generator, normal((8, 4))
     looks = []
     for _ in range(2):
-        with undisturbed(network):
+        with without_side_effects(network):
             looks.append(network(latents))
         torch.rand(5)
     assert torch.equal(*looks)
@@ -99,7 +99,7 @@ def test_no_graph_is_kept(build_noisy_gan: Callable[[], GAN], normal: Normal) ->
     network = build_noisy_gan().generator
     network(normal((8, 4))).sum().backward()
     before = [parameter.grad.clone() for parameter in network.parameters()]  # type: ignore[union-attr]
-    with undisturbed(network):
+    with without_side_effects(network):
         assert not network(normal((8, 4))).requires_grad
     assert torch.is_grad_enabled()
     for parameter, grad in zip(network.parameters(), before, strict=True):
@@ -113,7 +113,7 @@ def test_errors_leave_no_trace(build_noisy_gan: Callable[[], GAN], normal: Norma
     before = {name: buffer.clone() for name, buffer in network.named_buffers()}
 
     def fail() -> None:
-        with undisturbed(network):
+        with without_side_effects(network):
             network(normal((8, 4)))
             network(normal((8, 5)))
 
@@ -129,6 +129,6 @@ def test_spectral_norm_comes_back(normal: Normal) -> None:
     network = nn.utils.parametrizations.spectral_norm(nn.Linear(4, 3))
     before = {name: buffer.clone() for name, buffer in network.named_buffers()}
     assert before
-    with undisturbed(network):
+    with without_side_effects(network):
         network(normal((8, 4)))
     assert all(torch.equal(buffer, before[name]) for name, buffer in network.named_buffers())

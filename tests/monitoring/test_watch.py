@@ -20,10 +20,11 @@ from gandiag.models.variants.vanilla import Vanilla
 from gandiag.monitoring.fixed_latents import FIXED, MOVED
 from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.schedule import Scheduled
-from gandiag.monitoring.snapshot import Call, Conduct, Player, Snapshot
+from gandiag.monitoring.schedule import ScheduledProbe
+from gandiag.monitoring.snapshot import Call, LoopTrace, Player, Snapshot
 from gandiag.monitoring.watch import Watch
 from gandiag.plugins import registry as plugins
+from gandiag.plugins.builtin import BUILT_IN
 from gandiag.records.record import Row
 from gandiag.records.writer import Recorder
 from gandiag.scenario.schema import Scenario, Training
@@ -75,15 +76,15 @@ def play(watch: Watch, steps: int, batch: int = 16, d_steps: int = 1, g_steps: i
         turn = Snapshot(step, "discriminator", generator, discriminator)
         for _ in range(d_steps):
             if watch.due(step, "discriminator"):
-                watch.turn(turn)
+                watch.observe(turn)
         for _ in range(min(g_steps, steps - step)):
             latents = torch.arange(made, made + batch).float()[:, None].repeat(1, 2)
             made += batch
-            watch.made(2 * latents, latents)
+            watch.add_batch(2 * latents, latents)
             if watch.due(step, "generator"):
-                watch.turn(replace(turn, step=step, player="generator"))
+                watch.observe(replace(turn, step=step, player="generator"))
             step += 1
-            watch.stepped(step, generator)
+            watch.after_generator_step(step, generator)
     watch.flush(step)
 
 
@@ -98,7 +99,7 @@ def test_cadence_is_exact(every: int, d_steps: int, g_steps: int, steps: int) ->
     """A probe sees each player's first turn in every `every` generator steps, and no other."""
     diary = Diary()
     play(
-        Watch([Scheduled("diary", diary, every)], Recorder(None, {}, {})),
+        Watch([ScheduledProbe("diary", diary, every)], Recorder(None, {}, {})),
         steps,
         d_steps=d_steps,
         g_steps=g_steps,
@@ -116,7 +117,7 @@ def test_cadence_is_exact(every: int, d_steps: int, g_steps: int, steps: int) ->
 
 def test_broken_probe_is_switched_off(memory: Recorder) -> None:
     """A probe that raises ends with exactly one warning, and the others go on."""
-    probes = [Scheduled(n, p, 1) for n, p in (("bad", Says(KeyError("x"))), ("good", Diary()))]
+    probes = [ScheduledProbe(n, p, 1) for n, p in (("bad", Says(KeyError("x"))), ("good", Diary()))]
     with pytest.warns(RuntimeWarning, match="probe bad is switched off since step 0") as caught:
         play(Watch(probes, memory), 30)
     assert len(caught) == 1
@@ -128,7 +129,7 @@ def test_broken_probe_is_switched_off(memory: Recorder) -> None:
 @pytest.mark.parametrize("answer", ["three", None, torch.zeros(2, 2), [1.0], 1j])
 def test_unstorable_answer_switches_off(memory: Recorder, answer: object) -> None:
     """What is neither a number nor a vector switches its probe off where it shows, not later."""
-    probes = [Scheduled("bad", Says(answer), 1), Scheduled("good", Says(1.0), 1)]
+    probes = [ScheduledProbe("bad", Says(answer), 1), ScheduledProbe("good", Says(1.0), 1)]
     with pytest.warns(RuntimeWarning, match="probe bad is switched off") as caught:
         play(Watch(probes, memory), 10)
     assert len(caught) == 1
@@ -154,7 +155,7 @@ def test_unstorable_answer_switches_off(memory: Recorder, answer: object) -> Non
 )
 def test_numbers_arrive_unchanged(memory: Recorder, answer: object, expected: object) -> None:
     """Numbers and vectors of any type reach the record as `.item()` would give them."""
-    play(Watch([Scheduled("p", Says(answer), 1)], memory), 3)
+    play(Watch([ScheduledProbe("p", Says(answer), 1)], memory), 3)
     values = memory.record()["p/value/generator"].values
     np.testing.assert_allclose(values, [expected] * 3, rtol=1e-6)
 
@@ -169,7 +170,7 @@ def test_one_copy_a_flush(memory: Recorder, monkeypatch: pytest.MonkeyPatch) -> 
         return tolist(tensor)
 
     monkeypatch.setattr(Tensor, "tolist", count)
-    probes = [Scheduled(str(k), Says(torch.tensor([k, 0.5])), 1) for k in range(5)]
+    probes = [ScheduledProbe(str(k), Says(torch.tensor([k, 0.5])), 1) for k in range(5)]
     play(Watch(probes, memory, flush_every=10), 20)
     # the first flush comes after step 1, then one after 11 and one at the end
     assert copies == [2 * 2 * 5, 2 * 2 * 5 * 10, 2 * 2 * 5 * 9]
@@ -201,7 +202,7 @@ class NoWaiting(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("name", plugins.BUILT_IN["probes"])
+@pytest.mark.parametrize("name", BUILT_IN["probes"])
 def test_probes_do_not_wait(name: str, ring_reference: Reference, normal: Normal) -> None:
     """No probe asks for a number on the host: that is the flush's business."""
     generator, discriminator = nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Linear(2, 1)
@@ -209,11 +210,11 @@ def test_probes_do_not_wait(name: str, ring_reference: Reference, normal: Normal
         parameter.grad = torch.ones_like(parameter)
     points = 28 * 28 if name == "classes" else 2
     recent = normal((512, points)).reshape((512, 1, 28, 28) if name == "classes" else (512, 2))
-    probe, placed = plugins.build("probes", name), ring_reference.place(normal((512, 2)))
-    conduct = Conduct(
-        normal((8,)), normal((8,)), normal((8,)), normal((8,)), leftover=normal(()),
-        largest=normal(()),
-        largest_before=normal(()),
+    probe, placed = plugins.build("probes", name), ring_reference.fake_stats(normal((512, 2)))
+    conduct = LoopTrace(
+        normal((8,)), normal((8,)), normal((8,)), normal((8,)), leftover_norm=normal(()),
+        largest_weight=normal(()),
+        largest_weight_before=normal(()),
     )  # fmt: skip
     seen: set[str] = set()
     for player in PLAYERS:
@@ -224,11 +225,11 @@ def test_probes_do_not_wait(name: str, ring_reference: Reference, normal: Normal
             score_fake=lambda: discriminator(normal((8, 2))),
             real_scores=normal((8,)), fake_scores=normal((8,)),
             score_gradient=normal((8,)), input_gradient=normal((8, 2)), loss=normal(()),
-            recent=recent, placed=placed, latents=(Call((normal((64, 2)),), {}),),
+            recent=recent, fake_stats=placed, latents=(Call((normal((64, 2)),), {}),),
             fixed=normal((64, 2)), fixed_before=normal((64, 2), seed=1), fixed_steps=100,
             reference=ring_reference,
             probability=torch.sigmoid, weights=normal((9,)), weights_before=normal((9,), seed=1),
-            weights_steps=10, conduct=conduct,
+            weights_steps=10, loop_trace=conduct,
         )  # fmt: skip
         if name == "classes":
             probe.observe(snapshot)  # loads the classifier, once
@@ -250,7 +251,7 @@ def test_waiting_would_be_noticed() -> None:
 def test_fixed_latents_freeze(batch: int) -> None:
     """The first 64 latents that the loop draws are the fixed ones, for any batch size, for good."""
     diary = Diary()
-    watch = Watch([Scheduled("diary", diary, 1)], Recorder(None, {}, {}))
+    watch = Watch([ScheduledProbe("diary", diary, 1)], Recorder(None, {}, {}))
     play(watch, 70, batch)
     complete = [s for s in diary.seen if s.latents]
     first = math.ceil(FIXED / batch) - 1  # the step whose batch completes them
@@ -269,8 +270,8 @@ def test_recent_holds_newest(batch: int, ring_reference: Reference, memory: Reco
     """The recent fakes are the newest batches, enough for the reference and at most one more."""
     diary = Diary()
     steps = 3 + 600 // batch
-    watch = Watch([Scheduled("diary", diary, 1)], memory)
-    watch.refer_to(ring_reference)
+    watch = Watch([ScheduledProbe("diary", diary, 1)], memory)
+    watch.set_reference(ring_reference)
     play(watch, steps, batch)
     for snapshot in diary.seen:
         if snapshot.player == "discriminator":
@@ -286,7 +287,7 @@ def test_recent_holds_newest(batch: int, ring_reference: Reference, memory: Reco
 def test_motion_lag_is_long(every: int, memory: Recorder) -> None:
     """The earlier output is that of the newest look that is 100 steps old or older."""
     diary = Diary()
-    play(Watch([Scheduled("diary", diary, every)], memory), 520, batch=64)
+    play(Watch([ScheduledProbe("diary", diary, every)], memory), 520, batch=64)
     looks = [s for s in diary.seen if s.player == "generator"]
     steps = [s.step for s in looks]
     assert steps == list(range(0, 520, every))
@@ -299,12 +300,12 @@ def test_motion_lag_is_long(every: int, memory: Recorder) -> None:
 def test_costly_is_made_on_demand(memory: Recorder) -> None:
     """Without a probe that asks for them, no outputs at fixed latents are computed."""
     calls: list[int] = []
-    watch = Watch([Scheduled("cheap", Says(1.0), 1)], memory)
+    watch = Watch([ScheduledProbe("cheap", Says(1.0), 1)], memory)
     generator, discriminator = players()
     generator.register_forward_hook(lambda *_: calls.append(1))
     for step in range(3):
-        watch.made(torch.zeros(64, 2), torch.zeros(64, 2))
-        watch.turn(Snapshot(step, "generator", generator, discriminator))
+        watch.add_batch(torch.zeros(64, 2), torch.zeros(64, 2))
+        watch.observe(Snapshot(step, "generator", generator, discriminator))
     assert not calls
 
 
@@ -320,18 +321,18 @@ def test_stubborn_generator_goes_on(memory: Recorder) -> None:
     """A generator that cannot be run on the fixed latents costs their probes, not the training."""
     diary = Diary()
     watch = Watch(
-        [Scheduled("fixed", diary, 1), Scheduled("other", Says(1.0), 1)],
+        [ScheduledProbe("fixed", diary, 1), ScheduledProbe("other", Says(1.0), 1)],
         memory,
-        sheet_every=5,
+        sample_grid_every=5,
         save_sheet=lambda step, samples: None,
     )
     generator = OneSize()
 
     def go_on() -> None:
         for step in range(20):
-            watch.made(torch.zeros(128, 2), torch.zeros(128, 2))
-            watch.turn(Snapshot(step, "generator", generator, nn.Identity()))
-            watch.stepped(step + 1, generator)
+            watch.add_batch(torch.zeros(128, 2), torch.zeros(128, 2))
+            watch.observe(Snapshot(step, "generator", generator, nn.Identity()))
+            watch.after_generator_step(step + 1, generator)
 
     with pytest.warns(RuntimeWarning) as caught:
         go_on()
@@ -346,7 +347,7 @@ def test_stubborn_generator_goes_on(memory: Recorder) -> None:
 def test_sheets_come_in_time(memory: Recorder) -> None:
     """Sheets of the fixed latents are drawn after the first step and at each multiple."""
     sheets: dict[int, Tensor] = {}
-    watch = Watch([], memory, sheet_every=10, save_sheet=sheets.__setitem__)
+    watch = Watch([], memory, sample_grid_every=10, save_sheet=sheets.__setitem__)
     play(watch, 35, batch=64)
     assert list(sheets) == [1, 10, 20, 30]
     assert all(torch.equal(sheet, sheets[1]) for sheet in sheets.values())
@@ -362,7 +363,7 @@ def test_rows_reach_followers_once(memory: Recorder) -> None:
         reached.append(step)
         assert all(row.step <= step for row in rows)
 
-    play(Watch([Scheduled("p", Says(1.0), 3)], memory, flush_every=10, after_flush=after), 47)
+    play(Watch([ScheduledProbe("p", Says(1.0), 3)], memory, flush_every=10, after_flush=after), 47)
     assert [row.step for row in rows] == list(range(0, 47, 3))
     assert reached == [1, 11, 21, 31, 41, 47]  # what was seen at a multiple comes at once
     assert memory.record()["p/value/generator"].steps.tolist() == [row.step for row in rows]
@@ -381,7 +382,7 @@ def test_probes_see_no_gradient_mode(memory: Recorder) -> None:
             modes.append(torch.is_grad_enabled())
             return {}
 
-    play(Watch([Scheduled("asks", Asks(), 1)], memory), 2)
+    play(Watch([ScheduledProbe("asks", Asks(), 1)], memory), 2)
     assert set(modes) == {False}
 
 
@@ -402,9 +403,9 @@ def test_no_sync_between_flushes(ring: Data, memory: Recorder) -> None:
     gan.generator.cuda()
     gan.discriminator.cuda()
     samples = ring.train.cuda()
-    scheduled = [Scheduled(name, plugins.build("probes", name), 1) for name in probes]
+    scheduled = [ScheduledProbe(name, plugins.build("probes", name), 1) for name in probes]
     watch = Strict(scheduled, memory, gan.objective.probability)
-    watch.refer_to(Reference.of(samples, ring.held_out.cuda()))
+    watch.set_reference(Reference.of(samples, ring.held_out.cuda()))
     try:
         assert train(gan, samples, Training(steps=160), 0, watch) == 160
     finally:
@@ -430,10 +431,10 @@ def test_weights_are_compared_with_the_last_look() -> None:
             return {}
 
     generator, discriminator = nn.Linear(100, 100, bias=False), nn.Linear(100, 1)
-    watch = Watch([Scheduled("keeper", Keeper(), 10)], Recorder(None, {}, {}))
+    watch = Watch([ScheduledProbe("keeper", Keeper(), 10)], Recorder(None, {}, {}))
     for step in (0, 10, 30):
         with torch.no_grad():
             generator.weight += 1
-        watch.turn(Snapshot(step, "generator", generator, discriminator))
+        watch.observe(Snapshot(step, "generator", generator, discriminator))
     entries = 100 * 100 // (100 * 100 // 4096)
     assert seen == [(pytest.approx(entries**0.5), 10), (pytest.approx(entries**0.5), 20)]

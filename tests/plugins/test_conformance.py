@@ -16,20 +16,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from gandiag.attachment.attach import PROBES
 from gandiag.diagnosis.diagnosis import Diagnosis, diagnose
 from gandiag.models.gan import GAN
 from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.snapshot import Call, Conduct, Player, Snapshot
+from gandiag.monitoring.snapshot import Call, LoopTrace, Player, Snapshot
 from gandiag.plugins import protocols as contracts
 from gandiag.plugins import registry as plugins
+from gandiag.plugins.builtin import BUILT_IN, PROBE_CADENCES
 from gandiag.records.record import Record, Row, Signal
 from gandiag.records.writer import Recorder
-from gandiag.scenario.schema import Scenario
 
-EVERY = [(family, name) for family, names in plugins.BUILT_IN.items() for name in names]
-DETECTORS = list(plugins.BUILT_IN["detectors"])
+EVERY = [(family, name) for family, names in BUILT_IN.items() for name in names]
+DETECTORS = list(BUILT_IN["detectors"])
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 NEEDS_A_PATH = {("datasets", "npz"), ("datasets", "image_folder")}
 PLAYERS: tuple[Player, ...] = ("discriminator", "generator")
@@ -37,7 +36,7 @@ BINS = 6  # of the histograms in the made-up records
 
 every_plugin = pytest.mark.parametrize(("family", "name"), EVERY)
 every_detector = pytest.mark.parametrize("name", DETECTORS)
-every_probe = pytest.mark.parametrize("name", plugins.BUILT_IN["probes"])
+every_probe = pytest.mark.parametrize("name", BUILT_IN["probes"])
 
 
 @every_plugin
@@ -96,7 +95,11 @@ def signals_read(name: str) -> list[str]:
 
 ALL_SIGNALS = sorted(
     {signal for name in DETECTORS for signal in signals_read(name)}
-    | {f"{what}/{player}" for what in ("loss/value", "gradient/parameters") for player in PLAYERS}
+    | {
+        f"{what}/{player}"
+        for what in ("loss/value", "gradient/parameter_norm")
+        for player in PLAYERS
+    }
 )
 
 
@@ -121,8 +124,8 @@ def is_vector(name: str) -> bool:
     return "/bins/" in name or "/histogram/" in name or name.startswith("objective/")
 
 
-FACTS = {"steps": 2000, "bin_shares": [1 / BINS] * BINS, "class_shares": [1 / BINS] * BINS,
-         "turnover_null": 0.1}  # fmt: skip
+FACTS = {"steps": 2000, "mode_shares": [1 / BINS] * BINS, "class_shares": [1 / BINS] * BINS,
+         "turnover_baseline": 0.1}  # fmt: skip
 
 
 def judged(name: str, rows: list[Row], step: int | None = None) -> dict[str, Any]:
@@ -166,7 +169,12 @@ def test_condition_is_snake_case(name: str) -> None:
 def test_no_data_is_inconclusive(name: str) -> None:
     """An empty record, and one look, are too little to say that a failure is absent."""
     assert judged(name, [])["status"] == "inconclusive"
-    rows = [Row(50, dict.fromkeys(ALL_SIGNALS, 0.5) | {"diversity/bins/generator": [1.0] * BINS})]
+    rows = [
+        Row(
+            50,
+            dict.fromkeys(ALL_SIGNALS, 0.5) | {"diversity/mode_histogram/generator": [1.0] * BINS},
+        )
+    ]
     assert judged(name, rows)["status"] == "inconclusive"
     (empty,) = [detector(name).detect(Record({}))]
     assert empty.status == "inconclusive"
@@ -274,7 +282,7 @@ def noisy_turn(
             probability=torch.sigmoid,
             loss=loss.detach(),
             recent=normal((512, 1, 28, 28)) if digits else normal((512, 2)),
-            placed=ring_reference.place(normal((512, 2))),
+            fake_stats=ring_reference.fake_stats(normal((512, 2))),
             latents=(Call((latents,), {}),),
             fixed_pass=ForwardPass(gan.generator, lambda: gan.generator(latents)),
             fixed=fake.detach(),
@@ -284,9 +292,10 @@ def noisy_turn(
             weights=normal((9,)),
             weights_before=normal((9,), seed=1),
             weights_steps=10,
-            conduct=Conduct(
+            loop_trace=LoopTrace(
                 scores.detach(), normal((64,)), scores.detach(), normal((64,)),
-                leftover=normal(()), largest=normal(()), largest_before=normal(()),
+                leftover_norm=normal(()),
+                largest_weight=normal(()), largest_weight_before=normal(()),
             ),
         )  # fmt: skip
 
@@ -390,7 +399,7 @@ def test_needs_are_recorded(name: str, noisy_turn: Callable[[Player, bool], Snap
     """Every signal that a detector needs is one that a default probe returns, here or attached."""
     given_by = {
         f"{probe}/{signal}"
-        for probe in (*Scenario().probes, *PROBES)
+        for probe in PROBE_CADENCES["attach"]
         for player in PLAYERS
         for signal in watched(probe, noisy_turn(player, False))
     }

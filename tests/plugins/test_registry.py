@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from gandiag.plugins import registry as plugins
+from gandiag.plugins.builtin import BUILT_IN
+from gandiag.plugins.descriptions import Option
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.schema import Scenario
 
-OURS = [(family, name) for family in plugins.families() for name in plugins.BUILT_IN[family]]
+OURS = [(family, name) for family in plugins.families() for name in BUILT_IN[family]]
 
 Install = Callable[..., None]
 
@@ -154,7 +156,7 @@ def test_broken_strangers_harm_nobody(install: Install, source: str) -> None:
     assert described[-1].summary
     with pytest.warns(RuntimeWarning, match=r"^left out: fixes\.odd"):
         made = plugins.build_all("fixes")
-    assert [name for name, _ in made] == list(plugins.BUILT_IN["fixes"])
+    assert [name for name, _ in made] == list(BUILT_IN["fixes"])
 
 
 def test_a_good_stranger_is_built(install: Install) -> None:
@@ -163,15 +165,15 @@ def test_a_good_stranger_is_built(install: Install) -> None:
     assert plugins.build("variants", "good", {"size": 5}).size == 5
     described = plugins.describe("variants", "good")
     assert described.summary == "A stranger's variant."
-    assert described.options == (plugins.Option("size", "int", "3", "of something"),)
+    assert described.options == (Option("size", "int", "3", "of something"),)
 
 
 RULED = """
     from dataclasses import dataclass
     from typing import Literal
-    from gandiag.models.game_options import Rules
+    from gandiag.models.gan_options import GANOptions
     @dataclass(frozen=True)
-    class Sized(Rules):
+    class Sized(GANOptions):
         size: int = 3  # of something
     @dataclass(frozen=True)
     class Plugin(Sized):

@@ -34,42 +34,42 @@ import numpy as np
 from gandiag.records.record import ENVIRONMENT, SIGNALS, Record
 
 HERE = Path(__file__).parent
-LOOKS = "diversity/effective_bins/generator"
+LOOKS = "diversity/effective_modes/generator"
 READ = (
     "classes/histogram/generator",
     "confidence/auc/discriminator",
     "confidence/gap/discriminator",
     "confidence_after/gap/discriminator",
-    "diversity/bins/generator",
-    "diversity/dispersion/generator",
-    "diversity/divergence/generator",
-    "diversity/effective_bins/generator",
-    "diversity/energy/generator",
-    "diversity/extent/generator",
+    "diversity/mode_histogram/generator",
+    "diversity/within_mode_variance/generator",
+    "diversity/js_divergence/generator",
+    "diversity/effective_modes/generator",
+    "diversity/energy_distance/generator",
+    "diversity/max_abs/generator",
     "diversity/missing_mass/generator",
     "diversity/precision/generator",
-    "diversity/spread/generator",
+    "diversity/pair_distance/generator",
     "gradient/first_to_last/generator",
     "gradient/non_finite/discriminator",
     "gradient/non_finite/generator",
-    "gradient/parameters/discriminator",
-    "gradient/parameters/generator",
-    "gradient/passage/generator",
+    "gradient/parameter_norm/discriminator",
+    "gradient/parameter_norm/generator",
+    "gradient/backprop_gain/generator",
     "loss/value/discriminator",
     "loss/value/generator",
-    "motion/fixed/generator",
-    "motion/relative/generator",
-    "motion/spread/generator",
-    "slope/critic/generator",
-    "slope/score/generator",
-    "slope/score_spread/generator",
+    "displacement/distance/generator",
+    "displacement/relative/generator",
+    "displacement/latent_spread/generator",
+    "learning_signal/discriminator_gradient/generator",
+    "learning_signal/score_gradient/generator",
+    "learning_signal/score_sd/generator",
 )
-SELDOM = ("gradient/", "loss/value/", "slope/score_spread/")  # asked for decades only
+SELDOM = ("gradient/", "loss/value/", "learning_signal/score_sd/")  # asked for decades only
 EVERY = 5  # looks between two rows of those
 DIGITS = 3  # of a number that are kept; gates and effects lie further apart
 PLACES = 3  # after the point that are kept of a histogram's shares
 FACTS = (
-    "steps", "batch_size", "shape", "scale", "sample_size", "turnover_null", "middle_energy",
+    "steps", "batch_size", "shape", "scale", "sample_size", "turnover_baseline", "mean_energy_distance",
     "class_shares",
 )  # fmt: skip
 

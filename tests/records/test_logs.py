@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import gandiag
 from gandiag.cli.main import main
-from gandiag.records.logs import Told
+from gandiag.records.logs import LogOptions
 
 CONDITIONS = ["vanishing_gradients", "mode_collapse", "non_convergence", "discriminator_saturation"]
 RESTLESS = 0.9 + 0.1 * np.sin(np.arange(100))  # a healthy discriminator's loss
@@ -124,4 +124,4 @@ def test_logs_have_no_page(sick: Path) -> None:
 
 def test_chance_of_a_critic_is_nought() -> None:
     """A level of 0 at chance means a critic."""
-    assert Told(chance=0.0).facts()["objective"] == "wasserstein"
+    assert LogOptions(chance=0.0).facts()["objective"] == "wasserstein"

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import Record, Row, Signal, write_whole
+from gandiag.records.record import Record, Row, Signal, write_file
 from gandiag.records.writer import Recorder
 
 LENGTHS = {"a/x/generator": 0, "b/y/discriminator": 0, "c/bins/generator": 3}  # 0: a number
@@ -176,7 +176,7 @@ def test_damaged_environment_is_named(tmp_path: Path, damage: str) -> None:
 def test_facts_survive_disk(tmp_path: Path) -> None:
     """Facts, environment and later notes are read back, each in its place."""
     recorder = Recorder(tmp_path, {"steps": 7, "shape": [1, 28, 28]}, {"python": "3.11"})
-    recorder.note(seconds=1.5)
+    recorder.add_environment(seconds=1.5)
     record = Record.load(tmp_path)
     assert record.facts == {"steps": 7, "shape": [1, 28, 28]}
     assert record.environment == {"python": "3.11", "seconds": 1.5}
@@ -197,7 +197,7 @@ def test_unknown_signal_is_empty() -> None:
     assert math.isnan(record["a/x/generator"].last)
     assert np.isnan(record.at("a/x/generator", np.array([0, 5]))).all()
     assert record.last_step == 0
-    assert record.sheets() == []
+    assert record.sample_grids() == []
 
 
 def test_at_takes_newest_before() -> None:
@@ -215,19 +215,19 @@ def test_sheets_are_in_order(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, {}, {})
     for name in ("step-00000100.png", "step-00000020.npy", "real.png", ".step-00000001.png.9.part"):
         (tmp_path / "samples" / name).touch()
-    assert [step for step, _ in recorder.record().sheets()] == [20, 100]
+    assert [step for step, _ in recorder.record().sample_grids()] == [20, 100]
 
 
 def test_whole_file_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that fails leaves the old file as it was, and nothing beside it."""
     path = tmp_path / "page.html"
-    write_whole(path, "old")
+    write_file(path, "old")
 
     def full(*_: object) -> None:
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="disk full"):
-        write_whole(path, b"new")
+        write_file(path, b"new")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["page.html"]

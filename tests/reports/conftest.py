@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 
 from gandiag.diagnosis.detectors.mode_collapse import ModeCollapse
-from gandiag.diagnosis.diagnosis import Diagnosis, weigh
+from gandiag.diagnosis.diagnosis import Diagnosis, evidence_for
 from gandiag.records.record import Record, Row
-from gandiag.records.sheets import write_sheet
+from gandiag.records.sample_grids import write_grid
 from gandiag.records.writer import Recorder
-from gandiag.reports.report import Report, Treatment
+from gandiag.reports.report import Report, SuggestedFix
 from gandiag.reports.server.server import make_server
 from gandiag.scenario.schema import Scenario, difference
 
-EFFECTIVE = "diversity/effective_bins/generator"
+EFFECTIVE = "diversity/effective_modes/generator"
 ONSET = 350
 CHROMIUM = Path("/usr/bin/chromium")
 READY = "#explore[data-ready]"
@@ -55,7 +55,7 @@ def rows(steps: int, every: int = 10, sick: bool = True) -> Iterator[Row]:
             "loss/value/generator": 0.8 - noise,
             "confidence/real/discriminator": 0.6 + noise,
             "confidence/fake/discriminator": 0.4 - noise,
-            "slope/score/generator": 10 ** (-step / steps * 4),
+            "learning_signal/score_gradient/generator": 10 ** (-step / steps * 4),
             EFFECTIVE: (0.15 if fallen else 0.95) + noise,
         }
         if step % (5 * every) == 0:
@@ -67,8 +67,14 @@ def rows(steps: int, every: int = 10, sick: bool = True) -> Iterator[Row]:
 def diagnoses(record: Record, sick: bool) -> tuple[Diagnosis, ...]:
     """Answers as detectors give them, without asking any."""
     evidence = (
-        weigh(EFFECTIVE, record[EFFECTIVE].values, "<", 0.7, "effective number of modes"),
-        weigh("slope/score/generator", record["slope/score/generator"].values, "<", 0.01, "slope"),
+        evidence_for(EFFECTIVE, record[EFFECTIVE].values, "<", 0.7, "effective number of modes"),
+        evidence_for(
+            "learning_signal/score_gradient/generator",
+            record["learning_signal/score_gradient/generator"].values,
+            "<",
+            0.01,
+            "slope",
+        ),
     )
     if sick:
         collapse = Diagnosis(
@@ -91,15 +97,15 @@ def make_report(folder: Path, sick: bool, steps: int = 1000, every: int = 10) ->
     facts = {"steps": steps, "shape": [1, 8, 8], "class_shares": [0.1] * 10}
     recorder = Recorder(folder, facts, {"python": "3", "versions": {"torch": "2"}})
     recorder.add(rows(steps, every, sick))
-    recorder.note(seconds=1.0, steps_played=steps)
+    recorder.add_environment(seconds=1.0, steps_played=steps)
     draw = np.random.default_rng(1)
     for name in ("real", *(f"step-{step:08d}" for step in range(100, 1001, 100))):
         images = draw.uniform(-1, 1, (16, 1, 8, 8)).astype(np.float32)
-        write_sheet(folder / "samples" / name, images)
+        write_grid(folder / "samples" / name, images)
     scenario = Scenario(name="sick" if sick else "healthy", about='A story with <tags> & "quotes".')
     changed = scenario.set({"training.discriminator.steps": 5})
     diff = difference(scenario, changed)
-    treatment = Treatment("linear_critic", "mode_collapse", "Use a critic <that> helps.", diff)
+    treatment = SuggestedFix("linear_critic", "mode_collapse", "Use a critic <that> helps.", diff)
     record = Record.load(folder)
     return Report(
         scenario,
@@ -134,15 +140,19 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Report:
     )
     draw = np.random.default_rng(2)
     points = draw.normal(size=(32, 2)).astype(np.float32)
-    write_sheet(folder / "samples" / "real", points)
+    write_grid(folder / "samples" / "real", points)
     points[0] = np.nan
-    write_sheet(folder / "samples" / "step-00000020", points)
+    write_grid(folder / "samples" / "step-00000020", points)
     (folder / "samples" / "step-00000030.png").write_bytes(b"half a picture")
     record = Record.load(folder)
     evidence = (
-        weigh("loss/value/generator", record["loss/value/generator"].values, ">", 9.0, "loss"),
-        weigh("bins/all", np.array([0.5]), ">", 9.0, "what was derived from a vector"),
-        dataclasses.replace(weigh("not/there", np.array([]), ">", 9.0, "nothing"), holds=False),
+        evidence_for(
+            "loss/value/generator", record["loss/value/generator"].values, ">", 9.0, "loss"
+        ),
+        evidence_for("bins/all", np.array([0.5]), ">", 9.0, "what was derived from a vector"),
+        dataclasses.replace(
+            evidence_for("not/there", np.array([]), ">", 9.0, "nothing"), holds=False
+        ),
     )
     blew_up = Diagnosis(
         "non_convergence", "present", "It blew up.", "divergence", 1, None, math.nan, evidence
@@ -162,17 +172,17 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Report:
                 EFFECTIVE: 0.9,
                 "plane/view/generator": [-2.0, 2.0, 4.0],
                 "plane/fake/generator": [step / 1000, 0.0, step / 1000, 1.0],
-                "plane/pull/generator": [1.0, 0.0, 1.0, 0.5],
-                "plane/path/generator": [0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0],
-                "plane/answer/discriminator": [i / 8 * step / 1000 for i in range(9)],
+                "plane/gradient/generator": [1.0, 0.0, 1.0, 0.5],
+                "plane/latent_path/generator": [0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0],
+                "plane/probability/discriminator": [i / 8 * step / 1000 for i in range(9)],
             },
         )
         for step in range(0, 1001, 100)
     )
     points = np.random.default_rng(2).normal(size=(32, 2)).astype(np.float32)
-    write_sheet(folder / "samples" / "real", points)
+    write_grid(folder / "samples" / "real", points)
     record = Record.load(folder)
-    seen = weigh(EFFECTIVE, record[EFFECTIVE].values, "<", 0.7, "effective number of modes")
+    seen = evidence_for(EFFECTIVE, record[EFFECTIVE].values, "<", 0.7, "effective number of modes")
     absent = Diagnosis("mode_collapse", "absent", "All is there.", evidence=(seen,))
     return Report(None, record, (absent,))
 
@@ -186,9 +196,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Report:
     recorder.add(Row(step, {signal: float(step)}) for step in range(20))
     assert recorder.folder is not None
     record = Record.load(recorder.folder)
-    evidence = weigh(signal, record[signal].values, ">", 5.0, bad)
+    evidence = evidence_for(signal, record[signal].values, ">", 5.0, bad)
     found = Diagnosis("mode_collapse", "present", bad, bad, 1, bad, 0.5, (evidence,))
-    treatment = Treatment(bad, "mode_collapse", bad, f"+{bad}")
+    treatment = SuggestedFix(bad, "mode_collapse", bad, f"+{bad}")
     scenario = Scenario(name='"><b id="hacked">', about=bad)
     return Report(scenario, record, (found,), (treatment,), (Strange(),))
 

@@ -10,11 +10,12 @@ import pytest
 
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.plugins import registry as plugins
+from gandiag.plugins.builtin import BUILT_IN, DETECTORS
 from gandiag.records.record import Record
-from gandiag.reports.report import Report, suggest, verdict
-from gandiag.scenario.schema import DETECTORS, Scenario
+from gandiag.reports.report import Report, suggest_fixes, verdict
+from gandiag.scenario.schema import Scenario
 
-ALL = [(name, plugins.build("fixes", name)) for name in plugins.BUILT_IN["fixes"]]
+ALL = [(name, plugins.build("fixes", name)) for name in BUILT_IN["fixes"]]
 
 
 def present(condition: str, **other: Any) -> Diagnosis:
@@ -39,14 +40,14 @@ class Slows:
 def test_absent_needs_no_treatment() -> None:
     """Nothing is suggested against what is absent or unclear."""
     healthy = [Diagnosis("mode_collapse", "absent", ""), Diagnosis("x", "inconclusive", "")]
-    assert suggest(Scenario(), healthy, ALL) == ()
+    assert suggest_fixes(Scenario(), healthy, ALL) == ()
 
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_present_gets_treatment(name: str) -> None:
     """For every condition, on the default scenario, something can be done."""
     condition = plugins.load("detectors", name).condition  # type: ignore[attr-defined]
-    treatments = suggest(Scenario(), [present(condition)], ALL)
+    treatments = suggest_fixes(Scenario(), [present(condition)], ALL)
     assert treatments
     assert {treatment.condition for treatment in treatments} == {condition}
 
@@ -54,7 +55,9 @@ def test_present_gets_treatment(name: str) -> None:
 def test_known_cause_comes_first() -> None:
     """A fix for the very cause stands before those that help whatever it is."""
     scenario = Scenario.parse({"variant": {"vanilla": {"objective": "saturating"}}})
-    found = suggest(scenario, [present("vanishing_gradients", cause="saturated_objective")], ALL)
+    found = suggest_fixes(
+        scenario, [present("vanishing_gradients", cause="saturated_objective")], ALL
+    )
     assert found[0].fix == "non_saturating"
     assert "-    objective: saturating" in found[0].diff
     assert "+    objective: non_saturating" in found[0].diff
@@ -63,22 +66,22 @@ def test_known_cause_comes_first() -> None:
 def test_other_causes_are_left_out() -> None:
     """A fix that names causes is suggested only where one of them, or of the kinds, was found."""
     fix = ("slow", Slows(causes=frozenset({"haste", "hopping"})))
-    assert suggest(Scenario(), [present("mode_collapse", cause="sloth")], [fix]) == ()
-    assert suggest(Scenario(), [present("mode_collapse", cause="haste")], [fix])
-    assert suggest(Scenario(), [present("mode_collapse", kind="hopping")], [fix])
-    assert suggest(Scenario(), [present("non_convergence", cause="haste")], [fix]) == ()
+    assert suggest_fixes(Scenario(), [present("mode_collapse", cause="sloth")], [fix]) == ()
+    assert suggest_fixes(Scenario(), [present("mode_collapse", cause="haste")], [fix])
+    assert suggest_fixes(Scenario(), [present("mode_collapse", kind="hopping")], [fix])
+    assert suggest_fixes(Scenario(), [present("non_convergence", cause="haste")], [fix]) == ()
 
 
 def test_no_change_no_suggestion() -> None:
     """A fix that would change nothing is not suggested."""
     fix = ("slow", Slows(changes={"training.steps": Scenario().training.steps}))
-    assert suggest(Scenario(), [present("mode_collapse")], [fix]) == ()
+    assert suggest_fixes(Scenario(), [present("mode_collapse")], [fix]) == ()
 
 
 def test_same_change_is_said_once() -> None:
     """Of two fixes that come to the same scenario, one is suggested."""
     twins = [("one", Slows()), ("other", Slows())]
-    assert [t.fix for t in suggest(Scenario(), [present("mode_collapse")], twins)] == ["one"]
+    assert [t.fix for t in suggest_fixes(Scenario(), [present("mode_collapse")], twins)] == ["one"]
 
 
 def test_title_is_scenarios_or_folders() -> None:

@@ -55,7 +55,7 @@ def test_two_runs_lie_side_by_side(runs: tuple[Path, Path]) -> None:
 def test_one_run_reporters_refuse_two(runs: tuple[Path, Path]) -> None:
     """A reporter that shows one run only says so in a line, and names one that shows two."""
     with pytest.raises(BadInput, match="html"):
-        pages.set_beside(*runs, ["json"])
+        pages.publish_pair(*runs, ["json"])
 
 
 def test_log_has_no_page(tmp_path: Path) -> None:

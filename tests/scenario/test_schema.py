@@ -62,7 +62,7 @@ SCENARIOS = st.fixed_dictionaries(
             {"every": COUNTS, "detectors": st.lists(CHOICES), "stop_on": st.lists(WORDS)}
         ),
         "reporters": st.lists(CHOICES),
-        "sheet_every": COUNTS,
+        "sample_grid_every": COUNTS,
         "seed": st.integers(0, 2**63 - 1),
         "device": st.sampled_from(["auto", "cpu", "cuda", "cuda:1"]),
         "expect": st.dictionaries(WORDS, st.sampled_from(["present", "absent", "inconclusive"])),
@@ -308,4 +308,4 @@ def test_probes_may_be_left_out() -> None:
     assert "units" not in Scenario.parse(scenario.as_data()).probes
     assert scenario.probes["classes"] == {"every": 50}
     assert scenario.probes["loss"] == {"every": 10}
-    assert scenario.probes["motion"] == {"every": 50}
+    assert scenario.probes["displacement"] == {"every": 50}

@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from gandiag.plugins import registry as plugins
-from gandiag.scenario.schema import DETECTORS, Scenario
+from gandiag.plugins.builtin import DETECTORS
+from gandiag.scenario.schema import Scenario
 from gandiag.scenario.shipped import shipped
-from gandiag.training.components import Parts
+from gandiag.training.components import Components
 
 SHORTEST, LONGEST = (
     500,
@@ -86,7 +87,7 @@ def test_scenario_expects_real_conditions(name: str) -> None:
 @every_scenario
 def test_scenario_can_be_made(name: str) -> None:
     """Every plugin and option that it names exists."""
-    parts = Parts.of(scenario(name), name)
+    parts = Components.of(scenario(name), name)
     assert parts.probes
     assert parts.detectors
 
@@ -116,9 +117,9 @@ def test_scenario_is_long_enough_and_short(name: str) -> None:
     turns = training.steps * (1 + training.discriminator.steps / training.generator.steps)
     assert SHORTEST < training.steps <= LONGEST
     assert turns <= TURNS
-    for probe in ("diversity", "motion"):
+    for probe in ("diversity", "displacement"):
         assert training.steps // scenario(name).probes[probe]["every"] >= LOOKS
-    assert training.steps // scenario(name).sheet_every >= SHEETS
+    assert training.steps // scenario(name).sample_grid_every >= SHEETS
 
 
 @pytest.mark.parametrize("name", FAILING)

@@ -21,13 +21,13 @@ from gandiag.models.variants.dcgan import DCGAN
 from gandiag.models.variants.vanilla import Vanilla
 from gandiag.monitoring.fixed_latents import MOVED
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.schedule import Scheduled
+from gandiag.monitoring.schedule import ScheduledProbe
 from gandiag.monitoring.snapshot import Snapshot
 from gandiag.monitoring.watch import Watch
 from gandiag.plugins import registry as plugins
 from gandiag.records.writer import Recorder
 from gandiag.scenario.training_settings import InstanceNoise, Training
-from gandiag.training.batches import Draws, noise_left
+from gandiag.training.batches import BatchSampler, noise_left
 from gandiag.training.trainer import averaging, train
 
 ALL: dict[str, Any] = {
@@ -55,7 +55,7 @@ def played(
         torch.manual_seed(0)
         gan = averaging(build(), training)
         train(gan, samples, training, 0, watch)
-    networks = {"g": gan.generator, "d": gan.discriminator, "judged": gan.judged}
+    networks = {"g": gan.generator, "d": gan.discriminator, "judged": gan.evaluated_generator}
     return {
         f"{name}.{key}": value
         for name, network in networks.items()
@@ -81,15 +81,18 @@ def test_watch_changes_no_bit(
         images = normal((400, 1, 8, 8)).tanh()
         samples, reference = images[:200], Reference.of(images[:200], images[200:], size=32)
         build = lambda: DCGAN(width=4, batch_norm=True).build((1, 8, 8))  # noqa: E731
-    probes = [Scheduled(name, plugins.build("probes", name), 1) for name in ("diversity", "motion")]
+    probes = [
+        ScheduledProbe(name, plugins.build("probes", name), 1)
+        for name in ("diversity", "displacement")
+    ]
     probes += [
-        Scheduled(name, plugins.build("probes", name), 1) for name in ("confidence", "units")
+        ScheduledProbe(name, plugins.build("probes", name), 1) for name in ("confidence", "units")
     ]
     sheets: list[Tensor] = []
     watch = Watch(
-        probes, memory, torch.sigmoid, sheet_every=5, save_sheet=lambda _, s: sheets.append(s)
+        probes, memory, torch.sigmoid, sample_grid_every=5, save_sheet=lambda _, s: sheets.append(s)
     )
-    watch.refer_to(reference)
+    watch.set_reference(reference)
     alone = played(build, samples, plan(**options), None)
     watched = played(build, samples, plan(**options), watch)
     assert alone.keys() == watched.keys()
@@ -112,7 +115,7 @@ def test_noise_falls_to_nothing(until: float, steps: int) -> None:
 def test_noise_is_in_units_of_the_data() -> None:
     """Its standard deviation is the asked share of the data's own, whatever their units."""
     samples = 50 * torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
-    draws = Draws(samples, None, plan(100, instance_noise={"sd": 0.4}), 0)
+    draws = BatchSampler(samples, None, plan(100, instance_noise={"sd": 0.4}), 0)
     added = draws.noisy(samples, 50) - samples  # half of it is left
     assert float(added.std()) == pytest.approx(0.2 * 50, rel=0.05)
     assert draws.noisy(samples, 100) is samples
@@ -158,7 +161,7 @@ def test_snapshot_has_samples_without_noise(memory: Recorder) -> None:
             shown.append(snapshot.real)
             return {}
 
-    watch = Watch([Scheduled("collects", Collects(), 1)], memory)
+    watch = Watch([ScheduledProbe("collects", Collects(), 1)], memory)
     train(points_gan(), samples, plan(2, instance_noise={"sd": 0.5}), 0, watch)
     assert shown
     assert all(set(real.unique().tolist()) == {3.0, -3.0} for real in shown)
@@ -176,7 +179,7 @@ def test_average_has_closed_form(ring: Data) -> None:
     expected = decay ** (n - 1) * weights[0]
     for i in range(1, n):
         expected = expected + (1 - decay) * decay ** (n - 1 - i) * weights[i]
-    torch.testing.assert_close(next(gan.judged.parameters()), expected)
+    torch.testing.assert_close(next(gan.evaluated_generator.parameters()), expected)
 
 
 def test_average_plays_no_part(ring: Data) -> None:
@@ -201,22 +204,22 @@ def test_average_is_what_is_judged(ring: Data, ring_reference: Reference, memory
             """Set what is judged beside what the average makes of the same latents."""
             if snapshot.fixed is not None and snapshot.recent is not None:
                 calls = [call.args[0] for call in snapshot.latents]
-                made = gan.judged(torch.cat(calls)[:MOVED])
+                made = gan.evaluated_generator(torch.cat(calls)[:MOVED])
                 torch.testing.assert_close(snapshot.fixed, made, rtol=0, atol=0)
                 other = gan.generator(torch.cat(calls)[:MOVED])
                 found.append(not torch.equal(made, other))
             return {}
 
     watch = Watch(
-        [Scheduled("compares", Compares(), 1)],
+        [ScheduledProbe("compares", Compares(), 1)],
         memory,
-        sheet_every=1,
+        sample_grid_every=1,
         save_sheet=lambda step, samples: sheets.setdefault(step, samples),
     )
-    watch.refer_to(ring_reference)
+    watch.set_reference(ring_reference)
     train(gan, ring.train, training, 0, watch)
     assert any(found)
-    torch.testing.assert_close(sheets[6], watch.samples(gan.judged), rtol=0, atol=0)
+    torch.testing.assert_close(sheets[6], watch.samples(gan.evaluated_generator), rtol=0, atol=0)
     assert not torch.equal(sheets[6], watch.samples(gan.generator))
 
 

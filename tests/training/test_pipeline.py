@@ -17,9 +17,9 @@ import yaml
 from gandiag.diagnosis.diagnosis import Diagnosis, diagnose
 from gandiag.plugins.errors import BadInput
 from gandiag.records.record import Record, Row
-from gandiag.reports.report import Report, report_on
+from gandiag.reports.report import Report, build_report
 from gandiag.scenario.schema import Scenario
-from gandiag.training.components import Parts
+from gandiag.training.components import Components
 from gandiag.training.pipeline import run
 
 TINY: dict[str, Any] = {
@@ -29,7 +29,7 @@ TINY: dict[str, Any] = {
     "training": {"steps": 23, "batch_size": 32},
     "detection": {"every": 10},
     "reporters": ["json"],
-    "sheet_every": 10,
+    "sample_grid_every": 10,
     "device": "cpu",
 }
 
@@ -75,11 +75,13 @@ def test_facts_are_present(folder: Path) -> None:
     assert facts["steps"] == 23
     assert facts["batch_size"] == 32
     assert facts["shape"] == [2]
-    assert facts["scale"] == pytest.approx(2.51, rel=0.1)
-    assert sum(facts["bin_shares"]) == pytest.approx(1, abs=1e-4)
+    assert facts["real_pair_distance"] == pytest.approx(2.51, rel=0.1)
+    assert sum(facts["mode_shares"]) == pytest.approx(1, abs=1e-4)
     assert len(facts["class_shares"]) == 8
-    assert 0 < facts["turnover_null"] < 0.5
-    assert facts["middle_energy"] == pytest.approx(0.577, abs=0.01)  # eight spots on a circle
+    assert 0 < facts["turnover_baseline"] < 0.5
+    assert facts["mean_energy_distance"] == pytest.approx(
+        0.577, abs=0.01
+    )  # eight spots on a circle
 
 
 def test_environment_names_nobody(folder: Path) -> None:
@@ -99,13 +101,17 @@ def test_signals_cover_the_run(folder: Path) -> None:
     record = Record.load(folder)
     assert record["loss/value/generator"].steps.tolist() == [0, 10, 20]
     probes = {name.split("/")[0] for name in record.signals}
-    late = {"motion", "diversity", "update"}  # 100 steps, 512 fakes, 50 steps: not in this run
+    late = {
+        "displacement",
+        "diversity",
+        "update",
+    }  # 100 steps, 512 fakes, 50 steps: not in this run
     assert probes == set(tiny().probes) - late
 
 
 def test_replay_gives_same_answer(folder: Path) -> None:
     """The saved record is judged as the run was."""
-    parts = Parts.of(tiny())
+    parts = Components.of(tiny())
     written = json.loads((folder / "diagnoses.json").read_text())["diagnoses"]
     replayed = [found.as_json() for found in diagnose(Record.load(folder), parts.detectors)]
     assert replayed == written
@@ -115,7 +121,7 @@ def test_memory_run_is_the_same() -> None:
     """A run without a folder writes nothing and records the same."""
     one, other = run(tiny()), run(tiny())
     assert one.record.folder is None
-    assert one.record.sheets() == []
+    assert one.record.sample_grids() == []
     assert one.diagnoses == other.diagnoses
     for name, signal in one.record.signals.items():
         assert signal.values.tobytes() == other.record[name].values.tobytes(), name
@@ -247,7 +253,7 @@ def test_stop_on_ends_early(tmp_path: Path) -> None:
             "generator": {"optimizer": {"name": "sgd", "lr": 1e18}},
         },
         detection={"every": 10, "stop_on": ["non_convergence"]},
-        probes={"diversity": {"every": 10}, "motion": {"every": 10}, "units": False},
+        probes={"diversity": {"every": 10}, "displacement": {"every": 10}, "units": False},
     )
     report = run(blown, tmp_path)
     assert report.record.environment["steps_played"] < 400
@@ -258,11 +264,11 @@ def test_stop_on_ends_early(tmp_path: Path) -> None:
 
 def test_saved_record_makes_a_report(folder: Path) -> None:
     """A record without a scenario is diagnosed too; no fix can be written out for it."""
-    parts = Parts.of(tiny())
-    report = report_on(Record.load(folder), None, parts.detectors, parts.fixes)
+    parts = Components.of(tiny())
+    report = build_report(Record.load(folder), None, parts.detectors, parts.fixes)
     assert isinstance(report, Report)
     assert len(report.diagnoses) == len(parts.detectors)
-    assert report.treatments == ()
+    assert report.suggested_fixes == ()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

@@ -24,10 +24,11 @@ from gandiag.models.variants.linear_critic import LinearCritic
 from gandiag.models.variants.minibatch_discrimination import MinibatchDiscrimination
 from gandiag.models.variants.vanilla import Vanilla
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.schedule import Scheduled
+from gandiag.monitoring.schedule import ScheduledProbe
 from gandiag.monitoring.snapshot import Snapshot
 from gandiag.monitoring.watch import Watch
 from gandiag.plugins import registry as plugins
+from gandiag.plugins.builtin import BUILT_IN
 from gandiag.records.record import Record
 from gandiag.records.writer import Recorder
 from gandiag.scenario.schema import Training
@@ -88,17 +89,17 @@ def same_bits(one: GAN, other: GAN) -> bool:
 
 def watching(reference: Reference, recorder: Recorder, every: int = 1) -> Watch:
     """A watch with every probe of the catalogue, and a sheet every third step."""
-    names = plugins.BUILT_IN["probes"]
-    probes = [Scheduled(name, plugins.build("probes", name), every) for name in names]
+    names = BUILT_IN["probes"]
+    probes = [ScheduledProbe(name, plugins.build("probes", name), every) for name in names]
     watch = Watch(
         probes,
         recorder,
         torch.sigmoid,
         flush_every=5,
-        sheet_every=3,
+        sample_grid_every=3,
         save_sheet=lambda step, samples: None,
     )
-    watch.refer_to(reference)
+    watch.set_reference(reference)
     return watch
 
 
@@ -124,7 +125,7 @@ def test_watch_changes_no_bit(
     assert not any(module._forward_hooks or module._backward_hooks for module in modules)
     signals = memory.record().signals
     assert "diversity/coverage/generator" in signals
-    assert ("motion/fixed/generator" in signals) == (name == "noisy")
+    assert ("displacement/distance/generator" in signals) == (name == "noisy")
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -213,7 +214,7 @@ def test_stop_falls_between_steps(ring: Data, memory: Recorder, end: int) -> Non
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), MemoryError()])
 def test_interrupted_run_opens(ring: Data, tmp_path: Path, error: BaseException) -> None:
     """Ctrl-C in the middle of a turn ends the run, and what was measured until then is kept."""
-    watch = Watch([Scheduled("p", Raises(error, 13), 1)], Recorder(tmp_path, {}, {}))
+    watch = Watch([ScheduledProbe("p", Raises(error, 13), 1)], Recorder(tmp_path, {}, {}))
     plan = training(30)
     if isinstance(error, Exception):  # a probe's own error is not the run's
         with pytest.warns(RuntimeWarning, match="switched off"):
@@ -261,7 +262,7 @@ def test_every_sample_is_seen(memory: Recorder) -> None:
             return {}
 
     samples = torch.arange(40.0)[:, None].repeat(1, 2)
-    watch = Watch([Scheduled("collects", Collects(), 1)], memory)
+    watch = Watch([ScheduledProbe("collects", Collects(), 1)], memory)
     train(BUILDERS["vanilla"](), samples, training(10, batch=8), 0, watch)
     assert sorted(shown[:40]) == sorted(shown[40:]) == list(range(40))
     assert shown[:40] != shown[40:]
@@ -307,7 +308,7 @@ def test_dirac_orbit_is_known(memory: Recorder) -> None:
     plan = Training.model_validate(
         {"steps": 500, "batch_size": 2, "generator": sgd, "discriminator": sgd}
     )
-    train(gan, torch.zeros(2, 1), plan, 0, Watch([Scheduled("where", Where(), 1)], memory))
+    train(gan, torch.zeros(2, 1), plan, 0, Watch([ScheduledProbe("where", Where(), 1)], memory))
     at, weight = memory.record()["where/at"].values, memory.record()["where/slope"].values
     radius = (at**2 + weight**2) ** 0.5
     assert radius.min() == pytest.approx(1.343, abs=0.002)

@@ -18,8 +18,6 @@ from gandiag.datasets._mnist_files import Split, read_whole
 from gandiag.datasets._pixels import from_bytes
 from gandiag.monitoring.mnist_classifier import MnistClassifier
 
-__all__ = ["accuracy", "distorted", "main", "train"]
-
 FOLDER = Path(__file__).parents[2] / "datasets" / "assets"
 SEED = 0
 EPOCHS = 8

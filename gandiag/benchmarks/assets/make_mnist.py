@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from gandiag.datasets._mnist_files import Split, read_whole
 
-__all__ = ["main", "quotas", "stratified"]
-
 FOLDER = Path(__file__).parents[2] / "datasets" / "assets"
 SEED = 0
 TRAIN = 10_000  # images from MNIST's training split

@@ -19,8 +19,6 @@ from gandiag.benchmarks.assets.make_mnist import HELD_OUT, SEED, TRAIN, stratifi
 from gandiag.benchmarks.oracle.digits import WEIGHTS, OracleClassifier
 from gandiag.datasets._mnist_files import Split, read_whole
 
-__all__ = ["main", "without"]
-
 FOLDER = Path(__file__).parents[2] / "datasets" / "assets"
 
 

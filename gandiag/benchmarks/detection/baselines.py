@@ -19,8 +19,6 @@ from gandiag.diagnosis.statistics import rolling
 from gandiag.diagnosis.trends import mann_kendall
 from gandiag.records.record import Record, Signal
 
-__all__ = ["RIVALS", "Rival", "Trace", "alarms"]
-
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
@@ -56,7 +54,7 @@ Rule = Callable[[Trace], Sequence[tuple[Ints, Bools]]]
 
 
 @dataclass(frozen=True)
-class Rival:
+class Baseline:
     """A rule, the condition that it is asked for, and where it comes from."""
 
     name: str
@@ -65,7 +63,7 @@ class Rival:
     rule: Rule
 
 
-def alarms(rival: Rival, trace: Trace, asked: Ints) -> Bools:
+def alarms(rival: Baseline, trace: Trace, asked: Ints) -> Bools:
     """Whether a rule has fired since the step asked before, at each step asked."""
     fired = [steps[on] for steps, on in rival.rule(trace)]
     at = np.sort(np.concatenate([np.empty(0, np.int64), *fired]))
@@ -157,42 +155,44 @@ def _not_finite(values: NDArray[np.float64]) -> Bools:
     return ~np.isfinite(values)
 
 
-RIVALS: tuple[Rival, ...] = (
-    Rival("mean abs g < 1e-7", "vanishing_gradients", "SageMaker Debugger", _tiny_mean),
-    Rival("layer ratio < 1e-3", "vanishing_gradients", "AutoTrainer", _layers_vanish),
-    Rival(
+BASELINES: tuple[Baseline, ...] = (
+    Baseline("mean abs g < 1e-7", "vanishing_gradients", "SageMaker Debugger", _tiny_mean),
+    Baseline("layer ratio < 1e-3", "vanishing_gradients", "AutoTrainer", _layers_vanish),
+    Baseline(
         "0 < norm < 1e-7",
         "vanishing_gradients",
         "trainpulse",
         lambda trace: [_where(_norms(trace), lambda v: (v > 0) & (v < 1e-7))],
     ),
-    Rival(
+    Baseline(
         "D loss < 0.005",
         "vanishing_gradients",
         "folk",
         _below(lambda trace: trace.record["loss/value/discriminator"], 0.005),
     ),
-    Rival("D loss < 5 % of chance", "vanishing_gradients", "folk", _sure_for_long),
-    Rival("cosine > 0.7", "mode_collapse", "folk", _above(lambda t: t.look("cosine"), 0.7)),
-    Rival("cosine > 0.9", "mode_collapse", "folk", _above(lambda t: t.look("cosine"), 0.9)),
-    Rival("distance < 0.1", "mode_collapse", "folk", _below(lambda t: t.look("pairs"), 0.1)),
-    Rival("deviation < 0.1", "mode_collapse", "folk", _below(lambda t: t.look("deviation"), 0.1)),
-    Rival(
+    Baseline("D loss < 5 % of chance", "vanishing_gradients", "folk", _sure_for_long),
+    Baseline("cosine > 0.7", "mode_collapse", "folk", _above(lambda t: t.look("cosine"), 0.7)),
+    Baseline("cosine > 0.9", "mode_collapse", "folk", _above(lambda t: t.look("cosine"), 0.9)),
+    Baseline("distance < 0.1", "mode_collapse", "folk", _below(lambda t: t.look("pairs"), 0.1)),
+    Baseline(
+        "deviation < 0.1", "mode_collapse", "folk", _below(lambda t: t.look("deviation"), 0.1)
+    ),
+    Baseline(
         "spread < 5 % of real",
         "mode_collapse",
         "folk",
-        _below(lambda trace: trace.generator("motion/spread"), 0.05),
+        _below(lambda trace: trace.generator("displacement/latent_spread"), 0.05),
     ),
-    Rival("loss not falling", "non_convergence", "SageMaker Debugger", _losses(_not_decreasing)),
-    Rival("NaN or infinite", "non_convergence", "SageMaker Debugger", _losses(_not_finite)),
-    Rival("plateau", "non_convergence", "trainpulse", _losses(_plateau)),
-    Rival("loss spike", "non_convergence", "trainpulse", _losses(_spike)),
-    Rival("norm > 100", "non_convergence", "trainpulse, ganhacks", _above(_norms, 100.0)),
-    Rival(
+    Baseline("loss not falling", "non_convergence", "SageMaker Debugger", _losses(_not_decreasing)),
+    Baseline("NaN or infinite", "non_convergence", "SageMaker Debugger", _losses(_not_finite)),
+    Baseline("plateau", "non_convergence", "trainpulse", _losses(_plateau)),
+    Baseline("loss spike", "non_convergence", "trainpulse", _losses(_spike)),
+    Baseline("norm > 100", "non_convergence", "trainpulse, ganhacks", _above(_norms, 100.0)),
+    Baseline(
         "layer ratio > 70",
         "non_convergence",
         "AutoTrainer",
         _above(lambda trace: trace.generator("gradient/first_to_last"), 70.0),
     ),
-    Rival("loss rises", "non_convergence", "folk", _losses(_trends)),
+    Baseline("loss rises", "non_convergence", "folk", _losses(_trends)),
 )

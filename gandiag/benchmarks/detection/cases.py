@@ -13,8 +13,6 @@ import yaml
 from gandiag.plugins.errors import BadInput, nearest
 from gandiag.scenario.schema import Scenario
 
-__all__ = ["FILE", "PARTS", "SLOW", "Case", "chosen", "read_cases"]
-
 FILE = "detection.yaml"
 SLOW = "detection_slow.yaml"  # of the same families, added when the first had long been judged
 PARTS = ("tuning", "held_out", "slow")
@@ -84,6 +82,6 @@ def _case(name: str, entry: Mapping[str, Any], family: Mapping[str, Any]) -> Cas
     scenario = Scenario.parse(base, place).set(entry["change"])
     steps = scenario.training.steps
     # no sheets but the last, and no questions on the way: a record can be asked at any step later
-    scenario = scenario.set({"sheet_every": steps, "detection.every": steps})
+    scenario = scenario.set({"sample_grid_every": steps, "detection.every": steps})
     part = entry.get("part", family["part"])
     return Case(name, entry["family"], part, entry["intent"], scenario)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.benchmarks.detection.baselines import RIVALS, Trace, alarms
+from gandiag.benchmarks.detection.baselines import BASELINES, Trace, alarms
 from gandiag.benchmarks.detection.play import ORACLE, Run, folder_of
 from gandiag.benchmarks.oracle.labels import ABSENT, CONDITIONS, GREY, Label, label
 from gandiag.benchmarks.oracle.oracle import read_rows
@@ -18,8 +18,6 @@ from gandiag.diagnosis.diagnosis import diagnose
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.protocols import Detector
 from gandiag.records.record import Record
-
-__all__ = ["ASKED", "OURS", "Outcome", "compare", "judge", "without_signals"]
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -83,7 +81,7 @@ class Outcome:
         return self.kind in self.kinds
 
 
-def judge(run: Run, root: Path, detectors: Sequence[Detector] | None = None) -> list[Outcome]:
+def evaluate(run: Run, root: Path, detectors: Sequence[Detector] | None = None) -> list[Outcome]:
     """Every outcome of one finished run: the detectors' and the rivals'."""
     folder = folder_of(run, root)
     record = Record.load(folder)
@@ -98,7 +96,7 @@ def judge(run: Run, root: Path, detectors: Sequence[Detector] | None = None) -> 
         truth = labels[detector.condition]
         outcomes.append(compare(OURS, run, detector.condition, truth, asked, statuses, kinds))
     trace = Trace(record, rows, _sizes(run, record), _chance(run))
-    for rival in RIVALS:
+    for rival in BASELINES:
         on = alarms(rival, trace, asked)
         statuses = ["present" if fired else "absent" for fired in on]
         truth = labels[rival.condition]

@@ -19,8 +19,6 @@ from gandiag.benchmarks.statistics import (
     wilson,
 )
 
-__all__ = ["Healthy", "Score", "confusion", "f1_at_the_end", "healthy", "macro_f1", "score"]
-
 
 @dataclass(frozen=True)
 class Score:

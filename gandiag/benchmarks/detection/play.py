@@ -22,12 +22,10 @@ from gandiag.models.losses import NON_SATURATING
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput
 from gandiag.plugins.protocols import Dataset
-from gandiag.records.record import write_whole
+from gandiag.records.record import write_file
 from gandiag.scenario.schema import Scenario
 from gandiag.training import pipeline
 from gandiag.training.trainer import train
-
-__all__ = ["DONE", "ORACLE", "Played", "Run", "folder_of", "play", "play_all", "truth_of"]
 
 ORACLE = "oracle.jsonl"
 DONE = "finished"  # the file that a run's folder has once nothing is missing from it
@@ -43,7 +41,7 @@ class Run(NamedTuple):
     seed: int
 
 
-class Played(NamedTuple):
+class FinishedRun(NamedTuple):
     """A run that was played, how long it took, and what went wrong; empty where nothing did."""
 
     run: Run
@@ -56,7 +54,7 @@ def folder_of(run: Run, root: Path) -> Path:
     return root / run.case.name / str(run.seed)
 
 
-def play_all(runs: Sequence[Run], root: Path, jobs: int) -> Iterator[Played]:
+def run_cases(runs: Sequence[Run], root: Path, jobs: int) -> Iterator[FinishedRun]:
     """Play what has not been played; yields each run as it ends.
 
     A run that was interrupted is played anew; a finished one is left as it is. One that fails does
@@ -67,17 +65,17 @@ def play_all(runs: Sequence[Run], root: Path, jobs: int) -> Iterator[Played]:
     yield from workers(joblib.delayed(_attempt)(run, root) for run in ahead)
 
 
-def _attempt(run: Run, root: Path) -> Played:
+def _attempt(run: Run, root: Path) -> FinishedRun:
     torch.set_num_threads(1)
     began, problem = time.perf_counter(), ""
     try:
-        play(run, root)
+        run_case(run, root)
     except Exception as error:  # hours of other runs must not be lost to it
         problem = f"{type(error).__name__}: {error}"
-    return Played(run, time.perf_counter() - began, problem)
+    return FinishedRun(run, time.perf_counter() - began, problem)
 
 
-def play(run: Run, root: Path) -> None:
+def run_case(run: Run, root: Path) -> None:
     """Play one run beside its oracle."""
     folder = folder_of(run, root)
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +92,7 @@ def play(run: Run, root: Path) -> None:
         replay=_replay(scenario, data),
     )
     pipeline.run(scenario, folder, observers=[oracle])
-    write_whole(folder / DONE, "")
+    write_file(folder / DONE, "")
 
 
 def truth_of(dataset: Dataset, data: Data) -> Truth:

@@ -10,33 +10,52 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gandiag.benchmarks.detection.cases import PARTS, chosen
-from gandiag.benchmarks.detection.matching import Outcome, judge, without_signals
-from gandiag.benchmarks.detection.play import DONE, Run, folder_of, play_all
+from gandiag.benchmarks.detection.matching import Outcome, evaluate, without_signals
+from gandiag.benchmarks.detection.play import DONE, Run, folder_of, run_cases
 from gandiag.benchmarks.detection.tables import ablation_table, every_run, summary
+from gandiag.monitoring.signals import (
+    AUC,
+    BACKPROP_GAIN,
+    CLASS_HISTOGRAM,
+    DISCRIMINATOR_GRADIENT,
+    DISPLACEMENT,
+    EFFECTIVE_MODES,
+    ENERGY_DISTANCE,
+    FIRST_TO_LAST,
+    JS_DIVERGENCE,
+    LATENT_SPREAD,
+    MISSING_MASS,
+    MODE_HISTOGRAM,
+    PAIR_DISTANCE,
+    PRECISION,
+    RELATIVE_DISPLACEMENT,
+    SCORE_GAP,
+    SCORE_GRADIENT,
+    SCORE_SD,
+    WITHIN_MODE_VARIANCE,
+)
 from gandiag.plugins.errors import BadInput
 
-__all__ = ["SIGNALS", "detection", "finished", "judge_all", "tables"]
-
 SIGNALS = (
-    "slope/score/generator",
-    "slope/critic/generator",
-    "slope/score_spread/generator",
-    "gradient/passage/generator",
-    "gradient/first_to_last/generator",
-    "motion/fixed/generator",
-    "motion/relative/generator",
-    "motion/spread/generator",
-    "diversity/effective_bins/generator",
-    "diversity/missing_mass/generator",
-    "diversity/divergence/generator",
-    "diversity/dispersion/generator",
-    "diversity/precision/generator",
-    "diversity/energy/generator",
-    "diversity/spread/generator",
-    "diversity/bins/generator",
-    "classes/histogram/generator",
-    "confidence/auc/discriminator",
-    "confidence/gap/discriminator",
+    SCORE_GRADIENT,
+    DISCRIMINATOR_GRADIENT,
+    SCORE_SD,
+    BACKPROP_GAIN,
+    FIRST_TO_LAST,
+    DISPLACEMENT,
+    RELATIVE_DISPLACEMENT,
+    LATENT_SPREAD,
+    EFFECTIVE_MODES,
+    MISSING_MASS,
+    JS_DIVERGENCE,
+    WITHIN_MODE_VARIANCE,
+    PRECISION,
+    ENERGY_DISTANCE,
+    PAIR_DISTANCE,
+    MODE_HISTOGRAM,
+    CLASS_HISTOGRAM,
+    AUC,
+    SCORE_GAP,
 )
 
 
@@ -78,15 +97,15 @@ def finished(runs: Sequence[Run], root: Path) -> list[Run]:
     return [run for run in runs if (folder_of(run, root) / DONE).is_file()]
 
 
-def judge_all(runs: Sequence[Run], root: Path, jobs: int) -> list[Outcome]:
+def evaluate_all(runs: Sequence[Run], root: Path, jobs: int) -> list[Outcome]:
     """Every outcome of every run."""
-    found = joblib.Parallel(n_jobs=jobs)(joblib.delayed(judge)(run, root) for run in runs)
+    found = joblib.Parallel(n_jobs=jobs)(joblib.delayed(evaluate)(run, root) for run in runs)
     return [outcome for outcomes in found for outcome in outcomes]
 
 
 def tables(runs: Sequence[Run], root: Path, jobs: int, ablation: bool) -> str:
     """The tables of the protocol, for each part that was played."""
-    outcomes = judge_all(runs, root, jobs)
+    outcomes = evaluate_all(runs, root, jobs)
     text = []
     for part in PARTS:
         of_part = [o for o in outcomes if o.part == part]
@@ -114,7 +133,7 @@ def _play(runs: Sequence[Run], root: Path, jobs: int) -> None:
     bars = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
     with Progress(*bars, TimeRemainingColumn(), console=console) as progress:
         task = progress.add_task("playing", total=left)
-        for run, seconds, problem in play_all(runs, root, jobs):
+        for run, seconds, problem in run_cases(runs, root, jobs):
             progress.advance(task)
             if problem or not console.is_terminal:
                 told = f"{run.case.name}, seed {run.seed}: {problem or f'{seconds:.0f} s'}"

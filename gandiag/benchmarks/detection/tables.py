@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from gandiag.benchmarks.detection.baselines import RIVALS
+from gandiag.benchmarks.detection.baselines import BASELINES
 from gandiag.benchmarks.detection.matching import OURS, Outcome
 from gandiag.benchmarks.detection.metrics import (
     Score,
@@ -19,9 +19,7 @@ from gandiag.benchmarks.detection.metrics import (
 )
 from gandiag.benchmarks.oracle.labels import ABSENT, CONDITIONS, GREY, PRESENT
 from gandiag.benchmarks.statistics import Interval, none_in
-from gandiag.diagnosis.diagnosis import in_words
-
-__all__ = ["ablation_table", "every_run", "summary"]
+from gandiag.diagnosis.diagnosis import humanize
 
 TRUTHS = {PRESENT: "present", ABSENT: "absent", GREY: "grey"}
 
@@ -56,7 +54,7 @@ def every_run(outcomes: Sequence[Outcome]) -> str:
             rows.append(
                 (
                     run,
-                    in_words(o.condition),
+                    humanize(o.condition),
                     TRUTHS[o.truth],
                     onset,
                     alarm,
@@ -84,7 +82,7 @@ def ablation_table(
         last = {run: found[name] for run, found in answers.items()}
         each = [f1_at_the_end(truths, last, condition) for condition in CONDITIONS]
         rows.append((name or "nothing", *(_number(value) for value in each)))
-    return _table(("taken out", *map(in_words, CONDITIONS)), rows)
+    return _table(("taken out", *map(humanize, CONDITIONS)), rows)
 
 
 def _counts(outcomes: Sequence[Outcome]) -> str:
@@ -128,7 +126,7 @@ def _ours(outcomes: Sequence[Outcome]) -> str:
         right, compared = s.kinds
         rows.append(
             (
-                in_words(condition),
+                humanize(condition),
                 str(s.found + s.missed),
                 str(s.absent),
                 str(s.grey),
@@ -153,7 +151,7 @@ def _rivals(outcomes: Sequence[Outcome]) -> str:
     )  # fmt: skip
     rows = []
     for condition in CONDITIONS:
-        mine = [r for r in RIVALS if r.condition == condition]
+        mine = [r for r in BASELINES if r.condition == condition]
         for name, source in [(OURS, "gandiag"), *((r.name, r.source) for r in mine)]:
             s = score(outcomes, name, condition)
             asked = [o for o in outcomes if o.judge == name and o.condition == condition]
@@ -164,7 +162,7 @@ def _rivals(outcomes: Sequence[Outcome]) -> str:
                 (
                     name,
                     source,
-                    in_words(condition),
+                    humanize(condition),
                     _number(_recall(s)),
                     _number(s.precision),
                     _number(s.f1),
@@ -178,10 +176,10 @@ def _rivals(outcomes: Sequence[Outcome]) -> str:
 def _confused(outcomes: Sequence[Outcome]) -> str:
     table = confusion(outcomes, OURS)
     called = (*CONDITIONS, "none")
-    head = ("truth, and what it was called at its end", *map(in_words, called))
+    head = ("truth, and what it was called at its end", *map(humanize, called))
     return _table(
         head,
-        [(in_words(row), *(str(cells[name]) for name in called)) for row, cells in table.items()],
+        [(humanize(row), *(str(cells[name]) for name in called)) for row, cells in table.items()],
     )
 
 

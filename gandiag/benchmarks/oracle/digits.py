@@ -8,8 +8,6 @@ import torch
 from safetensors.torch import load
 from torch import Tensor, nn
 
-__all__ = ["OracleClassifier"]
-
 WEIGHTS = "oracle_classifier.safetensors"
 
 

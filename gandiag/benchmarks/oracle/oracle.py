@@ -23,9 +23,7 @@ from torch import Tensor
 from gandiag.benchmarks.oracle.truths import Truth
 from gandiag.datasets.data import Data
 from gandiag.models.gan import GAN
-from gandiag.monitoring.side_effects import undisturbed
-
-__all__ = ["FROZEN", "Oracle", "Replay", "fresh_auc", "read_rows"]
+from gandiag.monitoring.side_effects import without_side_effects
 
 SAMPLES = 10_000  # fresh ones a look
 CHUNK = 1000  # samples a forward pass
@@ -89,7 +87,7 @@ class Oracle:
 
     def _fresh(self, step: int, gan: GAN) -> Tensor:
         stream = torch.Generator().manual_seed(1_000_003 * (self.seed + 1) + step)
-        with undisturbed(gan.judged):
+        with without_side_effects(gan.evaluated_generator):
             parts = [self._draw(gan, stream) for _ in range(SAMPLES // CHUNK)]
         return torch.cat(parts).detach().float().cpu()
 
@@ -99,7 +97,7 @@ class Oracle:
         if gan.classes:
             mass = torch.from_numpy(self.truth.shares)
             inputs.append(torch.multinomial(mass, CHUNK, replacement=True, generator=stream))
-        made: Tensor = gan.judged(*inputs)
+        made: Tensor = gan.evaluated_generator(*inputs)
         return made
 
     def _stands_still(self, step: int, distance: float) -> bool:
@@ -114,7 +112,7 @@ class Oracle:
         found = {"auc": fresh_auc(self.truth, self.data.train, samples, self.seed)}
         for name, anew in (("swap", False), ("anew", True)):
             if found.get("swap", 0.0) < 0.2:
-                with undisturbed(gan.generator, gan.discriminator), torch.enable_grad():
+                with without_side_effects(gan.generator, gan.discriminator), torch.enable_grad():
                     played = self._replay(gan, anew)
                 there = self.look(step, played)[0]["distance"]
                 found[name] = 1 - there / distance

@@ -19,8 +19,6 @@ from torch.nn.functional import avg_pool2d
 
 from gandiag.benchmarks.oracle.digits import OracleClassifier
 
-__all__ = ["Curve", "Digits", "Mixture", "Truth", "frechet", "sliced"]
-
 Array = NDArray[np.float64]
 
 DIRECTIONS = 32  # of the sliced distance in the plane, evenly spaced

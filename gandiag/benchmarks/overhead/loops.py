@@ -12,13 +12,12 @@ from typing import Any
 
 from torch import Tensor
 
-from gandiag.attachment.attach import PROBES, attach
+from gandiag.attachment.attach import attach
 from gandiag.attachment.watch_handle import Attachment
 from gandiag.benchmarks.overhead.measure import Comparison, Loop, Play
-from gandiag.benchmarks.overhead.models import GAMES, Game
+from gandiag.benchmarks.overhead.models import GAMES, BenchModel
+from gandiag.plugins.builtin import PROBE_CADENCES
 from gandiag.scenario.schema import Scenario
-
-__all__ = ["BARE", "DEFAULT", "attached", "comparisons"]
 
 BARE, DEFAULT, EVERY, HOOKS = "bare loop", "gandiag", "gandiag, every step", "hooks alone"
 WANDB = (100, 1)  # log_freq of wandb.watch
@@ -37,7 +36,10 @@ def comparisons(name: str, images: Tensor, rounds: int, stack: ExitStack) -> lis
             interest, get a third.
         stack: what ends W&B's run in the end.
     """
-    cadence: Mapping[str, Any] = {**Scenario().probes, **PROBES}
+    cadence: Mapping[str, Any] = {
+        **Scenario().probes,
+        **{name: {"every": n} for name, n in PROBE_CADENCES["attach"].items()},
+    }
     off, every = dict.fromkeys(cadence, False), {probe: {"every": 1} for probe in cadence}
 
     def watched(probes: Mapping[str, Any], warm: int) -> Loop:
@@ -59,19 +61,19 @@ def comparisons(name: str, images: Tensor, rounds: int, stack: ExitStack) -> lis
 
 
 @contextmanager
-def _left_alone(game: Game) -> Iterator[Play]:
+def _left_alone(game: BenchModel) -> Iterator[Play]:
     game.play(ALONE)
     yield game.play
 
 
 @contextmanager
-def _watched(game: Game, probes: Mapping[str, Any], warm: int) -> Iterator[Play]:
+def _watched(game: BenchModel, probes: Mapping[str, Any], warm: int) -> Iterator[Play]:
     with attached(game, probes):
         game.play(warm)
         yield game.play
 
 
-def attached(game: Game, probes: Mapping[str, Any]) -> Attachment:
+def attached(game: BenchModel, probes: Mapping[str, Any]) -> Attachment:
     """Attach gandiag to a game, with these probes and the default ones that they do not name."""
     return attach(
         game.generator,
@@ -108,7 +110,7 @@ def _wandb(stack: ExitStack) -> dict[str, Loop]:
 
 
 @contextmanager
-def _logged(game: Game, run: Any, every: int) -> Iterator[Play]:
+def _logged(game: BenchModel, run: Any, every: int) -> Iterator[Play]:
     played = 0
     networks = (game.generator, game.discriminator)
     run.watch(networks, log="gradients", log_freq=every)

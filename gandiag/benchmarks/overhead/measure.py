@@ -11,8 +11,6 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["Block", "Comparison", "Cost", "Loop", "Play", "blocks", "compare", "interval"]
-
 Play: TypeAlias = Callable[[int], None]
 Loop: TypeAlias = Callable[[Any], AbstractContextManager[Play]]  # over a game, warmed up
 LEVEL = 0.95  # of the intervals

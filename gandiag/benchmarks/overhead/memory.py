@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gandiag.benchmarks.overhead.loops import attached
-from gandiag.benchmarks.overhead.models import Game
+from gandiag.benchmarks.overhead.models import BenchModel
 from gandiag.plugins.errors import BadInput
-
-__all__ = ["PARTS", "Held", "held"]
 
 BEFORE = 100  # steps without a watch, after which the loop itself takes no more
 PARTS = 20  # looks at the memory on the way
@@ -30,7 +28,7 @@ class Held(NamedTuple):
     megabytes: float
 
 
-def held(game: Game, steps: int) -> Iterator[Held]:
+def held(game: BenchModel, steps: int) -> Iterator[Held]:
     """Play a game bare, then under a watch, and look at the memory on the way.
 
     Raises:

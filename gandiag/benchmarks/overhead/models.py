@@ -10,10 +10,8 @@ from torch.autograd import backward
 from torch.nn.functional import binary_cross_entropy_with_logits as loss
 from torch.optim import Adam
 
-__all__ = ["GAMES", "Game", "dcgan", "mlp"]
 
-
-class Game:
+class BenchModel:
     """Two networks, their optimizers, and the loop of PyTorch's own DCGAN example.
 
     Args:
@@ -53,7 +51,7 @@ class Game:
             self.generator_optimizer.step()
 
 
-def mlp(images: Tensor) -> Game:
+def mlp(images: Tensor) -> BenchModel:
     """Linear layers 64-256-256-784 and 784-256-256-1, batches of 128."""
     generator = nn.Sequential(
         nn.Linear(64, 256),
@@ -72,10 +70,10 @@ def mlp(images: Tensor) -> Game:
         nn.LeakyReLU(0.2),
         nn.Linear(256, 1),
     )
-    return Game(generator, discriminator, images, batch_size=128, latent_size=64)
+    return BenchModel(generator, discriminator, images, batch_size=128, latent_size=64)
 
 
-def dcgan(images: Tensor) -> Game:
+def dcgan(images: Tensor) -> BenchModel:
     """Two transposed convolutions and two convolutions of 32 and 16 channels, batches of 64."""
     generator = nn.Sequential(
         nn.Linear(64, 32 * 7 * 7, bias=False),
@@ -97,7 +95,7 @@ def dcgan(images: Tensor) -> Game:
         nn.Flatten(),
         nn.Linear(32 * 7 * 7, 1),
     )
-    return Game(generator, discriminator, images, batch_size=64, latent_size=64)
+    return BenchModel(generator, discriminator, images, batch_size=64, latent_size=64)
 
 
-GAMES: Mapping[str, Callable[[Tensor], Game]] = {"mlp": mlp, "dcgan": dcgan}
+GAMES: Mapping[str, Callable[[Tensor], BenchModel]] = {"mlp": mlp, "dcgan": dcgan}

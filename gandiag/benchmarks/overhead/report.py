@@ -20,8 +20,6 @@ from gandiag.benchmarks.overhead.models import GAMES
 from gandiag.monitoring.environment import describe_environment
 from gandiag.plugins import registry as plugins
 
-__all__ = ["measure_memory", "measure_time"]
-
 COLUMNS = ("beside", "ratio", "95 %", "CPU", "us a step", "blocks")
 
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gandiag.diagnosis.diagnosis import Evidence
+from gandiag.monitoring.signals import AUC, SCORE_GAP, SCORE_GAP_AFTER
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
-
-__all__ = ["AUC", "TOO_WEAK", "outrun_signs", "values_since"]
-
-AUC = "confidence/auc/discriminator"
-GAP, GAP_AFTER = "confidence/gap/discriminator", "confidence_after/gap/discriminator"
 
 TOO_WEAK = (
     "The discriminator is outrun: much of what it learns at one turn about the fakes no longer "
@@ -32,13 +28,17 @@ def outrun_signs(
         undone: share of the gap between real and fake after D's step that is gone at its next
             turn, above: the generator undoes what D learns.
     """
-    ranking, gap, after = (values_since(record, name, onset) for name in (AUC, GAP, GAP_AFTER))
+    ranking, gap, after = (
+        values_since(record, name, onset) for name in (AUC, SCORE_GAP, SCORE_GAP_AFTER)
+    )
     fooled = float(np.mean(ranking < above)) if len(ranking) else np.nan
     gained = float(np.median(after)) if len(after) else np.nan
     gone = 1 - float(np.median(gap)) / gained if len(gap) and gained > 0 else np.nan
     return (
         Evidence(AUC, fooled, ">", often, fooled > often, "share of D's turns that fakes win"),
-        Evidence(GAP, gone, ">", undone, gone > undone, "share of D's gain gone at its next turn"),
+        Evidence(
+            SCORE_GAP, gone, ">", undone, gone > undone, "share of D's gain gone at its next turn"
+        ),
     )
 
 

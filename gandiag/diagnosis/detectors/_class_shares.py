@@ -5,12 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gandiag.monitoring.signals import CLASS_HISTOGRAM
 from gandiag.records.arrays import Array, Bools, align
 from gandiag.records.record import Record
-
-__all__ = ["CLASSES", "makes_one_class", "names_unmade", "share_unmade"]
-
-CLASSES = "classes/histogram/generator"
 
 
 def share_unmade(record: Record, steps: NDArray[np.int64], hardly: float) -> Array:
@@ -42,7 +39,7 @@ def makes_one_class(record: Record, hardly: float) -> bool:
 def _classes(record: Record, hardly: float) -> tuple[NDArray[np.int64], Bools, Array]:
     """Steps of the looks, which classes were hardly made at each, and their real shares."""
     shares = np.asarray(record.facts.get("class_shares", ()), dtype=float)
-    seen, made = record[CLASSES]
+    seen, made = record[CLASS_HISTOGRAM]
     if made.shape[1:] != shares.shape:
         return seen[:0], np.zeros((0, 0), dtype=bool), shares[:0]
     return seen, made < hardly * shares, shares

@@ -7,8 +7,6 @@ import math
 from gandiag.diagnosis.detectors._balance import TOO_WEAK
 from gandiag.diagnosis.diagnosis import Status
 
-__all__ = ["joined", "what_is", "why_not"]
-
 STORY = {
     "discriminator_too_strong": (
         "The discriminator tells real from fake almost without error, and drives the generator to "

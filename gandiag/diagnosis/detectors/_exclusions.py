@@ -17,25 +17,15 @@ from numpy.typing import NDArray
 
 from gandiag.diagnosis.statistics import rolling
 from gandiag.diagnosis.trends import LEAST, rise
+from gandiag.monitoring.signals import (
+    DISPLACEMENT,
+    EFFECTIVE_MODES,
+    ENERGY_DISTANCE,
+    PAIR_DISTANCE,
+    PRECISION,
+)
 from gandiag.records.arrays import Array, Bools
 from gandiag.records.record import Record
-
-__all__ = [
-    "ENERGY",
-    "MOTION",
-    "PAIRS",
-    "PRECISION",
-    "beginning",
-    "elsewhere",
-    "middle_of",
-    "untaught",
-]
-
-EFFECTIVE = "diversity/effective_bins/generator"
-ENERGY = "diversity/energy/generator"
-PAIRS = "diversity/spread/generator"
-PRECISION = "diversity/precision/generator"
-MOTION = "motion/fixed/generator"
 
 ONE_KIND = 0.2  # diversity over the real one, below: all samples are of one kind
 HALF = 0.5  # the same, above at any look before: the samples have been spread already
@@ -45,27 +35,29 @@ FAR = 3.0  # ... and in the middle of the data: games that went well had spread 
 NEARER, HINT = 0.2, 0.05  # fall of the distance over 8 looks by this share of it; p-value, below
 OUTSIDE = 1.5  # energy distance, above: one sample over and over is .6 to 1 away, on a mode 1
 MOST = 1e6  # motion that is counted: far beyond what matters, far below what overflows
-GAUSSIAN = math.sqrt(2) - 1  # what `Reference.middle` is for a Gaussian; digits .417, a ring .577
+GAUSSIAN = (
+    math.sqrt(2) - 1
+)  # what `Reference.mean_energy_distance` is for a Gaussian; digits .417, a ring .577
 
 
 def middle_of(record: Record) -> float:
-    """What `ENERGY` is of one sample in the middle of the data, made over and over."""
-    return float(record.facts.get("middle_energy", GAUSSIAN))
+    """What `ENERGY_DISTANCE` is of one sample in the middle of the data, made over and over."""
+    return float(record.facts.get("mean_energy_distance", GAUSSIAN))
 
 
 def beginning(record: Record, steps: NDArray[np.int64]) -> Bools:
     """Looks at which G has yet to spread its samples: on the way to the data, or among them.
 
     From outside the data, as where these are not normalised, the way may be long and the motion
-    large; there it is on its way if at least half of what it moves brings it nearer: `ENERGY` falls
+    large; there it is on its way if at least half of what it moves brings it nearer: `ENERGY_DISTANCE` falls
     by 2 where the samples come nearer by 1. False where motion or distances are unknown.
     """
-    effective, motion = record.at(EFFECTIVE, steps), record.at(MOTION, steps)
+    effective, motion = record.at(EFFECTIVE_MODES, steps), record.at(DISPLACEMENT, steps)
     spread = np.maximum.accumulate(np.nan_to_num(effective, nan=0.0)) >= HALF
     alike = ~spread & (effective < ONE_KIND) & (motion >= AT_REST)
     if not alike.any():
         return alike
-    energy, gone = record.at(ENERGY, steps), _travelled(record, steps)
+    energy, gone = record.at(ENERGY_DISTANCE, steps), _travelled(record, steps)
     fall = -rise(energy, LEAST, p=HINT)
     coming = fall > NEARER * np.clip(energy, 0, 1)
     before = LEAST - 1  # intervals between the looks of a trend
@@ -92,7 +84,7 @@ def untaught(
         at_rest: motion, below: it stands still.
         off: precision, below: nothing like the data.
     """
-    motion, precision = record.at(MOTION, steps), record.at(PRECISION, steps)
+    motion, precision = record.at(DISPLACEMENT, steps), record.at(PRECISION, steps)
     learned = np.maximum.accumulate(np.nan_to_num(motion, nan=0.0)) > moved
     return ~learned & (motion < at_rest) & (precision < off)
 
@@ -106,7 +98,7 @@ def elsewhere(record: Record, steps: NDArray[np.int64], apart: float, wide: floa
         apart: distance of a sample from a real one over that of two real ones, above.
         wide: distance of two samples over that of two real ones, above.
     """
-    energy, pairs = record.at(ENERGY, steps), record.at(PAIRS, steps)
+    energy, pairs = record.at(ENERGY_DISTANCE, steps), record.at(PAIR_DISTANCE, steps)
     return (energy > _energy(apart, pairs)) & (pairs > wide)
 
 
@@ -116,7 +108,7 @@ def _in_the_middle(record: Record, steps: NDArray[np.int64]) -> Bools:
     As a whole they are nearer to the data than one point in its middle; and one by one nearer to
     real samples than halfway from that point's distance to the distance between two real samples.
     """
-    energy, pairs = record.at(ENERGY, steps), record.at(PAIRS, steps)
+    energy, pairs = record.at(ENERGY_DISTANCE, steps), record.at(PAIR_DISTANCE, steps)
     middle = middle_of(record)
     halfway = ((middle + 1) / 2 + 1) / 2
     return (energy < middle) & (energy < _energy(halfway, pairs))
@@ -127,12 +119,12 @@ def _travelled(record: Record, steps: NDArray[np.int64]) -> Array:
 
     The sum of what they moved from look to look, so at most the way that they went.
     """
-    motion = np.clip(np.nan_to_num(record.at(MOTION, steps), nan=0.0), 0, MOST)
+    motion = np.clip(np.nan_to_num(record.at(DISPLACEMENT, steps), nan=0.0), 0, MOST)
     return np.cumsum(motion * np.diff(steps, prepend=0) / 100)
 
 
 def _energy(apart: float, pairs: Array) -> Array:
-    """`ENERGY` of samples so far from real ones that lie so far from each other.
+    """`ENERGY_DISTANCE` of samples so far from real ones that lie so far from each other.
 
     All are mean distances over that of two real samples: it is twice the first, less what it is
     among the samples and among the real ones.

@@ -14,8 +14,6 @@ import numpy as np
 
 from gandiag.records.arrays import Array
 
-__all__ = ["CHANCE", "CRITIC", "FULL", "possible"]
-
 CRITIC = "wasserstein"
 CHANCE = {  # loss of a discriminator that gives every image the same, best score
     "non_saturating": 2 * math.log(2),  # cross-entropy, real and fake terms summed

@@ -8,14 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gandiag.monitoring.signals import CLASS_LOSS, DISCRIMINATOR_LOSS, GENERATOR_LOSS
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
 
-__all__ = ["CLASSES", "GENERATOR", "LOSS", "Looks", "class_weights", "looks_at", "over_window"]
-
-LOSS = "loss/value/discriminator"
-GENERATOR = "loss/value/generator"
-CLASSES = "loss/class/discriminator"
 MOST = 2000  # looks taken at a log: a longer one gets wider looks, so that it is judged in a second
 
 
@@ -43,20 +39,20 @@ def looks_at(record: Record, wide: int) -> Looks:
         wide: steps that make one look, at least. Where the fact ``unit`` says that something else
             than steps was counted, a row makes one.
     """
-    steps = record[LOSS].steps
+    steps = record[DISCRIMINATOR_LOSS].steps
     counted = record.facts.get("unit", "step") == "step"
     place = steps - steps[:1] if counted else np.arange(len(steps))
     last = int(place[-1]) if len(place) else 0
     span = max(wide if counted else 1, -(-last // MOST))
     starts = np.flatnonzero(np.diff(place // span, prepend=-1))
-    columns = (record.at(name, steps) for name in (LOSS, GENERATOR, CLASSES))
+    columns = (record.at(name, steps) for name in (DISCRIMINATOR_LOSS, GENERATOR_LOSS, CLASS_LOSS))
     loss, *other = (_medians(values, starts) for values in columns)
     known = np.isfinite(loss)
     return Looks(steps[starts][known], loss[known], *(values[known] for values in other))
 
 
 def over_window(values: Array, held: int, statistic: Callable[..., Array] = np.median) -> Array:
-    """A statistic of each value with the `held` - 1 before it; NaN before a window is whole.
+    """A statistic of each value with the `latched` - 1 before it; NaN before a window is whole.
 
     As `gandiag.diagnosis.statistics.rolling`, but at once for all windows, since a log may be long.
 
@@ -77,8 +73,8 @@ def class_weights(record: Record) -> tuple[float, ...]:
     told = record.facts.get("class_weight")
     if told is not None:
         return (float(told),)
-    steps, classes = record[CLASSES]
-    loss = record.at(LOSS, steps)
+    steps, classes = record[CLASS_LOSS]
+    loss = record.at(DISCRIMINATOR_LOSS, steps)
     both = np.isfinite(loss) & np.isfinite(classes) & (classes > 0)
     most = float((loss[both] / classes[both]).min()) if both.any() else 0.0
     return (0.0, most) if most > 0 else (0.0,)

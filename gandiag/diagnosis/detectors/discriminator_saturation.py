@@ -25,20 +25,12 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from gandiag.diagnosis.detectors._loss_scale import CHANCE, CRITIC, FULL, possible
-from gandiag.diagnosis.detectors._loss_windows import (
-    CLASSES,
-    LOSS,
-    Looks,
-    class_weights,
-    looks_at,
-    over_window,
-)
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, in_words
+from gandiag.diagnosis.detectors._loss_windows import Looks, class_weights, looks_at, over_window
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, humanize
 from gandiag.diagnosis.statistics import onset_of, persistent
+from gandiag.monitoring.signals import CLASS_LOSS, DISCRIMINATOR_LOSS
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
-
-__all__ = ["DiscriminatorSaturation"]
 
 STORY = {
     "saturated": (
@@ -66,7 +58,7 @@ class DiscriminatorSaturation:
     epochs: int = 5  # the same where a row is an epoch, which is many steps
 
     condition: ClassVar[str] = "discriminator_saturation"
-    needs: ClassVar[frozenset[str]] = frozenset({LOSS})
+    needs: ClassVar[frozenset[str]] = frozenset({DISCRIMINATOR_LOSS})
 
     def detect(self, record: Record) -> Diagnosis:
         """Judge the loss under each objective that may have made it; they must agree."""
@@ -143,14 +135,14 @@ class DiscriminatorSaturation:
         state = persistent(beyond, share > 2 * gate, held, held)
         now = float(share[-1])
         low = not now >= (self.nearly if kind == "saturated" else gate)  # nor where it is unknown
-        evidence = Evidence(LOSS, now, "<", gate, now < gate, meaning)
+        evidence = Evidence(DISCRIMINATOR_LOSS, now, "<", gate, now < gate, meaning)
         return _Reading(kind, onset_of(state, beyond, held, held), low, evidence)
 
     def _above(
         self, record: Record, looks: Looks, readings: Sequence[_Reading], held: int
     ) -> tuple[Evidence, ...]:
         """The highest level that the loss has kept for long, over the highest one at chance."""
-        if readings[0].kind == "dead_critic" or len(record[CLASSES].values):
+        if readings[0].kind == "dead_critic" or len(record[CLASS_LOSS].values):
             return ()
         told, names = record.facts.get("objective"), possible(looks.loss, looks.generator, held)
         names = (str(told),) if told else names
@@ -158,7 +150,9 @@ class DiscriminatorSaturation:
         kept = over_window(over_window(looks.loss, held)[held - 1 :], held, np.min)
         highest = float(np.nanmax(kept)) / float(level)
         meaning = f"highest level of D's loss kept for long, over {level:.3g}, chance"
-        return (Evidence(LOSS, highest, ">", self.above, highest > self.above, meaning),)
+        return (
+            Evidence(DISCRIMINATOR_LOSS, highest, ">", self.above, highest > self.above, meaning),
+        )
 
     def _present(
         self, readings: Sequence[_Reading], unit: str, step: int, evidence: tuple[Evidence, ...]
@@ -183,7 +177,7 @@ class _Reading(NamedTuple):
 
 def _scale(readings: Sequence[_Reading]) -> str:
     """On which scale the loss was read, and how that is known."""
-    names = list(dict.fromkeys(in_words(reading.objective) for reading in readings))
+    names = list(dict.fromkeys(humanize(reading.objective) for reading in readings))
     if not names[0]:
         return "No scale matters here."
     if readings[0].told:

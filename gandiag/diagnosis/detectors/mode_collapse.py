@@ -28,36 +28,35 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.detectors._balance import AUC, outrun_signs, values_since
-from gandiag.diagnosis.detectors._class_shares import (
-    CLASSES,
-    makes_one_class,
-    names_unmade,
-    share_unmade,
-)
+from gandiag.diagnosis.detectors._balance import outrun_signs, values_since
+from gandiag.diagnosis.detectors._class_shares import makes_one_class, names_unmade, share_unmade
 from gandiag.diagnosis.detectors._collapse_text import joined, what_is, why_not
-from gandiag.diagnosis.detectors._exclusions import (
-    ENERGY,
-    MOTION,
-    PRECISION,
-    beginning,
-    elsewhere,
-    middle_of,
-    untaught,
+from gandiag.diagnosis.detectors._exclusions import beginning, elsewhere, middle_of, untaught
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, evidence_for
+from gandiag.diagnosis.statistics import (
+    effective_number,
+    latched,
+    onset_of,
+    persistent,
+    recent_median,
 )
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, weigh
-from gandiag.diagnosis.statistics import effective_number, held, onset_of, persistent, recent_median
 from gandiag.diagnosis.trends import LEAST, improving
+from gandiag.monitoring.signals import (
+    AUC,
+    CLASS_HISTOGRAM,
+    DISPLACEMENT,
+    EFFECTIVE_MODES,
+    ENERGY_DISTANCE,
+    JS_DIVERGENCE,
+    LATENT_SPREAD,
+    MISSING_MASS,
+    MODE_HISTOGRAM,
+    PRECISION,
+    RELATIVE_DISPLACEMENT,
+    WITHIN_MODE_VARIANCE,
+)
 from gandiag.records.arrays import Array, Bools
 from gandiag.records.record import Record
-
-__all__ = ["ModeCollapse"]
-
-EFFECTIVE = "diversity/effective_bins/generator"
-MISSING = "diversity/missing_mass/generator"
-DIVERGENCE = "diversity/divergence/generator"
-DISPERSION = "diversity/dispersion/generator"
-SPREAD = "motion/spread/generator"
 
 
 class _Seen(NamedTuple):
@@ -108,11 +107,11 @@ class ModeCollapse:
     nearer: float = 0.2  # fall of the distance to the data by this share, above
 
     condition: ClassVar[str] = "mode_collapse"
-    needs: ClassVar[frozenset[str]] = frozenset({EFFECTIVE, MISSING, DIVERGENCE})
+    needs: ClassVar[frozenset[str]] = frozenset({EFFECTIVE_MODES, MISSING_MASS, JS_DIVERGENCE})
 
     def detect(self, record: Record) -> Diagnosis:
         """Judge the newest probes, with hysteresis, once the warm-up is over."""
-        steps = record[EFFECTIVE].steps
+        steps = record[EFFECTIVE_MODES].steps
         if len(steps) < LEAST or steps[-1] < self.soon:
             return self._too_early(record, len(steps))
         seen = self._see(record)
@@ -120,7 +119,7 @@ class ModeCollapse:
         never = untaught(record, steps, self.motion, self.at_rest, self.off_the_data)
         away = elsewhere(record, steps, self.apart, self.as_wide) & ~(seen.unmade > self.classes)
         poor = few | (seen.dispersion < self.dispersion)
-        shown = held(poor & ~never, ~away)
+        shown = latched(poor & ~never, ~away)
         begins = beginning(record, steps)
         learning, hopeful = (
             begins | self._improving(record, seen, p) if poor.any() else begins
@@ -146,14 +145,14 @@ class ModeCollapse:
         return Diagnosis(self.condition, status, text, evidence=evidence)
 
     def _see(self, record: Record) -> _Seen:
-        steps, effective = record[EFFECTIVE]
+        steps, effective = record[EFFECTIVE_MODES]
         return _Seen(
             steps,
             effective,
-            record.at(MISSING, steps),
-            record.at(DIVERGENCE, steps),
-            record.at(DISPERSION, steps),
-            record.at(ENERGY, steps),
+            record.at(MISSING_MASS, steps),
+            record.at(JS_DIVERGENCE, steps),
+            record.at(WITHIN_MODE_VARIANCE, steps),
+            record.at(ENERGY_DISTANCE, steps),
             share_unmade(record, steps, self.hardly),
         )
 
@@ -179,16 +178,32 @@ class ModeCollapse:
 
     def _evidence(self, seen: _Seen) -> tuple[Evidence, ...]:
         found: tuple[Evidence, ...] = (
-            weigh(EFFECTIVE, seen.effective, "<", self.effective_bins, "effective number of modes"),
-            weigh(MISSING, seen.missing, ">", self.missing_mass, "share of the real data missed"),
-            weigh(
-                DIVERGENCE, seen.divergence, ">", self.divergence, "unevenness, asked of few modes"
+            evidence_for(
+                EFFECTIVE_MODES,
+                seen.effective,
+                "<",
+                self.effective_bins,
+                "effective number of modes",
             ),
-            weigh(DISPERSION, seen.dispersion, "<", self.dispersion, "variety within a mode"),
+            evidence_for(
+                MISSING_MASS, seen.missing, ">", self.missing_mass, "share of the real data missed"
+            ),
+            evidence_for(
+                JS_DIVERGENCE,
+                seen.divergence,
+                ">",
+                self.divergence,
+                "unevenness, asked of few modes",
+            ),
+            evidence_for(
+                WITHIN_MODE_VARIANCE, seen.dispersion, "<", self.dispersion, "variety within a mode"
+            ),
         )
         if not np.isfinite(seen.unmade).any():
             return found
-        classes = weigh(CLASSES, seen.unmade, ">", self.classes, "share of classes hardly made")
+        classes = evidence_for(
+            CLASS_HISTOGRAM, seen.unmade, ">", self.classes, "share of classes hardly made"
+        )
         return (*found, classes)
 
     def _too_early(self, record: Record, looks: int) -> Diagnosis:
@@ -236,17 +251,17 @@ class ModeCollapse:
         return Diagnosis(self.condition, "present", summary, kind, onset, cause, severity, evidence)
 
     def _kind(self, record: Record, onset: int, evidence: tuple[Evidence, ...]) -> str:
-        motion = recent_median(record[MOTION].values, 10)
-        relative = recent_median(record["motion/relative/generator"].values, 10)
+        motion = recent_median(record[DISPLACEMENT].values, 10)
+        relative = recent_median(record[RELATIVE_DISPLACEMENT].values, 10)
         if motion > self.motion and relative > self.together:
             return "hopping"
-        steps, bins = record["diversity/bins/generator"]
+        steps, bins = record[MODE_HISTOGRAM]
         since = bins[steps >= onset][-8:]
         if len(since) >= 4 and np.isfinite(since).all():
             pooled = effective_number(since.mean(0))
             each = float(np.median([effective_number(row) for row in since]))
             turnover = np.abs(np.diff(since, axis=0)).sum(1).mean() / 2
-            excess = turnover - float(record.facts.get("turnover_null", 0.0))
+            excess = turnover - float(record.facts.get("turnover_baseline", 0.0))
             if pooled > self.hopping * each and excess > self.turnover:
                 return "hopping"
         if evidence[0].observed < self.total or makes_one_class(record, self.hardly):
@@ -257,9 +272,11 @@ class ModeCollapse:
     def _reasons(self, record: Record, onset: int) -> tuple[tuple[str, Evidence], ...]:
         """What may have caused it, as far as recorded, the most telling first."""
         fooled, undone = outrun_signs(record, onset, self.outrun, self.often, self.undone)
-        ranking, spread = values_since(record, AUC, onset), record[SPREAD].values
-        sure = weigh(AUC, ranking, ">", self.sure, "D's ranking of real over fake", 10)
-        same = weigh(SPREAD, spread, "<", self.ignored, "spread of the samples over latents")
+        ranking, spread = values_since(record, AUC, onset), record[LATENT_SPREAD].values
+        sure = evidence_for(AUC, ranking, ">", self.sure, "D's ranking of real over fake", 10)
+        same = evidence_for(
+            LATENT_SPREAD, spread, "<", self.ignored, "spread of the samples over latents"
+        )
         return (
             ("discriminator_too_weak", fooled),
             ("discriminator_too_strong", sure),

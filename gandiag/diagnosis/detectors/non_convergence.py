@@ -27,21 +27,26 @@ from numpy.typing import NDArray
 
 from gandiag.diagnosis.detectors._balance import TOO_WEAK, outrun_signs
 from gandiag.diagnosis.detectors._exclusions import beginning
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, unrecorded, weigh
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, evidence_for, not_recorded
 from gandiag.diagnosis.statistics import onset_of, persistent, rolling
 from gandiag.diagnosis.trends import improving
+from gandiag.monitoring.signals import (
+    DISPLACEMENT,
+    EFFECTIVE_MODES,
+    ENERGY_DISTANCE,
+    MAX_ABS,
+    MODE_HISTOGRAM,
+    RELATIVE_DISPLACEMENT,
+)
 from gandiag.records.arrays import Array, Bools, align
 from gandiag.records.record import Record
 
-__all__ = ["NonConvergence"]
-
-BINS = "diversity/bins/generator"
-ENERGY = "diversity/energy/generator"
-MOTION = "motion/fixed/generator"
-RELATIVE = "motion/relative/generator"
-EFFECTIVE = "diversity/effective_bins/generator"
-EXTENT = "diversity/extent/generator"
-BLOWN = ("loss/value/", "gradient/parameters/", "gradient/non_finite/", EXTENT)  # never NaN if sane
+BLOWN = (
+    "loss/value/",
+    "gradient/parameter_norm/",
+    "gradient/non_finite/",
+    MAX_ABS,
+)  # never NaN if sane
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,16 @@ class NonConvergence:
         blown = self._divergence(record)
         if blown is not None:
             return blown
-        missing = {BINS, ENERGY, EFFECTIVE, MOTION, RELATIVE} - record.signals.keys()
+        missing = {
+            MODE_HISTOGRAM,
+            ENERGY_DISTANCE,
+            EFFECTIVE_MODES,
+            DISPLACEMENT,
+            RELATIVE_DISPLACEMENT,
+        } - record.signals.keys()
         if missing and record.signals:
-            return unrecorded(self.condition, missing)
-        steps, energy = record[ENERGY]
+            return not_recorded(self.condition, missing)
+        steps, energy = record[ENERGY_DISTANCE]
         if len(steps) < self.window or steps[-1] < self.warm_up:
             summary = (
                 f"Too early: {len(steps)} looks at the samples until step {record.last_step}. "
@@ -84,15 +95,43 @@ class NonConvergence:
             )
             return Diagnosis(self.condition, "inconclusive", summary)
         turnover = self._turnover(record, steps)
-        motion, relative = record.at(MOTION, steps), record.at(RELATIVE, steps)
+        motion, relative = record.at(DISPLACEMENT, steps), record.at(RELATIVE_DISPLACEMENT, steps)
         level = np.sqrt(np.maximum(rolling(np.where(np.isfinite(energy), energy, np.nan), 5), 0))
         best = np.fmin.accumulate(level)
         evidence = (
-            weigh(MOTION, motion, ">", self.motion, "motion of the samples, per 100 steps", 10),
-            weigh(RELATIVE, relative, ">", self.relative, "motion over the samples' spread", 10),
-            weigh(BINS, turnover, ">", self.turnover, "histogram change from look to look", 10),
-            weigh(ENERGY, level - best, ">", self.worse_by, "distance to the data above its best"),
-            weigh(ENERGY, _ratio(level, best), ">", self.worse, "distance over its best so far"),
+            evidence_for(
+                DISPLACEMENT, motion, ">", self.motion, "motion of the samples, per 100 steps", 10
+            ),
+            evidence_for(
+                RELATIVE_DISPLACEMENT,
+                relative,
+                ">",
+                self.relative,
+                "motion over the samples' spread",
+                10,
+            ),
+            evidence_for(
+                MODE_HISTOGRAM,
+                turnover,
+                ">",
+                self.turnover,
+                "histogram change from look to look",
+                10,
+            ),
+            evidence_for(
+                ENERGY_DISTANCE,
+                level - best,
+                ">",
+                self.worse_by,
+                "distance to the data above its best",
+            ),
+            evidence_for(
+                ENERGY_DISTANCE,
+                _ratio(level, best),
+                ">",
+                self.worse,
+                "distance over its best so far",
+            ),
         )
         unknown = [item.signal for item in (evidence[0], evidence[3]) if np.isnan(item.observed)]
         if unknown:
@@ -109,19 +148,21 @@ class NonConvergence:
 
     def _turnover(self, record: Record, steps: NDArray[np.int64]) -> Array:
         """Total variation between the histograms of successive looks, less its null."""
-        bins = record[BINS].values
-        change = np.abs(np.diff(bins, axis=0)).sum(1) / 2 - record.facts.get("turnover_null", 0.0)
-        return align(steps, record[BINS].steps[1:], change)
+        bins = record[MODE_HISTOGRAM].values
+        change = np.abs(np.diff(bins, axis=0)).sum(1) / 2 - record.facts.get(
+            "turnover_baseline", 0.0
+        )
+        return align(steps, record[MODE_HISTOGRAM].steps[1:], change)
 
     def _swinging(
         self, record: Record, steps: NDArray[np.int64], turnover: Array
     ) -> tuple[Bools, Bools, Bools]:
         """Where the samples keep turning into others, where they learn, and where they swing."""
-        motion = rolling(record.at(MOTION, steps), self.window)
-        relative = rolling(record.at(RELATIVE, steps), self.window)
+        motion = rolling(record.at(DISPLACEMENT, steps), self.window)
+        relative = rolling(record.at(RELATIVE_DISPLACEMENT, steps), self.window)
         swaps = rolling(turnover, self.window, np.nanmean)
         restless = (motion > self.motion) & ((relative > self.relative) | (swaps > self.turnover))
-        energy, diversity = record[ENERGY].values, record.at(EFFECTIVE, steps)
+        energy, diversity = record[ENERGY_DISTANCE].values, record.at(EFFECTIVE_MODES, steps)
         learning = improving(energy, diversity, self.nearer, self.gain, self.one_kind)
         learning |= beginning(record, steps)
         settled = rolling(energy, self.window) < self.near
@@ -185,8 +226,8 @@ class NonConvergence:
         lost = ~np.isfinite(values)
         if lost.any():
             return np.inf, int(np.argmax(lost))
-        if name == EXTENT or name.startswith("gradient/parameters/"):
-            gate = self.extent if name == EXTENT else self.growth * float(values[0])
+        if name == MAX_ABS or name.startswith("gradient/parameter_norm/"):
+            gate = self.extent if name == MAX_ABS else self.growth * float(values[0])
             beyond = (values > gate) & (gate > 0)  # weights that all begin at 0 have no size yet
             return gate, onset_of(persistent(beyond, ~beyond), beyond)
         return np.inf, None

@@ -23,21 +23,20 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, weigh
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, evidence_for
 from gandiag.diagnosis.statistics import onset_of, persistent, recent_median
+from gandiag.monitoring.signals import (
+    BACKPROP_GAIN,
+    DISCRIMINATOR_GRADIENT,
+    DISPLACEMENT,
+    ENERGY_DISTANCE,
+    FIRST_TO_LAST,
+    GENERATOR_UPDATE,
+    SCORE_GRADIENT,
+    SCORE_SD,
+)
 from gandiag.records.arrays import Array, Bools
 from gandiag.records.record import Record
-
-__all__ = ["VanishingGradients"]
-
-SLOPE = "slope/score/generator"
-CRITIC = "slope/critic/generator"
-SPREAD = "slope/score_spread/generator"
-PASSAGE = "gradient/passage/generator"
-LAYERS = "gradient/first_to_last/generator"
-UPDATE = "update/relative/generator"
-MOTION = "motion/fixed/generator"
-ENERGY = "diversity/energy/generator"
 
 ZERO = 1e-30  # a ratio below it is none, also where it was none from the first look
 
@@ -75,16 +74,16 @@ class VanishingGradients:
     enter: int = 3  # looks of the last 4 that must agree; effects are decades wide
 
     condition: ClassVar[str] = "vanishing_gradients"
-    needs: ClassVar[frozenset[str]] = frozenset({SLOPE, MOTION, ENERGY})
+    needs: ClassVar[frozenset[str]] = frozenset({SCORE_GRADIENT, DISPLACEMENT, ENERGY_DISTANCE})
 
     def detect(self, record: Record) -> Diagnosis:
         """Judge each look at the generator's motion with what was measured around it."""
-        steps, motion = record[MOTION]
+        steps, motion = record[DISPLACEMENT]
         if len(steps) < 4:
             text = f"Only {len(steps)} looks at the generator's motion so far; 4 are needed."
             return Diagnosis(self.condition, "inconclusive", text)
         links = self._links(record, steps)
-        energy = record.at(ENERGY, steps)
+        energy = record.at(ENERGY_DISTANCE, steps)
         flat = np.logical_or.reduce([link.values < link.gate for link in links])
         nearly = np.logical_or.reduce([link.values < 3 * link.gate for link in links])
         signal = [np.isfinite(link.values) for link in links if link.cause != "optimizer"]
@@ -94,9 +93,16 @@ class VanishingGradients:
         near = nearly & (motion < 2 * self.motion) & (energy > 0.8 * self.far)
         onset = onset_of(persistent(beyond, known & ~near, self.enter, 4), beyond, self.enter, 4)
         evidence = (
-            *(weigh(link.signal, link.values, "<", link.gate, link.meaning, 4) for link in links),
-            weigh(MOTION, motion, "<", self.motion, "motion of the samples, per 100 steps", 4),
-            weigh(ENERGY, energy, ">", self.far, "distance of the samples from the data", 4),
+            *(
+                evidence_for(link.signal, link.values, "<", link.gate, link.meaning, 4)
+                for link in links
+            ),
+            evidence_for(
+                DISPLACEMENT, motion, "<", self.motion, "motion of the samples, per 100 steps", 4
+            ),
+            evidence_for(
+                ENERGY_DISTANCE, energy, ">", self.far, "distance of the samples from the data", 4
+            ),
         )
         if onset is None and not known[-4:].any():
             text = (
@@ -125,29 +131,29 @@ class VanishingGradients:
         found = [
             _Link(
                 "saturated_objective",
-                SLOPE,
-                record.at(SLOPE, steps),
+                SCORE_GRADIENT,
+                record.at(SCORE_GRADIENT, steps),
                 self.slope,
                 "objective's slope at the scores",
             ),
             _Link(
                 "flat_discriminator",
-                CRITIC,
-                record.at(CRITIC, steps),
+                DISCRIMINATOR_GRADIENT,
+                record.at(DISCRIMINATOR_GRADIENT, steps),
                 self.critic,
                 "D's slope at the fakes",
             ),
             _Link(
                 "flat_discriminator",
-                SPREAD,
-                record.at(SPREAD, steps),
+                SCORE_SD,
+                record.at(SCORE_SD, steps),
                 self.constant,
                 "spread of D's scores",
             ),
         ]
         for signal, meaning in (
-            (PASSAGE, "gradient at G's weights over that at its output"),
-            (LAYERS, "gradient at G's first layer over that at its last"),
+            (BACKPROP_GAIN, "gradient at G's weights over that at its output"),
+            (FIRST_TO_LAST, "gradient at G's first layer over that at its last"),
         ):
             values = record.at(signal, steps)
             early = record[signal].values[:5]
@@ -156,9 +162,11 @@ class VanishingGradients:
                 continue
             gate = max(self.layers * float(np.median(early)) if len(early) else 0.0, ZERO)
             found.append(_Link("generator_layers", signal, values, gate, meaning))
-        if len(record[UPDATE].steps):
-            moved = record.at(UPDATE, steps)
-            found.append(_Link("optimizer", UPDATE, moved, self.update, "motion of G's weights"))
+        if len(record[GENERATOR_UPDATE].steps):
+            moved = record.at(GENERATOR_UPDATE, steps)
+            found.append(
+                _Link("optimizer", GENERATOR_UPDATE, moved, self.update, "motion of G's weights")
+            )
         return tuple(found)
 
 

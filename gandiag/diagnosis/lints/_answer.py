@@ -9,8 +9,6 @@ from gandiag.diagnosis.diagnosis import Diagnosis, Evidence
 from gandiag.diagnosis.statistics import onset_of, persistent
 from gandiag.records.arrays import Bools
 
-__all__ = ["ENTER", "WINDOW", "answer", "too_early"]
-
 ENTER, WINDOW = 3, 4  # looks; a fault of the code shows at each, an odd batch at one
 
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from gandiag.monitoring.signals import MAX_WEIGHT
 from gandiag.records.arrays import Array, Bools
 from gandiag.records.record import Record
-
-__all__ = ["AT_BOUND", "BEFORE", "LARGEST", "LARGEST_AT_G", "clipped"]
-
-LARGEST, LARGEST_AT_G = "loop/largest/discriminator", "loop/largest/generator"
-BEFORE, AT_BOUND = "loop/largest_before/discriminator", "loop/at_bound/discriminator"
 
 SAME = 1e-6  # relative; float32's last digit, and what the record keeps
 
@@ -20,7 +16,7 @@ def clipped(record: Record) -> Bools:
 
     Weights that are trained without a bound never repeat their largest to the last digit.
     """
-    _, largest = record[LARGEST]
+    _, largest = record[MAX_WEIGHT]
     return np.asarray(_same(largest, np.concatenate([[np.nan], largest[:-1]])))
 
 

@@ -15,13 +15,10 @@ import numpy as np
 from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence
 from gandiag.diagnosis.lints._answer import WINDOW, answer, too_early
 from gandiag.diagnosis.objective import cross_entropies
+from gandiag.monitoring.signals import FAKE_OUTPUTS, REAL_OUTPUTS, SIGMOID_OUTPUT
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
 
-__all__ = ["DoubleSigmoid"]
-
-REAL, FAKE = "objective/outputs_real/discriminator", "objective/outputs_fake/discriminator"
-SIGMOID = "loop/sigmoid/discriminator"
 LOW, HIGH = 0.5, 0.7310586  # sigmoid of 0 and of 1
 
 
@@ -33,19 +30,19 @@ class DoubleSigmoid:
     looks: int = 10  # looks without a sigmoid layer in sight; some logits lie in [0, 1] by chance
 
     condition: ClassVar[str] = "double_sigmoid"
-    needs: ClassVar[frozenset[str]] = frozenset({REAL, FAKE})
+    needs: ClassVar[frozenset[str]] = frozenset({REAL_OUTPUTS, FAKE_OUTPUTS})
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
         """Recognise the loss on D's outputs, and see between which bounds these lie."""
-        steps, real = record[REAL]
+        steps, real = record[REAL_OUTPUTS]
         if len(steps) < WINDOW:
             return too_early(self.condition, len(steps))
-        fakes = record[FAKE].values
+        fakes = record[FAKE_OUTPUTS].values
         low, high = _bounds(real, fakes)
         probable = low >= 0 and high <= 1
         readings = cross_entropies(record) if probable else frozenset()  # it takes milliseconds
-        layer = record[SIGMOID].last > 0.5
+        layer = record[SIGMOID_OUTPUT].last > 0.5
         sure = layer or (len(steps) >= self.looks and high - low > self.spread)
         as_logits = readings == {"logits"} and sure
         long_enough = len(steps) >= self.looks
@@ -58,8 +55,8 @@ class DoubleSigmoid:
         )
         clear = "No sigmoid is applied to the discriminator's outputs more than once."
         evidence = (
-            Evidence(FAKE, low, ">", -1e-9, low >= 0, "D's smallest output"),
-            Evidence(REAL, high, "<", 1 + 1e-9, high <= 1, "D's largest output"),
+            Evidence(FAKE_OUTPUTS, low, ">", -1e-9, low >= 0, "D's smallest output"),
+            Evidence(REAL_OUTPUTS, high, "<", 1 + 1e-9, high <= 1, "D's largest output"),
         )
         faulty = np.full(len(steps), bool(as_logits or twice))
         return answer(self.condition, steps, faulty, kind, text, clear, evidence)

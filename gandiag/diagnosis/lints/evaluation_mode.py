@@ -11,13 +11,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, weigh
+from gandiag.diagnosis.diagnosis import About, Diagnosis, evidence_for
 from gandiag.diagnosis.lints._answer import WINDOW, answer, too_early
+from gandiag.monitoring.signals import GENERATOR_STEPS
 from gandiag.records.record import Record
-
-__all__ = ["EvaluationMode"]
-
-STEPS = "loop/steps/generator"
 
 
 @dataclass(frozen=True)
@@ -27,12 +24,12 @@ class EvaluationMode:
     share: float = 0.999  # of these layers, above: a frozen part of a network may be meant
 
     condition: ClassVar[str] = "evaluation_mode"
-    needs: ClassVar[frozenset[str]] = frozenset({STEPS})
+    needs: ClassVar[frozenset[str]] = frozenset({GENERATOR_STEPS})
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
         """Ask of each player in which mode it was at its own steps."""
-        looks = len(record[STEPS].steps)
+        looks = len(record[GENERATOR_STEPS].steps)
         if looks < WINDOW:
             return too_early(self.condition, looks)
         found = [self._of(record, player) for player in ("generator", "discriminator")]
@@ -40,8 +37,8 @@ class EvaluationMode:
 
     def _of(self, record: Record, player: str) -> Diagnosis:
         """A network without a layer that behaves differently in evaluation has no share of them."""
-        name = f"loop/evaluating/{player}"
-        steps = record[STEPS].steps
+        name = f"loop/eval_mode/{player}"
+        steps = record[GENERATOR_STEPS].steps
         share = record.at(name, steps)
         text = (
             f"The {player} is trained in evaluation mode: its BatchNorm and dropout layers do not "
@@ -49,6 +46,6 @@ class EvaluationMode:
             "have been drawn."
         )
         clear = "Both networks are in training mode at their steps."
-        evidence = (weigh(name, share, ">", self.share, "its layers in evaluation mode", 4),)
+        evidence = (evidence_for(name, share, ">", self.share, "its layers in evaluation mode", 4),)
         faulty = np.asarray(share > self.share)
         return answer(self.condition, steps, faulty, player, text, clear, evidence)

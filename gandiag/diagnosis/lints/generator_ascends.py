@@ -11,16 +11,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, weigh
+from gandiag.diagnosis.diagnosis import About, Diagnosis, evidence_for
 from gandiag.diagnosis.lints._answer import answer
+from gandiag.monitoring.signals import (
+    FAKE_OUTPUT_GRADIENTS,
+    FAKE_OUTPUT_GRADIENTS_AT_G,
+    KNOWN_SPLIT,
+)
 from gandiag.records.arrays import Array, align
 from gandiag.records.record import Record
-
-__all__ = ["GeneratorAscends"]
-
-OF_G = "objective/slopes_fake/generator"
-OF_D = "objective/slopes_fake/discriminator"
-CERTAIN = "loop/certain/discriminator"
 
 
 @dataclass(frozen=True)
@@ -30,15 +29,17 @@ class GeneratorAscends:
     agreement: float = 0.8  # of both players' slopes at the fakes, above: opponents have -1
 
     condition: ClassVar[str] = "generator_ascends"
-    needs: ClassVar[frozenset[str]] = frozenset({OF_G, OF_D, CERTAIN})
+    needs: ClassVar[frozenset[str]] = frozenset(
+        {FAKE_OUTPUT_GRADIENTS_AT_G, FAKE_OUTPUT_GRADIENTS, KNOWN_SPLIT}
+    )
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
         """Compare, look by look, the directions in which the two push the fakes' scores."""
-        steps, slopes = record[OF_G]
-        of_d = record[OF_D]
+        steps, slopes = record[FAKE_OUTPUT_GRADIENTS_AT_G]
+        of_d = record[FAKE_OUTPUT_GRADIENTS]
         theirs = align(steps, of_d.steps, _one_sided(of_d.values))
-        certain = record.at(CERTAIN, steps) > 0.5
+        certain = record.at(KNOWN_SPLIT, steps) > 0.5
         if not certain[-4:].any():
             text = (
                 "Real and fake samples could only be told apart by the discriminator's slopes, "
@@ -55,7 +56,9 @@ class GeneratorAscends:
         )
         clear = "The generator pushes the scores of its fakes against the discriminator."
         meaning = "agreement of the players on the fakes, -1 for opponents"
-        evidence = (weigh(OF_G, agreement, ">", self.agreement, meaning, 4),)
+        evidence = (
+            evidence_for(FAKE_OUTPUT_GRADIENTS_AT_G, agreement, ">", self.agreement, meaning, 4),
+        )
         return answer(self.condition, steps, faulty, "same_direction", text, clear, evidence)
 
 

@@ -12,13 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, weigh
+from gandiag.diagnosis.diagnosis import About, Diagnosis, evidence_for
 from gandiag.diagnosis.lints._answer import answer
+from gandiag.monitoring.signals import DISCRIMINATOR_LEFTOVER, FOREIGN_GRADIENT
 from gandiag.records.record import Record
-
-__all__ = ["LeftoverGradients"]
-
-OVERLAID = "loop/overlaid/discriminator"
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class LeftoverGradients:
     share: float = 1e-6  # of its gradient's norm at its step, above: rounding leaves exact zeros
 
     condition: ClassVar[str] = "leftover_gradients"
-    needs: ClassVar[frozenset[str]] = frozenset({"loop/leftover/discriminator"})
+    needs: ClassVar[frozenset[str]] = frozenset({DISCRIMINATOR_LEFTOVER})
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
@@ -40,7 +37,7 @@ class LeftoverGradients:
         return next((each for each in found if each.status == "present"), found[0])
 
     def _of(self, record: Record, player: str) -> Diagnosis:
-        name = f"loop/leftover/{player}"
+        name = f"loop/leftover_gradient/{player}"
         steps, left = record[name]
         other = "generator" if player == "discriminator" else "discriminator"
         text = (
@@ -50,19 +47,23 @@ class LeftoverGradients:
         )
         also = "." if player == "discriminator" else ", and detach the fakes in D's turn."
         clear = "Each player's gradients are cleared before its own backward pass."
-        evidence = (weigh(name, left, ">", self.share, "gradient left over from before", 4),)
+        evidence = (evidence_for(name, left, ">", self.share, "gradient left over from before", 4),)
         return answer(
             self.condition, steps, left > self.share, player, text + also, clear, evidence
         )
 
     def _overlaid(self, record: Record) -> Diagnosis:
-        steps, overlaid = record[OVERLAID]
+        steps, overlaid = record[FOREIGN_GRADIENT]
         text = (
             "The generator's backward pass comes between the discriminator's own and its step, "
             "and adds to its gradients. Step the discriminator before the generator's turn, or "
             "clear and recompute."
         )
-        evidence = (weigh(OVERLAID, overlaid, ">", 0.5, "G's pass added to D's gradients", 4),)
+        evidence = (
+            evidence_for(
+                FOREIGN_GRADIENT, overlaid, ">", 0.5, "G's pass added to D's gradients", 4
+            ),
+        )
         return answer(
             self.condition,
             steps,

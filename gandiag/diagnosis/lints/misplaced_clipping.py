@@ -11,12 +11,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, weigh
+from gandiag.diagnosis.diagnosis import About, Diagnosis, evidence_for
 from gandiag.diagnosis.lints._answer import answer
-from gandiag.diagnosis.lints._clipping import BEFORE, LARGEST, LARGEST_AT_G, clipped
+from gandiag.diagnosis.lints._clipping import clipped
+from gandiag.monitoring.signals import MAX_WEIGHT, MAX_WEIGHT_AT_G, MAX_WEIGHT_BEFORE
 from gandiag.records.record import Record
-
-__all__ = ["MisplacedClipping"]
 
 
 @dataclass(frozen=True)
@@ -30,15 +29,15 @@ class MisplacedClipping:
     # the start of D's turn, as in the authors' code, leaves 0.5 % at their rate of 5e-5
 
     condition: ClassVar[str] = "misplaced_clipping"
-    needs: ClassVar[frozenset[str]] = frozenset({LARGEST, BEFORE})
+    needs: ClassVar[frozenset[str]] = frozenset({MAX_WEIGHT, MAX_WEIGHT_BEFORE})
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
         """Compare D's largest weight at its forward pass, at its step, and in G's turn."""
-        steps, largest = record[LARGEST]
+        steps, largest = record[MAX_WEIGHT]
         size = np.maximum(largest, 1e-30)
-        fallen = record.at(BEFORE, steps) / size - 1
-        excess = record.at(LARGEST_AT_G, steps) / size - 1
+        fallen = record.at(MAX_WEIGHT_BEFORE, steps) / size - 1
+        excess = record.at(MAX_WEIGHT_AT_G, steps) / size - 1
         bounded = clipped(record)
         faulty = np.asarray(bounded & ((fallen > self.cut) | (excess > self.beyond)))
         text = (
@@ -48,9 +47,21 @@ class MisplacedClipping:
         )
         clear = "The discriminator's weights are not clipped, or stay within the bound."
         evidence = (
-            weigh(BEFORE, fallen, ">", self.cut, "fall of D's largest weight before its step", 4),
-            weigh(
-                LARGEST_AT_G, excess, ">", self.beyond, "its excess over the bound in G's turn", 4
+            evidence_for(
+                MAX_WEIGHT_BEFORE,
+                fallen,
+                ">",
+                self.cut,
+                "fall of D's largest weight before its step",
+                4,
+            ),
+            evidence_for(
+                MAX_WEIGHT_AT_G,
+                excess,
+                ">",
+                self.beyond,
+                "its excess over the bound in G's turn",
+                4,
             ),
         )
         return answer(self.condition, steps, faulty, "before_step", text, clear, evidence)

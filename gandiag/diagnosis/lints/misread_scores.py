@@ -14,12 +14,9 @@ import numpy as np
 from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence
 from gandiag.diagnosis.lints._answer import WINDOW, answer, too_early
 from gandiag.diagnosis.objective import cross_entropies
+from gandiag.monitoring.signals import FAKE_OUTPUTS, REAL_OUTPUTS
 from gandiag.records.facts import SCORES
 from gandiag.records.record import Record
-
-__all__ = ["MisreadScores"]
-
-REAL, FAKE = "objective/outputs_real/discriminator", "objective/outputs_fake/discriminator"
 
 
 @dataclass(frozen=True)
@@ -29,21 +26,23 @@ class MisreadScores:
     outside: float = 0.01  # share of outputs outside [0, 1], above: they are no probabilities
 
     condition: ClassVar[str] = "misread_scores"
-    needs: ClassVar[frozenset[str]] = frozenset({REAL, FAKE})
+    needs: ClassVar[frozenset[str]] = frozenset({REAL_OUTPUTS, FAKE_OUTPUTS})
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
         """Set what was told beside the losses that were recognised."""
-        steps, real = record[REAL]
+        steps, real = record[REAL_OUTPUTS]
         told = record.facts.get(SCORES)
         if told is None or len(steps) < WINDOW:
             return too_early(self.condition, len(steps))
-        outputs = np.concatenate([real.ravel(), record[FAKE].values.ravel()])
+        outputs = np.concatenate([real.ravel(), record[FAKE_OUTPUTS].values.ravel()])
         finite = outputs[np.isfinite(outputs)]
         share = float(np.mean((finite < 0) | (finite > 1))) if len(finite) else np.nan
         found = self._found(record, told, share)
         meaning = "share of D's outputs outside [0, 1]"
-        evidence = (Evidence(REAL, share, ">", self.outside, share > self.outside, meaning),)
+        evidence = (
+            Evidence(REAL_OUTPUTS, share, ">", self.outside, share > self.outside, meaning),
+        )
         text = (
             f"attach was told that D's outputs are {told}, but the loss takes them for {found}, so "
             f'what is said of slopes and confidence is wrong. Pass scores="{found}".'

@@ -12,15 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, weigh
+from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, evidence_for
 from gandiag.diagnosis.lints._answer import answer
+from gandiag.monitoring.signals import BATCH_NORMS, FAKE_OUTPUTS, FAKE_OUTPUTS_AT_G, MIXED_BATCH
 from gandiag.records.record import Record
-
-__all__ = ["MixedBatchNorm"]
-
-MIXED, NORMS = "loop/mixed/discriminator", "loop/batch_norms/discriminator"
-IN_OWN = "objective/outputs_fake/discriminator"
-IN_OTHERS = "objective/outputs_fake/generator"
 
 
 @dataclass(frozen=True)
@@ -30,13 +25,13 @@ class MixedBatchNorm:
     gap: float = 3.0  # logits by which D's two opinions of the fakes differ, above: its kind
 
     condition: ClassVar[str] = "mixed_batch_norm"
-    needs: ClassVar[frozenset[str]] = frozenset({MIXED, NORMS})
+    needs: ClassVar[frozenset[str]] = frozenset({MIXED_BATCH, BATCH_NORMS})
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
         """Judge each look at D's turn."""
-        steps, mixed = record[MIXED]
-        norms = record.at(NORMS, steps)
+        steps, mixed = record[MIXED_BATCH]
+        norms = record.at(BATCH_NORMS, steps)
         text = (
             "The discriminator has BatchNorm and is called on real and fake samples together, so "
             "each sample's score depends on the others', and fakes alone are judged differently. "
@@ -44,8 +39,10 @@ class MixedBatchNorm:
         )
         clear = "No batch under the discriminator's BatchNorm holds both real and fake samples."
         evidence = (
-            weigh(MIXED, mixed, ">", 0.5, "calls of D that hold real and fake samples", 4),
-            weigh(NORMS, norms, ">", 0.5, "BatchNorm layers of D in training mode", 4),
+            evidence_for(
+                MIXED_BATCH, mixed, ">", 0.5, "calls of D that hold real and fake samples", 4
+            ),
+            evidence_for(BATCH_NORMS, norms, ">", 0.5, "BatchNorm layers of D in training mode", 4),
             self._opinions(record),
         )
         faulty = (mixed > 0.5) & (norms > 0)
@@ -53,8 +50,8 @@ class MixedBatchNorm:
         return answer(self.condition, steps, faulty, kind, text, clear, evidence)
 
     def _opinions(self, record: Record) -> Evidence:
-        own, others = (record[name].values[-4:] for name in (IN_OWN, IN_OTHERS))
+        own, others = (record[name].values[-4:] for name in (FAKE_OUTPUTS, FAKE_OUTPUTS_AT_G))
         known = len(own) and len(others) and np.isfinite(own).any() and np.isfinite(others).any()
         gap = abs(float(np.nanmedian(own) - np.nanmedian(others))) if known else float("nan")
         meaning = "D's two opinions of the fakes differ"
-        return Evidence(IN_OWN, gap, ">", self.gap, gap > self.gap, meaning)
+        return Evidence(FAKE_OUTPUTS, gap, ">", self.gap, gap > self.gap, meaning)

@@ -11,12 +11,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, weigh
+from gandiag.diagnosis.diagnosis import About, Diagnosis, evidence_for
 from gandiag.diagnosis.lints._answer import answer
-from gandiag.diagnosis.lints._clipping import AT_BOUND, LARGEST, clipped
+from gandiag.diagnosis.lints._clipping import clipped
+from gandiag.monitoring.signals import AT_CLIP_BOUND, MAX_WEIGHT
 from gandiag.records.record import Record
-
-__all__ = ["SaturatedClipping"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,12 @@ class SaturatedClipping:
     share: float = 0.9  # of the weights at the bound, above (Gulrajani et al. 2017, figure 1b)
 
     condition: ClassVar[str] = "saturated_clipping"
-    needs: ClassVar[frozenset[str]] = frozenset({LARGEST, AT_BOUND})
+    needs: ClassVar[frozenset[str]] = frozenset({MAX_WEIGHT, AT_CLIP_BOUND})
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
         """Judge the share of weights at the bound at each look."""
-        steps, share = record[AT_BOUND]
+        steps, share = record[AT_CLIP_BOUND]
         faulty = np.asarray(clipped(record) & (share > self.share))
         text = (
             "Nearly all weights of the discriminator lie at the bound that they are clipped to, "
@@ -39,5 +38,7 @@ class SaturatedClipping:
             "instead of clipping."
         )
         clear = "The discriminator's weights are not clipped, or mostly lie within the bound."
-        evidence = (weigh(AT_BOUND, share, ">", self.share, "weights of D at the bound", 4),)
+        evidence = (
+            evidence_for(AT_CLIP_BOUND, share, ">", self.share, "weights of D at the bound", 4),
+        )
         return answer(self.condition, steps, faulty, "saturated", text, clear, evidence)

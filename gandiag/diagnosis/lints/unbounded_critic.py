@@ -12,16 +12,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, weigh
+from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, evidence_for
 from gandiag.diagnosis.lints._answer import WINDOW, answer, too_early
-from gandiag.diagnosis.lints._clipping import LARGEST, clipped
+from gandiag.diagnosis.lints._clipping import clipped
 from gandiag.diagnosis.objective import linear
+from gandiag.monitoring.signals import (
+    FAKE_OUTPUTS,
+    GRADIENT_PENALTY,
+    MAX_WEIGHT,
+    REAL_OUTPUTS,
+    SPECTRAL_NORM,
+)
 from gandiag.records.record import Record
-
-__all__ = ["UnboundedCritic"]
-
-PENALISED, NORMALISED = "loop/penalised/discriminator", "loop/normalised/discriminator"
-REAL, FAKE = "objective/outputs_real/discriminator", "objective/outputs_fake/discriminator"
 
 
 @dataclass(frozen=True)
@@ -31,24 +33,30 @@ class UnboundedCritic:
     margin: float = 1.05  # score that a hinge would have cut off, above: else both look the same
 
     condition: ClassVar[str] = "unbounded_critic"
-    needs: ClassVar[frozenset[str]] = frozenset({PENALISED, NORMALISED, LARGEST, REAL, FAKE})
+    needs: ClassVar[frozenset[str]] = frozenset(
+        {GRADIENT_PENALTY, SPECTRAL_NORM, MAX_WEIGHT, REAL_OUTPUTS, FAKE_OUTPUTS}
+    )
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
         """Ask for the objective first, then for each of the three bounds."""
-        steps, penalised = record[PENALISED]
+        steps, penalised = record[GRADIENT_PENALTY]
         if len(steps) < WINDOW:
             return too_early(self.condition, len(steps))
         if not linear(record):
             text = "The discriminator's loss is not linear in its scores, so it bounds them itself."
             return Diagnosis(self.condition, "absent", text, about="loop")
         past = self._past_margin(record)
-        normalised = record.at(NORMALISED, steps)
+        normalised = record.at(SPECTRAL_NORM, steps)
         bounded = clipped(record) | (penalised > 0.5) | (normalised > 0.5)
         evidence = (
-            weigh(PENALISED, penalised, "<", 0.5, "D's slope at its input was asked for", 4),
-            weigh(NORMALISED, normalised, "<", 0.5, "D is spectrally normalised", 4),
-            weigh(LARGEST, clipped(record).astype(float), "<", 0.5, "D's weights are clipped", 4),
+            evidence_for(
+                GRADIENT_PENALTY, penalised, "<", 0.5, "D's slope at its input was asked for", 4
+            ),
+            evidence_for(SPECTRAL_NORM, normalised, "<", 0.5, "D is spectrally normalised", 4),
+            evidence_for(
+                MAX_WEIGHT, clipped(record).astype(float), "<", 0.5, "D's weights are clipped", 4
+            ),
             past,
         )
         if not past.holds and not bounded[-WINDOW:].any():
@@ -63,10 +71,10 @@ class UnboundedCritic:
         return answer(self.condition, steps, ~bounded, "no_bound", text, clear, evidence)
 
     def _past_margin(self, record: Record) -> Evidence:
-        tops = [_largest(record[REAL].values), _largest(-record[FAKE].values)]
+        tops = [_largest(record[REAL_OUTPUTS].values), _largest(-record[FAKE_OUTPUTS].values)]
         top = max(tops)
         meaning = "score beyond a hinge's margin, still with a slope"
-        return Evidence(REAL, top, ">", self.margin, top > self.margin, meaning)
+        return Evidence(REAL_OUTPUTS, top, ">", self.margin, top > self.margin, meaning)
 
 
 def _largest(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:

@@ -13,13 +13,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, weigh
+from gandiag.diagnosis.diagnosis import About, Diagnosis, evidence_for
 from gandiag.diagnosis.lints._answer import answer
+from gandiag.monitoring.signals import MAX_ABS
 from gandiag.records.record import Record
-
-__all__ = ["UnscaledData"]
-
-EXTENT = "diversity/extent/generator"
 
 
 @dataclass(frozen=True)
@@ -29,13 +26,15 @@ class UnscaledData:
     reach: float = 0.02  # share of the data's largest value, below: 1 of 255 is .004, of 127.5 .008
 
     condition: ClassVar[str] = "unscaled_data"
-    needs: ClassVar[frozenset[str]] = frozenset({EXTENT})
+    needs: ClassVar[frozenset[str]] = frozenset({MAX_ABS})
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
         """Ask whether it is so now, and since when."""
-        steps, extent = record[EXTENT]
-        evidence = (weigh(EXTENT, extent, "<", self.reach, "largest value over the data's", 4),)
+        steps, extent = record[MAX_ABS]
+        evidence = (
+            evidence_for(MAX_ABS, extent, "<", self.reach, "largest value over the data's", 4),
+        )
         text = (
             f"The largest value among the samples is {evidence[0].observed:.1%} of the largest "
             "among the real ones: the data are out of the generator's reach. A hyperbolic tangent "

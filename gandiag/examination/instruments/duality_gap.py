@@ -23,12 +23,10 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from gandiag.examination.finding import Finding, Measure
-from gandiag.examination.subject import Batch, Subject
+from gandiag.examination.subject import Batch, GameState
 from gandiag.models.gan import GAN
 from gandiag.scenario.training_settings import Adam
 from gandiag.training.trainer import learn
-
-__all__ = ["DualityGap"]
 
 LIMITS = (
     "A lower bound: better responses than so many steps of Adam have found may exist. V is D's "
@@ -46,7 +44,7 @@ class DualityGap:
     batch_size: PositiveInt = 128  # of training and of each batch that is looked at
     batches: PositiveInt = 8  # at most that are looked at, of different real samples
 
-    def examine(self, subject: Subject, progress: Callable[[float], None]) -> Finding:
+    def examine(self, subject: GameState, progress: Callable[[float], None]) -> Finding:
         """Return the gap, and what each of the players could gain."""
         if not _rises_with_score(subject):
             says = (
@@ -72,7 +70,7 @@ class DualityGap:
         )
         return Finding("duality_gap", _says(gap, measures[1], measures[2]), measures, {}, LIMITS)
 
-    def _respond(self, subject: Subject, player: str, progress: Callable[[float], None]) -> GAN:
+    def _respond(self, subject: GameState, player: str, progress: Callable[[float], None]) -> GAN:
         """The game with one player's copy trained against the other, which stands still."""
         gan = subject.copied()
         theirs = player == "discriminator"
@@ -115,7 +113,7 @@ def _state(network: nn.Module) -> dict[str, Any]:
     return copy.deepcopy(network.state_dict())
 
 
-def _rises_with_score(subject: Subject) -> bool:
+def _rises_with_score(subject: GameState) -> bool:
     """Whether D's loss never falls as a fake's score rises: what D loses is then what G gains."""
     scores = torch.linspace(-10, 10, 81, dtype=torch.float64)
     loss = subject.gan.objective.discriminator

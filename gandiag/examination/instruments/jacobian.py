@@ -22,10 +22,8 @@ from pydantic import PositiveFloat, PositiveInt
 
 from gandiag.examination.eigenvalues import Spectrum, Which, eigenvalues, telling
 from gandiag.examination.finding import Finding, Measure, ranged
-from gandiag.examination.subject import Subject
+from gandiag.examination.subject import GameState
 from gandiag.examination.vector_field import Jacobian as FieldJacobian
-
-__all__ = ["Jacobian"]
 
 TYPICAL = 60  # products of a search; it is only used to say how far one has come
 LIMITS = (
@@ -43,7 +41,7 @@ class Jacobian:
     draws: PositiveInt = 3  # of samples, of which the range is given
     tolerance: PositiveFloat = 1e-4  # relative accuracy of an eigenvalue of large players
 
-    def examine(self, subject: Subject, progress: Callable[[float], None]) -> Finding:
+    def examine(self, subject: GameState, progress: Callable[[float], None]) -> Finding:
         """Return the outermost eigenvalues, and what they say of small steps."""
         found = [self._spectrum(subject, draw, progress) for draw in range(self.draws)]
         values = [spectrum.values for spectrum in found]
@@ -64,7 +62,9 @@ class Jacobian:
         says = f"{_says(measures)} ({_counted(found)})."
         return Finding("jacobian", says, measures, curves, LIMITS)
 
-    def _spectrum(self, subject: Subject, draw: int, progress: Callable[[float], None]) -> Spectrum:
+    def _spectrum(
+        self, subject: GameState, draw: int, progress: Callable[[float], None]
+    ) -> Spectrum:
         field = FieldJacobian.of(subject, self.samples, draw)
         product = telling(
             field.transposed, TYPICAL, lambda share: progress((draw + share) / self.draws)

@@ -23,13 +23,11 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from gandiag.examination.finding import Finding, ranged
-from gandiag.examination.subject import Batch, Subject
+from gandiag.examination.subject import Batch, GameState
 from gandiag.examination.vector_field import trained_weights
 from gandiag.models.gan import GAN
 from gandiag.scenario.training_settings import Adam
 from gandiag.training.trainer import learn
-
-__all__ = ["OptimalDiscriminator"]
 
 LIMITS = (
     "The copy is as good as so many steps of Adam make it, no better: a gradient that has not "
@@ -49,7 +47,7 @@ class OptimalDiscriminator:
     draws: PositiveInt = 3  # of samples and batches, of which the range is given
     fall: PositiveFloat = 2.0  # decades by which the gradient must fall to be called vanishing
 
-    def examine(self, subject: Subject, progress: Callable[[float], None]) -> Finding:
+    def examine(self, subject: GameState, progress: Callable[[float], None]) -> Finding:
         """Return the generator's gradient before and after, and how far it has fallen."""
         gradients, rankings = [], []
         for draw in range(self.draws):
@@ -74,7 +72,7 @@ class OptimalDiscriminator:
         return Finding("optimal_discriminator", said, measures, curves, LIMITS)
 
     def _follow(
-        self, subject: Subject, draw: int, progress: Callable[[float], None]
+        self, subject: GameState, draw: int, progress: Callable[[float], None]
     ) -> tuple[list[float], list[float]]:
         """Sizes of G's gradient, and the copy's rankings, at each look."""
         gan = subject.copied()

@@ -18,11 +18,9 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from gandiag.examination.finding import Finding, Measure, ranged
-from gandiag.examination.subject import Subject, copied
+from gandiag.examination.subject import GameState, copy_gan
 from gandiag.examination.vector_field import trained_weights, velocity
 from gandiag.models.gan import GAN
-
-__all__ = ["PathAngle"]
 
 LIMITS = (
     "One line through a space of very many dimensions. In such a space most directions stand "
@@ -41,12 +39,12 @@ class PathAngle:
     draws: PositiveInt = 3  # of samples, of which the range is given
     bump: PositiveFloat = 0.5  # of the largest cosine, below which both ends lie about a centre
 
-    def examine(self, subject: Subject, progress: Callable[[float], None]) -> Finding:
+    def examine(self, subject: GameState, progress: Callable[[float], None]) -> Finding:
         """Return the cosines along the line, and where their sign changes."""
         if subject.earlier is None:
             says = "Not asked: it takes the players at an earlier moment, too."
             return Finding("path_angle", says, limits=LIMITS)
-        gan, earlier = subject.copied(torch.float64), copied(subject.earlier, torch.float64)
+        gan, earlier = subject.copied(torch.float64), copy_gan(subject.earlier, torch.float64)
         begin, line = _weights(earlier), _weights(gan) - _weights(earlier)
         if not bool(line.any()):
             says = "No path: both checkpoints hold the same weights."

@@ -19,10 +19,8 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from gandiag.examination.eigenvalues import Spectrum, eigenvalues, telling
 from gandiag.examination.finding import Finding, ranged
-from gandiag.examination.subject import Descent, Subject
+from gandiag.examination.subject import Descent, GameState
 from gandiag.examination.vector_field import Jacobian
-
-__all__ = ["UpdateMap"]
 
 TYPICAL = 40  # iterations that a search asks for; it is only used to say how far one has come
 LIMITS = (
@@ -45,7 +43,7 @@ class UpdateMap:
     draws: PositiveInt = 3  # of samples, of which the range is given
     tolerance: PositiveFloat = 1e-4  # relative accuracy of an eigenvalue of large players
 
-    def examine(self, subject: Subject, progress: Callable[[float], None]) -> Finding:
+    def examine(self, subject: GameState, progress: Callable[[float], None]) -> Finding:
         """Return the spectral radius of an iteration, and how fast it turns."""
         descent = self._descent(subject)
         if descent is None:
@@ -66,7 +64,7 @@ class UpdateMap:
         says = _says(radius.low, radius.high)
         return Finding("update_map", says, (radius, period), curves, LIMITS)
 
-    def _descent(self, subject: Subject) -> Descent | None:
+    def _descent(self, subject: GameState) -> Descent | None:
         if not self.generator_rate and not self.discriminator_rate:
             return subject.descent
         return Descent(
@@ -77,7 +75,7 @@ class UpdateMap:
         )
 
     def _spectrum(
-        self, subject: Subject, descent: Descent, draw: int, progress: Callable[[float], None]
+        self, subject: GameState, descent: Descent, draw: int, progress: Callable[[float], None]
     ) -> Spectrum:
         field = Jacobian.of(subject, self.samples, draw)
         product = telling(

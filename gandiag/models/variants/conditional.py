@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import PositiveInt
 
-from gandiag.models.game_options import Rules
 from gandiag.models.gan import GAN
+from gandiag.models.gan_options import GANOptions
 from gandiag.models.minibatch import batch_layer
 from gandiag.models.networks import (
     LabelledDiscriminator,
@@ -18,11 +18,9 @@ from gandiag.models.networks import (
     generator_mlp,
 )
 
-__all__ = ["Conditional"]
-
 
 @dataclass(frozen=True)
-class Conditional(Rules):
+class Conditional(GANOptions):
     """Vanilla whose two networks get each sample's class too (Mirza & Osindero 2014).
 
     It needs data with labels. Fakes are asked for in the classes of real samples.
@@ -40,13 +38,13 @@ class Conditional(Rules):
         layer, extra = batch_layer(self.minibatch, self.width)
         inputs = self.latent_size + self.classes
         generator = generator_mlp(inputs, self.width, shape, self.depth, self.activation)
-        seen = self.seen((math.prod(shape) + self.classes,))
+        seen = self.discriminator_shape((math.prod(shape) + self.classes,))
         discriminator = discriminator_mlp(
             seen, self.width, layer, extra, self.depth, self.activation
         )
-        return self.game(
+        return self.build_gan(
             LabelledGenerator(generator, self.classes),
-            LabelledDiscriminator(self.bound(discriminator), self.classes),
+            LabelledDiscriminator(self.constrain_discriminator(discriminator), self.classes),
             self.latent_size,
             self.classes,
         )

@@ -8,16 +8,14 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from gandiag.models.conv import discriminator_dcgan, flat_features, generator_dcgan
-from gandiag.models.game_options import Rules
 from gandiag.models.gan import GAN
+from gandiag.models.gan_options import GANOptions
 from gandiag.models.minibatch import batch_layer
 from gandiag.plugins.errors import BadInput
 
-__all__ = ["DCGAN"]
-
 
 @dataclass(frozen=True)
-class DCGAN(Rules):
+class DCGAN(GANOptions):
     """Two strided convolutions each, BatchNorm in G (after Radford et al. 2016), for small images.
 
     Height and width are divisible by 4, as 28 and 32 are. Weights begin at N(0, 0.02), as in the
@@ -38,8 +36,10 @@ class DCGAN(Rules):
         if len(shape) != 3 or shape[1] % 4 or shape[2] % 4:
             problem = f"makes images whose sides are divisible by 4, and the data are {shape}"
             raise BadInput("variant: dcgan", problem)
-        seen = self.seen(shape)
+        seen = self.discriminator_shape(shape)
         layer, extra = batch_layer(self.minibatch, flat_features(seen, self.width))
         generator = generator_dcgan(self.latent_size, self.width, shape)
         discriminator = discriminator_dcgan(seen, self.width, layer, extra, self.batch_norm)
-        return self.game(generator, self.bound(discriminator), self.latent_size)
+        return self.build_gan(
+            generator, self.constrain_discriminator(discriminator), self.latent_size
+        )

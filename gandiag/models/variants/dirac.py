@@ -9,15 +9,13 @@ import torch
 from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 
-from gandiag.models.game_options import Rules
 from gandiag.models.gan import GAN
+from gandiag.models.gan_options import GANOptions
 from gandiag.models.networks import Scorer
-
-__all__ = ["Dirac"]
 
 
 @dataclass(frozen=True)
-class Dirac(Rules):
+class Dirac(GANOptions):
     """A shift against a linear score: the Dirac-GAN of Mescheder et al. 2018, section 2.
 
     The generator only moves a cloud of fixed width about; the discriminator's score is a product
@@ -36,8 +34,8 @@ class Dirac(Rules):
         with torch.no_grad():
             score.weight.copy_(self.start * (1 + torch.randn(score.weight.shape) / 10))
         generator = _Shift(shape, self.sd, self.start)
-        discriminator = self.bound(Scorer(nn.Sequential(nn.Flatten(), score)))
-        return self.game(generator, discriminator, latent_size=entries)
+        discriminator = self.constrain_discriminator(Scorer(nn.Sequential(nn.Flatten(), score)))
+        return self.build_gan(generator, discriminator, latent_size=entries)
 
 
 class _Shift(nn.Module):

@@ -10,8 +10,6 @@ from pydantic import PositiveFloat, PositiveInt
 from gandiag.models.gan import GAN
 from gandiag.models.variants.vanilla import Vanilla
 
-__all__ = ["LinearCritic"]
-
 
 @dataclass(frozen=True)
 class LinearCritic:

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 
 from pydantic import PositiveInt
 
-from gandiag.models.game_options import Rules
 from gandiag.models.gan import GAN
+from gandiag.models.gan_options import GANOptions
 from gandiag.models.minibatch import MinibatchSimilarity
 from gandiag.models.networks import discriminator_mlp, generator_mlp
 
-__all__ = ["MinibatchDiscrimination"]
-
 
 @dataclass(frozen=True)
-class MinibatchDiscrimination(Rules):
+class MinibatchDiscrimination(GANOptions):
     """Vanilla with minibatch discrimination before D's last layer (Salimans et al. 2016, 3.2)."""
 
     latent_size: PositiveInt = 64  # entries of a latent, drawn from N(0, I)
@@ -30,5 +28,9 @@ class MinibatchDiscrimination(Rules):
         """Return the GAN for samples of `shape`."""
         similarity = MinibatchSimilarity(self.width, self.kernels, self.dimensions, self.average)
         generator = generator_mlp(self.latent_size, self.width, shape)
-        discriminator = discriminator_mlp(self.seen(shape), self.width, similarity, self.kernels)
-        return self.game(generator, self.bound(discriminator), self.latent_size)
+        discriminator = discriminator_mlp(
+            self.discriminator_shape(shape), self.width, similarity, self.kernels
+        )
+        return self.build_gan(
+            generator, self.constrain_discriminator(discriminator), self.latent_size
+        )

@@ -7,16 +7,14 @@ from typing import Literal
 
 from pydantic import PositiveInt
 
-from gandiag.models.game_options import Rules
 from gandiag.models.gan import GAN
+from gandiag.models.gan_options import GANOptions
 from gandiag.models.minibatch import batch_layer
 from gandiag.models.networks import discriminator_mlp, generator_mlp
 
-__all__ = ["Vanilla"]
-
 
 @dataclass(frozen=True)
-class Vanilla(Rules):
+class Vanilla(GANOptions):
     """Three linear layers each, LeakyReLU 0.2, cross-entropy on logits (Goodfellow et al. 2014)."""
 
     latent_size: PositiveInt = 64  # entries of a latent, drawn from N(0, I)
@@ -30,6 +28,8 @@ class Vanilla(Rules):
         layer, extra = batch_layer(self.minibatch, self.width)
         generator = generator_mlp(self.latent_size, self.width, shape, self.depth, self.activation)
         discriminator = discriminator_mlp(
-            self.seen(shape), self.width, layer, extra, self.depth, self.activation
+            self.discriminator_shape(shape), self.width, layer, extra, self.depth, self.activation
         )
-        return self.game(generator, self.bound(discriminator), self.latent_size)
+        return self.build_gan(
+            generator, self.constrain_discriminator(discriminator), self.latent_size
+        )

@@ -13,8 +13,6 @@ from torch import Tensor
 from gandiag.monitoring.mnist_classifier import MnistClassifier
 from gandiag.monitoring.snapshot import Snapshot
 
-__all__ = ["Classes"]
-
 
 @dataclass(frozen=True)
 class Classes:
@@ -23,7 +21,7 @@ class Classes:
     Signals, each ``/generator``:
 
     - ``histogram``: share of each digit, a vector of 10.
-    - ``effective``: exp of the histogram's entropy, the effective number of digits, [1, 10].
+    - ``effective_classes``: exp of the histogram's entropy, the effective number of digits, [1, 10].
     - ``certainty``: mean largest class probability, [0.1, 1]; low for samples that are no digits.
     """
 
@@ -39,7 +37,7 @@ class Classes:
         histogram = (digits[:, None] == every_digit).float().mean(0)  # bincount waits for the GPU
         return {
             "histogram/generator": histogram,
-            "effective/generator": (-torch.xlogy(histogram, histogram).sum()).exp(),
+            "effective_classes/generator": (-torch.xlogy(histogram, histogram).sum()).exp(),
             "certainty/generator": certainties.mean(),
         }
 

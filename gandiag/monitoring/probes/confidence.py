@@ -11,8 +11,6 @@ from torch import Tensor
 
 from gandiag.monitoring.snapshot import Snapshot
 
-__all__ = ["Confidence", "auc", "reading"]
-
 
 @dataclass(frozen=True)
 class Confidence:

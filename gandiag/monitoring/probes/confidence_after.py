@@ -9,10 +9,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from gandiag.monitoring.probes.confidence import reading
-from gandiag.monitoring.side_effects import undisturbed
+from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.monitoring.snapshot import Snapshot
-
-__all__ = ["ConfidenceAfter"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,6 @@ class ConfidenceAfter:
             return {}
         if snapshot.real_pass is None or snapshot.score_fake is None:
             return {}
-        with undisturbed(snapshot.discriminator):
+        with without_side_effects(snapshot.discriminator):
             fake = snapshot.score_fake()
         return reading(snapshot, snapshot.real_pass.output, fake)

@@ -12,9 +12,7 @@ from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.sample_metrics import compare
 from gandiag.monitoring.snapshot import Snapshot
 
-__all__ = ["Diversity", "against_null"]
-
-RATIOS = ("effective_bins", "coverage", "precision", "dispersion", "spread")
+RATIOS = ("effective_modes", "coverage", "precision", "within_mode_variance", "pair_distance")
 
 
 @dataclass(frozen=True)
@@ -23,34 +21,34 @@ class Diversity:
 
     Signals, each ``/generator``; for fresh real samples the ratios are 1 on average:
 
-    - ``effective_bins``, ``coverage``, ``precision``, ``dispersion``, ``spread``: see
+    - ``effective_modes``, ``coverage``, ``precision``, ``within_mode_variance``, ``pair_distance``: see
       `sample_metrics.compare`, divided by their means over real-versus-real draws.
     - ``missing_mass``: real mass of the bins that the fakes miss, minus its null mean.
-    - ``divergence``: Jensen-Shannon divergence over the largest of 100 real-versus-real draws.
-    - ``energy``: squared energy distance over the real mean pair distance, minus its null mean.
-    - ``energy_z``: the same in standard deviations of the null.
-    - ``extent``: largest absolute value among the fakes over that of the real data.
-    - ``bins``: the histogram itself, a vector.
+    - ``js_divergence``: Jensen-Shannon divergence over the largest of 100 real-versus-real draws.
+    - ``energy_distance``: squared energy distance over the real mean pair distance, minus its null mean.
+    - ``energy_distance_z``: the same in standard deviations of the null.
+    - ``max_abs``: largest absolute value among the fakes over that of the real data.
+    - ``mode_histogram``: the histogram itself, a vector.
     """
 
-    uses: ClassVar[frozenset[str]] = frozenset({"placed", "reference"})
+    uses: ClassVar[frozenset[str]] = frozenset({"fake_stats", "reference"})
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Return the numbers of the generator's turn, once enough fakes have been made."""
-        reference, placed = snapshot.reference, snapshot.placed
+        reference, placed = snapshot.reference, snapshot.fake_stats
         if reference is None or placed is None:
             return {}
         seen = against_null(reference, compare(reference, placed))
-        seen["extent"] = placed.largest.max() / reference.extent
+        seen["max_abs"] = placed.largest.max() / reference.extent
         return {f"{name}/generator": value for name, value in seen.items()}
 
 
 def against_null(reference: Reference, raw: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Divide what `compare` returned by the reference's nulls."""
-    seen = {name: raw[name] / reference.null[name] for name in RATIOS}
-    seen["missing_mass"] = raw["missing_mass"] - reference.null["missing_mass"]
-    seen["divergence"] = raw["divergence"] / reference.null_high["divergence"]
-    seen["energy"] = raw["energy"] - reference.null["energy"]
-    seen["energy_z"] = seen["energy"] / reference.null_spread["energy"]
-    seen["bins"] = raw["bins"]
+    seen = {name: raw[name] / reference.baseline_mean[name] for name in RATIOS}
+    seen["missing_mass"] = raw["missing_mass"] - reference.baseline_mean["missing_mass"]
+    seen["js_divergence"] = raw["js_divergence"] / reference.baseline_max["js_divergence"]
+    seen["energy_distance"] = raw["energy_distance"] - reference.baseline_mean["energy_distance"]
+    seen["energy_distance_z"] = seen["energy_distance"] / reference.baseline_sd["energy_distance"]
+    seen["mode_histogram"] = raw["mode_histogram"]
     return seen

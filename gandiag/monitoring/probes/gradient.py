@@ -12,8 +12,6 @@ from torch import Tensor
 
 from gandiag.monitoring.snapshot import Snapshot
 
-__all__ = ["Gradient"]
-
 
 @dataclass(frozen=True)
 class Gradient:
@@ -24,9 +22,9 @@ class Gradient:
     - ``norm``: Euclidean norm over all parameters.
     - ``relative``: the same over the norm of the parameters.
     - ``first_to_last``: norm at the first weight tensor over that at the last.
-    - ``passage``: generator only: norm over that of the gradient at its output, dL_G/dfake.
+    - ``backprop_gain``: generator only: norm over that of the gradient at its output, dL_G/dfake.
     - ``non_finite``: how many entries are NaN or infinite.
-    - ``parameters``: Euclidean norm of the parameters themselves.
+    - ``parameter_norm``: Euclidean norm of the parameters themselves.
     - ``norm.<parameter>``: norm at one weight tensor.
     """
 
@@ -50,13 +48,13 @@ class Gradient:
         seen: dict[str, float | Tensor] = {
             f"norm/{player}": whole,
             f"relative/{player}": whole / size,
-            f"parameters/{player}": size,
+            f"parameter_norm/{player}": size,
             f"non_finite/{player}": _non_finite(gradients, whole),
         }
         if len(weights) > 1:
             seen[f"first_to_last/{player}"] = weights[0][1] / weights[-1][1]
         if snapshot.input_gradient is not None:
-            seen[f"passage/{player}"] = whole / snapshot.input_gradient.norm()
+            seen[f"backprop_gain/{player}"] = whole / snapshot.input_gradient.norm()
         if self.layers:
             seen |= {f"norm.{name}/{player}": norm for name, norm in weights}
         return seen

@@ -12,9 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from gandiag.monitoring.snapshot import Conduct, Snapshot
-
-__all__ = ["Loop"]
+from gandiag.monitoring.snapshot import LoopTrace, Snapshot
 
 SAMPLED = 4096  # weights, or a few more; to count among 270,000 takes 0.2 ms
 TIE = 1e-6  # relative; weights cut off at a bound agree to float32's last digit
@@ -29,28 +27,28 @@ class Loop:
     Signals, each ``/<player>`` unless said otherwise:
 
     - ``steps``: optimizer steps so far.
-    - ``leftover``: norm of the player's gradients before its turn's first backward pass, over that
+    - ``leftover_gradient``: norm of the player's gradients before its turn's first backward pass, over that
       at its step; 0 where they were cleared.
-    - ``overlaid/discriminator``: 1 where G's backward pass added to D's gradients after D's own.
-    - ``still``: share of the parameters that want a gradient and got none, or exactly 0.
-    - ``evaluating``: share of the layers that behave differently in evaluation that are in it; none
+    - ``foreign_gradient/discriminator``: 1 where G's backward pass added to D's gradients after D's own.
+    - ``without_gradient``: share of the parameters that want a gradient and got none, or exactly 0.
+    - ``eval_mode``: share of the layers that behave differently in evaluation that are in it; none
       is recorded without such layers.
-    - ``mixed/discriminator``: 1 where one call held real and fake samples; ``batch_norms``:
+    - ``mixed_batch/discriminator``: 1 where one call held real and fake samples; ``batch_norms``:
       BatchNorm layers of D that were in training mode.
-    - ``penalised/discriminator``: 1 once the loop has asked for D's slope at its input, as
-      gradient penalties do; ``normalised``: 1 where D's weights are spectrally normalised.
+    - ``gradient_penalty/discriminator``: 1 once the loop has asked for D's slope at its input, as
+      gradient penalties do; ``spectral_norm``: 1 where D's weights are spectrally normalised.
     - ``sigmoid/discriminator``: 1 where D's last layer is a sigmoid.
-    - ``largest``: D's largest absolute weight, at D's step and, as ``largest/generator``, at G's;
-      ``largest_before/discriminator``: at the forward pass of D's turn.
-    - ``at_bound/discriminator``: share of D's weights as large as the largest, by a sample.
-    - ``certain/discriminator``: 1 where real and fake were told apart by memory or labels.
+    - ``max_weight``: D's largest absolute weight, at D's step and, as ``max_weight/generator``, at G's;
+      ``max_weight_before/discriminator``: at the forward pass of D's turn.
+    - ``at_clip_bound/discriminator``: share of D's weights as large as the largest, by a sample.
+    - ``known_split/discriminator``: 1 where real and fake were told apart by memory or labels.
     """
 
-    uses: ClassVar[frozenset[str]] = frozenset({"conduct"})
+    uses: ClassVar[frozenset[str]] = frozenset({"loop_trace"})
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Return what the acting player's turn shows."""
-        conduct = snapshot.conduct
+        conduct = snapshot.loop_trace
         if conduct is None:
             return {}
         own = _player(snapshot, conduct)
@@ -60,42 +58,42 @@ class Loop:
         return seen | {f"{name}/{player}": value for name, value in critic.items()}
 
 
-def _player(snapshot: Snapshot, conduct: Conduct) -> dict[str, float | Tensor]:
+def _player(snapshot: Snapshot, conduct: LoopTrace) -> dict[str, float | Tensor]:
     network = snapshot.network
     wanted = [name for name, p in snapshot.parameters.items() if p.requires_grad]
     found = [snapshot.gradient_norms[n] for n in wanted if n in snapshot.gradient_norms]
     seen: dict[str, float | Tensor] = {"steps": float(conduct.steps + 1)}
     modes = [not m.training for m in network.modules() if isinstance(m, MODAL)]
     if modes:
-        seen["evaluating"] = sum(modes) / len(modes)
+        seen["eval_mode"] = sum(modes) / len(modes)
     if not found:
-        return seen | {"still": 1.0}
+        return seen | {"without_gradient": 1.0}
     norms = torch.stack(found)
-    seen["still"] = 1 - (norms > 0).sum() / len(wanted)
-    if conduct.leftover is not None:
-        seen["leftover"] = conduct.leftover.to(norms) / norms.norm().clamp(min=1e-30)
+    seen["without_gradient"] = 1 - (norms > 0).sum() / len(wanted)
+    if conduct.leftover_norm is not None:
+        seen["leftover_gradient"] = conduct.leftover_norm.to(norms) / norms.norm().clamp(min=1e-30)
     return seen
 
 
-def _critic(snapshot: Snapshot, conduct: Conduct) -> dict[str, float | Tensor]:
+def _critic(snapshot: Snapshot, conduct: LoopTrace) -> dict[str, float | Tensor]:
     network = snapshot.discriminator
-    largest = conduct.largest
+    largest = conduct.largest_weight
     if snapshot.player == "generator":
-        return {} if largest is None else {"largest": largest}
+        return {} if largest is None else {"max_weight": largest}
     norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.training]
     seen: dict[str, float | Tensor] = {
-        "mixed": float(conduct.mixed),
-        "certain": float(conduct.certain),
-        "overlaid": float(conduct.overlaid),
-        "penalised": float(conduct.penalised),
+        "mixed_batch": float(conduct.mixed),
+        "known_split": float(conduct.certain),
+        "foreign_gradient": float(conduct.has_foreign_gradients),
+        "gradient_penalty": float(conduct.has_gradient_penalty),
         "batch_norms": float(len(norms)),
-        "normalised": float(_is_normalised(network)),
+        "spectral_norm": float(_is_normalised(network)),
         "sigmoid": float(isinstance(_last_layer(network), nn.Sigmoid)),
     }
     if largest is not None:
-        seen |= {"largest": largest, "at_bound": _share_tied(network, largest * (1 - TIE))}
-    if conduct.largest_before is not None:
-        seen["largest_before"] = conduct.largest_before
+        seen |= {"max_weight": largest, "at_clip_bound": _share_tied(network, largest * (1 - TIE))}
+    if conduct.largest_weight_before is not None:
+        seen["max_weight_before"] = conduct.largest_weight_before
     return seen
 
 

@@ -12,8 +12,6 @@ from torch import Tensor
 
 from gandiag.monitoring.snapshot import Snapshot
 
-__all__ = ["Objective"]
-
 
 @dataclass(frozen=True)
 class Objective:
@@ -21,9 +19,9 @@ class Objective:
 
     Signals, vectors of equal length, ``NaN`` where a batch is smaller:
 
-    - ``outputs_real/discriminator``, ``slopes_real/discriminator``: D on real samples.
-    - ``outputs_fake/discriminator``, ``slopes_fake/discriminator``: D on fakes, in its own turn.
-    - ``outputs_fake/generator``, ``slopes_fake/generator``: D on fakes in the generator's turn.
+    - ``outputs_real/discriminator``, ``gradients_real/discriminator``: D on real samples.
+    - ``outputs_fake/discriminator``, ``gradients_fake/discriminator``: D on fakes, in its own turn.
+    - ``outputs_fake/generator``, ``gradients_fake/generator``: D on fakes in the generator's turn.
 
     A slope is the gradient at one output times the number of outputs: the derivative of a loss that
     is a mean. Its sign is that of a descending optimizer: negative slopes raise the output.
@@ -31,22 +29,22 @@ class Objective:
 
     pairs: PositiveInt = 16  # pairs a look; a curve of two parameters needs few
 
-    uses: ClassVar[frozenset[str]] = frozenset({"conduct"})
+    uses: ClassVar[frozenset[str]] = frozenset({"loop_trace"})
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Return the pairs of the acting player's turn."""
-        conduct = snapshot.conduct
+        conduct = snapshot.loop_trace
         if conduct is None:
             return {}
         seen: dict[str, float | Tensor] = {}
         for side, output, slope in (
-            ("real", conduct.real_output, conduct.real_slope),
-            ("fake", conduct.fake_output, conduct.fake_slope),
+            ("real", conduct.real_output, conduct.real_gradient),
+            ("fake", conduct.fake_output, conduct.fake_gradient),
         ):
             if output is not None and slope is not None:
                 outputs, slopes = self._thinned(output, slope)
                 seen[f"outputs_{side}/{snapshot.player}"] = outputs
-                seen[f"slopes_{side}/{snapshot.player}"] = slopes
+                seen[f"gradients_{side}/{snapshot.player}"] = slopes
         return seen
 
     def _thinned(self, output: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,10 +12,8 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.side_effects import undisturbed
+from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.monitoring.snapshot import Snapshot, first_tensor
-
-__all__ = ["Plane"]
 
 ROOM = 0.3  # of the real data's extent, looked at around it on each side
 
@@ -33,11 +31,11 @@ class Plane:
     - ``view/generator``: lower and upper end of both axes, in data units, and the number of points
       of a path.
     - ``fake/generator``: x, y of the first fakes of the batch, in turn.
-    - ``pull/generator``: -dL_G/dx, dL_G/dy of each of them, times the batch's size: the direction
+    - ``gradient/generator``: -dL_G/dx, dL_G/dy of each of them, times the batch's size: the direction
       and strength with which the objective moves it.
-    - ``path/generator``: x, y along closed paths of G, latents ``cos(t) z + sin(t) z'`` between
+    - ``latent_path/generator``: x, y along closed paths of G, latents ``cos(t) z + sin(t) z'`` between
       fixed ones, for which each latent on the way is as likely as a drawn one.
-    - ``answer/discriminator``: P(real) on a square grid over the view, rows from below.
+    - ``probability/discriminator``: P(real) on a square grid over the view, rows from below.
     - ``score/discriminator``: the score instead, for a critic.
     """
 
@@ -61,26 +59,26 @@ class Plane:
         seen["fake/generator"] = fake[: self.fakes].flatten()
         if snapshot.input_gradient is not None:
             pull = -snapshot.input_gradient[: self.fakes] * len(fake)
-            seen["pull/generator"] = pull.flatten()
+            seen["gradient/generator"] = pull.flatten()
         if snapshot.latents and _latents_alone(snapshot):
-            seen["path/generator"] = self._paths(snapshot)
+            seen["latent_path/generator"] = self._paths(snapshot)
             seen |= self._answer(snapshot, view)
         return seen
 
     def _answer(self, snapshot: Snapshot, view: Tensor) -> Mapping[str, Tensor]:
         along = torch.linspace(0, 1, self.cells).to(view) * (view[1] - view[0]) + view[0]
         y, x = torch.meshgrid(along, along, indexing="ij")
-        with undisturbed(snapshot.discriminator):
+        with without_side_effects(snapshot.discriminator):
             scores = snapshot.discriminator(torch.stack([x.flatten(), y.flatten()], 1)).flatten()
         if snapshot.probability is None:
             return {"score/discriminator": scores}
-        return {"answer/discriminator": snapshot.probability(scores)}
+        return {"probability/discriminator": snapshot.probability(scores)}
 
     def _paths(self, snapshot: Snapshot) -> Tensor:
         latents = snapshot.latents[0].args[0]
         others = latents.roll(1, 0)
         made = []
-        with undisturbed(snapshot.generator):
+        with without_side_effects(snapshot.generator):
             for turn in range(self.points):
                 angle = 2 * math.pi * turn / self.points
                 between = math.cos(angle) * latents + math.sin(angle) * others

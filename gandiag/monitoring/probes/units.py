@@ -12,8 +12,6 @@ from torch import Tensor
 from gandiag.monitoring.forward_pass import Activation
 from gandiag.monitoring.snapshot import Snapshot
 
-__all__ = ["Units"]
-
 
 @dataclass(frozen=True)
 class Units:

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from gandiag.monitoring.snapshot import Snapshot
 
-__all__ = ["Update"]
-
 
 @dataclass(frozen=True)
 class Update:

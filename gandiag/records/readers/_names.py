@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["EPOCH", "ROLES", "STEP", "adversarial", "best", "unit_of"]
-
 STEP, EPOCH = "step", "epoch"
 ROLES = (
     STEP,

@@ -12,8 +12,6 @@ from pathlib import Path
 from gandiag.plugins.errors import BadInput, nearest
 from gandiag.records.readers._names import ROLES, adversarial, best
 
-__all__ = ["FAKE", "REAL", "SIGNALS", "WHOLE", "roles_of"]
-
 SIGNALS = {
     "discriminator_loss": "loss/value/discriminator",
     "discriminator_loss_real": "loss/real/discriminator",

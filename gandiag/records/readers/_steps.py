@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from gandiag.records.arrays import Array, Bools
 
-__all__ = ["newest_branch", "unrolled"]
-
 
 def newest_branch(steps: NDArray[np.int64]) -> Bools:
     """Which entries, in the order written, no later one went back behind.

@@ -18,8 +18,6 @@ from gandiag.records.readers._roles import FAKE, REAL, SIGNALS, WHOLE, roles_of
 from gandiag.records.readers._steps import newest_branch, unrolled
 from gandiag.records.record import Record, Signal
 
-__all__ = ["Column", "columns_of", "record_of"]
-
 
 class Column(NamedTuple):
     """What a log holds under one name.

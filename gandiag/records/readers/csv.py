@@ -17,7 +17,6 @@ from gandiag.records.record import Record
 if TYPE_CHECKING:
     from pandas import Series
 
-__all__ = ["Csv"]
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".log")
 SEPARATORS = (",", ";", "\t")

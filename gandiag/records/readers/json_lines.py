@@ -14,8 +14,6 @@ from gandiag.plugins.errors import BadInput
 from gandiag.records.readers._table import columns_of, record_of
 from gandiag.records.record import Record
 
-__all__ = ["JsonLines", "flat"]
-
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".jl")
 _WORDS = {"nan", "inf", "infinity", "-inf", "-infinity"}  # numbers that JSON has no way to write
 

@@ -13,8 +13,6 @@ from gandiag.plugins.errors import BadInput
 from gandiag.records.readers._table import Column, record_of
 from gandiag.records.record import Record
 
-__all__ = ["TensorBoard"]
-
 EVENTS = "*tfevents*"
 
 

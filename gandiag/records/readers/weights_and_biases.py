@@ -14,8 +14,6 @@ from gandiag.records.readers._table import columns_of, record_of
 from gandiag.records.readers.json_lines import flat
 from gandiag.records.record import Record
 
-__all__ = ["WeightsAndBiases"]
-
 FILES = "*.wandb"
 SIGN = b":W&B"  # then two bytes and a version
 BLOCK = 32768

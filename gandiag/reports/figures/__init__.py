@@ -9,7 +9,7 @@ from gandiag.reports.figures.bars import class_bars
 from gandiag.reports.figures.curves import confidence_figure, evidence_figure, loss_figure
 from gandiag.reports.figures.downsample import thin
 from gandiag.reports.figures.heatmap import heatmap_figure
-from gandiag.reports.figures.paired import twin_figure
+from gandiag.reports.figures.paired import paired_figure
 from gandiag.reports.figures.scatter import scatter_figure, scatter_png
 from gandiag.reports.figures.style import Picture
 from gandiag.reports.figures.timeline import timeline_figure
@@ -25,5 +25,5 @@ __all__ = [
     "scatter_png",
     "thin",
     "timeline_figure",
-    "twin_figure",
+    "paired_figure",
 ]

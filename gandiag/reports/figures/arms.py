@@ -14,7 +14,6 @@ from gandiag.reports.figures.style import BLUE, INK, MUTED, ORANGE, Picture, as_
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Interval", "Spot", "cost_figure", "course_figure", "rates_figure"]
 
 ROW = 0.3  # inches of an arm's row
 NAME = (0.4, 0.055)
@@ -34,7 +33,7 @@ class Interval(NamedTuple):
     high: float
 
 
-class Spot(NamedTuple):
+class CostPoint(NamedTuple):
     """An arm's place in a plane."""
 
     name: str
@@ -72,7 +71,7 @@ def rates_figure(
         return Picture(as_svg(figure, name, caption), caption)
 
 
-def cost_figure(spots: Sequence[Spot], distance: str, name: str) -> Picture | None:
+def cost_figure(spots: Sequence[CostPoint], distance: str, name: str) -> Picture | None:
     """Draw each arm's distance to the data over what a step costs; None where nothing is finite.
 
     Args:
@@ -134,7 +133,7 @@ def course_figure(courses: Mapping[str, Signal], distance: str, level: float, na
         return Picture(as_svg(figure, name, caption), caption)
 
 
-def _name(axes: Axes, spots: Sequence[Spot]) -> None:
+def _name(axes: Axes, spots: Sequence[CostPoint]) -> None:
     """Write each arm's name beside its place, towards the middle, and below one that is in the way.
 
     Places are fractions of the panel, in which names take about `NAME` of its width and height.

@@ -15,7 +15,6 @@ from gandiag.reports.figures.style import MUTED, RED
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Scale", "curve", "finish", "fit", "mark_onset", "scale_of", "strange"]
 
 DECADES = (1.7, 200.0)  # spans of values that are drawn on a log scale; ticks overflow beyond
 LARGEST = 1e300  # that a linear scale can hold with its margins

@@ -9,8 +9,6 @@ import numpy as np
 from gandiag.records.record import Signal
 from gandiag.reports.figures.style import INK, MUTED, ORANGE, RED, Picture, as_svg, drawing
 
-__all__ = ["class_bars"]
-
 LOOKS = 5  # newest histograms that are averaged, as the detectors do
 MOST = 40  # classes that can be told apart as bars
 

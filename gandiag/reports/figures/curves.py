@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, in_words
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, humanize
 from gandiag.diagnosis.statistics import recent_median
+from gandiag.monitoring.signals import signal_info
 from gandiag.records.arrays import Array, align
 from gandiag.records.record import Record, Signal
 from gandiag.reports.figures.axes import curve, finish, fit, mark_onset, strange
@@ -18,14 +19,7 @@ from gandiag.reports.figures.style import BLUE, GREEN, MUTED, ORANGE, RED, Pictu
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["confidence_figure", "evidence_figure", "is_measured_on", "loss_figure"]
 
-# what fresh real samples would give, for signals that are measured against a null
-_NULLS = {
-    **{f"diversity/{name}/generator": 1.0 for name in ("effective_bins", "coverage", "precision")},
-    **{f"diversity/{name}/generator": 1.0 for name in ("dispersion", "spread")},
-    **{f"diversity/{name}/generator": 0.0 for name in ("missing_mass", "energy", "energy_z")},
-}
 CLOSE = 0.1  # of a figure's height: names of lines nearer to each other would overlap
 _WHOSE = {"discriminator": BLUE, "generator": ORANGE}
 _CONFIDENCE = {"real": GREEN, "fake": ORANGE, "auc": BLUE}
@@ -61,7 +55,8 @@ def evidence_figure(
     with drawing(below=0.44) as figure:
         axes = figure.subplots()
         curve(axes, signal, BLUE)
-        null = _NULLS.get(evidence.signal)
+        info = signal_info(evidence.signal)
+        null = info.baseline if info is not None else None
         gate = evidence.threshold if own else None
         zeros = fit(axes, [signal.values], [mark for mark in (gate, null) if mark is not None])
         if own:
@@ -178,7 +173,7 @@ def _finish(axes: Axes, record: Record, onset: int | None) -> None:
 
 
 def _caption(diagnosis: Diagnosis, evidence: Evidence, own: bool) -> str:
-    condition = in_words(diagnosis.condition)
+    condition = humanize(diagnosis.condition)
     since = ""
     if diagnosis.onset is not None:
         since = f"; the dotted line marks step {diagnosis.onset}, since when it has been there"

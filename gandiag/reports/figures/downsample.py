@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["thin"]
-
 
 def thin(
     steps: NDArray[np.int64], values: NDArray[np.float64], most: int = 600

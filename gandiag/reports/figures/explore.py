@@ -23,17 +23,6 @@ from gandiag.reports.figures.style import BLUE, GREEN, MUTED, ORANGE, RED
 if TYPE_CHECKING:
     from bokeh.plotting import figure as Figure
 
-__all__ = [
-    "CURSOR",
-    "Chart",
-    "bokeh_document",
-    "bokeh_script",
-    "charts_of",
-    "embedded",
-    "labels_of",
-    "pack",
-    "packed_signals",
-]
 
 CURSOR = "cursor"  # name of the line that follows the step
 POINTS = 300  # of a curve: one for each two pixels

@@ -16,7 +16,6 @@ from gandiag.reports.figures.style import BLUE, MUTED, RED, Picture, as_svg, dra
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["heatmap_figure"]
 
 COLUMNS = 150  # looks in a heat map; more cannot be told apart on a page
 

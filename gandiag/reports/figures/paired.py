@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gandiag.diagnosis.diagnosis import Evidence, in_words
+from gandiag.diagnosis.diagnosis import Evidence, humanize
 from gandiag.records.record import Record
 from gandiag.reports.figures.axes import curve, finish, fit, strange
 from gandiag.reports.figures.style import BLUE, ORANGE, RED, Picture, as_svg, drawing
-
-__all__ = ["Compared", "twin_figure"]
 
 
 class Compared(NamedTuple):
@@ -26,7 +24,7 @@ class Compared(NamedTuple):
     fits: bool
 
 
-def twin_figure(
+def paired_figure(
     records: tuple[Record, Record],
     labels: tuple[str, str],
     compared: Compared,
@@ -59,6 +57,6 @@ def twin_figure(
         caption = f"{labels[0]} is orange, {labels[1]} blue."
         if fits:
             side = "below" if evidence.relation == "<" else "above"
-            caption += f" Values {side} the dashed line speak for {in_words(condition)}."
+            caption += f" Values {side} the dashed line speak for {humanize(condition)}."
         caption += "".join(strange(s.values, zeros) for s in drawn)
         return Picture(as_svg(figure, name, f"{evidence.signal} of both. {caption}"), caption)

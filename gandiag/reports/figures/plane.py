@@ -11,26 +11,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gandiag.monitoring.signals import (
+    PLANE_GRADIENT,
+    PLANE_PATHS,
+    PLANE_PROBABILITY,
+    PLANE_SAMPLES,
+    PLANE_SCORE,
+    PLANE_VIEW,
+)
 from gandiag.records.record import Record, Signal
 from gandiag.reports.figures.style import DPI, Picture, as_png, as_svg, drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = [
-    "FAKE",
-    "PATH",
-    "READING",
-    "REAL",
-    "Look",
-    "Points",
-    "arrows",
-    "colours",
-    "looks_of",
-    "plane_figure",
-    "plane_png",
-    "spaced",
-]
 
 Points = NDArray[np.float64]
 
@@ -80,11 +74,11 @@ class Look(NamedTuple):
 
 def looks_of(record: Record) -> list[Look]:
     """Every recorded look at the plane; none for samples that are no points of it."""
-    fakes, view = record["plane/fake/generator"], record["plane/view/generator"]
+    fakes, view = record[PLANE_SAMPLES], record[PLANE_VIEW]
     if fakes.values.ndim != 2 or view.values.ndim != 2:
         return []
-    pull, paths = record["plane/pull/generator"], record["plane/path/generator"]
-    answer, score = record["plane/answer/discriminator"], record["plane/score/discriminator"]
+    pull, paths = record[PLANE_GRADIENT], record[PLANE_PATHS]
+    answer, score = record[PLANE_PROBABILITY], record[PLANE_SCORE]
     field = answer if len(answer.steps) else score._replace(values=_between(score.values))
     found = []
     for index, step in enumerate(fakes.steps.tolist()):

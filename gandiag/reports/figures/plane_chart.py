@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from gandiag.reports.figures.explore import embedded
 from gandiag.reports.figures.plane import FAKE, PATH, REAL, Look, Points, arrows, colours
 
-__all__ = ["plane_document"]
-
 
 def plane_document(looks: Sequence[Look], real: Points) -> dict[str, Any]:
     """The plane as what ``Bokeh.embed.embed_item`` takes, with every look in a source of its own.

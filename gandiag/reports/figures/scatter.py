@@ -13,7 +13,6 @@ from gandiag.reports.figures.style import MUTED, ORANGE, RED, Picture, as_png, a
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["READING", "scatter_figure", "scatter_png"]
 
 Points = NDArray[np.float32]
 

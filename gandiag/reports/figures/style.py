@@ -16,20 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "BLUE",
-    "DPI",
-    "GREEN",
-    "INK",
-    "LINE",
-    "MUTED",
-    "ORANGE",
-    "RED",
-    "Picture",
-    "as_png",
-    "as_svg",
-    "drawing",
-]
 
 INK, MUTED, LINE = "#1d2430", "#5a6472", "#dde2e8"
 # seaborn's "colorblind" palette, chosen to stay apart under the common colour deficiencies

@@ -6,21 +6,20 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from gandiag.diagnosis.diagnosis import Diagnosis, Status, in_words
-from gandiag.diagnosis.stability import Asked
+from gandiag.diagnosis.diagnosis import Diagnosis, Status, humanize
+from gandiag.diagnosis.stability import Evaluation
 from gandiag.reports.figures.style import INK, LINE, MUTED, RED, Picture, as_svg, drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["timeline_figure"]
 
 THICK = {"present": 9.0, "inconclusive": 1.6, "absent": 3.0}  # of a lane's line, in points
 
 
 def timeline_figure(
     diagnoses: Sequence[Diagnosis],
-    history: Sequence[Asked],
+    history: Sequence[Evaluation],
     last_step: int,
     name: str,
     width: float = 9.2,
@@ -45,7 +44,7 @@ def timeline_figure(
         for height, diagnosis in enumerate(reversed(lanes)):
             _lane(axes, height, diagnosis, history, last_step)
         axes.set_yticks(
-            range(len(lanes)), [in_words(d.condition) for d in reversed(lanes)], fontsize=10
+            range(len(lanes)), [humanize(d.condition) for d in reversed(lanes)], fontsize=10
         )
         axes.set(xlim=(0, max(last_step, 1) * 1.01), ylim=(-0.6, len(lanes) - 0.1))
         axes.set_xlabel("generator step")
@@ -61,7 +60,7 @@ def timeline_figure(
 
 
 def _lane(
-    axes: Axes, height: int, diagnosis: Diagnosis, history: Sequence[Asked], last_step: int
+    axes: Axes, height: int, diagnosis: Diagnosis, history: Sequence[Evaluation], last_step: int
 ) -> None:
     for ends, status in _stretches(diagnosis.condition, history):
         _stretch(axes, height, ends, status)
@@ -84,7 +83,7 @@ def _lane(
 
 
 def _stretches(
-    condition: str, history: Sequence[Asked]
+    condition: str, history: Sequence[Evaluation]
 ) -> Iterator[tuple[tuple[int, int], Status | None]]:
     """Where the answer stayed the same, as (begin, end) and the answer; each lasts until asked."""
     begin = end = 0
@@ -117,7 +116,7 @@ def _earliest(diagnosis: Diagnosis) -> tuple[bool, int]:
 def _in_order(lanes: Sequence[Diagnosis]) -> str:
     """The figure in words, for those who do not see it."""
     told = [
-        f"{in_words(d.condition)} {d.status}" + (f" since step {d.onset}" if d.onset else "")
+        f"{humanize(d.condition)} {d.status}" + (f" since step {d.onset}" if d.onset else "")
         for d in lanes
     ]
     return f"Timeline: {'; '.join(told)}."

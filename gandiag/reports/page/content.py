@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence
-from gandiag.diagnosis.stability import Certainty
+from gandiag.diagnosis.stability import Stability
+from gandiag.monitoring.signals import CLASS_HISTOGRAM
 from gandiag.records.record import Record
 from gandiag.reports.figures import (
     Picture,
@@ -22,17 +23,15 @@ from gandiag.reports.figures import (
 )
 from gandiag.reports.figures.curves import is_measured_on
 from gandiag.reports.formatting import by_weight, folded, notes, number, plain, sentence, shown
-from gandiag.reports.page.gallery import Plate, hang, reading_of
+from gandiag.reports.page.gallery import GridImage, choose_grids, reading_of
 from gandiag.reports.page.lessons import Lesson, Threshold, lesson_of, thresholds_of
 from gandiag.reports.page.teaching import TEACHING, Cure, Teaching, cures_of
-from gandiag.reports.report import Report, Treatment
+from gandiag.reports.report import Report, SuggestedFix
 
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector
 
-__all__ = ["Page", "Section", "compose", "first_onset", "gist_of", "worth_drawing"]
 
-CLASSES = "classes/histogram/generator"
 FEW = 4  # figures of a condition that is not present
 
 
@@ -56,8 +55,8 @@ class Section:
     teaching: Teaching | None
     cures: tuple[Cure, ...]
     pictures: tuple[Picture, ...]
-    treatments: tuple[Treatment, ...]
-    certainty: Certainty
+    suggested_fixes: tuple[SuggestedFix, ...]
+    stability: Stability
     thresholds: tuple[Threshold, ...]
 
 
@@ -67,14 +66,14 @@ class Page:
 
     title: str
     verdict: str
-    gist: Sequence[tuple[str, str]]
+    headline: Sequence[tuple[str, str]]
     about: str
     student: bool
     notes: Sequence[str]
     remarks: Sequence[str]
     timeline: Picture | None
     sections: Sequence[Section]
-    plates: Sequence[Plate]
+    grids: Sequence[GridImage]
     reading: str
     pictures: Sequence[Picture]
     yaml: str
@@ -91,14 +90,14 @@ def compose(report: Report, student: bool = False) -> Page:
     return Page(
         title=report.title,
         verdict=sentence(report),
-        gist=list(gist_of(report, diagnoses)),
+        headline=list(headline_of(report, diagnoses)),
         about=scenario.about.strip() if scenario else "",
         student=student,
         notes=notes(report),
         remarks=[line for line in (report.objectives, folded(report.diagnoses)) if line],
         timeline=timeline_figure(diagnoses, report.history, record.last_step, "timeline-figure"),
         sections=[_section(report, diagnosis, student) for diagnosis in diagnoses],
-        plates=hang(record, onset),
+        grids=choose_grids(record, onset),
         reading=reading_of(record),
         pictures=_context(report, onset),
         yaml=scenario.as_yaml() if scenario else "",
@@ -114,7 +113,7 @@ def first_onset(report: Report) -> int | None:
     return min(onsets, default=None)
 
 
-def gist_of(report: Report, diagnoses: Sequence[Diagnosis]) -> Iterable[tuple[str, str]]:
+def headline_of(report: Report, diagnoses: Sequence[Diagnosis]) -> Iterable[tuple[str, str]]:
     """What a reader in a hurry must know beside the verdict."""
     if not diagnoses or diagnoses[0].status != "present":
         return
@@ -123,8 +122,8 @@ def gist_of(report: Report, diagnoses: Sequence[Diagnosis]) -> Iterable[tuple[st
         yield "First", f"{plain(first.condition)}, since step {first.onset}"
     if first.cause:
         yield "Likely cause", plain(first.cause)
-    if report.treatments:
-        yield "Try first", report.treatments[0].advice
+    if report.suggested_fixes:
+        yield "Try first", report.suggested_fixes[0].advice
 
 
 def _section(report: Report, diagnosis: Diagnosis, student: bool) -> Section:
@@ -140,8 +139,10 @@ def _section(report: Report, diagnosis: Diagnosis, student: bool) -> Section:
         teaching=teaching,
         cures=cures_of(teaching) if teaching else (),
         pictures=tuple(picture for picture in pictures if picture is not None),
-        treatments=tuple(t for t in report.treatments if t.condition == diagnosis.condition),
-        certainty=report.certainty(diagnosis),
+        suggested_fixes=tuple(
+            t for t in report.suggested_fixes if t.condition == diagnosis.condition
+        ),
+        stability=report.stability(diagnosis),
         thresholds=thresholds_of(detector),
     )
 
@@ -150,7 +151,7 @@ def worth_drawing(record: Record, diagnosis: Diagnosis) -> list[Evidence]:
     """The evidence whose figure says something that no other does; a few where nothing is there."""
     drawn: dict[str, Evidence] = {}
     for item in sorted(diagnosis.evidence, key=lambda e: not is_measured_on(record, diagnosis, e)):
-        if item.signal != CLASSES:  # which has figures of its own
+        if item.signal != CLASS_HISTOGRAM:  # which has figures of its own
             drawn.setdefault(item.signal, item)
     return list(drawn.values())[: None if diagnosis.status == "present" else FEW]
 
@@ -163,7 +164,7 @@ def _context(report: Report, onset: int | None) -> list[Picture]:
     """Figures that belong to no single condition."""
     record = report.record
     found = [loss_figure(record, "losses", onset), confidence_figure(record, "confidence", onset)]
-    histogram = record[CLASSES]
+    histogram = record[CLASS_HISTOGRAM]
     if histogram.values.ndim == 2:
         shares = record.facts.get("class_shares", ())
         title = "Share of each class over the run"

@@ -10,10 +10,8 @@ from gandiag.reports.figures.plane import looks_of, spaced
 from gandiag.reports.figures.plane_chart import plane_document
 from gandiag.reports.formatting import by_weight, plain, shown
 from gandiag.reports.page.content import first_onset
-from gandiag.reports.page.gallery import Plate, film, real_points, real_sheet
+from gandiag.reports.page.gallery import GridImage, film, real_points, real_sheet
 from gandiag.reports.report import Report
-
-__all__ = ["Exploration", "explore"]
 
 LOOKS = 40  # at the plane that a cursor can be moved over, 4 kB each
 
@@ -36,7 +34,7 @@ class Exploration(NamedTuple):
     data: Mapping[str, Any]
 
 
-def explore(report: Report, plates: Sequence[Plate]) -> Exploration | None:
+def explore(report: Report, plates: Sequence[GridImage]) -> Exploration | None:
     """Gather what the cursor moves over; None for a record without a number in it."""
     record, onset = report.record, first_onset(report)
     signals = packed_signals(record)

@@ -18,18 +18,6 @@ from gandiag.reports.figures.plane import READING as PLANE
 from gandiag.reports.figures.plane import Look, arrows, looks_of, plane_figure, spaced
 from gandiag.reports.figures.scatter import READING
 
-__all__ = [
-    "Frame",
-    "Plate",
-    "choose",
-    "film",
-    "hang",
-    "reading_of",
-    "real_points",
-    "real_sheet",
-    "seen_steps",
-]
-
 PLATES = 6  # sheets of the generator that hang on a page
 FRAMES = 40  # sheets that a cursor can be moved over
 BYTES = 80_000  # of one picture: seven of them stay below 0.8 MB in base64
@@ -37,7 +25,7 @@ FILM = 500_000  # characters of the frames that do not hang on the page anyway
 QUALITY = 75  # of WebP, at which the noise of early sheets takes half a PNG's bytes
 
 
-class Plate(NamedTuple):
+class GridImage(NamedTuple):
     """A sheet of samples on the page: a picture as data URL or a figure as SVG.
 
     Attributes:
@@ -64,10 +52,10 @@ class Frame(NamedTuple):
     url: str
 
 
-def seen_steps(record: Record) -> frozenset[int]:
+def grid_steps(record: Record) -> frozenset[int]:
     """Steps at which there is something to hang."""
     looks = looks_of(record)
-    steps = [look.step for look in looks] if looks else [step for step, _ in record.sheets()]
+    steps = [look.step for look in looks] if looks else [step for step, _ in record.sample_grids()]
     return frozenset(steps)
 
 
@@ -75,17 +63,17 @@ def reading_of(record: Record) -> str:
     """How to read the sheets."""
     if looks_of(record):
         return PLANE
-    points = any(path.suffix == ".npy" for _, path in record.sheets())
+    points = any(path.suffix == ".npy" for _, path in record.sample_grids())
     latents = "The same latents on every sheet, so each place shows how one sample changed."
     return READING if points else latents
 
 
-def hang(
+def choose_grids(
     record: Record,
     onset: int | None,
     name: str = "sheet",
     among: frozenset[int] = frozenset(),
-) -> list[Plate]:
+) -> list[GridImage]:
     """The real sheet first, then the chosen ones of the generator; unreadable ones left out.
 
     Args:
@@ -99,15 +87,15 @@ def hang(
         kept = [look for look in looks if not among or look.step in among]
         return _planes(kept, real_points(real), onset, name)
     wanted: list[tuple[int | None, Path]] = [(None, real)] if real else []
-    wanted += choose([s for s in record.sheets() if not among or s[0] in among], onset)
+    wanted += choose([s for s in record.sample_grids() if not among or s[0] in among], onset)
     plates = (_plate(step, path, real, name) for step, path in wanted)
     return [plate for plate in plates if plate is not None]
 
 
-def film(record: Record, plates: Sequence[Plate]) -> list[Frame]:
+def film(record: Record, plates: Sequence[GridImage]) -> list[Frame]:
     """Sheets of images for a cursor to move over: as many as fit, well spread, the plates' too."""
     hung = {plate.step for plate in plates if plate.url and plate.step is not None}
-    sheets = [(step, path) for step, path in record.sheets() if path.suffix == ".png"]
+    sheets = [(step, path) for step, path in record.sample_grids() if path.suffix == ".png"]
     packed: dict[Path, str] = {}  # each only once: it takes 10 milliseconds
     urls: dict[int, str] = {}
     for count in (FRAMES // 4, FRAMES // 2, FRAMES):
@@ -151,12 +139,12 @@ def choose(
     return [sheets[index] for index in sorted(picked)]
 
 
-def _plate(step: int | None, path: Path, real: Path | None, name: str) -> Plate | None:
+def _plate(step: int | None, path: Path, real: Path | None, name: str) -> GridImage | None:
     title = "real data" if step is None else f"step {step}"
     whose = "Real samples" if step is None else f"The generator's samples at {title}"
     if path.suffix != ".npy":
         url = _url(path)
-        return Plate(title, whose, url, "", step) if url else None
+        return GridImage(title, whose, url, "", step) if url else None
     try:
         points = np.load(path, allow_pickle=False)
         behind = np.load(real, allow_pickle=False) if real else points[:0]
@@ -176,14 +164,16 @@ def real_points(path: Path | None) -> NDArray[np.float64]:
 
 def _planes(
     looks: Sequence[Look], real: NDArray[np.float64], onset: int | None, name: str
-) -> list[Plate]:
+) -> list[GridImage]:
     """The game in a plane at some steps."""
     pulls = dict(zip((look.step for look in looks), arrows(looks), strict=True))
     plates = []
     for look in spaced(looks, PLATES, onset):
         picture = plane_figure(look, pulls[look.step], real, f"{name}-plane-{look.step}")
         alt = f"The plane at step {look.step}"
-        plates.append(Plate(f"step {look.step}", alt, "", picture.svg, look.step, picture.caption))
+        plates.append(
+            GridImage(f"step {look.step}", alt, "", picture.svg, look.step, picture.caption)
+        )
     return plates
 
 
@@ -194,11 +184,11 @@ def _plot(
     real: NDArray[np.float32],
     step: int | None,
     name: str,
-) -> Plate:
+) -> GridImage:
     unique = f"{name}-{title.replace(' ', '-')}"
     picture = scatter_figure(points[:0] if step is None else points, real, unique, "")
     note = picture.caption.removeprefix(READING).strip()
-    return Plate(title, f"{whose}. {picture.caption}", "", picture.svg, step, note)
+    return GridImage(title, f"{whose}. {picture.caption}", "", picture.svg, step, note)
 
 
 def _url(path: Path) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["GLOSSARY"]
-
 GLOSSARY: tuple[tuple[str, str], ...] = (
     ("generator, G", "the network that makes samples from random latents"),
     ("discriminator, D", "the network that scores samples: high for real, low for made ones"),

@@ -13,8 +13,6 @@ from gandiag.plugins.errors import BadInput
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector
 
-__all__ = ["Lesson", "Threshold", "lesson_of", "parse_lesson", "thresholds_of"]
-
 
 class Lesson(NamedTuple):
     """The story of a condition.

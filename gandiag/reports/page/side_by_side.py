@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gandiag.diagnosis.diagnosis import Diagnosis
-from gandiag.reports.figures import Picture, timeline_figure, twin_figure
+from gandiag.reports.figures import Picture, paired_figure, timeline_figure
 from gandiag.reports.figures.curves import is_measured_on
 from gandiag.reports.figures.paired import Compared
 from gandiag.reports.formatting import by_weight, notes, sentence, shown
-from gandiag.reports.page.gallery import Plate, hang, reading_of, seen_steps
+from gandiag.reports.page.gallery import GridImage, choose_grids, grid_steps, reading_of
 from gandiag.reports.page.teaching import changed
 from gandiag.reports.report import Report
-
-__all__ = ["Pair", "Side", "pair_up"]
 
 MOST = 8  # figures of both runs
 
@@ -29,7 +27,7 @@ class Side:
     about: str
     diagnoses: Sequence[Diagnosis]
     timeline: Picture | None
-    plates: Sequence[Plate]
+    grids: Sequence[GridImage]
 
 
 @dataclass(frozen=True)
@@ -56,12 +54,12 @@ class Pair:
 def pair_up(report: Report, other: Report) -> Pair:
     """Gather what two runs show beside each other; nothing is judged here."""
     names = _titles(report, other)
-    shared = seen_steps(report.record) & seen_steps(other.record)
+    shared = grid_steps(report.record) & grid_steps(other.record)
     first, second = report.scenario, other.scenario
     found = {d.condition: d for d in by_weight(report.diagnoses)}
     against = {d.condition: d for d in other.diagnoses}
     pictures = [
-        twin_figure((report.record, other.record), names, item, f"twin-{index}")
+        paired_figure((report.record, other.record), names, item, f"twin-{index}")
         for index, item in enumerate(_shown(report, other))
     ]
     return Pair(
@@ -113,5 +111,5 @@ def _side(report: Report, title: str, name: str, shared: frozenset[int]) -> Side
         about=report.scenario.about.strip() if report.scenario else "",
         diagnoses=diagnoses,
         timeline=timeline,
-        plates=hang(report.record, None, name, shared),
+        grids=choose_grids(report.record, None, name, shared),
     )

@@ -10,8 +10,6 @@ from markupsafe import Markup
 from gandiag.scenario.schema import Scenario, difference
 from gandiag.scenario.shipped import shipped
 
-__all__ = ["TEACHING", "Cure", "Teaching", "changed", "cures_of"]
-
 
 class Teaching(NamedTuple):
     """A short lesson.
@@ -49,7 +47,7 @@ def cures_of(taught: Teaching) -> tuple[Cure, ...]:
 
 def changed(first: Scenario, second: Scenario) -> str:
     """What differs in how two games are played, whatever they are called, and however watched."""
-    unplayed = ("name", "about", "expect", "probes", "reporters", "sheet_every")
+    unplayed = ("name", "about", "expect", "probes", "reporters", "sample_grid_every")
     return difference(first, second.model_copy(update={k: getattr(first, k) for k in unplayed}))
 
 

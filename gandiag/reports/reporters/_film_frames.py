@@ -10,8 +10,6 @@ from PIL import Image, ImageDraw, ImageFont
 from gandiag.reports.figures.plane import FAKE, REAL
 from gandiag.reports.figures.style import INK, LINE, MUTED, ORANGE, RED
 
-__all__ = ["COLOURS", "Story", "frame"]
-
 PAPER = "#ffffff"
 COLOURS = (
     PAPER,

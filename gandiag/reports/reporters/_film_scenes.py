@@ -15,8 +15,6 @@ from gandiag.reports.figures.plane import Look, Points, arrows, looks_of, plane_
 from gandiag.reports.page.gallery import real_points, real_sheet
 from gandiag.reports.pictures import png_of
 
-__all__ = ["Scene", "real_picture", "scenes_of"]
-
 
 class Scene(NamedTuple):
     """A step, and what draws its picture; that raises OSError or ValueError where it cannot."""
@@ -36,7 +34,7 @@ def scenes_of(record: Record, side: int) -> list[Scene]:
     if looks:
         behind, pulls = real_points(real), arrows(looks)
         return [_plane(*pair, behind, side) for pair in zip(looks, pulls, strict=True)]
-    return [Scene(step, partial(_sheet, path, real, side)) for step, path in record.sheets()]
+    return [Scene(step, partial(_sheet, path, real, side)) for step, path in record.sample_grids()]
 
 
 def real_picture(record: Record, side: int) -> Image.Image | None:

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from gandiag.records.record import Record, Row, Value
 
-__all__ = ["loggable", "rows_of"]
-
 _NO_BARS = ("plane/", "objective/")  # coordinates, a grid, and pairs: the page shows them
 
 

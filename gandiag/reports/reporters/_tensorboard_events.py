@@ -18,8 +18,6 @@ from gandiag.reports.pictures import new_pictures
 from gandiag.reports.report import Report, verdict
 from gandiag.reports.reporters._rows import loggable
 
-__all__ = ["Events"]
-
 MINE = "events.out.tfevents.gandiag"  # names neither host nor process, as TensorBoard's own do
 
 

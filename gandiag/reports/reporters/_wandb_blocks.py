@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gandiag.diagnosis.diagnosis import Diagnosis
+from gandiag.monitoring.signals import CLASS_HISTOGRAM, DISCRIMINATOR_LOSS, GENERATOR_LOSS
 from gandiag.records.record import Record
 from gandiag.reports.figures.axes import scale_of
 from gandiag.reports.figures.curves import is_measured_on
 from gandiag.reports.formatting import by_weight, gate, holds, notes, number, plain, sentence, shown
-from gandiag.reports.page.content import CLASSES, gist_of, worth_drawing
+from gandiag.reports.page.content import headline_of, worth_drawing
 from gandiag.reports.report import Report, verdict
 from gandiag.reports.reporters._rows import loggable
 from gandiag.reports.reporters._wandb_session import STEP
@@ -20,14 +21,13 @@ with warnings.catch_warnings():  # of what it uses and pydantic will take away o
     warnings.simplefilter("ignore", DeprecationWarning)
     import wandb_workspaces.reports.v2 as wr
 
-__all__ = ["report_at"]
 
 ACROSS, WIDE, HIGH = 2, 12, 8  # panels in a row, and their size on a Report's grid of 24 columns
 TITLE = 128  # most characters of a Report's title
 SAMPLES = ("samples/real", "samples/generator")  # as they are logged
 CONTEXT = (
-    ("Share of each class over the run", (CLASSES,)),
-    ("Losses of the two players", ("loss/value/discriminator", "loss/value/generator")),
+    ("Share of each class over the run", (CLASS_HISTOGRAM,)),
+    ("Losses of the two players", (DISCRIMINATOR_LOSS, GENERATOR_LOSS)),
     (
         "How sure the discriminator is",
         tuple(f"confidence/{what}/discriminator" for what in ("real", "fake", "auc")),
@@ -57,7 +57,7 @@ def _told(report: Report, run_id: str) -> Iterator[Any]:
     diagnoses = by_weight(shown(report.diagnoses))
     yield wr.CalloutBlock(sentence(report))
     yield from (wr.P(note) for note in notes(report))
-    yield _listed(f"{title}: {text}" for title, text in gist_of(report, diagnoses))
+    yield _listed(f"{title}: {text}" for title, text in headline_of(report, diagnoses))
     if report.scenario is not None and report.scenario.about:
         yield wr.P(report.scenario.about.strip())
     yield wr.H2("The samples over time")
@@ -86,7 +86,7 @@ def _on(report: Report, diagnosis: Diagnosis, run_id: str) -> Iterator[Any]:
 
 
 def _evidence(report: Report, diagnosis: Diagnosis, run_id: str) -> Iterator[Any]:
-    certainty = report.certainty(diagnosis)
+    certainty = report.stability(diagnosis)
     yield wr.H3("Evidence")
     yield _listed(
         f"{item.meaning}: {number(item.observed)}, speaks for it {gate(item)}: {holds(item)}"
@@ -96,7 +96,7 @@ def _evidence(report: Report, diagnosis: Diagnosis, run_id: str) -> Iterator[Any
     if diagnosis.status == "present":
         yield wr.H3("Cause")
         yield wr.P(plain(diagnosis.cause) if diagnosis.cause else "The record shows no cause.")
-        for treatment in report.treatments:
+        for treatment in report.suggested_fixes:
             if treatment.condition != diagnosis.condition:
                 continue
             yield wr.H3(f"What to try: {plain(treatment.fix)}")
@@ -104,7 +104,7 @@ def _evidence(report: Report, diagnosis: Diagnosis, run_id: str) -> Iterator[Any
             yield wr.CodeBlock(treatment.diff, language="yaml") if treatment.diff else None
     if certainty.reasons:
         yield wr.H3("How sure")
-        yield wr.P(f"{certainty.standing.capitalize()}. {' '.join(certainty.reasons)}")
+        yield wr.P(f"{certainty.level.capitalize()}. {' '.join(certainty.reasons)}")
     if certainty.settle:
         yield wr.H3("What would settle it")
         yield _listed(certainty.settle)

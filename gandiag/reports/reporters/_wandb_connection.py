@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from wandb import Run
 
-__all__ = ["Mode", "choose_mode", "connect", "within"]
 
 Mode = Literal["online", "offline", "disabled"]
 

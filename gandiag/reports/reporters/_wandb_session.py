@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gandiag.diagnosis.diagnosis import Diagnosis
+from gandiag.monitoring.signals import EFFECTIVE_MODES, ENERGY_DISTANCE
 from gandiag.records.record import Row, Value
 from gandiag.reports.formatting import DIAGNOSES, PAGE, number, plain
 from gandiag.reports.pictures import new_pictures
@@ -24,7 +25,6 @@ from gandiag.reports.reporters.json import as_data
 if TYPE_CHECKING:
     from wandb import Run
 
-__all__ = ["Session"]
 
 STEP = "generator_step"
 BINS = 512  # most bins that wandb.Histogram takes
@@ -33,8 +33,8 @@ TITLE = 63  # most characters of an alert's title
 WAIT = 600  # seconds until an alert of the same title is sent again, where a condition flickers
 STRANGE = "not_finite/all"  # how many numbers of a row were NaN or infinite
 SUMMARIES = {
-    "diversity/effective_bins/generator": "min,last",
-    "diversity/energy/generator": "min,last",
+    EFFECTIVE_MODES: "min,last",
+    ENERGY_DISTANCE: "min,last",
     "gradient/norm/*": "max,last",
     STRANGE: "max",
 }

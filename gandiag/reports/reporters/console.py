@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from rich.console import Console as Terminal
     from rich.table import Table
 
-__all__ = ["Console"]
 
 _STYLES = {"present": "bold red", "absent": "green", "inconclusive": "yellow"}
 _ASCII = {"present": "*", "absent": "-", "inconclusive": "?"}  # for a pipe that is not UTF-8
@@ -123,10 +122,10 @@ def _explain(terminal: Terminal, diagnosis: Diagnosis, mark: str) -> None:
 def _advise(terminal: Terminal, report: Report) -> None:
     from rich.padding import Padding
 
-    if not report.treatments:
+    if not report.suggested_fixes:
         return
     terminal.print("What may help", style="bold")
-    for treatment in report.treatments:
+    for treatment in report.suggested_fixes:
         against = plain(treatment.condition)
         terminal.print(f"  {treatment.fix} (against {against})", style="cyan")
         terminal.print(Padding(treatment.advice, (0, 0, 0, 4)))

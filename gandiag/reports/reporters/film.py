@@ -13,14 +13,13 @@ from pydantic import PositiveFloat, PositiveInt
 
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import write_whole
+from gandiag.records.record import write_file
 from gandiag.reports.formatting import FILM, plain
 from gandiag.reports.report import Report
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Film"]
 
 HELD = 2000  # milliseconds that the last picture stays
 SHORTEST, LONGEST = 40, 1000  # milliseconds of any other: less is skipped by some, more is dull
@@ -52,7 +51,7 @@ class Film:
             problem = f"nothing to film: the run left {found} behind; gandiag run --film keeps many"
             raise BadInput(str(report.record.folder or folder), problem)
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / FILM, self._packed(frames))
+        write_file(folder / FILM, self._packed(frames))
         return str(folder / FILM)
 
     def frames(self, report: Report) -> list[Image]:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-from gandiag.records.record import write_whole
+from gandiag.records.record import write_file
 from gandiag.reports.figures.explore import bokeh_script
 from gandiag.reports.formatting import MARKS, PAGE, PAIR, gate, holds, number, plain
 from gandiag.reports.page.content import compose
@@ -25,8 +25,6 @@ from gandiag.reports.page.glossary import GLOSSARY
 from gandiag.reports.page.side_by_side import pair_up
 from gandiag.reports.report import Report
 from gandiag.reports.templates import templates_of, text_of
-
-__all__ = ["Html", "render", "render_pair"]
 
 PACKAGE = "gandiag.reports.page"
 
@@ -43,7 +41,7 @@ class Html:
         """Write the page whole and return its path."""
         return _write(folder, PAGE, render(report, self.audience))
 
-    def set_beside(self, report: Report, other: Report, folder: Path) -> str:
+    def publish_pair(self, report: Report, other: Report, folder: Path) -> str:
         """Write a page with two runs side by side, such as a failure and its cure."""
         return _write(folder, PAIR, render_pair(report, other))
 
@@ -51,7 +49,7 @@ class Html:
 def render(report: Report, audience: Audience = "engineer") -> str:
     """The page as text; the same report always gives the same page."""
     page = compose(report, student=audience == "student")
-    return _page("page.html.j2", explore(report, page.plates), page=page, glossary=GLOSSARY)
+    return _page("page.html.j2", explore(report, page.grids), page=page, glossary=GLOSSARY)
 
 
 def render_pair(report: Report, other: Report) -> str:
@@ -93,7 +91,7 @@ def _policy(scripts: list[str]) -> str:
 
 def _write(folder: Path, name: str, page: str) -> str:
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / name, page)
+    write_file(folder / name, page)
     return str(folder / name)
 
 

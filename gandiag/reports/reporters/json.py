@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.diagnosis.diagnosis import Diagnosis
-from gandiag.records.record import write_whole
+from gandiag.records.record import write_file
 from gandiag.reports.formatting import DIAGNOSES
 from gandiag.reports.report import Report, verdict
-
-__all__ = ["Json", "as_data"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Json:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / DIAGNOSES
         text = json.dumps(as_data(report), indent=2, ensure_ascii=False, allow_nan=False)
-        write_whole(path, text + "\n")
+        write_file(path, text + "\n")
         return str(path)
 
 
@@ -40,7 +38,7 @@ def as_data(report: Report) -> dict[str, Any]:
             {"condition": condition, "expected": expected, "found": found}
             for condition, expected, found in report.unexpected
         ],
-        "treatments": [dataclasses.asdict(treatment) for treatment in report.treatments],
+        "treatments": [dataclasses.asdict(treatment) for treatment in report.suggested_fixes],
     }
 
 

@@ -17,11 +17,9 @@ from pydantic import PositiveFloat
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.plugins.errors import BadInput
 from gandiag.records.record import Columns, Record, Row
-from gandiag.reports.html_repr import as_html
+from gandiag.reports.html_repr import run_as_html
 from gandiag.reports.report import Report, verdict
 from gandiag.scenario.schema import Scenario
-
-__all__ = ["Notebook"]
 
 REST = 20.0  # times as long as a drawing took, before the next: at most a twentieth of the run
 
@@ -84,7 +82,7 @@ class Notebook:
     def publish(self, report: Report, folder: Path) -> str:
         """Show the report, in place of the charts that grew; return where it is."""
         said = verdict(report.diagnoses) if report.diagnoses else "nothing was asked"
-        self._show(as_html(report.title, said, report.record, report.diagnoses), said)
+        self._show(run_as_html(report.title, said, report.record, report.diagnoses), said)
         return "the notebook"
 
     def _draw(self) -> None:
@@ -92,7 +90,9 @@ class Notebook:
         found = list(cell.found.values())
         said = verdict(found) if found else "nothing found so far"
         title = f"{cell.title}, step {cell.step}"
-        self._show(as_html(title, said, Record(cell.columns.signals()), found), f"{title}: {said}")
+        self._show(
+            run_as_html(title, said, Record(cell.columns.signals()), found), f"{title}: {said}"
+        )
         cell.next_time = began + max(self.seconds, REST * (time.monotonic() - began))
 
     def _show(self, text: str, plain: str) -> None:

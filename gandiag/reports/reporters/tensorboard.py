@@ -18,8 +18,6 @@ from gandiag.reports.reporters._rows import rows_of
 from gandiag.reports.reporters._tensorboard_events import Events
 from gandiag.scenario.schema import Scenario
 
-__all__ = ["TensorBoard"]
-
 
 class _Live:
     """The event file that is open, if any: what changes while the options do not."""

@@ -19,8 +19,6 @@ from gandiag.reports.reporters._wandb_connection import Mode, connect
 from gandiag.reports.reporters._wandb_session import Session
 from gandiag.scenario.schema import Scenario
 
-__all__ = ["WeightsAndBiases"]
-
 
 class _Live:
     """The session that is open, if any: what changes while the options do not."""

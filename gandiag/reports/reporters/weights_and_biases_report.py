@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import write_whole
+from gandiag.records.record import write_file
 from gandiag.reports.report import Report
 from gandiag.reports.reporters._wandb_connection import Mode, choose_mode, within
 from gandiag.reports.reporters.weights_and_biases import WeightsAndBiases
-
-__all__ = ["WeightsAndBiasesReport"]
 
 FILE = "wandb_report.json"
 AGAIN = "once the run is uploaded: gandiag report RUN --to weights_and_biases_report"
@@ -46,7 +44,7 @@ class WeightsAndBiasesReport:
             return "nowhere: Weights & Biases is disabled"
         made = self.made(report, _run_in(folder) or self._logged(report, folder, mode))
         spec = made._to_model().spec.model_dump_json(by_alias=True, exclude_none=True, indent=1)
-        write_whole(folder / FILE, spec + "\n")
+        write_file(folder / FILE, spec + "\n")
         kept = f"{folder / FILE} (offline; {AGAIN})"
         if mode != "online":
             return kept

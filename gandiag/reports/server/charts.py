@@ -9,6 +9,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from gandiag.monitoring.signals import (
+    AUC,
+    COVERAGE,
+    DISCRIMINATOR_GRADIENT_NORM,
+    DISCRIMINATOR_LOSS,
+    EFFECTIVE_MODES,
+    ENERGY_DISTANCE,
+    GENERATOR_GRADIENT_NORM,
+    GENERATOR_LOSS,
+    P_REAL_OF_FAKE,
+    P_REAL_OF_REAL,
+    RELATIVE_DISPLACEMENT,
+    SCORE_GAP,
+    SCORE_GRADIENT,
+)
 from gandiag.records.record import Record
 from gandiag.reports.figures import thin
 from gandiag.reports.figures.explore import labels_of
@@ -16,7 +31,6 @@ from gandiag.reports.figures.explore import labels_of
 if TYPE_CHECKING:
     from bokeh.plotting import figure as Figure
 
-__all__ = ["Chart", "Group", "Line", "charts_of", "fill", "frame"]
 
 POINTS = 600  # of a line: one for each pixel
 HEIGHT, LINE = 220, 25  # pixels of a chart, and of each line of its legend beyond the first
@@ -35,26 +49,24 @@ class Group(NamedTuple):
 
 
 GROUPS = (
-    Group("Losses", ("loss/value/discriminator", "loss/value/generator")),
+    Group("Losses", (DISCRIMINATOR_LOSS, GENERATOR_LOSS)),
     Group(
         "The discriminator's P(real) and AUC",
         (
-            "confidence/real/discriminator",
-            "confidence/fake/discriminator",
-            "confidence/auc/discriminator",
+            P_REAL_OF_REAL,
+            P_REAL_OF_FAKE,
+            AUC,
         ),
     ),
-    Group("Score gap of a critic", ("confidence/gap/discriminator",)),
+    Group("Score gap of a critic", (SCORE_GAP,)),
     Group(
         "Variety of the samples, 1 for real data",
-        ("diversity/effective_bins/generator", "diversity/coverage/generator"),
+        (EFFECTIVE_MODES, COVERAGE),
     ),
-    Group("Distance of the samples from the data", ("diversity/energy/generator",)),
-    Group("Slope of G's loss at the scores", ("slope/score/generator",), log=True),
-    Group(
-        "Norm of the gradient", ("gradient/norm/discriminator", "gradient/norm/generator"), log=True
-    ),
-    Group("Motion of the samples over their spread", ("motion/relative/generator",), log=True),
+    Group("Distance of the samples from the data", (ENERGY_DISTANCE,)),
+    Group("Slope of G's loss at the scores", (SCORE_GRADIENT,), log=True),
+    Group("Norm of the gradient", (DISCRIMINATOR_GRADIENT_NORM, GENERATOR_GRADIENT_NORM), log=True),
+    Group("Motion of the samples over their spread", (RELATIVE_DISPLACEMENT,), log=True),
 )
 
 

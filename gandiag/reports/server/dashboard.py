@@ -14,17 +14,16 @@ from gandiag.records.record import Record
 from gandiag.reports.page.gallery import real_sheet
 from gandiag.reports.saved_runs import diagnose
 from gandiag.reports.server.charts import Chart, charts_of, fill, frame
-from gandiag.reports.server.headers import Standing, head_of, unknown
+from gandiag.reports.server.headers import RunState, head_of, unknown
 from gandiag.reports.server.runs import look_at, run_in
 from gandiag.reports.server.style import style
-from gandiag.reports.server.tail import Growing
+from gandiag.reports.server.tail import RecordTail
 from gandiag.reports.templates import text_of
 
 if TYPE_CHECKING:
     from bokeh.document import Document
     from bokeh.models import LayoutDOM
 
-__all__ = ["Board", "Watched", "open_board"]
 
 EVERY = 2000  # milliseconds between two looks
 REST = 5.0  # times as long as a diagnosis took, before the next: others want the server too
@@ -32,11 +31,11 @@ MOST = 8  # runs beside each other; there are no more colours that can be told a
 
 
 @dataclass
-class Watched:
+class DashboardRun:
     """A run on the board, and what is known of it."""
 
     name: str
-    growing: Growing
+    growing: RecordTail
     record: Record = field(default_factory=lambda: Record({}))
     diagnoses: tuple[Diagnosis, ...] = ()
     problem: str = ""
@@ -62,7 +61,7 @@ class Watched:
         return True
 
 
-class Board:
+class Dashboard:
     """What somebody sees who looks at runs; renewed by `look`.
 
     Args:
@@ -80,7 +79,7 @@ class Board:
         names = list(dict.fromkeys(names))
         if not 0 < len(names) <= MOST:
             raise BadInput("board", f"choose one to {MOST} runs")
-        self.runs = [Watched(name, Growing(run_in(folder, name))) for name in names]
+        self.runs = [DashboardRun(name, RecordTail(run_in(folder, name))) for name in names]
         self._folder = folder
         self._charts: tuple[Chart, ...] = ()
         self._drawn: list[tuple[Chart, LayoutDOM]] = []
@@ -96,11 +95,11 @@ class Board:
             self._draw()
         self._head.text = head_of([self._standing(run) for run in self.runs])
 
-    def _standing(self, run: Watched) -> Standing:
+    def _standing(self, run: DashboardRun) -> RunState:
         """How a run stands now; its sheets are on disk before it is read to their step."""
         folder = self._folder / run.name
-        sheets = Record({}, folder=folder).sheets()
-        return Standing(
+        sheets = Record({}, folder=folder).sample_grids()
+        return RunState(
             look_at(self._folder, folder, time.time()),
             run.diagnoses,
             run.problem,
@@ -131,7 +130,7 @@ def open_board(folder: Path, names: Sequence[str], document: Document) -> None:
     document.template = text_of("gandiag.reports.server", "board.html.j2")
     document.template_variables["style"] = style()
     try:
-        board = Board(folder, names)
+        board = Dashboard(folder, names)
     except (BadInput, OSError) as error:
         document.add_root(Div(text=unknown(str(error)), stylesheets=[style()]))
         return

@@ -21,8 +21,6 @@ from gandiag.reports.server.runs import run_in, runs_in
 from gandiag.reports.server.style import style
 from gandiag.reports.templates import templates_of, text_of
 
-__all__ = ["Page", "Runs", "Sheet", "list_of", "patterns"]
-
 PACKAGE = "gandiag.reports.server"
 KEPT = 60  # seconds for which a browser keeps a sheet; a run may be played anew in its folder
 
@@ -91,7 +89,7 @@ class Sheet(_Reading):
         """Answer with the sheet of ``step``: a number, ``newest`` or ``real``."""
         record = Record({}, folder=self.run_asked_for())
         real = real_sheet(record)
-        sheets = record.sheets()
+        sheets = record.sample_grids()
         known = {str(step): path for step, path in sheets} | {"real": real}
         known["newest"] = sheets[-1][1] if sheets else None
         path = known.get(self.get_query_argument("step", "real"))

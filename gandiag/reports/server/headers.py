@@ -12,12 +12,10 @@ from gandiag.reports.formatting import MARKS, by_weight, plain, shown
 from gandiag.reports.report import verdict
 from gandiag.reports.server.runs import Run
 
-__all__ = ["Standing", "head_of", "unknown"]
-
 _BACK = '<p><a href="./">All runs</a></p>'
 
 
-class Standing(NamedTuple):
+class RunState(NamedTuple):
     """A run as a board shows it.
 
     Attributes:
@@ -35,7 +33,7 @@ class Standing(NamedTuple):
     newest: int | None
 
 
-def head_of(standings: Sequence[Standing]) -> str:
+def head_of(standings: Sequence[RunState]) -> str:
     """The words of a board as HTML, in which what came with a run is only text."""
     told = "".join(map(_told, standings))
     return f'<div class="board">{_BACK}<div class="beside">{told}</div></div>'
@@ -46,7 +44,7 @@ def unknown(problem: str) -> str:
     return f'<div class="board">{_BACK}<p class="note">{escape(problem)}</p></div>'
 
 
-def _told(standing: Standing) -> str:
+def _told(standing: RunState) -> str:
     run, diagnoses = standing.run, by_weight(shown(standing.diagnoses))
     planned = "" if run.planned is None else f" of {run.planned}"
     found = verdict(diagnoses) if diagnoses else "not judged yet"
@@ -68,7 +66,7 @@ def _answer(diagnosis: Diagnosis) -> str:
     return f"<li>{badge} {escape(diagnosis.summary)}</li>"
 
 
-def _sheets(standing: Standing) -> str:
+def _sheets(standing: RunState) -> str:
     shown: list[tuple[str | int, str]] = [("real", "real data")] if standing.real else []
     if standing.newest is not None:
         shown.append((standing.newest, f"step {standing.newest}"))

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import SIGNALS, row_of
+from gandiag.records.record import SIGNALS, parse_row
 from gandiag.reports.server.tail import environment_of
-
-__all__ = ["Run", "State", "look_at", "run_in", "runs_in"]
 
 State = Literal["running", "finished", "ended early", "silent", "broken"]
 
@@ -111,7 +109,7 @@ def _newest_step(path: Path) -> int:
                 break
             span = min(4 * span, size)  # its last line is longer than that
     whole = lines[-2] if len(lines) > 1 else b""
-    return row_of(whole).step if whole else 0
+    return parse_row(whole).step if whole else 0
 
 
 def _said(place: Path, since: float) -> dict[str, Any]:

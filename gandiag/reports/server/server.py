@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from bokeh.document import Document
     from bokeh.server.server import Server
 
-__all__ = ["make_server", "serve"]
-
 
 def serve(
     folder: Path, port: int = 5006, host: str = "127.0.0.1", told: Callable[[str], None] = print

@@ -6,8 +6,6 @@ import functools
 
 from gandiag.reports.templates import text_of
 
-__all__ = ["style"]
-
 
 @functools.cache
 def style() -> str:

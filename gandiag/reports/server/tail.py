@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import ENVIRONMENT, SIGNALS, Columns, Record, row_of
-
-__all__ = ["Growing", "environment_of"]
+from gandiag.records.record import ENVIRONMENT, SIGNALS, Columns, Record, parse_row
 
 
-class Growing:
+class RecordTail:
     """The record in a folder, of which each look reads what is new.
 
     Args:
@@ -47,7 +45,7 @@ class Growing:
         whole = new[: new.rfind(b"\n") + 1]
         for line in whole.splitlines():
             try:
-                row = row_of(line)
+                row = parse_row(line)
             except ValueError as error:
                 raise BadInput(str(path), f"not a row of a record ({error})") from error
             if row.step < self._newest:

@@ -16,24 +16,24 @@ Looks: TypeAlias = "Callable[..., Record]"
 
 EVERY = 50  # steps between two looks
 NAMES = {
-    "effective": "diversity/effective_bins/generator",
+    "effective": "diversity/effective_modes/generator",
     "missing": "diversity/missing_mass/generator",
-    "divergence": "diversity/divergence/generator",
-    "dispersion": "diversity/dispersion/generator",
+    "divergence": "diversity/js_divergence/generator",
+    "dispersion": "diversity/within_mode_variance/generator",
     "precision": "diversity/precision/generator",
-    "energy": "diversity/energy/generator",
-    "pairs": "diversity/spread/generator",
-    "extent": "diversity/extent/generator",
-    "bins": "diversity/bins/generator",
-    "motion": "motion/fixed/generator",
-    "relative": "motion/relative/generator",
-    "spread": "motion/spread/generator",
-    "slope": "slope/score/generator",
-    "critic": "slope/critic/generator",
-    "score_spread": "slope/score_spread/generator",
-    "passage": "gradient/passage/generator",
+    "energy": "diversity/energy_distance/generator",
+    "pairs": "diversity/pair_distance/generator",
+    "extent": "diversity/max_abs/generator",
+    "bins": "diversity/mode_histogram/generator",
+    "motion": "displacement/distance/generator",
+    "relative": "displacement/relative/generator",
+    "spread": "displacement/latent_spread/generator",
+    "slope": "learning_signal/score_gradient/generator",
+    "critic": "learning_signal/discriminator_gradient/generator",
+    "score_spread": "learning_signal/score_sd/generator",
+    "passage": "gradient/backprop_gain/generator",
     "layers": "gradient/first_to_last/generator",
-    "parameters": "gradient/parameters/generator",
+    "parameters": "gradient/parameter_norm/generator",
     "non_finite": "gradient/non_finite/generator",
     "loss": "loss/value/discriminator",
     "auc": "confidence/auc/discriminator",
@@ -71,7 +71,7 @@ def looks() -> Looks:
             Row(EVERY * (look + 1), {name: _at(value, look) for name, value in signals.items()})
             for look in range(count)
         ]
-        return Record.from_rows(rows, facts={"turnover_null": 0.05} | (facts or {}))
+        return Record.from_rows(rows, facts={"turnover_baseline": 0.05} | (facts or {}))
 
     return build
 

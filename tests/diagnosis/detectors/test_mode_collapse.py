@@ -366,7 +366,7 @@ def test_collapse_is_no_beginning(looks: Looks, other: dict[str, Any]) -> None:
 def test_middle_of_the_data_is_the_datas_own(looks: Looks) -> None:
     """How near a single sample can come depends on the data: to a ring, 0.58 instead of 0.41."""
     far = BLOB | {"energy": 0.5}
-    assert judged(looks(20, **far, facts={"middle_energy": 0.58})).status == "inconclusive"
+    assert judged(looks(20, **far, facts={"mean_energy_distance": 0.58})).status == "inconclusive"
     assert judged(looks(20, **far)).status == "present"
 
 

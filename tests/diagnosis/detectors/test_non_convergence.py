@@ -186,7 +186,7 @@ def test_nan_looks_are_inconclusive(looks: Looks, signal: str) -> None:
     """Where motion or distance gives no number and nothing blew up, there is no answer."""
     found = judged(looks(**{signal: np.nan}))
     assert found.status == "inconclusive"
-    assert signal.replace("motion", "motion/fixed") in found.summary
+    assert signal.replace("motion", "displacement/distance") in found.summary
 
 
 @few

@@ -18,7 +18,7 @@ from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.monitoring.mnist_classifier import MnistClassifier
 from gandiag.monitoring.probes.diversity import against_null
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.sample_metrics import measure
+from gandiag.monitoring.sample_metrics import compare_features
 from gandiag.records.record import Record, Row
 
 LOOKS = 20
@@ -69,16 +69,16 @@ def judged(
     """What the detector says of a run whose looks saw these images, with their digits if known."""
     rows = []
     for look, batch in enumerate(batches):
-        seen = against_null(reference, measure(reference, reference.embed(batch)))
+        seen = against_null(reference, compare_features(reference, reference.embed(batch)))
         signals: dict[str, Any] = {
             f"diversity/{name}/generator": value.tolist() for name, value in seen.items()
         }
-        signals["motion/fixed/generator"] = 0.1
+        signals["displacement/distance/generator"] = 0.1
         if classes is not None:
             histogram = torch.bincount(classes[look], minlength=10) / len(classes[look])
             signals["classes/histogram/generator"] = histogram.tolist()
         rows.append(Row(STEP * (look + 1), signals))
-    facts = {"class_shares": list(shares), "turnover_null": reference.null["turnover"]}
+    facts = {"class_shares": list(shares), "turnover_baseline": reference.baseline_mean["turnover"]}
     return ModeCollapse().detect(Record.from_rows(rows, facts=facts))
 
 

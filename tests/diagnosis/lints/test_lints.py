@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from gandiag.diagnosis.diagnosis import Diagnosis
-from gandiag.diagnosis.lints import LINTS
+from gandiag.plugins.builtin import LINTS
 from tests.diagnosis.lints.loops import RIGHT, WRONG, Loop, play
 
 

@@ -20,7 +20,7 @@ class Markdown:
         """Write the page and return its path."""
         lines = [f"{'#' * self.level} {report.title}", "", verdict(report.diagnoses), ""]
         lines += [f"- {d.condition}: {d.status}. {d.summary}" for d in report.diagnoses]
-        lines += [f"- try {t.fix}: {t.advice}" for t in report.treatments]
+        lines += [f"- try {t.fix}: {t.advice}" for t in report.suggested_fixes]
         path = folder / "report.md"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return str(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.diagnosis.diagnosis import Diagnosis, weigh
+from gandiag.diagnosis.diagnosis import Diagnosis, evidence_for
 from gandiag.diagnosis.statistics import onset_of, persistent
 from gandiag.records.record import Record
 
@@ -31,7 +31,9 @@ class OutOfRange:
             return Diagnosis(self.condition, "inconclusive", "Too few looks at the samples.")
         beyond = values > self.share
         onset = onset_of(persistent(beyond, ~beyond), beyond)
-        seen = weigh(SIGNAL, values, ">", self.share, "share of entries outside the data's range")
+        seen = evidence_for(
+            SIGNAL, values, ">", self.share, "share of entries outside the data's range"
+        )
         if onset is None:
             text = "The samples lie in the range of the data."
             return Diagnosis(self.condition, "absent", text, evidence=(seen,))

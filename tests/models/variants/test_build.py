@@ -9,19 +9,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gandiag.models.game_options import Rules
 from gandiag.models.gan import GAN
+from gandiag.models.gan_options import GANOptions
 from gandiag.plugins import registry as plugins
+from gandiag.plugins.builtin import BUILT_IN
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.schema import Training
 from gandiag.training.trainer import train
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (2,)]
-VARIANTS = list(plugins.BUILT_IN["variants"])
+VARIANTS = list(BUILT_IN["variants"])
 RULED = [
     name
     for name in VARIANTS
-    if issubclass(plugins.load("variants", name), Rules)
+    if issubclass(plugins.load("variants", name), GANOptions)
     and hasattr(plugins.load("variants", name), "width")  # networks that can be made small
 ]
 BATCH = {"minibatch": "stddev"}  # an option of most variants

@@ -15,7 +15,7 @@ from gandiag.models.gan import GAN
 from gandiag.models.losses import NON_SATURATING
 from gandiag.models.penalties import r1
 from gandiag.models.variants.conditional import Conditional
-from gandiag.monitoring.schedule import Scheduled
+from gandiag.monitoring.schedule import ScheduledProbe
 from gandiag.monitoring.snapshot import Snapshot
 from gandiag.monitoring.watch import Watch
 from gandiag.plugins.errors import BadInput
@@ -66,7 +66,7 @@ def test_fakes_have_the_datas_classes(memory: Recorder) -> None:
             return {}
 
     plan = Training.model_validate({"steps": 3, "batch_size": 64})
-    watch = Watch([Scheduled("asks", Asks(), 1)], memory)
+    watch = Watch([ScheduledProbe("asks", Asks(), 1)], memory)
     train(small(), torch.zeros(400, 2), plan, 0, watch, labels)
     shares = torch.bincount(asked[0], minlength=8) / 64
     assert shares[[1, 2, 4, 5, 6, 7]].sum() == 0

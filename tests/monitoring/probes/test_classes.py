@@ -27,7 +27,7 @@ def test_real_digits_are_even(turn: Turn, mnist: Data) -> None:
     labels = torch.bincount(mnist.held_out_labels[:500], minlength=10) / 500
     seen = Classes().observe(turn(recent=mnist.held_out[:500]))
     torch.testing.assert_close(seen["histogram/generator"], labels, atol=0.01, rtol=0)
-    assert float(seen["effective/generator"]) > 9
+    assert float(seen["effective_classes/generator"]) > 9
     assert float(seen["certainty/generator"]) > 0.9
 
 
@@ -38,7 +38,7 @@ def test_single_digit_is_one(turn: Turn, mnist: Data) -> None:
     seen = Classes().observe(turn(recent=seven))
     expected = torch.eye(10)[7]
     torch.testing.assert_close(seen["histogram/generator"], expected)
-    assert float(seen["effective/generator"]) == pytest.approx(1)
+    assert float(seen["effective_classes/generator"]) == pytest.approx(1)
 
 
 def test_other_data_are_no_signal(turn: Turn) -> None:

@@ -19,8 +19,8 @@ Turn = Callable[..., Snapshot]
 def test_unplaced_fakes_are_no_signal(turn: Turn, ring: Data, ring_reference: Reference) -> None:
     """Without fakes, or without knowing the data, nothing is claimed."""
     assert Diversity().observe(turn()) == {}
-    placed = ring_reference.place(ring.train[:512])
-    assert Diversity().observe(turn(placed=placed, reference=None)) == {}
+    placed = ring_reference.fake_stats(ring.train[:512])
+    assert Diversity().observe(turn(fake_stats=placed, reference=None)) == {}
 
 
 def test_extent_is_relative(turn: Turn, ring_reference: Reference) -> None:
@@ -28,17 +28,17 @@ def test_extent_is_relative(turn: Turn, ring_reference: Reference) -> None:
     fakes = torch.zeros(512, 2)
     for sign in (1, -1):
         fakes[3, 1] = sign * 2 * ring_reference.extent
-        seen = Diversity().observe(turn(placed=ring_reference.place(fakes)))
-        assert float(seen["extent/generator"]) == pytest.approx(2)
+        seen = Diversity().observe(turn(fake_stats=ring_reference.fake_stats(fakes)))
+        assert float(seen["max_abs/generator"]) == pytest.approx(2)
     fakes[4, 0] = torch.nan
-    seen = Diversity().observe(turn(placed=ring_reference.place(fakes)))
-    assert torch.as_tensor(seen["extent/generator"]).isnan()
+    seen = Diversity().observe(turn(fake_stats=ring_reference.fake_stats(fakes)))
+    assert torch.as_tensor(seen["max_abs/generator"]).isnan()
 
 
 def test_bins_are_a_histogram(turn: Turn, ring: Data, ring_reference: Reference) -> None:
     """The bins are one vector of shares that add up to 1."""
-    placed = ring_reference.place(ring.train[:512])
-    bins = Diversity().observe(turn(placed=placed))["bins/generator"]
+    placed = ring_reference.fake_stats(ring.train[:512])
+    bins = Diversity().observe(turn(fake_stats=placed))["mode_histogram/generator"]
     assert isinstance(bins, Tensor)
     assert bins.ndim == 1
     assert float(bins.sum()) == pytest.approx(1)

@@ -34,7 +34,7 @@ def test_norms_are_known(turn: Turn) -> None:
         seen = Gradient().observe(turn(generator=network()))
     expected = {
         "norm/generator": 5.0,
-        "parameters/generator": math.sqrt(9 + 12),
+        "parameter_norm/generator": math.sqrt(9 + 12),
         "relative/generator": 5 / math.sqrt(21),
         "first_to_last/generator": 0.75,
         "norm.0.weight/generator": 3.0,

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from gandiag.monitoring.probes.objective import Objective
-from gandiag.monitoring.snapshot import Conduct, Snapshot
+from gandiag.monitoring.snapshot import LoopTrace, Snapshot
 
 Turn = Callable[..., Snapshot]
 
@@ -19,9 +19,9 @@ def test_pairs_lie_on_the_curve(turn: Turn, normal: Callable[..., Tensor]) -> No
     scores = normal((100, 1)).requires_grad_()
     softplus(-scores).mean().backward()
     assert scores.grad is not None
-    conduct = Conduct(fake_output=scores.detach(), fake_slope=scores.grad * 100)
-    seen = Objective(pairs=7).observe(turn(conduct=conduct))
-    outputs, slopes = seen["outputs_fake/generator"], seen["slopes_fake/generator"]
+    conduct = LoopTrace(fake_output=scores.detach(), fake_gradient=scores.grad * 100)
+    seen = Objective(pairs=7).observe(turn(loop_trace=conduct))
+    outputs, slopes = seen["outputs_fake/generator"], seen["gradients_fake/generator"]
     assert isinstance(outputs, Tensor)
     assert isinstance(slopes, Tensor)
     torch.testing.assert_close(slopes, -torch.sigmoid(-outputs))
@@ -31,8 +31,8 @@ def test_pairs_lie_on_the_curve(turn: Turn, normal: Callable[..., Tensor]) -> No
 
 def test_small_batches_are_filled_up(turn: Turn) -> None:
     """Vectors of a signal keep their length; what a small batch lacks is NaN."""
-    conduct = Conduct(fake_output=torch.ones(3), fake_slope=torch.ones(3))
-    outputs = Objective(pairs=5).observe(turn(conduct=conduct))["outputs_fake/generator"]
+    conduct = LoopTrace(fake_output=torch.ones(3), fake_gradient=torch.ones(3))
+    outputs = Objective(pairs=5).observe(turn(loop_trace=conduct))["outputs_fake/generator"]
     assert isinstance(outputs, Tensor)
     assert outputs.isnan().tolist() == [False, False, False, True, True]
 

@@ -52,7 +52,7 @@ def test_answer_is_the_sigmoid_of_a_plane(turn: Turn, normal: Normal) -> None:
         for column, x in enumerate(along):
             expected = torch.sigmoid(body(torch.stack([x, y])))
             torch.testing.assert_close(
-                tensor(seen["answer/discriminator"])[5 * row + column], expected[0]
+                tensor(seen["probability/discriminator"])[5 * row + column], expected[0]
             )
 
 
@@ -60,7 +60,7 @@ def test_critic_has_scores(turn: Turn, normal: Normal) -> None:
     """Where there is no P(real), the score itself is recorded under another name."""
     seen = Plane().observe(turn(fake=normal((8, 2)), latents=calls(normal((64, 4)))))
     assert "score/discriminator" in seen
-    assert "answer/discriminator" not in seen
+    assert "probability/discriminator" not in seen
 
 
 def test_pull_is_against_the_gradient(turn: Turn, normal: Normal) -> None:
@@ -69,7 +69,7 @@ def test_pull_is_against_the_gradient(turn: Turn, normal: Normal) -> None:
     loss = (fake * torch.tensor([3.0, -1.0])).sum(1).mean()
     (gradient,) = torch.autograd.grad(loss, fake)
     seen = Plane().observe(turn(fake=fake.detach(), input_gradient=gradient))
-    pull = tensor(seen["pull/generator"]).reshape(8, 2)
+    pull = tensor(seen["gradient/generator"]).reshape(8, 2)
     torch.testing.assert_close(pull, torch.tensor([-3.0, 1.0]).expand(8, 2))
 
 
@@ -78,7 +78,7 @@ def test_paths_of_a_linear_generator_are_ellipses(turn: Turn, normal: Normal) ->
     generator, latents = nn.Linear(4, 2, bias=False), normal((64, 4))
     fields = {"fake": normal((8, 2)), "latents": calls(latents), "generator": generator}
     seen = Plane(paths=3, points=6).observe(turn(**fields))
-    paths = tensor(seen["path/generator"]).reshape(3, 6, 2)
+    paths = tensor(seen["latent_path/generator"]).reshape(3, 6, 2)
     ends, others = generator(latents), generator(latents.roll(1, 0))
     for point in range(6):
         angle = 2 * math.pi * point / 6
@@ -111,7 +111,7 @@ def test_look_leaves_no_trace(
     state = torch.get_rng_state()
     fields = {"fake": normal((8, 2)), "latents": calls(normal((64, 4)))}
     seen = Plane().observe(turn(generator=gan.generator, discriminator=gan.discriminator, **fields))
-    assert "path/generator" in seen
+    assert "latent_path/generator" in seen
     assert torch.equal(torch.get_rng_state(), state)
     for name, value in networks.state_dict().items():
         assert torch.equal(value, before[name]), name

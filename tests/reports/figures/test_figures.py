@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, weigh
-from gandiag.diagnosis.stability import Asked
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, evidence_for
+from gandiag.diagnosis.stability import Evaluation
 from gandiag.records.record import Record, Row, Signal
 from gandiag.reports import figures
 from gandiag.reports.figures.curves import is_measured_on
@@ -68,7 +68,7 @@ def test_thinning_keeps_extremes(values: list[float], most: int) -> None:
 def test_any_values_are_drawn(values: list[float]) -> None:
     """There is no signal without a figure, and each is well-formed."""
     record = record_of(values)
-    evidence = weigh(NAME, record[NAME].values, "<", 0.5, "what it is")
+    evidence = evidence_for(NAME, record[NAME].values, "<", 0.5, "what it is")
     picture = figures.evidence_figure(record, asked(record, evidence), evidence, "x")
     assert picture is not None
     ET.fromstring(picture.svg.replace("xlink:href", "href"))
@@ -79,7 +79,7 @@ def test_any_values_are_drawn(values: list[float]) -> None:
 def test_threshold_line_is_drawn() -> None:
     """The gate, the side that speaks for the condition and the onset are in the figure."""
     record = record_of([0.9, 0.8, 0.3, 0.2, 0.1])
-    evidence = weigh(NAME, record[NAME].values, "<", 0.5, "what it is")
+    evidence = evidence_for(NAME, record[NAME].values, "<", 0.5, "what it is")
     picture = figures.evidence_figure(record, asked(record, evidence), evidence, "x")
     assert picture is not None
     assert "&lt; 0.5" in picture.svg
@@ -104,8 +104,8 @@ def test_median_at_anothers_steps_counts() -> None:
     rows = [Row(i, {NAME: float(i % 7), **({"c/d": 1.0} if i % 5 == 0 else {})}) for i in range(60)]
     record = Record.from_rows(rows)
     slow = record["c/d"].steps
-    fast = weigh(NAME, record.at(NAME, slow), "<", 2.2, "fast", 4)
-    other = weigh("c/d", record["c/d"].values, "<", 2.0, "slow")
+    fast = evidence_for(NAME, record.at(NAME, slow), "<", 2.2, "fast", 4)
+    other = evidence_for("c/d", record["c/d"].values, "<", 2.0, "slow")
     both = Diagnosis("some_thing", "absent", "", evidence=(fast, other))
     assert is_measured_on(record, both, fast)
 
@@ -158,7 +158,10 @@ def test_timeline_begins_with_the_earliest() -> None:
         Diagnosis("no_thing", "absent", ""),
         Diagnosis("early_thing", "present", "", "kind", 20),
     ]
-    history = [Asked(50, {"early_thing": "present"}), Asked(100, {"late_thing": "present"})]
+    history = [
+        Evaluation(50, {"early_thing": "present"}),
+        Evaluation(100, {"late_thing": "present"}),
+    ]
     picture = figures.timeline_figure(found, history, 100, "t")
     assert picture is not None
     label = picture.svg.split('aria-label="')[1]
@@ -184,9 +187,9 @@ def test_missing_classes_are_named() -> None:
 
 def test_null_is_drawn() -> None:
     """A signal that is measured against real data has their line in sight, and the words for it."""
-    name = "diversity/effective_bins/generator"
+    name = "diversity/effective_modes/generator"
     record = Record.from_rows(Row(step, {name: 0.1}) for step in range(5))
-    evidence = weigh(name, record[name].values, "<", 0.7, "modes")
+    evidence = evidence_for(name, record[name].values, "<", 0.7, "modes")
     picture = figures.evidence_figure(record, asked(record, evidence), evidence, "x")
     assert picture is not None
     assert ">real<" in picture.svg
@@ -196,15 +199,15 @@ def test_null_is_drawn() -> None:
 def test_twins_share_a_figure() -> None:
     """Both runs are in it under their names; a signal that neither has gives none."""
     records = record_of([1.0, 2.0]), record_of([3.0])
-    evidence = weigh(NAME, records[0][NAME].values, "<", 0.5, "what it is")
+    evidence = evidence_for(NAME, records[0][NAME].values, "<", 0.5, "what it is")
     compared = Compared(evidence, "mode_collapse", fits=True)
-    picture = figures.twin_figure(records, ("ill", "cured"), compared, "x")
+    picture = figures.paired_figure(records, ("ill", "cured"), compared, "x")
     assert picture is not None
     assert "below the dashed line speak for mode collapse" in picture.caption
     assert all(f">{name}<" in picture.svg for name in ("ill", "cured"))
     nowhere = Evidence("not/there", math.nan, ">", 0.5, False, "nothing")
     lost = Compared(nowhere, "mode_collapse", fits=False)
-    assert figures.twin_figure(records, ("a", "b"), lost, "x") is None
+    assert figures.paired_figure(records, ("a", "b"), lost, "x") is None
 
 
 def plane_rows(pulls: list[float]) -> list[Row]:
@@ -215,9 +218,9 @@ def plane_rows(pulls: list[float]) -> list[Row]:
             {
                 "plane/view/generator": [-2.0, 2.0, 4.0],
                 "plane/fake/generator": [0.0, 0.0, 1.0, 1.0],
-                "plane/pull/generator": [pull, 0.0, pull, 0.0],
-                "plane/path/generator": [0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0],
-                "plane/answer/discriminator": [i / 8 for i in range(9)],
+                "plane/gradient/generator": [pull, 0.0, pull, 0.0],
+                "plane/latent_path/generator": [0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0],
+                "plane/probability/discriminator": [i / 8 for i in range(9)],
             },
         )
         for index, pull in enumerate(pulls)

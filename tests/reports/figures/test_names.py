@@ -8,13 +8,13 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from gandiag.diagnosis.diagnosis import Diagnosis, weigh
+from gandiag.diagnosis.diagnosis import Diagnosis, evidence_for
 from gandiag.records.record import Record, Row
 from gandiag.reports.figures import Picture, evidence_figure
-from gandiag.reports.figures.arms import Interval, Spot, cost_figure
+from gandiag.reports.figures.arms import CostPoint, Interval, cost_figure
 from gandiag.reports.figures.plane import Look, plane_figure
 
-EFFECTIVE = "diversity/effective_bins/generator"  # 1 for real data
+EFFECTIVE = "diversity/effective_modes/generator"  # 1 for real data
 
 
 def places(picture: Picture, *texts: str) -> list[tuple[float, float]]:
@@ -46,9 +46,9 @@ def even(value: float) -> Interval:
 def test_names_of_arms_stand_apart() -> None:
     """Two arms in nearly one place have their names below each other, inside the panel."""
     spots = [
-        Spot("untreated", even(1.0), even(2.2)),
-        Spot("r1", even(0.95), even(2.1)),
-        Spot("minibatch_discrimination", even(3.0), even(0.03)),
+        CostPoint("untreated", even(1.0), even(2.2)),
+        CostPoint("r1", even(0.95), even(2.1)),
+        CostPoint("minibatch_discrimination", even(3.0), even(0.03)),
     ]
     picture = cost_figure(spots, "energy distance", "cost")
     assert picture is not None
@@ -62,7 +62,7 @@ def test_names_of_lines_stand_apart(threshold: float) -> None:
     """The names of threshold and real data can both be read, however close the two lines are."""
     rows = [Row(step, {EFFECTIVE: 0.5 + step / 100}) for step in range(100)]
     record = Record.from_rows(rows)
-    evidence = weigh(EFFECTIVE, record[EFFECTIVE].values, "<", threshold, "modes")
+    evidence = evidence_for(EFFECTIVE, record[EFFECTIVE].values, "<", threshold, "modes")
     diagnosis = Diagnosis("mode_collapse", "absent", "", evidence=(evidence,))
     picture = evidence_figure(record, diagnosis, evidence, "a")
     assert picture is not None

@@ -32,7 +32,7 @@ def files(
     reports = {"sick": sick, "healthy": healthy, "odd": odd, "plane": plane, "hostile": hostile}
     found = {name: page.publish(report, folder / name) for name, report in reports.items()}
     found["student"] = Html("student").publish(sick, folder / "student")
-    found["pair"] = page.set_beside(sick, healthy, folder / "pair")
+    found["pair"] = page.publish_pair(sick, healthy, folder / "pair")
     return {name: Path(path) for name, path in found.items()}
 
 
@@ -146,9 +146,9 @@ def test_click_moves_the_cursor(open_page: Open) -> None:
 def test_any_signal_can_be_drawn(open_page: Open) -> None:
     """Choosing a signal fills the last chart with what was recorded."""
     page = open_page("sick").ready()
-    page.select_option("#signal", "slope/score/generator")
+    page.select_option("#signal", "learning_signal/score_gradient/generator")
     titles = models(page, 'all.filter(m => m.type === "Title").map(m => m.text)')
-    assert "slope/score/generator" in titles
+    assert "learning_signal/score_gradient/generator" in titles
     drawn = models(page, "all.filter(m => m.data?.x?.length).map(m => m.data.x.length)")
     assert 100 in drawn
 

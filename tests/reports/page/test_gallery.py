@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from gandiag.records.record import Record
-from gandiag.records.sheets import write_sheet
-from gandiag.reports.page.gallery import BYTES, FILM, choose, film, hang, seen_steps
+from gandiag.records.sample_grids import write_grid
+from gandiag.reports.page.gallery import BYTES, FILM, choose, choose_grids, film, grid_steps
 from gandiag.reports.report import Report
 
 
@@ -25,7 +25,7 @@ def test_choice_is_spread(onset: int | None) -> None:
 
 def test_real_data_hang_first(sick: Report) -> None:
     """One compares with the real data, so they come first."""
-    plates = hang(sick.record, 350)
+    plates = choose_grids(sick.record, 350)
     assert plates[0].title == "real data"
     assert plates[1].title == "step 100"
     assert "step 400" in [plate.title for plate in plates]
@@ -36,9 +36,9 @@ def test_large_sheets_shrink(tmp_path: Path) -> None:
     """Noise in colour, the worst for a PNG, still travels in the page."""
     (tmp_path / "samples").mkdir()
     noise = np.random.default_rng(0).uniform(-1, 1, (64, 3, 64, 64)).astype(np.float32)
-    path = write_sheet(tmp_path / "samples" / "step-00000001", noise)
+    path = write_grid(tmp_path / "samples" / "step-00000001", noise)
     assert path.stat().st_size > BYTES
-    (plate,) = hang(Record({}, folder=tmp_path), None)
+    (plate,) = choose_grids(Record({}, folder=tmp_path), None)
     head, data = plate.url.split(",")
     assert head == "data:image/webp;base64"
     assert len(base64.b64decode(data)) <= BYTES
@@ -46,7 +46,7 @@ def test_large_sheets_shrink(tmp_path: Path) -> None:
 
 def test_film_takes_what_hangs(sick: Report) -> None:
     """The cursor finds every sheet: one that hangs is not stored again, others are."""
-    plates = hang(sick.record, 350)
+    plates = choose_grids(sick.record, 350)
     frames = film(sick.record, plates)
     assert [frame.step for frame in frames] == list(range(100, 1001, 100))
     hung = {plate.step for plate in plates}
@@ -58,9 +58,9 @@ def test_film_fits(tmp_path: Path) -> None:
     (tmp_path / "samples").mkdir()
     noise = np.random.default_rng(0).uniform(-1, 1, (64, 1, 28, 28)).astype(np.float32)
     for step in range(50):
-        write_sheet(tmp_path / "samples" / f"step-{step:08d}", noise)
+        write_grid(tmp_path / "samples" / f"step-{step:08d}", noise)
     record = Record({}, folder=tmp_path)
-    plates = hang(record, None)
+    plates = choose_grids(record, None)
     frames = film(record, plates)
     assert sum(len(frame.url) for frame in frames) <= FILM
     assert {plate.step for plate in plates} <= {frame.step for frame in frames}
@@ -70,6 +70,6 @@ def test_film_fits(tmp_path: Path) -> None:
 def test_shared_steps_can_be_asked_for(sick: Report, plane: Report) -> None:
     """Two runs hang at the same steps where they are set side by side."""
     among = frozenset({200, 700})
-    assert [plate.step for plate in hang(sick.record, None, "a", among)] == [None, 200, 700]
-    assert [plate.step for plate in hang(plane.record, None, "b", among)] == [200, 700]
-    assert seen_steps(plane.record) == frozenset(range(0, 1001, 100))
+    assert [plate.step for plate in choose_grids(sick.record, None, "a", among)] == [None, 200, 700]
+    assert [plate.step for plate in choose_grids(plane.record, None, "b", among)] == [200, 700]
+    assert grid_steps(plane.record) == frozenset(range(0, 1001, 100))

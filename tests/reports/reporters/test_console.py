@@ -31,7 +31,7 @@ def test_evidence_has_its_thresholds(sick: Report, capsys: pytest.CaptureFixture
         assert f"{item.observed:.3g}" in line
         assert f"below {item.threshold:g}" in line
         assert "yes" in line
-    assert sick.treatments[0].advice in text
+    assert sick.suggested_fixes[0].advice in text
     assert text.rstrip().endswith("there")
 
 

@@ -13,7 +13,7 @@ from gandiag.cli.main import main
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput
 from gandiag.records.record import Record
-from gandiag.records.sheets import write_sheet
+from gandiag.records.sample_grids import write_grid
 from gandiag.reports import republish as pages
 from gandiag.reports.report import Report
 from gandiag.reports.reporters._film_frames import Story, frame
@@ -39,7 +39,7 @@ def shades(folder: Path, values: list[float], size: int = 8) -> Report:
     (folder / "samples").mkdir(parents=True)
     for step, value in enumerate(values):
         images = np.full((4, 1, size, size), value, np.float32)
-        write_sheet(folder / "samples" / f"step-{step:08d}", images)
+        write_grid(folder / "samples" / f"step-{step:08d}", images)
     return Report(None, Record({}, folder=folder), ())
 
 
@@ -88,7 +88,7 @@ def test_points_are_filmed(tmp_path: Path) -> None:
     (tmp_path / "samples").mkdir()
     points = np.random.default_rng(0).normal(size=(16, 2)).astype(np.float32)
     for name in ("real", "step-00000001", "step-00000002"):
-        write_sheet(tmp_path / "samples" / name, points)
+        write_grid(tmp_path / "samples" / name, points)
     (tmp_path / "samples" / "step-00000003.npy").write_bytes(b"half")
     report = Report(None, Record({}, folder=tmp_path), ())
     assert len(Film().frames(report)) == 2
@@ -110,7 +110,7 @@ def test_film_fits(megabytes: float, tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     for step in range(40):
         noise = draw.uniform(-1, 1, (16, 3, 32, 32)).astype(np.float32)
-        write_sheet(tmp_path / "samples" / f"step-{step:08d}", noise)
+        write_grid(tmp_path / "samples" / f"step-{step:08d}", noise)
     report = Report(None, Record({}, folder=tmp_path), ())
     place = Path(Film(megabytes=megabytes).publish(report, tmp_path))
     assert place.stat().st_size <= megabytes * 1e6
@@ -142,13 +142,15 @@ def test_command_makes_the_film(sick: Report) -> None:
 def test_run_for_a_film_is_looked_at_often() -> None:
     """Sheets and looks at the plane come sixty times a run, or as often as they did."""
     rare = Source({"training": {"steps": 6000}})
-    pages.look_often(rare)
+    pages.evaluate_for_film(rare)
     scenario = Scenario.of(rare)
-    assert (scenario.sheet_every, scenario.probes["plane"]["every"]) == (100, 100)
-    often = Source({"training": {"steps": 6000}, "sheet_every": 20, "probes": {"plane": False}})
-    pages.look_often(often)
-    assert Scenario.of(often).sheet_every == 20
+    assert (scenario.sample_grid_every, scenario.probes["plane"]["every"]) == (100, 100)
+    often = Source(
+        {"training": {"steps": 6000}, "sample_grid_every": 20, "probes": {"plane": False}}
+    )
+    pages.evaluate_for_film(often)
+    assert Scenario.of(often).sample_grid_every == 20
     assert "plane" not in Scenario.of(often).probes
     short = Source({"training": {"steps": 30}})
-    pages.look_often(short)
-    assert Scenario.of(short).sheet_every == 1
+    pages.evaluate_for_film(short)
+    assert Scenario.of(short).sample_grid_every == 1

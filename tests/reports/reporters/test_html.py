@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gandiag.records.record import Record
-from gandiag.records.sheets import write_sheet
+from gandiag.records.sample_grids import write_grid
 from gandiag.reports.page.teaching import TEACHING
 from gandiag.reports.report import Report
 from gandiag.reports.reporters.html import Html, render, render_pair
@@ -137,7 +137,7 @@ def test_verdict_stands_first(pages: dict[str, str]) -> None:
 def test_settings_and_thresholds_are_told(pages: dict[str, str]) -> None:
     """Whoever wants to repeat it finds how."""
     assert "gandiag run scenario.yaml --seed 0" in pages["sick"]
-    assert "sheet_every: 500" in pages["sick"]
+    assert "sample_grid_every: 500" in pages["sick"]
     assert "All thresholds" in pages["sick"]
     assert "not made from a scenario" in pages["odd"]
 
@@ -169,7 +169,7 @@ def test_long_run_with_sheets_stays_small(tmp_path: Path) -> None:
     report = make_report(tmp_path, sick=True, steps=10_000)
     images = np.random.default_rng(0).uniform(-1, 1, (64, 1, 28, 28)).astype(np.float32)
     for step in range(100, 10_001, 100):
-        write_sheet(tmp_path / "samples" / f"step-{step:08d}", images)
+        write_grid(tmp_path / "samples" / f"step-{step:08d}", images)
     assert len(render(report).encode()) <= LARGEST
 
 
@@ -219,7 +219,7 @@ def test_pair_shows_both(pages: dict[str, str]) -> None:
 def test_pair_shows_what_changed(sick: Report) -> None:
     """A setting that differs is shown as a diff; what the runs are called and said to be is not."""
     assert sick.scenario is not None
-    watched = {"sheet_every": 50, "probes.plane": {"every": 10}}  # which changes no game
+    watched = {"sample_grid_every": 50, "probes.plane": {"every": 10}}  # which changes no game
     changed = sick.scenario.set({"training.discriminator.steps": 5, "name": "cured", **watched})
     text = render_pair(sick, dataclasses.replace(sick, scenario=changed))
     (diff,) = re.findall(r'<div class="diff">.*?</div>', text, flags=re.S)

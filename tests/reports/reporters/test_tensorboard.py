@@ -79,7 +79,7 @@ def test_sheets_are_pictures(followed: tuple[Report, Any]) -> None:
     """Each sheet is an image at its step, and the real one another."""
     report, found = followed
     seen = found.Images("samples/generator")
-    assert [image.step for image in seen] == [step for step, _ in report.record.sheets()]
+    assert [image.step for image in seen] == [step for step, _ in report.record.sample_grids()]
     (real,) = found.Images("samples/real")
     with Image.open(io.BytesIO(real.encoded_image_string)) as picture:
         assert picture.size == (real.width, real.height)

@@ -83,8 +83,8 @@ def test_panels_are_the_pages_figures(sick: Report) -> None:
     assert {"loss/value/discriminator", "loss/value/generator"} <= set(metrics)
     assert {config["xAxis"] for config in drawn} == {"generator_step"}
     logs = {config["metrics"][0]: config.get("yLogScale") for config in drawn}
-    assert logs["slope/score/generator"] is True  # four decades
-    assert logs["diversity/effective_bins/generator"] is False
+    assert logs["learning_signal/score_gradient/generator"] is True  # four decades
+    assert logs["diversity/effective_modes/generator"] is False
     shown = [p["config"].get("mediaKeys") for grid in grids for p in panels(grid)]
     assert ["samples/real", "samples/generator"] in shown
 

@@ -116,7 +116,7 @@ def test_run_is_followed(tmp_path: Path) -> None:
     everything = "\n".join(text)
     assert "discriminator_too_strong" in everything
     assert "mode collapse (total) since step 350" in everything
-    assert "sheet_every" in everything
+    assert "sample_grid_every" in everything
     assert "seeds" in everything
     media = folder.glob("wandb/offline-run-*/files/media/**/*.*")
     kinds = [path.name.split("_")[0] for path in media]

@@ -135,7 +135,7 @@ def test_board_grows_while_a_run_trains(look: Open, folder: Path, address: str) 
     )
     assert set(page.evaluate(lengths)) == {30}
     recorder.add(row for row in rows(1000) if row.step > 300)
-    recorder.add([Row(1010, {"motion/relative/generator": 1.0})])  # a chart of its own
+    recorder.add([Row(1010, {"displacement/relative/generator": 1.0})])  # a chart of its own
     page.wait_for_function(f"{lengths}.includes(100) && {lengths}.includes(1)", timeout=30_000)
     page.get_by_text("step 1010 of 1000").wait_for()
     is_quiet(tab, address)

@@ -21,10 +21,10 @@ from gandiag.records.writer import Recorder
 from gandiag.reports.report import Report
 from gandiag.reports.reporters.json import Json
 from gandiag.reports.server.charts import ONSET
-from gandiag.reports.server.dashboard import Board
+from gandiag.reports.server.dashboard import Dashboard
 from gandiag.reports.server.runs import DIAGNOSES, QUIET, look_at, run_in, runs_in
 from gandiag.reports.server.server import make_server
-from gandiag.reports.server.tail import Growing
+from gandiag.reports.server.tail import RecordTail
 from tests.attachment.loops import game
 from tests.reports.conftest import serving
 
@@ -78,7 +78,7 @@ def refused(address: str, **headers: str) -> int:
 def test_growing_record_is_the_record(tmp_path: Path) -> None:
     """After any number of looks it holds what the whole file does, half lines left for later."""
     recorder = begun(tmp_path)
-    growing = Growing(tmp_path)
+    growing = RecordTail(tmp_path)
     assert growing.look()
     assert not growing.look()
     recorder.add(losses(110, 150))
@@ -95,7 +95,7 @@ def test_growing_record_is_the_record(tmp_path: Path) -> None:
 def test_new_run_in_its_place_is_read_anew(tmp_path: Path, steps: int) -> None:
     """A record that was begun anew, shorter or longer by now, is not mixed with the old one."""
     begun(tmp_path, 200)
-    growing = Growing(tmp_path)
+    growing = RecordTail(tmp_path)
     growing.look()
     begun(tmp_path, steps)
     growing.look()
@@ -109,13 +109,13 @@ def test_damaged_record_is_told(tmp_path: Path) -> None:
         with (tmp_path / SIGNALS).open("a") as file:
             file.write(line + "\n")
         with pytest.raises(BadInput):
-            Growing(tmp_path).look()
+            RecordTail(tmp_path).look()
 
 
 def test_state_is_told(finished: Path) -> None:
     """Each run is listed with its state, whatever the others are like."""
     begun(finished / "now")
-    begun(finished / "early").note(steps_played=100)
+    begun(finished / "early").add_environment(steps_played=100)
     begun(finished / "broken")
     (finished / "broken" / SIGNALS).write_text("{}\n")
     (finished / "empty").mkdir()
@@ -162,10 +162,10 @@ def test_judgement_older_than_its_record_is_not_shown(finished: Path) -> None:
 def test_board_grows(tmp_path: Path) -> None:
     """Each look shows what was written since; a chart comes with its first number."""
     recorder = begun(tmp_path / "0")
-    board = Board(tmp_path, ["0"])
+    board = Dashboard(tmp_path, ["0"])
     source = board.root.select_one({"name": "0"})
     assert source.data["x"].tolist() == list(range(10, 101, 10))
-    recorder.add([Row(110, {LOSS: float("nan"), "slope/score/generator": 1.0})])
+    recorder.add([Row(110, {LOSS: float("nan"), "learning_signal/score_gradient/generator": 1.0})])
     board.look()
     sources = list(board.root.select({"type": ColumnDataSource}))
     assert sorted(len(source.data["x"]) for source in sources) == [1, 11]
@@ -176,7 +176,7 @@ def test_board_grows(tmp_path: Path) -> None:
 def test_runs_stand_beside_each_other(finished: Path) -> None:
     """Of several runs each signal has a chart, with a line for each run that recorded it."""
     begun(finished / "other")
-    board = Board(finished, ["games/0", "other"])
+    board = Dashboard(finished, ["games/0", "other"])
     labels = {
         plot.title.text: [item.label.value for item in plot.legend[0].items]
         for plot in board._body.children
@@ -189,7 +189,7 @@ def test_runs_stand_beside_each_other(finished: Path) -> None:
 def test_broken_run_breaks_no_board(tmp_path: Path) -> None:
     """A run that is damaged or taken away while it is looked at is told, and comes back."""
     begun(tmp_path / "0")
-    board = Board(tmp_path, ["0"])
+    board = Dashboard(tmp_path, ["0"])
     shutil.rmtree(tmp_path / "0")
     board.look()
     assert "cannot be read" in board._head.text
@@ -204,7 +204,7 @@ def test_texts_of_a_run_are_no_markup(tmp_path: Path, hostile: Report) -> None:
     name = "<img src=x onerror=alert(1)>"
     assert hostile.record.folder is not None
     shutil.copytree(hostile.record.folder, tmp_path / name)
-    head = Board(tmp_path, [name])._head.text
+    head = Dashboard(tmp_path, [name])._head.text
     assert "<img src=x" not in head
     assert "&lt;img src=x" in head
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gandiag.models.gan import Objective
 from gandiag.models.losses import NON_SATURATING, SATURATING, WASSERSTEIN
 from gandiag.models.networks import Scorer
-from gandiag.monitoring.probes.slope import Slope
+from gandiag.monitoring.probes.learning_signal import LearningSignal
 from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.snapshot import Snapshot
 
@@ -52,51 +52,57 @@ def test_score_slope_is_known(
 ) -> None:
     """At logits of -10 the slope is sigma(-10), 1 - sigma(-10) or 1, for any batch size."""
     snapshot = played(turn, objective, torch.zeros(batch, 2), linear(0.0, 0.0, bias=-10.0))
-    assert float(Slope().observe(snapshot)["score/generator"]) == pytest.approx(expected, rel=1e-3)
+    assert float(LearningSignal().observe(snapshot)["score_gradient/generator"]) == pytest.approx(
+        expected, rel=1e-3
+    )
 
 
 def test_input_slope_is_weight_norm(turn: Turn, ring_reference: Reference, normal: Normal) -> None:
     """For a linear critic the gradient at its input sums to |w|, in units of the data's scale."""
     snapshot = played(turn, WASSERSTEIN, normal((32, 2)), linear(3.0, 4.0))
-    seen = Slope().observe(snapshot)
-    assert float(seen["input/generator"]) == pytest.approx(5 * ring_reference.scale, rel=1e-5)
+    seen = LearningSignal().observe(snapshot)
+    assert float(seen["sample_gradient/generator"]) == pytest.approx(
+        5 * ring_reference.pair_distance, rel=1e-5
+    )
 
 
 def test_critic_slope_has_no_units(turn: Turn, normal: Normal) -> None:
     """A critic times 1000, plus 7, has the same slope over the spread of its scores."""
     fake = normal((32, 2))
-    small = Slope().observe(played(turn, WASSERSTEIN, fake, linear(0.003, 0.004)))
-    large = Slope().observe(played(turn, WASSERSTEIN, fake, linear(3.0, 4.0, bias=7.0)))
-    name = "critic/generator"
+    small = LearningSignal().observe(played(turn, WASSERSTEIN, fake, linear(0.003, 0.004)))
+    large = LearningSignal().observe(played(turn, WASSERSTEIN, fake, linear(3.0, 4.0, bias=7.0)))
+    name = "discriminator_gradient/generator"
     assert float(small[name]) == pytest.approx(float(large[name]), rel=1e-4)
     assert 1 < float(large[name]) < 10
 
 
 def test_flat_critic_shows(turn: Turn, normal: Normal) -> None:
     """A discriminator that says the same to everything has no slope and no spread."""
-    seen = Slope().observe(
+    seen = LearningSignal().observe(
         played(turn, NON_SATURATING, normal((32, 2)), linear(0.0, 0.0, bias=3.0))
     )
-    assert float(seen["critic/generator"]) == 0
-    assert float(seen["score_spread/generator"]) == 0
+    assert float(seen["discriminator_gradient/generator"]) == 0
+    assert float(seen["score_sd/generator"]) == 0
 
 
 def test_exact_zero_is_reported(turn: Turn) -> None:
     """A slope that float32 rounds to 0 is reported as 0, and what rests on it as NaN."""
-    seen = Slope().observe(
+    seen = LearningSignal().observe(
         played(turn, SATURATING, torch.zeros(8, 2), linear(1.0, 0.0, bias=-120.0))
     )
-    assert float(seen["score/generator"]) == 0
-    assert torch.as_tensor(seen["critic/generator"]).isnan()
+    assert float(seen["score_gradient/generator"]) == 0
+    assert torch.as_tensor(seen["discriminator_gradient/generator"]).isnan()
 
 
 def test_only_generators_turn_counts(turn: Turn) -> None:
     """In D's turn, and where the loop shows no gradient, there is no signal."""
-    assert Slope().observe(turn(player="discriminator", score_gradient=torch.ones(3))) == {}
-    assert Slope().observe(turn()) == {}
+    assert (
+        LearningSignal().observe(turn(player="discriminator", score_gradient=torch.ones(3))) == {}
+    )
+    assert LearningSignal().observe(turn()) == {}
 
 
 def test_score_needs_no_reference(turn: Turn) -> None:
     """Without real data to compare with, the slope at the scores is still known."""
-    seen = Slope().observe(turn(reference=None, score_gradient=-torch.ones(4) / 4))
-    assert {name: float(value) for name, value in seen.items()} == {"score/generator": 1.0}
+    seen = LearningSignal().observe(turn(reference=None, score_gradient=-torch.ones(4) / 4))
+    assert {name: float(value) for name, value in seen.items()} == {"score_gradient/generator": 1.0}

@@ -10,12 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from gandiag.comparison.results import ArmResult, Comparison
+from gandiag.comparison.results import Comparison, ScenarioResult
 from gandiag.records.record import Record
 from gandiag.reports.figures.style import as_png, drawing
-from gandiag.reports.page.gallery import Plate, hang, reading_of, real_sheet
-
-__all__ = ["Sheet", "last_sheets", "picture", "reading"]
+from gandiag.reports.page.gallery import GridImage, choose_grids, reading_of, real_sheet
 
 COLUMNS = 4  # of the picture
 SHADES = 16  # of the picture: a third of the bytes; sheets of noise do not shrink otherwise
@@ -26,14 +24,14 @@ class Sheet(NamedTuple):
 
     arm: str
     seed: int
-    plates: Sequence[Plate]
+    plates: Sequence[GridImage]
 
 
 def last_sheets(comparison: Comparison, folder: Path) -> list[Sheet]:
     """The last sheet of each arm for its first seed; before them, that of the real data."""
     found: list[Sheet] = []
     for result in _played(comparison):
-        plates = hang(_first(result, folder), None, f"sheet-{result.arm.name}")
+        plates = choose_grids(_first(result, folder), None, f"sheet-{result.arm.name}")
         real = [plate for plate in plates if plate.step is None and not found]
         last = [plate for plate in plates if plate.step][-1:]
         if real or last:
@@ -54,7 +52,9 @@ def picture(comparison: Comparison, folder: Path) -> bytes:
         real = None if shown else real_sheet(record)
         if real is not None:
             shown.append(("real data", real))
-        shown += [(result.arm.name.replace("+", "\n+ "), path) for _, path in record.sheets()[-1:]]
+        shown += [
+            (result.arm.name.replace("+", "\n+ "), path) for _, path in record.sample_grids()[-1:]
+        ]
     rows = -(-len(shown) // COLUMNS)
     with drawing(9.4, 2.55 * rows) as figure:
         panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
@@ -69,10 +69,10 @@ def picture(comparison: Comparison, folder: Path) -> bytes:
     return small.getvalue()
 
 
-def _played(comparison: Comparison) -> list[ArmResult]:
+def _played(comparison: Comparison) -> list[ScenarioResult]:
     return [result for result in comparison.results if result.outcomes]
 
 
-def _first(result: ArmResult, folder: Path) -> Record:
+def _first(result: ScenarioResult, folder: Path) -> Record:
     """The record of an arm's run with the first seed."""
     return Record.load(folder / result.arm.name / str(min(result.outcomes)))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gandiag.monitoring.probes.motion import Motion
+from gandiag.monitoring.probes.displacement import Displacement
 from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.snapshot import Snapshot
 
@@ -21,31 +21,33 @@ def test_motion_is_a_rate(turn: Turn, ring_reference: Reference, normal: Normal,
     """Samples that all moved by 5 units in a lag move at 5 / scale * 100 / lag."""
     before = normal((64, 2))
     fixed = before + torch.tensor([3.0, 4.0])
-    seen = Motion().observe(turn(fixed=fixed, fixed_before=before, fixed_steps=lag))
-    expected = 5 / ring_reference.scale * 100 / lag
-    assert float(seen["fixed/generator"]) == pytest.approx(expected, rel=1e-5)
+    seen = Displacement().observe(turn(fixed=fixed, fixed_before=before, fixed_steps=lag))
+    expected = 5 / ring_reference.pair_distance * 100 / lag
+    assert float(seen["distance/generator"]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_frozen_generator_does_not_move(turn: Turn, normal: Normal) -> None:
     """A generator that stands still has a motion of exactly 0."""
     fixed = normal((64, 2))
-    seen = Motion().observe(turn(fixed=fixed, fixed_before=fixed.clone(), fixed_steps=100))
-    assert float(seen["fixed/generator"]) == 0
+    seen = Displacement().observe(turn(fixed=fixed, fixed_before=fixed.clone(), fixed_steps=100))
+    assert float(seen["distance/generator"]) == 0
 
 
 def test_no_motion_without_past(turn: Turn, normal: Normal) -> None:
     """Before there is a look 100 steps back, only the spread is known; without samples, nothing."""
-    assert set(Motion().observe(turn(fixed=normal((64, 2))))) == {"spread/generator"}
-    assert Motion().observe(turn()) == {}
-    assert Motion().observe(turn(fixed=normal((64, 2)), reference=None)) == {}
+    assert set(Displacement().observe(turn(fixed=normal((64, 2))))) == {"latent_spread/generator"}
+    assert Displacement().observe(turn()) == {}
+    assert Displacement().observe(turn(fixed=normal((64, 2)), reference=None)) == {}
 
 
 def test_spread_is_pair_distance(turn: Turn, ring_reference: Reference) -> None:
     """Two points 3 apart spread 3 / scale; equal samples, and a single one, not at all."""
     apart = torch.tensor([[0.0, 0.0], [0.0, 3.0]])
     for fixed, expected in ((apart, 3.0), (torch.ones(64, 2), 0.0), (torch.ones(1, 2), 0.0)):
-        seen = Motion().observe(turn(fixed=fixed))
-        assert float(seen["spread/generator"]) == pytest.approx(expected / ring_reference.scale)
+        seen = Displacement().observe(turn(fixed=fixed))
+        assert float(seen["latent_spread/generator"]) == pytest.approx(
+            expected / ring_reference.pair_distance
+        )
 
 
 def test_images_count_as_vectors(turn: Turn) -> None:
@@ -53,4 +55,4 @@ def test_images_count_as_vectors(turn: Turn) -> None:
     before, fixed = torch.zeros(3, 1, 4, 4), torch.ones(3, 1, 4, 4)
     points = {"fixed": fixed.flatten(1), "fixed_before": before.flatten(1), "fixed_steps": 100}
     images = {"fixed": fixed, "fixed_before": before, "fixed_steps": 100}
-    assert Motion().observe(turn(**images)) == Motion().observe(turn(**points))
+    assert Displacement().observe(turn(**images)) == Displacement().observe(turn(**points))

@@ -7,23 +7,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, weigh
+from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, evidence_for
 from gandiag.diagnosis.lints._answer import answer, too_early
+from gandiag.monitoring.signals import DISCRIMINATOR_STEPS, GENERATOR_STEPS
 from gandiag.records.facts import WAITED
 from gandiag.records.record import Record
 
-__all__ = ["IdlePlayer"]
-
-STEPS_G, STEPS_D = "loop/steps/generator", "loop/steps/discriminator"
-
 
 @dataclass(frozen=True)
-class IdlePlayer:
+class IdleNetwork:
     """One player does not learn at all."""
 
     patience: int = 200  # steps of the other player; a discriminator may well begin alone
 
-    condition: ClassVar[str] = "idle_player"
+    condition: ClassVar[str] = "idle_network"
     needs: ClassVar[frozenset[str]] = frozenset()
     about: ClassVar[About] = "loop"
 
@@ -42,12 +39,16 @@ class IdlePlayer:
 
     def _unstepped(self, record: Record) -> Diagnosis | None:
         first = float(record.facts.get(WAITED, 0))
-        seen = {name: len(record[name].steps) for name in (STEPS_G, STEPS_D)}
+        seen = {name: len(record[name].steps) for name in (GENERATOR_STEPS, DISCRIMINATOR_STEPS)}
         if record.last_step == 0 and first >= self.patience:
-            return self._never("generator", STEPS_G, first)
-        if seen[STEPS_G] and not seen[STEPS_D] and record.last_step >= self.patience:
-            return self._never("discriminator", STEPS_D, float(record.last_step))
-        if not seen[STEPS_G]:
+            return self._never("generator", GENERATOR_STEPS, first)
+        if (
+            seen[GENERATOR_STEPS]
+            and not seen[DISCRIMINATOR_STEPS]
+            and record.last_step >= self.patience
+        ):
+            return self._never("discriminator", DISCRIMINATOR_STEPS, float(record.last_step))
+        if not seen[GENERATOR_STEPS]:
             return too_early(self.condition, 0)
         return None
 
@@ -64,7 +65,7 @@ class IdlePlayer:
 
     def _without_gradient(self, record: Record, player: str) -> Diagnosis:
         """No parameter has a gradient, and no backward pass has come through D's scores."""
-        steps, still = record[f"loop/still/{player}"]
+        steps, still = record[f"loop/without_gradient/{player}"]
         reached = record[f"objective/outputs_fake/{player}"].steps
         faulty = (still > 0.999) & ~np.isin(steps, reached)
         why = (
@@ -74,7 +75,14 @@ class IdlePlayer:
         )
         text = f"The {player}'s optimizer steps, but no gradient reaches its weights.{why}"
         evidence = (
-            weigh(f"loop/still/{player}", still, ">", 0.999, "parameters without a gradient", 4),
+            evidence_for(
+                f"loop/without_gradient/{player}",
+                still,
+                ">",
+                0.999,
+                "parameters without a gradient",
+                4,
+            ),
         )
         clear = "Both players are stepped, along gradients of their own."
         return answer(self.condition, steps, faulty, "no_gradient", text, clear, evidence)
@@ -82,14 +90,14 @@ class IdlePlayer:
     def _motionless(self, record: Record, player: str) -> Diagnosis:
         """Gradients are there, yet the weights have never changed."""
         steps, moved = record[f"update/relative/{player}"]
-        still = record.at(f"loop/still/{player}", steps)
+        still = record.at(f"loop/without_gradient/{player}", steps)
         faulty = np.asarray((np.maximum.accumulate(moved) == 0) & (still < 0.999))
         text = (
             f"The {player}'s optimizer steps along a gradient, but its weights have never changed. "
             "Is its learning rate 0, or does it hold other parameters than the network's?"
         )
         evidence = (
-            weigh(
+            evidence_for(
                 f"update/relative/{player}", moved, "<", 1e-30, "motion of its weights a step", 4
             ),
         )

@@ -10,14 +10,12 @@ from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.schema import Choice, Scenario, difference
 
-__all__ = ["UNTREATED", "Arm", "arms_of", "treated"]
-
-UNTREATED = "untreated"
+BASELINE = "untreated"
 WANDB = "weights_and_biases"
 
 
 @dataclass(frozen=True)
-class Arm:
+class ComparedScenario:
     """A scenario that is played with several seeds.
 
     Attributes:
@@ -32,7 +30,7 @@ class Arm:
     scenario: Scenario
     diff: str = ""
 
-    def game(self, seed: int, reporters: Sequence[str] = (), group: str = "") -> Scenario:
+    def trial_scenario(self, seed: int, reporters: Sequence[str] = (), group: str = "") -> Scenario:
         """What is played with a seed: to its end, and with few reports.
 
         A run that ``detection.stop_on`` ended early could not be set beside a whole one.
@@ -59,19 +57,25 @@ class Arm:
 
     def digest(self, seed: int) -> str:
         """Tells games apart that are not the same; where they are shown does not matter."""
-        text = self.game(seed).set({"reporters": [], "device": "auto", "about": ""}).as_yaml()
+        text = (
+            self.trial_scenario(seed)
+            .set({"reporters": [], "device": "auto", "about": ""})
+            .as_yaml()
+        )
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def arms_of(scenario: Scenario, fixes: Sequence[str], option: str = "--fix") -> tuple[Arm, ...]:
+def compared_scenarios(
+    scenario: Scenario, fixes: Sequence[str], option: str = "--fix"
+) -> tuple[ComparedScenario, ...]:
     """The untreated arm, and one for each of `fixes`, which may be several joined by commas.
 
     Raises:
         BadInput: there is no such fix, it changes nothing here, or two arms are the same game.
     """
-    arms = [Arm(UNTREATED, (), scenario)]
+    arms = [ComparedScenario(BASELINE, (), scenario)]
     for written in fixes:
-        arm = treated(scenario, tuple(filter(None, map(str.strip, written.split(",")))), option)
+        arm = with_fixes(scenario, tuple(filter(None, map(str.strip, written.split(",")))), option)
         for other in arms[1:]:
             if other.diff == arm.diff:
                 raise BadInput(f"{option} {written}", f"is the same game as {other.name}")
@@ -79,7 +83,7 @@ def arms_of(scenario: Scenario, fixes: Sequence[str], option: str = "--fix") -> 
     return tuple(arms)
 
 
-def treated(scenario: Scenario, fixes: Sequence[str], option: str = "--fix") -> Arm:
+def with_fixes(scenario: Scenario, fixes: Sequence[str], option: str = "--fix") -> ComparedScenario:
     """The scenario with fixes applied one after the other."""
     place = f"{option} {','.join(fixes)}".strip()
     if not fixes:
@@ -89,7 +93,7 @@ def treated(scenario: Scenario, fixes: Sequence[str], option: str = "--fix") -> 
         before, changed = changed, plugins.build("fixes", name, {}, place).apply(changed)
         if changed == before:
             raise BadInput(place, f"{name} changes nothing in {scenario.name}")
-    return Arm("+".join(fixes), tuple(fixes), changed, difference(scenario, changed))
+    return ComparedScenario("+".join(fixes), tuple(fixes), changed, difference(scenario, changed))
 
 
 def _grouped(choice: Choice, group: str) -> Choice:

@@ -14,17 +14,15 @@ from gandiag.models.losses import smoothed
 from gandiag.models.networks import Packed
 from gandiag.models.penalties import Penalty, Scores, clip_weights, gradient_penalty, r1
 
-__all__ = ["Rules"]
-
 NORMED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)  # layers that have a spectral norm
 
 
 @dataclass(frozen=True)
-class Rules:
+class GANOptions:
     """Options that every variant has which inherits them; a stranger's may do so too.
 
-    A variant's `build` makes its discriminator for samples of shape `seen`, passes it through
-    `bound`, and both players through `game`.
+    A variant's `build` makes its discriminator for samples of `discriminator_shape`, passes it
+    through `constrain_discriminator`, and both networks through `build_gan`.
     """
 
     objective: Literal["non_saturating", "saturating", "least_squares", "hinge", "wasserstein"] = (
@@ -47,18 +45,18 @@ class Rules:
             raise ValueError("label_smoothing lies below 1")
         smoothed(self.objective, self.label_smoothing)
 
-    def seen(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def discriminator_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of what D scores at a time, for samples of `shape`: packs lie along axis 0."""
         return (self.pack * shape[0], *shape[1:])
 
-    def bound(self, discriminator: nn.Module) -> nn.Module:
+    def constrain_discriminator(self, discriminator: nn.Module) -> nn.Module:
         """The discriminator with the norms and packs that the rules ask for."""
         if self.spectral_norm:  # Miyato et al. 2018, algorithm 1: one power iteration a pass
             for module in [m for m in discriminator.modules() if isinstance(m, NORMED)]:
                 spectral_norm(module)
         return Packed(discriminator, self.pack) if self.pack > 1 else discriminator
 
-    def game(
+    def build_gan(
         self, generator: nn.Module, discriminator: nn.Module, latent_size: int, classes: int = 0
     ) -> GAN:
         """The two networks with what they minimise and what holds D back."""

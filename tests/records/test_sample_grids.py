@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gandiag.records.sheets import GAP, MIDDLE, tile, write_sheet
+from gandiag.records.sample_grids import GAP, MIDDLE, tile_samples, write_grid
 
 
 def images(*values: float, channels: int = 1, side: int = 3) -> np.ndarray:
@@ -24,7 +24,7 @@ def images(*values: float, channels: int = 1, side: int = 3) -> np.ndarray:
 )  # fmt: skip
 def test_values_become_pixels(value: float, pixel: int) -> None:
     """[-1, 1] is black to white; what lies outside, and NaN, is shown and does not raise."""
-    assert set(tile(images(value)).ravel()) == {pixel}
+    assert set(tile_samples(images(value)).ravel()) == {pixel}
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_values_become_pixels(value: float, pixel: int) -> None:
 )
 def test_grid_is_near_square(count: int, rows: int, columns: int) -> None:
     """Images lie in rows of a near-square grid with gaps between them."""
-    sheet = tile(images(*np.ones(count)))
+    sheet = tile_samples(images(*np.ones(count)))
     assert sheet.shape == (rows * (3 + GAP) - GAP, columns * (3 + GAP) - GAP)
     assert (sheet == 255).sum() == count * 9
     assert ((sheet == 255) | (sheet == MIDDLE)).all()
@@ -40,7 +40,7 @@ def test_grid_is_near_square(count: int, rows: int, columns: int) -> None:
 
 def test_order_is_by_rows() -> None:
     """Images go from left to right, then down."""
-    sheet = tile(images(-1, 0, 1, 1))
+    sheet = tile_samples(images(-1, 0, 1, 1))
     assert [sheet[0, 0], sheet[0, -1], sheet[-1, 0], sheet[-1, -1]] == [0, 128, 255, 255]
 
 
@@ -48,16 +48,16 @@ def test_colour_channels_come_last() -> None:
     """Three channels become red, green and blue."""
     red = images(-1, channels=3)
     red[0, 0] = 1
-    assert tile(red)[0, 0].tolist() == [255, 0, 0]
+    assert tile_samples(red)[0, 0].tolist() == [255, 0, 0]
 
 
 def test_images_are_png(tmp_path: Path) -> None:
     """Images are written as a PNG that holds the sheet's very pixels."""
     samples = images(-1, 0.5, 1)
-    path = write_sheet(tmp_path / "step-00000007", samples)
+    path = write_grid(tmp_path / "step-00000007", samples)
     assert path == tmp_path / "step-00000007.png"
     with Image.open(path) as image:
-        np.testing.assert_array_equal(np.asarray(image), tile(samples))
+        np.testing.assert_array_equal(np.asarray(image), tile_samples(samples))
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -65,6 +65,6 @@ def test_points_are_numbers(tmp_path: Path, normal: Callable[..., object]) -> No
     """Points are written as the numbers themselves, NaN included, and hold nothing to unpickle."""
     points = np.asarray(normal((9, 2)), np.float32)
     points[3, 1] = np.nan
-    path = write_sheet(tmp_path / "real", points)
+    path = write_grid(tmp_path / "real", points)
     assert path.suffix == ".npy"
     np.testing.assert_array_equal(np.load(path, allow_pickle=False), points)

@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gandiag.records.record import write_whole
-
-__all__ = ["tile", "write_sheet"]
+from gandiag.records.record import write_file
 
 GAP = 2  # pixels between two images
 MIDDLE = 128  # grey of the gaps
 
 
-def write_sheet(stem: Path, samples: NDArray[np.float32]) -> Path:
+def write_grid(stem: Path, samples: NDArray[np.float32]) -> Path:
     """Write ``(n, channels, height, width)`` images in [-1, 1] as PNG, ``(n, d)`` points as .npy.
 
     Non-finite pixels are shown black.
@@ -28,16 +26,16 @@ def write_sheet(stem: Path, samples: NDArray[np.float32]) -> Path:
     """
     buffer = io.BytesIO()
     if samples.ndim == 4:
-        Image.fromarray(tile(samples)).save(buffer, "PNG")
+        Image.fromarray(tile_samples(samples)).save(buffer, "PNG")
         path = stem.with_suffix(".png")
     else:
         np.save(buffer, samples.astype(np.float32), allow_pickle=False)
         path = stem.with_suffix(".npy")
-    write_whole(path, buffer.getvalue())
+    write_file(path, buffer.getvalue())
     return path
 
 
-def tile(samples: NDArray[np.float32]) -> NDArray[np.uint8]:
+def tile_samples(samples: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Lay images out in a near-square grid.
 
     Returns:
