@@ -100,20 +100,33 @@ def _named(name: str, body: Sequence[ast.stmt], text: str) -> _Class | None:
 
 
 def _options(node: ast.ClassDef, text: str) -> dict[str, Option]:
-    comments = {
-        token.start[0]: token.string.lstrip("# ")
-        for token in tokenize.generate_tokens(io.StringIO(text).readline)
-        if token.type == tokenize.COMMENT
-    }
+    comments, full_lines = _comments(text)
     found = {}
     for item in node.body:
         if not (isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)):
             continue
-        kind = ast.unparse(item.annotation)
-        if "ClassVar" in kind:
+        annotation = ast.unparse(item.annotation)
+        if "ClassVar" in annotation:
             continue
         default = ast.unparse(item.value) if item.value else "required"
-        lines = range(item.lineno, (item.end_lineno or item.lineno) + 1)  # some values are wrapped
+        first = item.lineno
+        while first - 1 in full_lines:
+            first -= 1
+        # A long value is wrapped: its comment may then stand in any of its lines.
+        lines = range(first, (item.end_lineno or item.lineno) + 1)
         comment = " ".join(comments[line] for line in lines if line in comments)
-        found[item.target.id] = Option(item.target.id, kind, default, comment)
+        found[item.target.id] = Option(item.target.id, annotation, default, comment)
     return found
+
+
+def _comments(text: str) -> tuple[dict[int, str], set[int]]:
+    """The comments of a source by line, and the lines that hold nothing but a comment."""
+    comments: dict[int, str] = {}
+    full_lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            line = token.start[0]
+            comments[line] = token.string.lstrip("# ")
+            if token.line.lstrip().startswith("#"):
+                full_lines.add(line)
+    return comments, full_lines

@@ -168,6 +168,26 @@ def test_a_good_stranger_is_built(install: Install) -> None:
     assert described.options == (Option("size", "int", "3", "of something"),)
 
 
+def test_comments_above_a_field_describe_it(install: Install) -> None:
+    """A block of comment lines directly above a field is its description, like a trailing one."""
+    commented = """
+        # Length of a side in pixels:
+        # larger is slower.
+        size: int = 3
+
+        # This block describes no field, as a blank line follows.
+
+        depth: int = 4  # layers
+    """
+    lines = textwrap.indent(textwrap.dedent(commented), "        ")
+    source = GOOD.replace("        size: int = 3  # of something\n", lines)
+    install("strange", source, variants="good:Plugin")
+    assert plugins.describe("variants", "good").options == (
+        Option("size", "int", "3", "Length of a side in pixels: larger is slower."),
+        Option("depth", "int", "4", "layers"),
+    )
+
+
 RULED = """
     from dataclasses import dataclass
     from typing import Literal
