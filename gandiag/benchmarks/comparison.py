@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from joblib.externals.loky import get_reusable_executor
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from gandiag.comparison.compare import Plan, compare
-from gandiag.comparison.compared import compared_scenarios
+from gandiag.comparison.scenarios import compared_scenarios
 from gandiag.comparison.parallel import Workers
 from gandiag.comparison.trial import run_trial
+from gandiag.plugins.terminal import error_console, output_console, progress_bar
 from gandiag.scenario.schema import Scenario
 
 FIXES = ("r1", "spectral_norm", "more_discriminator_steps")  # with the untreated game four arms
@@ -100,9 +99,7 @@ def _alone(scenario: Scenario, seeds: int, workers: Workers, place: Path) -> tup
     plan = Plan(scenario, place / "alone", seeds, workers)
     games = plan.trials(arms, plan.seeds)
     found = []
-    console = Console(stderr=True, highlight=False, markup=False)
-    bars = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
-    with Progress(*bars, TimeRemainingColumn(), console=console) as progress:
+    with progress_bar(error_console()) as progress:
         shown = progress.add_task("one by one", total=len(games))
         for game in games:
             began = time.perf_counter()
@@ -122,4 +119,4 @@ def print_table(found: Filled) -> None:
     ratios = (found.ratio, found.cpu_ratio)
     written = (*(f"{value:.1f}" for value in seconds), *(f"{value:.2f}" for value in ratios))
     table.add_row(*map(str, numbers), *written)
-    Console(highlight=False, markup=False, emoji=False).print(table)
+    output_console().print(table)

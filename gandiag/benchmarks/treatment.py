@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from gandiag.benchmarks.detection.cases import read_cases
 from gandiag.comparison.parallel import Workers
 from gandiag.comparison.results import ScenarioResult
 from gandiag.comparison.treat import MOST, TreatmentResult, treat
 from gandiag.diagnosis.diagnosis import humanize
 from gandiag.plugins.errors import BadInput, nearest
+from gandiag.plugins.terminal import error_console
 from gandiag.scenario.schema import Scenario
 from gandiag.scenario.shipped import find_scenario
 
@@ -49,7 +48,7 @@ def treat_all(
     for name in names:
         if name not in GAMES:
             raise BadInput("--case", f'no game "{name}"; {nearest(name, GAMES)}')
-    terminal = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    terminal = error_console()
     for name in names or GAMES:
         yield (
             name,

@@ -12,10 +12,10 @@ from typing import Any, Literal, TypeVar
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gandiag.comparison.clusters import CLUSTERS, DEATHS, DYING, WorkersDied
 from gandiag.plugins.errors import BadInput
+from gandiag.plugins.terminal import error_console, progress_bar
 
 Backend = Literal["loky", "dask", "ray"]
 
@@ -92,11 +92,8 @@ def followed(
     console: Console | None = None,
 ) -> Iterator[tuple[T, R]]:
     """Pass results on and show on standard error how far it has come; a line each elsewhere."""
-    console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(20), MofNCompleteColumn())
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    ) as bar:
+    console = console or error_console()
+    with progress_bar(console) as bar:
         shown = bar.add_task("playing", total=total)
         for number, (task, result) in enumerate(pairs, start=1):
             bar.update(shown, advance=1, description=describe(task, result))

@@ -6,15 +6,14 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import Progress
+from gandiag.plugins.terminal import error_console, progress_bar
 
 Item = TypeVar("Item")
 
 
-def slowly(items: Sequence[Item], what: str, patience: float = 2.0) -> Iterator[Item]:
+def show_progress(items: Sequence[Item], what: str, patience: float = 2.0) -> Iterator[Item]:
     """Go through `items`, showing progress on stderr once it has taken `patience` seconds."""
-    bar = Progress(console=Console(stderr=True), transient=True)
+    bar = progress_bar(error_console(), transient=True)
     task = bar.add_task(what, total=len(items))
     began = time.monotonic()
     try:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
 from gandiag.examination.finding import Finding
-from gandiag.examination.subject import GameState
+from gandiag.examination.game_state import GameState
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput, nearest, one_line
 from gandiag.plugins.protocols import Instrument
+from gandiag.plugins.terminal import BAR_WIDTH, error_console, progress_bar
 
 TOLD = 10.0  # seconds between two lines where there is no terminal
 
@@ -50,7 +51,7 @@ def run_instruments(
 
     One that fails is answered for, and the others are asked all the same.
     """
-    console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
+    console = console or error_console()
     for number, (name, instrument) in enumerate(instruments.items(), start=1):
         with _Shown(f"{number}/{len(instruments)} {name.replace('_', ' ')}", console) as shown:
             found = _asked(name, instrument, subject, shown.progress)
@@ -62,9 +63,8 @@ class _Shown:
 
     def __init__(self, title: str, console: Console) -> None:
         text = TextColumn("{task.description}", markup=False)
-        columns = (text, BarColumn(20), TimeRemainingColumn())
-        quiet = not console.is_terminal
-        self._bar = Progress(*columns, console=console, transient=True, disable=quiet)
+        columns = (text, BarColumn(BAR_WIDTH), TimeRemainingColumn())
+        self._bar = progress_bar(console, columns, transient=True)
         self._task = self._bar.add_task(title, total=1.0)
         self._title, self._console, self._told = title, console, time.monotonic()
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import joblib
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gandiag.benchmarks.detection.cases import PARTS, chosen
 from gandiag.benchmarks.detection.matching import Outcome, evaluate, without_signals
@@ -35,6 +33,7 @@ from gandiag.monitoring.signals import (
     WITHIN_MODE_VARIANCE,
 )
 from gandiag.plugins.errors import BadInput
+from gandiag.plugins.terminal import error_console, progress_bar
 
 SIGNALS = (
     SCORE_GRADIENT,
@@ -128,10 +127,9 @@ def _ablated(
 
 
 def _play(runs: Sequence[Run], root: Path, jobs: int) -> None:
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = error_console()
     left = len(runs) - len(finished(runs, root))
-    bars = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
-    with Progress(*bars, TimeRemainingColumn(), console=console) as progress:
+    with progress_bar(console) as progress:
         task = progress.add_task("playing", total=left)
         for run, seconds, problem in run_cases(runs, root, jobs):
             progress.advance(task)

@@ -19,6 +19,7 @@ from gandiag.benchmarks.overhead.memory import PARTS, Held, held
 from gandiag.benchmarks.overhead.models import GAMES
 from gandiag.monitoring.environment import describe_environment
 from gandiag.plugins import registry as plugins
+from gandiag.plugins.terminal import error_console, output_console
 
 COLUMNS = ("beside", "ratio", "95 %", "CPU", "us a step", "blocks")
 
@@ -35,7 +36,7 @@ def measure_time(
         threads: of torch.
         file: a CSV, to which every block is written once it has been played.
     """
-    terminal, found = _terminal(), {}
+    terminal, found = error_console(), {}
     images = _begin(terminal, threads)
     with ExitStack() as stack, _rows(file, Block._fields) as write:
         for game in games:
@@ -65,7 +66,7 @@ def measure_memory(game: str, steps: int, threads: int, file: Path) -> list[Held
     Raises:
         BadInput: the memory of a process cannot be read here.
     """
-    terminal, found = _terminal(), []
+    terminal, found = error_console(), []
     images = _begin(terminal, threads)
     with _rows(file, Held._fields) as write:
         for look in held(GAMES[game](images), steps):
@@ -75,17 +76,13 @@ def measure_memory(game: str, steps: int, threads: int, file: Path) -> list[Held
     half = found[PARTS // 2 - 1]
     grown = found[-1].megabytes - half.megabytes
     most = max(look.megabytes for look in found)
-    Console(highlight=False, markup=False).print(
+    output_console().print(
         f"{game}: watching took {most:.1f} MB at most; {grown:+.1f} MB of them came after step "
         f"{half.step}.",
         soft_wrap=True,
     )
     terminal.print(str(file), soft_wrap=True)
     return found
-
-
-def _terminal() -> Console:
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def _begin(terminal: Console, threads: int) -> Tensor:
@@ -130,4 +127,4 @@ def _show(title: str, costs: Sequence[Cost]) -> None:
             f"{cost.extra:+.0f}",
             str(cost.blocks),
         )
-    Console(highlight=False, markup=False, emoji=False).print(table)
+    output_console().print(table)

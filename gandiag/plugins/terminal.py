@@ -1,0 +1,61 @@
+"""Consoles and progress bars, made in one place so that every command prints alike.
+
+The module stands in the first package because datasets, comparisons and benchmarks print progress
+too. It imports rich, so a command imports this module when the command runs, not before.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+BAR_WIDTH = 20  # characters; leaves room for a description on a terminal of 80 columns
+
+
+def output_console() -> Console:
+    """Return a console on standard output, for results."""
+    return _console(stderr=False)
+
+
+def error_console() -> Console:
+    """Return a console on standard error, for progress and messages.
+
+    Standard output then holds results alone and can be passed on to another program.
+    """
+    return _console(stderr=True)
+
+
+def progress_bar(
+    console: Console, columns: tuple[ProgressColumn, ...] = (), transient: bool = False
+) -> Progress:
+    """Return a progress bar that is shown on a terminal only.
+
+    A log file or a pipe cannot erase a line, so the caller prints plain lines there instead.
+
+    Args:
+        console: where the bar is shown.
+        columns: parts of the bar from left to right; by default the description, the bar, the
+            number of finished items and the time left.
+        transient: whether the bar is erased at the end.
+    """
+    columns = columns or (
+        # A name such as "run[0]" is printed as it is, not read as a style of rich.
+        TextColumn("{task.description}", markup=False),
+        BarColumn(BAR_WIDTH),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, transient=transient, disable=not console.is_terminal)
+
+
+def _console(stderr: bool) -> Console:
+    # Names, paths and numbers are printed as they are: rich would read "[0]" as a style, ":ring:"
+    # as an emoji, and colour every number.
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
