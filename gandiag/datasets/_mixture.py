@@ -12,7 +12,7 @@ from torch import Tensor
 from gandiag.datasets.data import Data
 
 
-def mixture(
+def sample_mixture(
     centres: Tensor, sd: float, weights: Sequence[float], sizes: tuple[int, int], seed: int
 ) -> Data:
     """Draw training and held-out points independently.
@@ -29,16 +29,19 @@ def mixture(
     """
     mass = torch.tensor(weights or [1.0] * len(centres), dtype=torch.float64)
     points, labels = zip(
-        *(_draw(centres, sd, mass, size, stream(seed, k)) for k, size in enumerate(sizes)),
+        *(
+            _sample_points(centres, sd, mass, size, create_random_stream(seed, k))
+            for k, size in enumerate(sizes)
+        ),
         strict=True,
     )
     return Data(*points, *labels)
 
 
-def check(
+def check_sampling_options(
     sd: float, weights: Sequence[float], modes: int, sizes: tuple[int, int], seed: int
 ) -> None:
-    """Refuse what no points can be drawn from; the arguments are those of `mixture`.
+    """Refuse what no points can be drawn from; the arguments are those of `sample_mixture`.
 
     Raises:
         ValueError: one of them cannot be, and which.
@@ -55,7 +58,7 @@ def check(
         raise ValueError("samples and held_out are at least 1")
 
 
-def _draw(
+def _sample_points(
     centres: Tensor, sd: float, mass: Tensor, size: int, stream: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     labels = torch.multinomial(mass, size, replacement=True, generator=stream)
@@ -63,7 +66,7 @@ def _draw(
     return centres[labels] + sd * noise, labels
 
 
-def stream(seed: int, index: int) -> torch.Generator:
+def create_random_stream(seed: int, index: int) -> torch.Generator:
     """A generator of its own for each index, as unrelated as if it had another seed."""
     state = np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0]))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def from_bytes(images: Tensor) -> Tensor:
+def scale_pixels(images: Tensor) -> Tensor:
     """Scale uint8 pixels to float32 in [-1, 1]; the shape stays.
 
     >>> from_bytes(torch.tensor([0, 255], dtype=torch.uint8)).tolist()

@@ -8,7 +8,7 @@ from torch import Tensor
 from gandiag.datasets.data import Data
 
 
-def split(samples: Tensor, labels: Tensor | None, share: float, seed: int) -> Data:
+def split_held_out(samples: Tensor, labels: Tensor | None, share: float, seed: int) -> Data:
     """Hold out a random `share` of the samples, at least one; at least one is left to train on.
 
     Args:
@@ -30,8 +30,8 @@ def split(samples: Tensor, labels: Tensor | None, share: float, seed: int) -> Da
     return Data(samples[train], samples[held_out], labels[train], labels[held_out])
 
 
-def check_share(share: float, seed: int) -> None:
-    """Raise `ValueError` for what `split` cannot work with."""
+def check_split_options(share: float, seed: int) -> None:
+    """Raise `ValueError` for what `split_held_out` cannot work with."""
     if not 0 < share < 1:
         raise ValueError("held_out_share lies between 0 and 1, both excluded")
     if seed < 0:

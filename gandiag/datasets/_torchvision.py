@@ -11,7 +11,7 @@ import torch
 from gandiag.plugins.errors import BadInput
 
 
-def torchvision_module(name: str) -> ModuleType:
+def import_torchvision(name: str) -> ModuleType:
     """Import a module of torchvision, such as ``datasets`` or ``transforms``.
 
     Raises:
@@ -22,24 +22,26 @@ def torchvision_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != "torchvision":
             raise
-        raise BadInput("torchvision", f"not installed; {_way_out()}") from error
+        raise BadInput("torchvision", f"not installed; {_suggest_installation()}") from error
     # A build for another torch fails in any of these ways, by platform and by which import came
     # first: "operator torchvision::nms does not exist" (RuntimeError), an undefined symbol
     # (OSError, ImportError), a half-initialised module (AttributeError).
     except (RuntimeError, OSError, ImportError, AttributeError) as error:
         first = str(error).partition("\n")[0]
-        versions = f"torch {torch.__version__} and torchvision {_version()} do not match"
-        raise BadInput("torchvision", f"{versions} ({first}); {_way_out()}") from error
+        versions = (
+            f"torch {torch.__version__} and torchvision {_find_torchvision_version()} do not match"
+        )
+        raise BadInput("torchvision", f"{versions} ({first}); {_suggest_installation()}") from error
 
 
-def _version() -> str:
+def _find_torchvision_version() -> str:
     try:
         return importlib.metadata.version("torchvision")
     except importlib.metadata.PackageNotFoundError:
         return "of unknown version"
 
 
-def _way_out() -> str:
+def _suggest_installation() -> str:
     """Name the command that installs both from the index that this torch came from."""
     build = torch.__version__.partition("+")[2]  # "cpu", "cu132", or empty on PyPI's own builds
     index = f" --index-url https://download.pytorch.org/whl/{build}" if build else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gandiag.datasets._mixture import check, mixture
+from gandiag.datasets._mixture import check_sampling_options, sample_mixture
 from gandiag.datasets.data import Data
 
 
@@ -29,7 +29,7 @@ class Gaussian:
             raise ValueError("dimensions is at least 1")
         if not math.isfinite(self.mean):
             raise ValueError("mean is finite")
-        check(self.sd, (), 1, (self.samples, self.held_out), self.seed)
+        check_sampling_options(self.sd, (), 1, (self.samples, self.held_out), self.seed)
 
     def centres(self) -> Tensor:
         """The one centre, ``(1, dimensions)``."""
@@ -37,4 +37,4 @@ class Gaussian:
 
     def load(self) -> Data:
         """Draw the points."""
-        return mixture(self.centres(), self.sd, (), (self.samples, self.held_out), self.seed)
+        return sample_mixture(self.centres(), self.sd, (), (self.samples, self.held_out), self.seed)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gandiag.datasets._mixture import check, mixture
+from gandiag.datasets._mixture import check_sampling_options, sample_mixture
 from gandiag.datasets.data import Data
 
 
@@ -35,7 +35,9 @@ class Grid:
             raise ValueError("side is at least 1")
         if not (math.isfinite(self.spacing) and self.spacing > 0):
             raise ValueError("spacing is finite and positive")
-        check(self.sd, self.weights, self.side**2, (self.samples, self.held_out), self.seed)
+        check_sampling_options(
+            self.sd, self.weights, self.side**2, (self.samples, self.held_out), self.seed
+        )
 
     def centres(self) -> Tensor:
         """Centres of the modes, ``(side * side, 2)``, row by row from the lower left."""
@@ -45,4 +47,4 @@ class Grid:
     def load(self) -> Data:
         """Draw the points."""
         sizes = (self.samples, self.held_out)
-        return mixture(self.centres(), self.sd, self.weights, sizes, self.seed)
+        return sample_mixture(self.centres(), self.sd, self.weights, sizes, self.seed)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
-from gandiag.datasets._pixels import from_bytes
-from gandiag.datasets._progress import slowly
-from gandiag.datasets._split import check_share, split
-from gandiag.datasets._torchvision import torchvision_module
+from gandiag.datasets._pixels import scale_pixels
+from gandiag.datasets._progress import show_progress
+from gandiag.datasets._split import check_split_options, split_held_out
+from gandiag.datasets._torchvision import import_torchvision
 from gandiag.datasets.data import Data
 from gandiag.plugins.errors import BadInput
 
@@ -40,7 +40,7 @@ class ImageFolder:
 
     def __post_init__(self) -> None:
         """Refuse sizes and shares that no picture can have."""
-        check_share(self.held_out_share, self.seed)
+        check_split_options(self.held_out_share, self.seed)
         if self.size < 1:
             raise ValueError("size is at least 1")
         if self.limit != 0 and self.limit < 2:
@@ -56,21 +56,23 @@ class ImageFolder:
         folder = Path(os.path.expanduser(self.path))
         if not folder.is_dir():
             raise BadInput(self.path, "no such folder")
-        pictures = self._found(folder)
+        pictures = self._find_pictures(folder)
         if self.limit:
             stream = torch.Generator().manual_seed(self.seed)
             order = torch.randperm(len(pictures), generator=stream)[: self.limit]
             pictures = [pictures[k] for k in sorted(order.tolist())]
-        images = self._read([path for path, _ in pictures])
+        images = self._read_pictures([path for path, _ in pictures])
         labelled = pictures[0][1] is not None
         labels = torch.tensor([label for _, label in pictures]) if labelled else None
-        return split(images, labels, self.held_out_share, self.seed)
+        return split_held_out(images, labels, self.held_out_share, self.seed)
 
-    def _found(self, folder: Path) -> list[tuple[Path, int | None]]:
+    def _find_pictures(self, folder: Path) -> list[tuple[Path, int | None]]:
         """Every picture with its class, in the order of their names."""
-        endings = torchvision_module("datasets.folder").IMG_EXTENSIONS
-        flat = [path for path in _visible(folder) if _is_picture(path, endings)]
-        inner = [_below(path, endings) for path in _visible(folder) if path.is_dir()]
+        endings = import_torchvision("datasets.folder").IMG_EXTENSIONS
+        flat = [path for path in _list_visible(folder) if _is_picture(path, endings)]
+        inner = [
+            _find_pictures_below(path, endings) for path in _list_visible(folder) if path.is_dir()
+        ]
         classes = [pictures for pictures in inner if pictures]
         if flat and classes:
             first = classes[0][0].relative_to(folder).parts[0]
@@ -81,20 +83,20 @@ class ImageFolder:
         found: list[tuple[Path, int | None]] = [(path, None) for path in flat]
         return found or [(path, k) for k, pictures in enumerate(classes) for path in pictures]
 
-    def _read(self, paths: list[Path]) -> Tensor:
+    def _read_pictures(self, paths: list[Path]) -> Tensor:
         images = torch.empty(len(paths), self.channels, self.size, self.size, dtype=torch.uint8)
-        cut = self._cut()
-        for k, path in enumerate(slowly(paths, "reading pictures")):
+        cut = self._build_transform()
+        for k, path in enumerate(show_progress(paths, "reading pictures")):
             try:
-                images[k] = cut(_decoded(path))
+                images[k] = cut(_decode_picture(path))
             except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged files
                 reason = " ".join(str(error).split()) or type(error).__name__
                 raise BadInput(str(path), f"cannot be read as a picture: {reason}") from error
-        return from_bytes(images)
+        return scale_pixels(images)
 
-    def _cut(self) -> Callable[[Image], Tensor]:
+    def _build_transform(self) -> Callable[[Image], Tensor]:
         """From a picture of any size and colour to uint8 ``(channels, size, size)``."""
-        transforms = torchvision_module("transforms")
+        transforms = import_torchvision("transforms")
         grey = [transforms.Grayscale()] if self.channels == 1 else []
         resize = transforms.Resize(self.size, antialias=True)
         middle = transforms.CenterCrop(self.size)
@@ -104,7 +106,7 @@ class ImageFolder:
         return cut
 
 
-def _decoded(path: Path) -> Image:
+def _decode_picture(path: Path) -> Image:
     """A picture in 8-bit colour."""
     from PIL import Image as pillow
 
@@ -114,11 +116,11 @@ def _decoded(path: Path) -> Image:
         return picture.convert("RGB")
 
 
-def _visible(folder: Path) -> list[Path]:
+def _list_visible(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _below(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+def _find_pictures_below(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     """Pictures at any depth; links to folders are not followed, as they may lead back up."""
     found: list[Path] = []
     for place, folders, names in os.walk(folder):

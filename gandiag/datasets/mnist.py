@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 import torch
 
-from gandiag.datasets._mnist_files import Split, read_whole
-from gandiag.datasets._pixels import from_bytes
+from gandiag.datasets._mnist_files import MnistSplit, read_full_mnist
+from gandiag.datasets._pixels import scale_pixels
 from gandiag.datasets.data import Data
 
 
@@ -45,31 +45,31 @@ class Mnist:
                 or torchvision cannot be imported.
         """
         if self.source == "embedded":
-            train, held_out = _embedded()
+            train, held_out = _read_embedded()
         else:
-            train, held_out = read_whole(Path(os.path.expanduser(self.root)), self.download)
-        train, held_out = self._chosen(train), self._chosen(held_out)
+            train, held_out = read_full_mnist(Path(os.path.expanduser(self.root)), self.download)
+        train, held_out = self._select_classes(train), self._select_classes(held_out)
         return Data(
-            from_bytes(train.images).unsqueeze(1),
-            from_bytes(held_out.images).unsqueeze(1),
+            scale_pixels(train.images).unsqueeze(1),
+            scale_pixels(held_out.images).unsqueeze(1),
             train.labels,
             held_out.labels,
         )
 
-    def _chosen(self, split: Split) -> Split:
+    def _select_classes(self, split: MnistSplit) -> MnistSplit:
         if not self.classes:
             return split
         keep = torch.isin(split.labels, torch.tensor(self.classes))
-        return Split(split.images[keep], split.labels[keep])
+        return MnistSplit(split.images[keep], split.labels[keep])
 
 
-def _embedded() -> tuple[Split, Split]:
+def _read_embedded() -> tuple[MnistSplit, MnistSplit]:
     with (
         (files("gandiag.datasets.assets") / "mnist.npz").open("rb") as file,
         np.load(file) as arrays,
     ):
         train, held_out = (
-            Split(
+            MnistSplit(
                 torch.from_numpy(arrays[f"{split}_images"]),
                 torch.from_numpy(arrays[f"{split}_labels"].astype(np.int64)),
             )

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gandiag.datasets._pixels import from_bytes
-from gandiag.datasets._split import check_share, split
+from gandiag.datasets._pixels import scale_pixels
+from gandiag.datasets._split import check_split_options, split_held_out
 from gandiag.datasets.data import Data
 from gandiag.plugins.errors import BadInput, nearest
 
@@ -42,7 +42,7 @@ class Npz:
 
     def __post_init__(self) -> None:
         """Refuse a share or a seed that nothing can be held out by."""
-        check_share(self.held_out_share, self.seed)
+        check_split_options(self.held_out_share, self.seed)
 
     def load(self) -> Data:
         """Read, check and split the samples.
@@ -50,45 +50,49 @@ class Npz:
         Raises:
             BadInput: there is no such file or array, or the array cannot be used as samples.
         """
-        with _opened(self.path) as arrays:
-            name = self.images or self._only(arrays)
-            samples = self._pick(arrays, name)
-            labels = self._pick(arrays, self.labels) if self.labels else None
+        with _open_arrays(self.path) as arrays:
+            name = self.images or self._choose_array(arrays)
+            samples = self._get_array(arrays, name)
+            labels = self._get_array(arrays, self.labels) if self.labels else None
         try:
-            ready = _points(samples) if samples.ndim == 2 else _images(samples, self.channels)
+            ready = (
+                _convert_points(samples)
+                if samples.ndim == 2
+                else _convert_images(samples, self.channels)
+            )
         except ValueError as error:
-            raise self._refused(name, str(error)) from error
+            raise self._describe_problem(name, str(error)) from error
         if labels is None:
-            return split(ready, None, self.held_out_share, self.seed)
+            return split_held_out(ready, None, self.held_out_share, self.seed)
         if labels.shape != samples.shape[:1] or labels.dtype.kind not in "iu":
             problem = f"is {labels.dtype} {labels.shape}; labels are {len(samples)} integers"
-            raise self._refused(self.labels, problem)
+            raise self._describe_problem(self.labels, problem)
         classes = torch.from_numpy(labels.astype(np.int64))
-        return split(ready, classes, self.held_out_share, self.seed)
+        return split_held_out(ready, classes, self.held_out_share, self.seed)
 
-    def _only(self, arrays: Mapping[str, Any]) -> str:
+    def _choose_array(self, arrays: Mapping[str, Any]) -> str:
         found = [name for name in arrays if not self.labels or name != self.labels]
         if len(found) != 1:
             choices = ", ".join(sorted(found)) or "none"
             raise BadInput(self.path, f"set images to one of its arrays: {choices}")
         return found[0]
 
-    def _pick(self, arrays: Mapping[str, Any], name: str) -> NDArray[Any]:
+    def _get_array(self, arrays: Mapping[str, Any], name: str) -> NDArray[Any]:
         if name not in arrays and "" in arrays:
             raise BadInput(self.path, f'an .npy has one array and no names, so no "{name}"')
         if name not in arrays:
             raise BadInput(self.path, f'no array "{name}"; {nearest(name, arrays)}')
         array = arrays[name]
         if not isinstance(array, np.ndarray):  # a stray file in the archive comes as bytes
-            raise self._refused(name, "is not an array")
+            raise self._describe_problem(name, "is not an array")
         return array
 
-    def _refused(self, name: str, problem: str) -> BadInput:
+    def _describe_problem(self, name: str, problem: str) -> BadInput:
         return BadInput(self.path, f'array "{name}" {problem}' if name else f"the array {problem}")
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[Mapping[str, Any]]:
+def _open_arrays(path: str) -> Iterator[Mapping[str, Any]]:
     """The arrays by name, each read when asked for; that of an ``.npy`` has the empty name."""
     try:
         with open(os.path.expanduser(path), "rb") as file:  # numpy leaves a damaged .npz open
@@ -101,34 +105,34 @@ def _opened(path: str) -> Iterator[Mapping[str, Any]]:
         raise BadInput(path, f"cannot be read as .npz or .npy: {reason}") from error
 
 
-def _points(array: NDArray[Any]) -> Tensor:
+def _convert_points(array: NDArray[Any]) -> Tensor:
     """Points as float32, ``(N, d)``; raises `ValueError` saying how they are none."""
     if array.dtype == np.uint8:
         raise ValueError("is uint8 (N, d): reshape flat images to (N, H, W), make points floats")
-    return _numbers(array)
+    return _convert_numbers(array)
 
 
-def _images(array: NDArray[Any], channels: str) -> Tensor:
-    """Images as float32 ``(N, C, H, W)`` in [-1, 1]; raises `ValueError` as `_points`."""
+def _convert_images(array: NDArray[Any], channels: str) -> Tensor:
+    """Images as float32 ``(N, C, H, W)`` in [-1, 1]; raises `ValueError` as `_convert_points`."""
     if array.ndim == 3:
         array = array[:, None]
-    elif array.ndim == 4 and _channel_axis(array.shape, channels) == 3:
+    elif array.ndim == 4 and _find_channel_axis(array.shape, channels) == 3:
         array = np.moveaxis(array, 3, 1)
     elif array.ndim != 4:
         raise ValueError(f"has the shape {array.shape}; {_FORMS}")
     if array.dtype == np.uint8:
         _check_size(array)
-        return from_bytes(torch.from_numpy(np.ascontiguousarray(array)))
+        return scale_pixels(torch.from_numpy(np.ascontiguousarray(array)))
     if array.dtype.kind != "f":
         raise ValueError(f"is {array.dtype}; images are uint8, or floats in [-1, 1]")
-    images = _numbers(array)
+    images = _convert_numbers(array)
     low, high = images.min().item(), images.max().item()
     if low < -1 or high > 1:
         raise ValueError(f"ranges over [{low:.6g}, {high:.6g}]; images of floats lie in [-1, 1]")
     return images
 
 
-def _channel_axis(shape: tuple[int, ...], channels: str) -> int:
+def _find_channel_axis(shape: tuple[int, ...], channels: str) -> int:
     """1 or 3."""
     if channels != "auto":
         return 1 if channels == "first" else 3
@@ -139,7 +143,7 @@ def _channel_axis(shape: tuple[int, ...], channels: str) -> int:
     return fitting[0]
 
 
-def _numbers(array: NDArray[Any]) -> Tensor:
+def _convert_numbers(array: NDArray[Any]) -> Tensor:
     """Any real numbers as finite float32."""
     if array.dtype.kind not in "iuf":
         raise ValueError(f"is {array.dtype}; samples are real numbers")

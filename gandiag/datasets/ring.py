@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gandiag.datasets._mixture import check, mixture
+from gandiag.datasets._mixture import check_sampling_options, sample_mixture
 from gandiag.datasets.data import Data
 
 
@@ -38,7 +38,9 @@ class Ring:
             raise ValueError("radius is finite and positive")
         if not all(map(math.isfinite, self.middle)):
             raise ValueError("middle is finite")
-        check(self.sd, self.weights, self.modes, (self.samples, self.held_out), self.seed)
+        check_sampling_options(
+            self.sd, self.weights, self.modes, (self.samples, self.held_out), self.seed
+        )
 
     def centres(self) -> Tensor:
         """Centres of the modes, ``(modes, 2)``, counter-clockwise from the right."""
@@ -49,4 +51,4 @@ class Ring:
     def load(self) -> Data:
         """Draw the points."""
         sizes = (self.samples, self.held_out)
-        return mixture(self.centres(), self.sd, self.weights, sizes, self.seed)
+        return sample_mixture(self.centres(), self.sd, self.weights, sizes, self.seed)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gandiag.datasets._mixture import check, stream
+from gandiag.datasets._mixture import check_sampling_options, create_random_stream
 from gandiag.datasets.data import Data
 
 FINE = 2001  # points at which the curve's length is summed up: error below 1e-6 of a period
@@ -29,7 +29,7 @@ class Sine:
         """Refuse what is no curve."""
         if self.periods < 1:
             raise ValueError("periods is at least 1")
-        check(self.sd, (), 1, (self.samples, self.held_out), self.seed)
+        check_sampling_options(self.sd, (), 1, (self.samples, self.held_out), self.seed)
 
     def load(self) -> Data:
         """Draw the points."""
@@ -53,6 +53,6 @@ class Sine:
         return torch.from_numpy(shares).to(points)
 
     def _draw(self, size: int, index: int) -> Tensor:
-        draw = stream(self.seed, index)
+        draw = create_random_stream(self.seed, index)
         x = (2 * torch.rand(size, generator=draw) - 1) * self.periods * math.pi
         return torch.stack([x, x.sin() + self.sd * torch.randn(size, generator=draw)], 1)

@@ -6,10 +6,10 @@ from torch import nn
 
 from gandiag.models.networks import NEGATIVE_SLOPE, Scorer
 
-SD = 0.02  # of the initial weights (Radford et al. 2016, section 4)
+WEIGHT_SD = 0.02  # of the initial weights (Radford et al. 2016, section 4)
 
 
-def generator_dcgan(latent_size: int, width: int, shape: tuple[int, ...]) -> nn.Sequential:
+def build_dcgan_generator(latent_size: int, width: int, shape: tuple[int, ...]) -> nn.Sequential:
     """A linear layer and two transposed convolutions, BatchNorm and ReLU between them, tanh last.
 
     Args:
@@ -30,10 +30,10 @@ def generator_dcgan(latent_size: int, width: int, shape: tuple[int, ...]) -> nn.
         nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),
         nn.Tanh(),
     )
-    return body.apply(_initialise)
+    return body.apply(_initialize_weights)
 
 
-def discriminator_dcgan(
+def build_dcgan_discriminator(
     shape: tuple[int, ...],
     width: int,
     before_last: nn.Module | None = None,
@@ -46,7 +46,7 @@ def discriminator_dcgan(
         shape: ``(channels, height, width)``, height and width divisible by 4.
         width: channels after the first convolution; twice as many after the second.
         before_last: adds `extra` features to the flattened ones, of which there are
-            `flat_features`.
+            `count_flat_features`.
         extra: features that `before_last` adds.
         batch_norm: after the second convolution; never at D's input (Radford et al. 2016).
     """
@@ -57,22 +57,22 @@ def discriminator_dcgan(
         *([nn.BatchNorm2d(2 * width)] if batch_norm else []),
         nn.LeakyReLU(NEGATIVE_SLOPE),
         nn.Flatten(),
-        nn.Linear(flat_features(shape, width) + extra, 1),
-    ).apply(_initialise)
+        nn.Linear(count_flat_features(shape, width) + extra, 1),
+    ).apply(_initialize_weights)
     if before_last is not None:  # it has an initialisation of its own
         body.insert(len(body) - 1, before_last)
     return Scorer(body)
 
 
-def flat_features(shape: tuple[int, ...], width: int) -> int:
+def count_flat_features(shape: tuple[int, ...], width: int) -> int:
     """How many features the discriminator's last layer sees of a sample."""
     return 2 * width * (shape[1] // 4) * (shape[2] // 4)
 
 
-def _initialise(layer: nn.Module) -> None:
+def _initialize_weights(layer: nn.Module) -> None:
     if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
-        nn.init.normal_(layer.weight, 0.0, SD)
+        nn.init.normal_(layer.weight, 0.0, WEIGHT_SD)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
     if isinstance(layer, nn.BatchNorm2d):
-        nn.init.normal_(layer.weight, 1.0, SD)
+        nn.init.normal_(layer.weight, 1.0, WEIGHT_SD)

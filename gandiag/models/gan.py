@@ -32,7 +32,7 @@ class GAN:
     Attributes:
         generator: ``(B, latent_size) -> (B, *shape)``.
         discriminator: ``(B, *shape) -> (B,)`` scores: logits, or a critic's unbounded values. Of
-            packed samples there are fewer, see `gandiag.models.networks.Packed`.
+            packed samples there are fewer, see `gandiag.models.networks.PackedDiscriminator`.
         objective: what each player minimises.
         latent_size: length of a latent vector; latents are drawn from N(0, I).
         penalty: ``(discriminator, real, fake) -> loss`` added to the discriminator's loss, or None;

@@ -10,11 +10,17 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gandiag.models.gan import GAN
-from gandiag.models.losses import smoothed
-from gandiag.models.networks import Packed
-from gandiag.models.penalties import Penalty, Scores, clip_weights, gradient_penalty, r1
+from gandiag.models.losses import smooth_labels
+from gandiag.models.networks import PackedDiscriminator
+from gandiag.models.penalties import (
+    Penalty,
+    Discriminator,
+    build_weight_clipper,
+    build_gradient_penalty,
+    build_r1_penalty,
+)
 
-NORMED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)  # layers that have a spectral norm
+NORMALIZED_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)  # layers that have a spectral norm
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class GANOptions:
         """Refuse smoothing that leaves no target, or where there is none to be smoothed."""
         if self.label_smoothing >= 1:
             raise ValueError("label_smoothing lies below 1")
-        smoothed(self.objective, self.label_smoothing)
+        smooth_labels(self.objective, self.label_smoothing)
 
     def discriminator_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of what D scores at a time, for samples of `shape`: packs lie along axis 0."""
@@ -52,9 +58,9 @@ class GANOptions:
     def constrain_discriminator(self, discriminator: nn.Module) -> nn.Module:
         """The discriminator with the norms and packs that the rules ask for."""
         if self.spectral_norm:  # Miyato et al. 2018, algorithm 1: one power iteration a pass
-            for module in [m for m in discriminator.modules() if isinstance(m, NORMED)]:
+            for module in [m for m in discriminator.modules() if isinstance(m, NORMALIZED_LAYERS)]:
                 spectral_norm(module)
-        return Packed(discriminator, self.pack) if self.pack > 1 else discriminator
+        return PackedDiscriminator(discriminator, self.pack) if self.pack > 1 else discriminator
 
     def build_gan(
         self, generator: nn.Module, discriminator: nn.Module, latent_size: int, classes: int = 0
@@ -63,19 +69,21 @@ class GANOptions:
         return GAN(
             generator=generator,
             discriminator=discriminator,
-            objective=smoothed(self.objective, self.label_smoothing),
+            objective=smooth_labels(self.objective, self.label_smoothing),
             latent_size=latent_size,
-            penalty=_sum(r1(self.r1), gradient_penalty(self.gradient_penalty)),
-            constrain=clip_weights(self.clip) if self.clip else None,
+            penalty=_add_penalties(
+                build_r1_penalty(self.r1), build_gradient_penalty(self.gradient_penalty)
+            ),
+            constrain=build_weight_clipper(self.clip) if self.clip else None,
             classes=classes,
         )
 
 
-def _sum(first: Penalty | None, second: Penalty | None) -> Penalty | None:
+def _add_penalties(first: Penalty | None, second: Penalty | None) -> Penalty | None:
     if first is None or second is None:
         return first or second
 
-    def penalty(discriminator: Scores, real: Tensor, fake: Tensor) -> Tensor:
+    def penalty(discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
         return first(discriminator, real, fake) + second(discriminator, real, fake)
 
     return penalty

@@ -27,7 +27,7 @@ def _saturating(fake_scores: Tensor) -> Tensor:
     return -softplus(fake_scores).mean()
 
 
-def _squares(real_scores: Tensor, fake_scores: Tensor, target: float = 1.0) -> Tensor:
+def _least_squares(real_scores: Tensor, fake_scores: Tensor, target: float = 1.0) -> Tensor:
     """Squared distances of real scores from `target` and of fakes from 0, halved.
 
     At least 1/4 for a discriminator that cannot tell.
@@ -35,7 +35,7 @@ def _squares(real_scores: Tensor, fake_scores: Tensor, target: float = 1.0) -> T
     return ((real_scores - target).square().mean() + fake_scores.square().mean()) / 2
 
 
-def _squares_generator(fake_scores: Tensor) -> Tensor:
+def _least_squares_generator(fake_scores: Tensor) -> Tensor:
     """Squared distance of the fakes' scores from 1, halved; its slope grows with the distance."""
     return (fake_scores - 1).square().mean() / 2
 
@@ -45,15 +45,15 @@ def _hinge(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
     return relu(1 - real_scores).mean() + relu(1 + fake_scores).mean()
 
 
-def _critic(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+def _wasserstein(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
     return fake_scores.mean() - real_scores.mean()
 
 
-def _critic_generator(fake_scores: Tensor) -> Tensor:
+def _negative_mean_score(fake_scores: Tensor) -> Tensor:
     return -fake_scores.mean()
 
 
-def _share(scores: Tensor) -> Tensor:
+def _clamp_to_unit_interval(scores: Tensor) -> Tensor:
     """The least-squares optimum is p / (p + q) itself (Mao et al. 2017, equation 5)."""
     return scores.clamp(0, 1)
 
@@ -65,13 +65,13 @@ NON_SATURATING = Objective(_cross_entropy, _non_saturating, torch.sigmoid)
 SATURATING = Objective(_cross_entropy, _saturating, torch.sigmoid)
 
 #: Mao et al. 2017, equation 9: targets 0 and 1 for the discriminator, 1 for the generator.
-LEAST_SQUARES = Objective(_squares, _squares_generator, _share)
+LEAST_SQUARES = Objective(_least_squares, _least_squares_generator, _clamp_to_unit_interval)
 
 #: Lim & Ye 2017; Miyato et al. 2018, equations 16 and 17; scores are no probabilities.
-HINGE = Objective(_hinge, _critic_generator, None)
+HINGE = Objective(_hinge, _negative_mean_score, None)
 
 #: Arjovsky et al. 2017, equation 2; scores are no probabilities.
-WASSERSTEIN = Objective(_critic, _critic_generator, None)
+WASSERSTEIN = Objective(_wasserstein, _negative_mean_score, None)
 
 #: Every objective by its name.
 OBJECTIVES: Mapping[str, Objective] = {
@@ -83,7 +83,7 @@ OBJECTIVES: Mapping[str, Objective] = {
 }
 
 
-def smoothed(name: str, by: float) -> Objective:
+def smooth_labels(name: str, by: float) -> Objective:
     """One-sided label smoothing: the target of real samples is ``1 - by`` (Salimans et al. 2016).
 
     Where p and q are equal, the best discriminator then says ``(1 - by) / 2`` (section 3.4).
@@ -98,7 +98,7 @@ def smoothed(name: str, by: float) -> Objective:
     plain = OBJECTIVES[name]
     if not by:
         return plain
-    kind = {_cross_entropy: _smoothed_cross_entropy, _squares: _smoothed_squares}
+    kind = {_cross_entropy: _smoothed_cross_entropy, _least_squares: _smoothed_least_squares}
     if plain.discriminator not in kind:
         raise ValueError(f"label_smoothing needs a target for reals, and {name} has none")
     return plain._replace(discriminator=functools.partial(kind[plain.discriminator], by))
@@ -109,5 +109,5 @@ def _smoothed_cross_entropy(by: float, real_scores: Tensor, fake_scores: Tensor)
     return _cross_entropy(real_scores, fake_scores) + by * real_scores.mean()
 
 
-def _smoothed_squares(by: float, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-    return _squares(real_scores, fake_scores, 1 - by)
+def _smoothed_least_squares(by: float, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+    return _least_squares(real_scores, fake_scores, 1 - by)

@@ -7,12 +7,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-BatchView = Literal["none", "discrimination", "stddev"]
+BatchLayerName = Literal["none", "discrimination", "stddev"]
 
 KERNELS, DIMENSIONS = 16, 5  # of `discrimination` where a variant has no options for it
 
 
-def batch_layer(view: BatchView, features: int) -> tuple[nn.Module | None, int]:
+def build_batch_layer(view: BatchLayerName, features: int) -> tuple[nn.Module | None, int]:
     """The layer for ``(B, features)`` features, and how many features it adds.
 
     Similarities are averaged over the batch: on MNIST with batches of 64 the paper's plain sum did
@@ -40,12 +40,12 @@ class MinibatchSimilarity(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """``(B, features) -> (B, features + kernels)``."""
-        similarities = self.similarities(features)
+        similarities = self.compute_similarities(features)
         if self.average:
             similarities = similarities / max(len(features) - 1, 1)
         return torch.cat([features, similarities], 1)
 
-    def similarities(self, features: Tensor) -> Tensor:
+    def compute_similarities(self, features: Tensor) -> Tensor:
         """``o``, ``(B, kernels)``."""
         rows = self.project(features).view(-1, self.kernels, self.dimensions)
         distance = (rows[:, None] - rows[None]).abs().sum(-1)

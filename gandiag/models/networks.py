@@ -12,9 +12,9 @@ from torch.nn.functional import one_hot
 
 NEGATIVE_SLOPE = 0.2  # of LeakyReLU below zero (Radford et al. 2016, section 4)
 
-Activation = Literal["leaky_relu", "relu", "tanh", "sigmoid"]
+ActivationName = Literal["leaky_relu", "relu", "tanh", "sigmoid"]
 
-_ACTIVATIONS: Mapping[Activation, Callable[[], nn.Module]] = {
+_ACTIVATIONS: Mapping[ActivationName, Callable[[], nn.Module]] = {
     "leaky_relu": lambda: nn.LeakyReLU(NEGATIVE_SLOPE),
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
@@ -36,7 +36,7 @@ class Scorer(nn.Module):
         return scores
 
 
-class Packed(nn.Module):
+class PackedDiscriminator(nn.Module):
     """One score for each pack of samples that lie side by side (Lin et al. 2018).
 
     Of B samples, n = B // size packs are made; pack k holds the samples k, k + n, k + 2n, ... along
@@ -69,7 +69,7 @@ class LabelledGenerator(nn.Module):
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         """``(B, latent_size)`` latents and ``(B,)`` int64 labels to ``(B, *shape)`` samples."""
-        samples: Tensor = self.body(_joined(latents, labels, self.classes))
+        samples: Tensor = self.body(_append_one_hot(latents, labels, self.classes))
         return samples
 
 
@@ -83,38 +83,41 @@ class LabelledDiscriminator(nn.Module):
 
     def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
         """``(B, *shape)`` samples and ``(B,)`` int64 labels to scores."""
-        scores: Tensor = self.body(_joined(samples.flatten(1), labels, self.classes))
+        scores: Tensor = self.body(_append_one_hot(samples.flatten(1), labels, self.classes))
         return scores
 
 
-def _joined(rows: Tensor, labels: Tensor, classes: int) -> Tensor:
+def _append_one_hot(rows: Tensor, labels: Tensor, classes: int) -> Tensor:
     return torch.cat([rows, one_hot(labels, classes).to(rows)], 1)
 
 
-def generator_mlp(
+def build_mlp_generator(
     latent_size: int,
     width: int,
     shape: tuple[int, ...],
     depth: int = 2,
-    activation: Activation = "leaky_relu",
+    activation: ActivationName = "leaky_relu",
 ) -> nn.Sequential:
     """Linear layers from latents to samples, `depth` of them hidden.
 
     Images, ``(channels, height, width)``, end in tanh; points, ``(d,)``, stay unbounded.
     """
-    body = [*_hidden(latent_size, width, depth, activation), nn.Linear(width, math.prod(shape))]
+    body = [
+        *_build_hidden_layers(latent_size, width, depth, activation),
+        nn.Linear(width, math.prod(shape)),
+    ]
     if len(shape) == 3:
         body += [nn.Tanh(), nn.Unflatten(1, shape)]
     return nn.Sequential(*body)
 
 
-def discriminator_mlp(
+def build_mlp_discriminator(
     shape: tuple[int, ...],
     width: int,
     before_last: nn.Module | None = None,
     extra: int = 0,
     depth: int = 2,
-    activation: Activation = "leaky_relu",
+    activation: ActivationName = "leaky_relu",
 ) -> Scorer:
     """Linear layers from samples to scores.
 
@@ -126,12 +129,14 @@ def discriminator_mlp(
         depth: number of hidden layers.
         activation: after each of them.
     """
-    hidden = _hidden(math.prod(shape), width, depth, activation)
+    hidden = _build_hidden_layers(math.prod(shape), width, depth, activation)
     middle = [] if before_last is None else [before_last]
     return Scorer(nn.Sequential(nn.Flatten(), *hidden, *middle, nn.Linear(width + extra, 1)))
 
 
-def _hidden(inputs: int, width: int, depth: int, activation: Activation) -> list[nn.Module]:
+def _build_hidden_layers(
+    inputs: int, width: int, depth: int, activation: ActivationName
+) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for fan_in in (inputs, *[width] * (depth - 1)):
         layers += [nn.Linear(fan_in, width), _ACTIVATIONS[activation]()]

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-Scores = Literal["logits", "probabilities", "critic"]
+ScoreType = Literal["logits", "probabilities", "critic"]
 
 
 class ScoreFunctions(NamedTuple):
@@ -25,28 +25,28 @@ class ScoreFunctions(NamedTuple):
     probability: Callable[[Tensor], Tensor] | None
 
 
-def _logit(probabilities: Tensor) -> Tensor:
+def _compute_logits(probabilities: Tensor) -> Tensor:
     tiny = torch.finfo(torch.float32).tiny
     p = probabilities.float()
     return p.clamp(min=tiny).log() - (1 - p).clamp(min=tiny).log()
 
 
-def _slope_at_logit(probabilities: Tensor, gradient: Tensor) -> Tensor:
+def _compute_logit_gradient(probabilities: Tensor, gradient: Tensor) -> Tensor:
     """dL/dlogit = dL/dp p (1 - p): exactly 0 where a sigmoid has rounded to 0 or 1."""
     p = probabilities.float()
     return gradient.float() * p * (1 - p)
 
 
-def _same(output: Tensor) -> Tensor:
+def _keep_output(output: Tensor) -> Tensor:
     return output
 
 
-def _same_slope(output: Tensor, gradient: Tensor) -> Tensor:
+def _keep_gradient(output: Tensor, gradient: Tensor) -> Tensor:
     return gradient
 
 
-SCORE_FUNCTIONS: dict[Scores, ScoreFunctions] = {
-    "logits": ScoreFunctions(_same, _same_slope, torch.sigmoid),
-    "probabilities": ScoreFunctions(_logit, _slope_at_logit, torch.sigmoid),
-    "critic": ScoreFunctions(_same, _same_slope, None),
+SCORE_FUNCTIONS: dict[ScoreType, ScoreFunctions] = {
+    "logits": ScoreFunctions(_keep_output, _keep_gradient, torch.sigmoid),
+    "probabilities": ScoreFunctions(_compute_logits, _compute_logit_gradient, torch.sigmoid),
+    "critic": ScoreFunctions(_keep_output, _keep_gradient, None),
 }

@@ -27,21 +27,21 @@ class BatchSampler:
         self._size, self._steps = training.batch_size, training.steps
         self._noise = training.instance_noise
         self._stream = torch.Generator(samples.device).manual_seed(seed)
-        self._batches = self._shuffled()
+        self._batches = self._shuffle_batches()
         self._scale = float(samples.std()) if self._noise.sd else 0.0
 
-    def real(self) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def next_real_batch(self) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The next real batch and its labels, ``(B,)``, or no labels."""
         chosen = next(self._batches)
         labels = () if self._labels is None else (self._labels[chosen],)
         return self._samples[chosen], labels
 
-    def latents(self, latent_size: int) -> Tensor:
+    def sample_latents(self, latent_size: int) -> Tensor:
         """A batch of latents from N(0, I)."""
         size = (self._size, latent_size)
         return torch.randn(size, device=self._samples.device, generator=self._stream)
 
-    def labels(self) -> tuple[Tensor, ...]:
+    def sample_labels(self) -> tuple[Tensor, ...]:
         """Labels of random real samples for a batch of fakes, or none."""
         if self._labels is None:
             return ()
@@ -49,15 +49,15 @@ class BatchSampler:
         chosen = torch.randint(count, (self._size,), device=device, generator=self._stream)
         return (self._labels[chosen],)
 
-    def noisy(self, samples: Tensor, step: int) -> Tensor:
+    def add_noise(self, samples: Tensor, step: int) -> Tensor:
         """Samples with the instance noise of a step; the samples themselves where it has gone."""
-        sd = self._scale * self._noise.sd * noise_left(self._noise, step, self._steps)
+        sd = self._scale * self._noise.sd * compute_noise_factor(self._noise, step, self._steps)
         if not sd:
             return samples
         noise = torch.randn(samples.shape, device=samples.device, generator=self._stream)
         return samples + sd * noise
 
-    def _shuffled(self) -> Iterator[Tensor]:
+    def _shuffle_batches(self) -> Iterator[Tensor]:
         """Shuffled batches of indices without end; a pass leaves out its incomplete last one."""
         device, count = self._samples.device, len(self._samples)
         size = min(self._size, count)
@@ -67,11 +67,11 @@ class BatchSampler:
                 yield order[start : start + size]
 
 
-def noise_left(noise: InstanceNoise, step: int, steps: int) -> float:
+def compute_noise_factor(noise: InstanceNoise, step: int, steps: int) -> float:
     """Share of the instance noise that is left at a step: 1 at first, falling linearly to 0.
 
     >>> noise = InstanceNoise(sd=0.1, until=0.5)
-    >>> [noise_left(noise, step, 100) for step in (0, 25, 50, 99)]
+    >>> [compute_noise_factor(noise, step, 100) for step in (0, 25, 50, 99)]
     [1.0, 0.5, 0.0, 0.0]
     """
     return max(0.0, 1 - step / (noise.until * steps))

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from gandiag.models.gan import GAN
 from gandiag.plugins.errors import BadInput, one_line
-from gandiag.records.record import write_file
+from gandiag.records.storage import write_file
 
 CHECKPOINTS = "checkpoints"
-PLAYERS = ("generator", "discriminator")
+NETWORKS = ("generator", "discriminator")
 
 
 class CheckpointWriter:
@@ -41,7 +41,7 @@ class CheckpointWriter:
     def __call__(self, step: int, gan: GAN) -> None:
         """A generator step is complete."""
         if self._seen is None:
-            for _, old in checkpoints_in(self.folder.parent):
+            for _, old in list_checkpoints(self.folder.parent):
                 old.unlink()
         self._seen = step, gan
         if self.every and (step == 1 or step % self.every == 0):
@@ -57,7 +57,7 @@ class CheckpointWriter:
         step, gan = self._seen
         tensors = {
             f"{player}.{name}": tensor.detach().cpu().contiguous().clone()  # tied ones, too
-            for player in PLAYERS
+            for player in NETWORKS
             for name, tensor in getattr(gan, player).state_dict().items()
         }
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ class CheckpointWriter:
         self._kept = step
 
 
-def checkpoints_in(folder: Path) -> list[tuple[int, Path]]:
+def list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
     """Checkpoints of a run's folder as (step, file), oldest first."""
     files = sorted((folder / CHECKPOINTS).glob("step-*.safetensors"))
     return [(int(file.stem.removeprefix("step-")), file) for file in files]
@@ -77,7 +77,7 @@ def find_checkpoint(folder: Path, step: int | None = None) -> tuple[int, Path]:
     Raises:
         BadInput: there is none; it says at which steps there are, or how to get some.
     """
-    found = checkpoints_in(folder)
+    found = list_checkpoints(folder)
     if not found:
         way = f"gandiag run {folder} --checkpoint-every 500 plays the game again and keeps some"
         raise BadInput(str(folder), f"no checkpoints here; {way}")
@@ -93,7 +93,7 @@ def find_checkpoint(folder: Path, step: int | None = None) -> tuple[int, Path]:
     )
 
 
-def restore(gan: GAN, path: Path) -> None:
+def restore_networks(gan: GAN, path: Path) -> None:
     """Put a checkpoint's weights into networks of the same making, in place.
 
     Raises:
@@ -103,14 +103,14 @@ def restore(gan: GAN, path: Path) -> None:
         tensors = load(path.read_bytes())
     except SafetensorError as error:
         raise BadInput(str(path), f"not a checkpoint ({error})") from error
-    for player in PLAYERS:
+    for player in NETWORKS:
         try:
-            getattr(gan, player).load_state_dict(_of_player(tensors, player))
+            getattr(gan, player).load_state_dict(_select_network(tensors, player))
         except RuntimeError as error:
             problem = f"does not fit the scenario's {player}: {one_line(str(error))}"
             raise BadInput(str(path), problem) from error
 
 
-def _of_player(tensors: Mapping[str, Tensor], player: str) -> dict[str, Tensor]:
+def _select_network(tensors: Mapping[str, Tensor], player: str) -> dict[str, Tensor]:
     lead = f"{player}."
     return {name.removeprefix(lead): t for name, t in tensors.items() if name.startswith(lead)}

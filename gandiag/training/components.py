@@ -24,7 +24,7 @@ class Components:
     fixes: tuple[tuple[str, Fix], ...]
 
     @classmethod
-    def of(cls, scenario: Scenario, place: str = "scenario") -> Components:
+    def from_scenario(cls, scenario: Scenario, place: str = "scenario") -> Components:
         """Make every plugin that the scenario names.
 
         Raises:

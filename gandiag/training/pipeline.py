@@ -17,18 +17,19 @@ from gandiag.datasets.data import Data
 from gandiag.diagnosis.online import Monitor
 from gandiag.models.gan import GAN
 from gandiag.monitoring.environment import describe_environment, pick_device
-from gandiag.monitoring.fixed_latents import FIXED
+from gandiag.monitoring.fixed_latents import FIXED_LATENTS
 from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.watch import Watch
 from gandiag.plugins.errors import BadInput
 from gandiag.plugins.protocols import Follower, Reporter
-from gandiag.records.record import SAMPLES, Row, write_file
+from gandiag.records.record import SAMPLES, Row
 from gandiag.records.sample_grids import write_grid
+from gandiag.records.storage import write_file
 from gandiag.records.writer import Recorder
 from gandiag.reports.report import Report, build_report
 from gandiag.scenario.schema import Scenario
 from gandiag.training.components import Components
-from gandiag.training.trainer import Stop, averaging, train
+from gandiag.training.trainer import StopTraining, add_averaged_generator, train
 
 SCENARIO = "scenario.yaml"
 
@@ -54,14 +55,16 @@ def run(
     Raises:
         BadInput: the scenario asks for what there is not. Nothing has been written then.
     """
-    parts = Components.of(scenario, place)
+    parts = Components.from_scenario(scenario, place)
     device = pick_device(scenario.device)
     data = parts.dataset.load()
     with _seeded(scenario.seed, device):
-        gan = averaging(_to(parts.variant.build(data.shape), device), scenario.training)
+        gan = add_averaged_generator(
+            _to(parts.variant.build(data.shape), device), scenario.training
+        )
         labels = _labels(gan, data, place)
         samples = data.train.to(device)
-        reference = Reference.of(samples, data.held_out.to(device))
+        reference = Reference.from_samples(samples, data.held_out.to(device))
         recorder = Recorder(folder, _facts(scenario, data), describe_environment(device))
         monitor = Monitor(
             recorder, parts.detectors, scenario.detection.every, [*followers, *_live(parts, folder)]
@@ -71,14 +74,14 @@ def run(
             recorder,
             gan.objective.probability,
             sample_grid_every=scenario.sample_grid_every,
-            save_sheet=lambda step, sheet: _save(folder, f"step-{step:08d}", sheet),
+            save_sample_grid=lambda step, sheet: _save(folder, f"step-{step:08d}", sheet),
             after_flush=_between(monitor, frozenset(scenario.detection.stop_on)),
             after_step=_showing(gan, observers),
         )
         watch.set_reference(reference)
         if folder is not None:
             write_file(folder / SCENARIO, scenario.as_yaml())
-            _save(folder, "real", data.held_out[:FIXED])
+            _save(folder, "real", data.held_out[:FIXED_LATENTS])
         monitor.notify(lambda follower: follower.begin(scenario, folder))
         began = time.perf_counter()
         try:
@@ -105,7 +108,7 @@ def _between(monitor: Monitor, stop_on: frozenset[str]) -> Callable[[Sequence[Ro
     def after_flush(rows: Sequence[Row], step: int) -> None:
         monitor.on_flush(rows, step)
         if monitor.present & stop_on:
-            raise Stop
+            raise StopTraining
 
     return after_flush
 

@@ -14,7 +14,7 @@ from gandiag.scenario.source import Source
 
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Follower
-from gandiag.reports.saved_runs import source_with_changes
+from gandiag.reports.saved_runs import build_source
 
 
 def run(
@@ -39,7 +39,7 @@ def run(
     Raises:
         BadInput: naming the place of a mistake. Nothing has been written then.
     """
-    source = source_with_changes(scenario, changes)
+    source = build_source(scenario, changes)
     if folder is not None and holds_run(Path(folder)) and not overwrite:
         raise BadInput(str(folder), "holds a record; choose another folder, or overwrite=True")
     if checkpoint_every and folder is None:

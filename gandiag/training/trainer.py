@@ -14,13 +14,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from gandiag.models.gan import GAN
 from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.side_effects import without_side_effects
-from gandiag.monitoring.snapshot import Player, Snapshot
+from gandiag.monitoring.snapshot import NetworkName, Snapshot
 from gandiag.monitoring.watch import Watch
 from gandiag.scenario.training_settings import Optimizer, PlayerTraining, Training
 from gandiag.training.batches import BatchSampler
 
 
-class Stop(Exception):
+class StopTraining(Exception):
     """Ends a run early, between two steps; whoever watches may raise it."""
 
 
@@ -43,14 +43,14 @@ def train(
         labels: ``(N,)`` int64 on the same device, for a GAN with classes.
 
     Returns:
-        Generator steps played; fewer than asked for if somebody raised `Stop`.
+        Generator steps played; fewer than asked for if somebody raised `StopTraining`.
 
     Raises:
         ValueError: the GAN has classes, and there are no labels.
     """
     if gan.classes and labels is None:
         raise ValueError("a GAN with classes is trained on samples with labels")
-    gan = averaging(gan, training)
+    gan = add_averaged_generator(gan, training)
     draws = BatchSampler(samples, labels if gan.classes else None, training, seed)
     game = _Trainer(gan, draws, training, watch)
     step = 0
@@ -63,16 +63,16 @@ def train(
                 step += 1
                 if watch is not None:
                     watch.after_generator_step(step, gan.evaluated_generator)
-    except Stop:
+    except StopTraining:
         pass
     finally:  # an interrupted run keeps what it has measured
         if watch is not None:
-            with suppress(Stop):
+            with suppress(StopTraining):
                 watch.flush(step)
     return step
 
 
-def learn(
+def train_network(
     network: nn.Module,
     loss: Callable[[], Tensor],
     optimizer: Optimizer,
@@ -99,7 +99,7 @@ def learn(
         yield step
 
 
-def averaging(gan: GAN, training: Training) -> GAN:
+def add_averaged_generator(gan: GAN, training: Training) -> GAN:
     """The GAN with a running average of its generator, where the training keeps one.
 
     After each generator step ``average = decay * average + (1 - decay) * weights``, begun with the
@@ -129,12 +129,12 @@ class _Trainer:
 
     def discriminator_step(self, step: int) -> None:
         gan, draws = self.gan, self.draws
-        real, labels = draws.real()
-        latents = draws.latents(gan.latent_size)
+        real, labels = draws.next_real_batch()
+        latents = draws.sample_latents(gan.latent_size)
         wanted = tuple(_filled(label, len(latents)) for label in labels)  # the real batch's
         with torch.no_grad():
             fake = gan.generator(latents, *wanted)
-        seen_real, seen_fake = draws.noisy(real, step), draws.noisy(fake, step)
+        seen_real, seen_fake = draws.add_noise(real, step), draws.add_noise(fake, step)
         score_real = functools.partial(gan.discriminator, seen_real, *labels)
         score_fake = functools.partial(gan.discriminator, seen_fake, *wanted)
         real_scores, fake_scores = score_real(), score_fake()
@@ -145,7 +145,7 @@ class _Trainer:
         torch.autograd.backward(loss)
         self.real, self.real_scores = real, real_scores.detach()
         self.score_real, self.score_fake = score_real, score_fake
-        if self.watch is not None and self.watch.due(step, "discriminator"):
+        if self.watch is not None and self.watch.is_due(step, "discriminator"):
             self.watch.observe(self._snapshot(step, "discriminator", fake, fake_scores, loss))
         self._pace(self.discriminator_optimizer, self.training.discriminator, step)
         self.discriminator_optimizer.step()
@@ -154,11 +154,11 @@ class _Trainer:
 
     def generator_step(self, step: int) -> None:
         gan, draws = self.gan, self.draws
-        latents, labels = draws.latents(gan.latent_size), draws.labels()
+        latents, labels = draws.sample_latents(gan.latent_size), draws.sample_labels()
         fake = gan.generator(latents, *labels)
-        scores = gan.discriminator(draws.noisy(fake, step), *labels)
+        scores = gan.discriminator(draws.add_noise(fake, step), *labels)
         loss = gan.objective.generator(scores)
-        looked_at = self.watch is not None and self.watch.due(step, "generator")
+        looked_at = self.watch is not None and self.watch.is_due(step, "generator")
         if looked_at:  # keeps two gradients that autograd computes anyway
             fake.retain_grad()
             scores.retain_grad()
@@ -182,17 +182,17 @@ class _Trainer:
         return made
 
     def _pace(self, optimizer: torch.optim.Optimizer, player: PlayerTraining, step: int) -> None:
-        left = rate_left(self.training, step)
+        left = compute_learning_rate_factor(self.training, step)
         for group in optimizer.param_groups:
             group["lr"] = player.optimizer.lr * left
 
     def _snapshot(
-        self, step: int, player: Player, fake: Tensor, scores: Tensor, loss: Tensor
+        self, step: int, player: NetworkName, fake: Tensor, scores: Tensor, loss: Tensor
     ) -> Snapshot:
         generators, again = player == "generator", self.score_real
         return Snapshot(
             step=step,
-            player=player,
+            network_name=player,
             generator=self.gan.generator,
             discriminator=self.gan.discriminator,
             evaluated_generator=self.gan.averaged,
@@ -218,7 +218,7 @@ def _told(discriminator: nn.Module, labels: tuple[Tensor, ...]) -> Callable[[Ten
     return (lambda samples: discriminator(samples, *labels)) if labels else discriminator
 
 
-def rate_left(training: Training, step: int) -> float:
+def compute_learning_rate_factor(training: Training, step: int) -> float:
     """Share of the learning rates at a step; the last step still has one of its own."""
     start = training.decay_from * training.steps
     return 1.0 if step < start else (training.steps - step) / (training.steps - start)

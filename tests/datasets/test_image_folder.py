@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from gandiag.datasets._progress import slowly
+from gandiag.datasets._progress import show_progress
 from gandiag.datasets.image_folder import ImageFolder
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput
@@ -180,7 +180,7 @@ def test_bad_options_are_refused(options: dict[str, Any], told: str) -> None:
 @pytest.mark.parametrize("patience", [0.0, 60.0])
 def test_progress_changes_nothing(capsys: pytest.CaptureFixture[str], patience: float) -> None:
     """Shown or not, progress passes every item on in order, and writes nothing to stdout."""
-    assert list(slowly(range(5), "counting", patience)) == [0, 1, 2, 3, 4]
+    assert list(show_progress(range(5), "counting", patience)) == [0, 1, 2, 3, 4]
     assert capsys.readouterr().out == ""
 
 
@@ -191,7 +191,7 @@ def test_progress_shows_on_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for patience in (0.0, 60.0):
         capture = _Stream()
         monkeypatch.setattr("sys.stderr", capture)
-        list(slowly(range(5), "counting", patience))
+        list(show_progress(range(5), "counting", patience))
         shown[patience] = "counting" in "".join(capture.parts)
     assert shown == {0.0: True, 60.0: False}
 

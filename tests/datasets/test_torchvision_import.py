@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gandiag.datasets._torchvision import torchvision_module
+from gandiag.datasets._torchvision import import_torchvision
 from gandiag.datasets.mnist import Mnist
 from gandiag.plugins.errors import BadInput
 
@@ -57,7 +57,7 @@ def test_mismatch_is_explained(fake: Fake, failure: str) -> None:
     """A torchvision built for another torch is named with both versions and the way out."""
     fake(f"raise {failure}")
     with pytest.raises(BadInput) as caught:
-        torchvision_module("datasets")
+        import_torchvision("datasets")
     line = str(caught.value)
     assert f"torch {torch.__version__} and torchvision" in line
     assert "do not match" in line
@@ -70,7 +70,7 @@ def test_way_out_keeps_build(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Non
     fake("raise RuntimeError('operator torchvision::nms does not exist')")
     monkeypatch.setattr(torch, "__version__", "2.15.0+cpu")
     with pytest.raises(BadInput, match=r"--index-url https://download.pytorch.org/whl/cpu$"):
-        torchvision_module("datasets")
+        import_torchvision("datasets")
 
 
 def test_way_out_without_build(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_way_out_without_build(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(torch, "__version__", "2.15.0")
     monkeypatch.setattr(importlib.metadata, "version", unknown)
     with pytest.raises(BadInput, match=r"of unknown version.*torch torchvision$"):
-        torchvision_module("datasets")
+        import_torchvision("datasets")
 
 
 def test_absence_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,13 +91,13 @@ def test_absence_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     forget(monkeypatch)
     monkeypatch.setattr(sys, "meta_path", [Absent()])
     with pytest.raises(BadInput, match=r"not installed; install both together: pip install"):
-        torchvision_module("datasets")
+        import_torchvision("datasets")
 
 
 def test_wrong_name_is_our_mistake() -> None:
     """A module that no torchvision has is a programming error, not bad input."""
     with pytest.raises(ModuleNotFoundError, match="nothing_of_the_kind"):
-        torchvision_module("nothing_of_the_kind")
+        import_torchvision("nothing_of_the_kind")
 
 
 def test_broken_torchvision_spares_embedded(fake: Fake) -> None:

@@ -19,7 +19,7 @@ from gandiag.models.losses import (
     OBJECTIVES,
     SATURATING,
     WASSERSTEIN,
-    smoothed,
+    smooth_labels,
 )
 
 REAL, FAKE = torch.tensor([-5.0, 1.4, 12.5, 2.7]), torch.tensor([10.0, 4.4, -5.5, 3.6])
@@ -40,7 +40,7 @@ def test_losses_are_tf_gans() -> None:
     Its discriminator smooths the labels of reals to 0.875; its minimax generator also counts
     reals of score 1.
     """
-    loss = smoothed("non_saturating", 1 / 8).discriminator(REAL, FAKE)
+    loss = smooth_labels("non_saturating", 1 / 8).discriminator(REAL, FAKE)
     assert float(loss) == pytest.approx(6.19637, abs=1e-5)
     assert float(NON_SATURATING.generator(FAKE)) == pytest.approx(1.38582, abs=1e-5)
     constant = math.log1p(math.exp(-1))
@@ -154,7 +154,7 @@ def test_smoothed_optimum_is_known(by: float, share: float) -> None:
     logit = math.log(best / (1 - best))
     for name, score in (("non_saturating", logit), ("least_squares", best)):
         at = torch.tensor([score], dtype=torch.float64, requires_grad=True)
-        loss = smoothed(name, by).discriminator
+        loss = smooth_labels(name, by).discriminator
         # the loss's two terms, each weighted with the mass of its kind at this point
         real_term = loss(at, torch.zeros_like(at))
         fake_term = loss(torch.zeros_like(at), at)
@@ -166,11 +166,11 @@ def test_smoothed_optimum_is_known(by: float, share: float) -> None:
 def test_no_smoothing_is_plain() -> None:
     """Smoothing by 0 gives every objective as it is."""
     for name, objective in OBJECTIVES.items():
-        assert smoothed(name, 0.0) is objective
+        assert smooth_labels(name, 0.0) is objective
 
 
 @pytest.mark.parametrize("name", ["hinge", "wasserstein"])
 def test_margins_cannot_be_smoothed(name: str) -> None:
     """An objective without targets refuses to be smoothed, in words that name it."""
     with pytest.raises(ValueError, match=f"label_smoothing needs a target for reals, and {name}"):
-        smoothed(name, 0.1)
+        smooth_labels(name, 0.1)

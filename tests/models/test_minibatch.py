@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gandiag.models.gan import GAN
-from gandiag.models.minibatch import MinibatchDeviation, batch_layer
+from gandiag.models.minibatch import MinibatchDeviation, build_batch_layer
 from gandiag.models.variants.minibatch_discrimination import MinibatchDiscrimination
 from gandiag.models.variants.vanilla import Vanilla
 
@@ -42,7 +42,7 @@ def test_one_sample_has_no_deviation() -> None:
 @pytest.mark.parametrize(("view", "extra"), [("none", 0), ("stddev", 1), ("discrimination", 16)])
 def test_added_features_are_counted(view: str, extra: int, normal: Normal) -> None:
     """A layer adds as many features as it says."""
-    layer, count = batch_layer(view, 5)  # type: ignore[arg-type]
+    layer, count = build_batch_layer(view, 5)  # type: ignore[arg-type]
     assert count == extra
     assert (layer(normal((3, 5))) if layer else normal((3, 5))).shape == (3, 5 + extra)
 

@@ -8,7 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gandiag.models.networks import Activation, Packed, Scorer, discriminator_mlp, generator_mlp
+from gandiag.models.networks import (
+    ActivationName,
+    PackedDiscriminator,
+    Scorer,
+    build_mlp_discriminator,
+    build_mlp_generator,
+)
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (2,), (1,)]
 Normal = Callable[..., Tensor]
@@ -17,41 +23,41 @@ Normal = Callable[..., Tensor]
 @pytest.mark.parametrize("shape", SHAPES)
 def test_samples_have_shape(shape: tuple[int, ...], normal: Normal) -> None:
     """A generator gives one sample of the shape for each latent."""
-    assert generator_mlp(5, 7, shape)(normal((3, 5))).shape == (3, *shape)
+    assert build_mlp_generator(5, 7, shape)(normal((3, 5))).shape == (3, *shape)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_scores_are_flat(shape: tuple[int, ...], normal: Normal) -> None:
     """A discriminator gives one score a sample, also for a batch of one."""
-    discriminator = discriminator_mlp(shape, 7)
+    discriminator = build_mlp_discriminator(shape, 7)
     for batch in (1, 3):
         assert discriminator(normal((batch, *shape))).shape == (batch,)
 
 
 def test_images_are_bounded(normal: Normal) -> None:
     """Images lie in [-1, 1], however large the latents are; points are not bounded."""
-    images = generator_mlp(5, 7, (1, 4, 4))(1e3 * normal((50, 5)))
-    points = generator_mlp(5, 7, (2,))(1e3 * normal((50, 5)))
+    images = build_mlp_generator(5, 7, (1, 4, 4))(1e3 * normal((50, 5)))
+    points = build_mlp_generator(5, 7, (2,))(1e3 * normal((50, 5)))
     assert images.abs().max() <= 1
     assert points.abs().max() > 1
 
 
 def test_scores_need_no_sigmoid(normal: Normal) -> None:
     """Scores are logits: nothing bounds them."""
-    discriminator = discriminator_mlp((2,), 7)
+    discriminator = build_mlp_discriminator((2,), 7)
     assert discriminator(1e6 * normal((50, 2))).abs().max() > 1
 
 
 def test_sample_scores_alone(normal: Normal) -> None:
     """Without `before_last`, a sample's score does not depend on its batch."""
-    discriminator, samples = discriminator_mlp((2,), 7), normal((6, 2))
+    discriminator, samples = build_mlp_discriminator((2,), 7), normal((6, 2))
     alone = torch.cat([discriminator(sample[None]) for sample in samples])
     torch.testing.assert_close(discriminator(samples), alone)
 
 
 def test_known_weights_known_score() -> None:
     """With eye weights and no biases, the score is what the layers do to the input by hand."""
-    discriminator = discriminator_mlp((2,), 2)
+    discriminator = build_mlp_discriminator((2,), 2)
     for layer in discriminator.modules():
         if isinstance(layer, nn.Linear):
             nn.init.zeros_(layer.bias)
@@ -67,7 +73,7 @@ def test_before_last_widens(normal: Normal) -> None:
         def forward(self, features: Tensor) -> Tensor:
             return torch.cat([features, features], 1)
 
-    assert discriminator_mlp((2,), 7, Double(), extra=7)(normal((4, 2))).shape == (4,)
+    assert build_mlp_discriminator((2,), 7, Double(), extra=7)(normal((4, 2))).shape == (4,)
 
 
 def test_scorer_takes_one_column(normal: Normal) -> None:
@@ -86,7 +92,7 @@ def test_packs_are_strided(batch: int, packs: int) -> None:
             return rows.sum(1)
 
     samples = torch.arange(batch)[:, None].repeat(1, 2).float()
-    assert Packed(Spy(), 2)(samples).shape == (packs,)
+    assert PackedDiscriminator(Spy(), 2)(samples).shape == (packs,)
     mates = [k % batch for k in range(packs, 2 * packs)]
     assert seen[0].tolist() == [[k, k, m, m] for k, m in zip(range(packs), mates, strict=True)]
 
@@ -100,7 +106,7 @@ def test_images_are_packed_by_channel(normal: Normal) -> None:
             seen.append(packs)
             return packs.flatten(1).sum(1)
 
-    Packed(Spy(), 2)(images)
+    PackedDiscriminator(Spy(), 2)(images)
     assert torch.equal(seen[0][1], torch.cat([images[1], images[3]]))
 
 
@@ -110,12 +116,12 @@ def test_images_are_packed_by_channel(normal: Normal) -> None:
     [("leaky_relu", nn.LeakyReLU), ("relu", nn.ReLU), ("tanh", nn.Tanh), ("sigmoid", nn.Sigmoid)],
 )
 def test_hidden_layers_are_as_asked(
-    depth: int, activation: Activation, kind: type[nn.Module]
+    depth: int, activation: ActivationName, kind: type[nn.Module]
 ) -> None:
     """There are as many hidden layers as asked, each with the activation that was asked for."""
     for network in (
-        generator_mlp(5, 7, (2,), depth, activation),
-        discriminator_mlp((2,), 7, depth=depth, activation=activation),
+        build_mlp_generator(5, 7, (2,), depth, activation),
+        build_mlp_discriminator((2,), 7, depth=depth, activation=activation),
     ):
         layers = list(network.modules())
         assert sum(isinstance(layer, kind) for layer in layers) == depth

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gandiag.models.networks import Packed, Scorer
-from gandiag.models.penalties import clip_weights, gradient_penalty, r1
+from gandiag.models.networks import PackedDiscriminator, Scorer
+from gandiag.models.penalties import build_weight_clipper, build_gradient_penalty, build_r1_penalty
 
 Normal = Callable[..., Tensor]
 
@@ -23,19 +23,21 @@ def linear(*weights: float) -> Scorer:
 
 def test_gradient_penalty_is_tf_gans(normal: Normal) -> None:
     """For D(x) = sum of 2 x in four dimensions the slope is 4 and the penalty (4 - 1)^2 = 9."""
-    penalty = gradient_penalty(1.0)
+    penalty = build_gradient_penalty(1.0)
     assert penalty(linear(2, 2, 2, 2), normal((8, 4)), normal((8, 4), seed=1)).item() == 9.0
 
 
 def test_unit_slope_costs_nothing(normal: Normal) -> None:
     """A critic of slope 1 pays no gradient penalty, whatever its weight."""
-    assert gradient_penalty(10)(linear(0.6, 0.8), normal((9, 2)), normal((9, 2))).item() < 1e-11
+    assert (
+        build_gradient_penalty(10)(linear(0.6, 0.8), normal((9, 2)), normal((9, 2))).item() < 1e-11
+    )
 
 
 def test_penalty_scales_with_weight(normal: Normal) -> None:
     """Penalties are proportional to their weights."""
     critic, real, fake = linear(3.0, 0.0), normal((5, 2)), normal((5, 2), seed=1)
-    assert gradient_penalty(10)(critic, real, fake).item() == pytest.approx(10 * 4)
+    assert build_gradient_penalty(10)(critic, real, fake).item() == pytest.approx(10 * 4)
     assert _r1(4)(critic, real, fake).item() == pytest.approx(4 / 2 * 9)
 
 
@@ -49,7 +51,7 @@ def test_penalty_looks_between(normal: Normal) -> None:
             return samples.sum(1)
 
     real, fake = normal((50, 3)), normal((50, 3), seed=1)
-    gradient_penalty(1)(Spy(), real, fake)
+    build_gradient_penalty(1)(Spy(), real, fake)
     share = (seen[0] - fake) / (real - fake)
     torch.testing.assert_close(share, share[:, :1].expand(-1, 3), atol=1e-3, rtol=1e-3)
     assert share.min() > -1e-3
@@ -59,7 +61,7 @@ def test_penalty_looks_between(normal: Normal) -> None:
 
 def test_small_real_batch_is_enough(normal: Normal) -> None:
     """With fewer real samples than fakes, as in a small data set, the pairs there are count."""
-    penalty = gradient_penalty(1.0)
+    penalty = build_gradient_penalty(1.0)
     assert penalty(linear(2, 2, 2, 2), normal((3, 4)), normal((8, 4), seed=1)).item() == 9.0
 
 
@@ -88,13 +90,13 @@ def test_r1_looks_at_reals() -> None:
 
 def test_no_weight_no_penalty() -> None:
     """A gamma of 0 asks for no penalty at all."""
-    assert r1(0.0) is None
+    assert build_r1_penalty(0.0) is None
 
 
 def test_penalty_leaves_samples(normal: Normal) -> None:
     """The batches that a penalty is given neither require nor hold gradients after it."""
     real, fake = normal((4, 2)), normal((4, 2), seed=1)
-    for penalty in (gradient_penalty(1), _r1(1)):
+    for penalty in (build_gradient_penalty(1), _r1(1)):
         penalty(linear(1.0, 1.0), real, fake).backward()
         assert not real.requires_grad
         assert real.grad is None
@@ -103,14 +105,14 @@ def test_penalty_leaves_samples(normal: Normal) -> None:
 def test_clip_bounds_all() -> None:
     """Every parameter ends within the bound; those that were there already stay as they are."""
     critic = linear(-3.0, 0.005, 3.0)
-    clip_weights(0.01)(critic)
+    build_weight_clipper(0.01)(critic)
     (weight,) = critic.parameters()
     torch.testing.assert_close(weight.detach(), torch.tensor([[-0.01, 0.005, 0.01]]))
     assert weight.requires_grad
 
 
 def _r1(gamma: float) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
-    penalty = r1(gamma)
+    penalty = build_r1_penalty(gamma)
     assert penalty is not None
     return penalty
 
@@ -120,7 +122,7 @@ class PackNorm(nn.Module):
 
     def __init__(self, weights: Tensor) -> None:
         super().__init__()
-        self.packed = Packed(_Dot(weights), 2)
+        self.packed = PackedDiscriminator(_Dot(weights), 2)
 
     def forward(self, samples: Tensor) -> Tensor:
         """``(B, 2) -> (B // 2,)``."""
@@ -146,6 +148,6 @@ def test_slope_is_that_of_a_pack(batch: int, normal: Normal) -> None:
     critic = PackNorm(torch.tensor([1.0, 2.0, 2.0, 4.0]))  # |w| = 5
     real, fake = normal((batch, 2)), normal((batch, 2), seed=1)
     assert _r1(2.0)(critic, real, fake).item() == pytest.approx(25)
-    penalty = gradient_penalty(1.0)
+    penalty = build_gradient_penalty(1.0)
     assert penalty is not None
     assert penalty(critic, real, fake).item() == pytest.approx(16)

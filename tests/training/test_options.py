@@ -19,7 +19,7 @@ from gandiag.datasets.data import Data
 from gandiag.models.gan import GAN
 from gandiag.models.variants.dcgan import DCGAN
 from gandiag.models.variants.vanilla import Vanilla
-from gandiag.monitoring.fixed_latents import MOVED
+from gandiag.monitoring.fixed_latents import DISPLACEMENT_LATENTS
 from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.schedule import ScheduledProbe
 from gandiag.monitoring.snapshot import Snapshot
@@ -27,8 +27,8 @@ from gandiag.monitoring.watch import Watch
 from gandiag.plugins import registry as plugins
 from gandiag.records.writer import Recorder
 from gandiag.scenario.training_settings import InstanceNoise, Training
-from gandiag.training.batches import BatchSampler, noise_left
-from gandiag.training.trainer import averaging, train
+from gandiag.training.batches import BatchSampler, compute_noise_factor
+from gandiag.training.trainer import add_averaged_generator, train
 
 ALL: dict[str, Any] = {
     "instance_noise": {"sd": 0.2, "until": 0.8},
@@ -53,7 +53,7 @@ def played(
     """All weights and buffers after a game, the average's too, everything seeded."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        gan = averaging(build(), training)
+        gan = add_averaged_generator(build(), training)
         train(gan, samples, training, 0, watch)
     networks = {"g": gan.generator, "d": gan.discriminator, "judged": gan.evaluated_generator}
     return {
@@ -79,7 +79,10 @@ def test_watch_changes_no_bit(
     build = build_noisy_gan if kind == "noisy" else points_gan
     if kind == "images":
         images = normal((400, 1, 8, 8)).tanh()
-        samples, reference = images[:200], Reference.of(images[:200], images[200:], size=32)
+        samples, reference = (
+            images[:200],
+            Reference.from_samples(images[:200], images[200:], size=32),
+        )
         build = lambda: DCGAN(width=4, batch_norm=True).build((1, 8, 8))  # noqa: E731
     probes = [
         ScheduledProbe(name, plugins.build("probes", name), 1)
@@ -90,14 +93,18 @@ def test_watch_changes_no_bit(
     ]
     sheets: list[Tensor] = []
     watch = Watch(
-        probes, memory, torch.sigmoid, sample_grid_every=5, save_sheet=lambda _, s: sheets.append(s)
+        probes,
+        memory,
+        torch.sigmoid,
+        sample_grid_every=5,
+        save_sample_grid=lambda _, s: sheets.append(s),
     )
     watch.set_reference(reference)
     alone = played(build, samples, plan(**options), None)
     watched = played(build, samples, plan(**options), watch)
     assert alone.keys() == watched.keys()
     assert all(torch.equal(alone[key], watched[key]) for key in alone)
-    assert not any(probe.failed for probe in watch.probes)
+    assert not any(probe.is_switched_off for probe in watch.probes)
     assert sheets
 
 
@@ -105,20 +112,23 @@ def test_watch_changes_no_bit(
 def test_noise_falls_to_nothing(until: float, steps: int) -> None:
     """Instance noise is whole at first, never grows, and is gone at its end and after it."""
     noise = InstanceNoise(sd=1.0, until=until)
-    left = [noise_left(noise, step, steps) for step in range(0, steps + 1, max(steps // 50, 1))]
+    left = [
+        compute_noise_factor(noise, step, steps)
+        for step in range(0, steps + 1, max(steps // 50, 1))
+    ]
     assert left[0] == 1
     assert all(after <= before for before, after in pairwise(left))
-    assert noise_left(noise, steps, steps) == 0
-    assert noise_left(noise, int(until * steps) + 1, steps) == 0
+    assert compute_noise_factor(noise, steps, steps) == 0
+    assert compute_noise_factor(noise, int(until * steps) + 1, steps) == 0
 
 
 def test_noise_is_in_units_of_the_data() -> None:
     """Its standard deviation is the asked share of the data's own, whatever their units."""
     samples = 50 * torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
     draws = BatchSampler(samples, None, plan(100, instance_noise={"sd": 0.4}), 0)
-    added = draws.noisy(samples, 50) - samples  # half of it is left
+    added = draws.add_noise(samples, 50) - samples  # half of it is left
     assert float(added.std()) == pytest.approx(0.2 * 50, rel=0.05)
-    assert draws.noisy(samples, 100) is samples
+    assert draws.add_noise(samples, 100) is samples
 
 
 class Sees(nn.Module):
@@ -171,7 +181,7 @@ def test_average_has_closed_form(ring: Data) -> None:
     """After w_1 ... w_n the average is b^(n-1) w_1 + (1 - b) sum of b^(n-i) w_i over i > 1."""
     weights: list[Tensor] = []
     training = plan(6, averaging=0.8)
-    gan = averaging(points_gan(), training)
+    gan = add_averaged_generator(points_gan(), training)
     first = next(gan.generator.parameters())
     watch = Watch([], Recorder(None, {}, {}), after_step=lambda _: weights.append(first.clone()))
     train(gan, ring.train, training, 0, watch)
@@ -194,7 +204,7 @@ def test_average_plays_no_part(ring: Data) -> None:
 def test_average_is_what_is_judged(ring: Data, ring_reference: Reference, memory: Recorder) -> None:
     """Newest fakes, fixed samples and sheets are the averaged generator's."""
     training, sheets, found = plan(6, averaging=0.9), {}, []
-    gan = averaging(points_gan(), training)
+    gan = add_averaged_generator(points_gan(), training)
 
     @dataclass(frozen=True)
     class Compares:
@@ -204,9 +214,9 @@ def test_average_is_what_is_judged(ring: Data, ring_reference: Reference, memory
             """Set what is judged beside what the average makes of the same latents."""
             if snapshot.fixed is not None and snapshot.recent is not None:
                 calls = [call.args[0] for call in snapshot.latents]
-                made = gan.evaluated_generator(torch.cat(calls)[:MOVED])
+                made = gan.evaluated_generator(torch.cat(calls)[:DISPLACEMENT_LATENTS])
                 torch.testing.assert_close(snapshot.fixed, made, rtol=0, atol=0)
-                other = gan.generator(torch.cat(calls)[:MOVED])
+                other = gan.generator(torch.cat(calls)[:DISPLACEMENT_LATENTS])
                 found.append(not torch.equal(made, other))
             return {}
 
@@ -214,13 +224,15 @@ def test_average_is_what_is_judged(ring: Data, ring_reference: Reference, memory
         [ScheduledProbe("compares", Compares(), 1)],
         memory,
         sample_grid_every=1,
-        save_sheet=lambda step, samples: sheets.setdefault(step, samples),
+        save_sample_grid=lambda step, samples: sheets.setdefault(step, samples),
     )
     watch.set_reference(ring_reference)
     train(gan, ring.train, training, 0, watch)
     assert any(found)
-    torch.testing.assert_close(sheets[6], watch.samples(gan.evaluated_generator), rtol=0, atol=0)
-    assert not torch.equal(sheets[6], watch.samples(gan.generator))
+    torch.testing.assert_close(
+        sheets[6], watch.generate_samples(gan.evaluated_generator), rtol=0, atol=0
+    )
+    assert not torch.equal(sheets[6], watch.generate_samples(gan.generator))
 
 
 @contextmanager

@@ -111,7 +111,7 @@ def test_signals_cover_the_run(folder: Path) -> None:
 
 def test_replay_gives_same_answer(folder: Path) -> None:
     """The saved record is judged as the run was."""
-    parts = Components.of(tiny())
+    parts = Components.from_scenario(tiny())
     written = json.loads((folder / "diagnoses.json").read_text())["diagnoses"]
     replayed = [found.as_json() for found in diagnose(Record.load(folder), parts.detectors)]
     assert replayed == written
@@ -264,7 +264,7 @@ def test_stop_on_ends_early(tmp_path: Path) -> None:
 
 def test_saved_record_makes_a_report(folder: Path) -> None:
     """A record without a scenario is diagnosed too; no fix can be written out for it."""
-    parts = Components.of(tiny())
+    parts = Components.from_scenario(tiny())
     report = build_report(Record.load(folder), None, parts.detectors, parts.fixes)
     assert isinstance(report, Report)
     assert len(report.diagnoses) == len(parts.detectors)

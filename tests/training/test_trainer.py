@@ -32,7 +32,7 @@ from gandiag.plugins.builtin import BUILT_IN
 from gandiag.records.record import Record
 from gandiag.records.writer import Recorder
 from gandiag.scenario.schema import Training
-from gandiag.training.trainer import Stop, train
+from gandiag.training.trainer import StopTraining, train
 
 SMALL = {"latent_size": 8, "width": 16}
 BUILDERS: Mapping[str, Callable[[], GAN]] = {
@@ -97,7 +97,7 @@ def watching(reference: Reference, recorder: Recorder, every: int = 1) -> Watch:
         torch.sigmoid,
         flush_every=5,
         sample_grid_every=3,
-        save_sheet=lambda step, samples: None,
+        save_sample_grid=lambda step, samples: None,
     )
     watch.set_reference(reference)
     return watch
@@ -119,7 +119,7 @@ def test_watch_changes_no_bit(
     watched, watched_state = played(build, ring.train, plan, watch)
     assert same_bits(alone, watched)
     assert torch.equal(state, watched_state)
-    assert not any(probe.failed for probe in watch.probes)
+    assert not any(probe.is_switched_off for probe in watch.probes)
     modules = [*watched.generator.modules(), *watched.discriminator.modules()]
     assert all(module.training for module in modules)
     assert not any(module._forward_hooks or module._backward_hooks for module in modules)
@@ -191,7 +191,7 @@ class Raises:
         """Return the step until it is time."""
         if snapshot.step == self.step:
             raise self.error
-        return {f"step/{snapshot.player}": float(snapshot.step)}
+        return {f"step/{snapshot.network_name}": float(snapshot.step)}
 
 
 @pytest.mark.parametrize("end", [11, 16])
@@ -200,7 +200,7 @@ def test_stop_falls_between_steps(ring: Data, memory: Recorder, end: int) -> Non
 
     def stop(rows: object, step: int) -> None:
         if step >= end:
-            raise Stop
+            raise StopTraining
 
     watch = Watch([], memory, flush_every=5, after_flush=stop)
     with torch.random.fork_rng():
@@ -257,7 +257,7 @@ def test_every_sample_is_seen(memory: Recorder) -> None:
 
         def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
             """Note D's real batch."""
-            if snapshot.player == "discriminator" and snapshot.real is not None:
+            if snapshot.network_name == "discriminator" and snapshot.real is not None:
                 shown.extend(snapshot.real[:, 0].tolist())
             return {}
 
@@ -300,7 +300,7 @@ def test_dirac_orbit_is_known(memory: Recorder) -> None:
 
         def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
             """Both parameters, once D has stepped."""
-            if snapshot.player == "discriminator":
+            if snapshot.network_name == "discriminator":
                 return {}
             return {"at": point.at[0].clone(), "slope": slope.weight[0, 0].clone()}
 
@@ -330,9 +330,9 @@ def test_gpu_is_finite(name: str, ring: Data) -> None:
 
     samples = ring.train.cuda()
     recorder = Recorder(None, {}, {})
-    watch = watching(Reference.of(samples, ring.held_out.cuda()), recorder)
+    watch = watching(Reference.from_samples(samples, ring.held_out.cuda()), recorder)
     alone, _ = played(build, samples, training(25))
     watched, _ = played(build, samples, training(25), watch)
     assert same_bits(alone, watched)
     assert all(value.isfinite().all() for value in states(alone).values())
-    assert not any(probe.failed for probe in watch.probes)
+    assert not any(probe.is_switched_off for probe in watch.probes)

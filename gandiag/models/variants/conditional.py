@@ -10,12 +10,12 @@ from pydantic import PositiveInt
 
 from gandiag.models.gan import GAN
 from gandiag.models.gan_options import GANOptions
-from gandiag.models.minibatch import batch_layer
+from gandiag.models.minibatch import build_batch_layer
 from gandiag.models.networks import (
     LabelledDiscriminator,
     LabelledGenerator,
-    discriminator_mlp,
-    generator_mlp,
+    build_mlp_discriminator,
+    build_mlp_generator,
 )
 
 
@@ -35,11 +35,11 @@ class Conditional(GANOptions):
 
     def build(self, shape: tuple[int, ...]) -> GAN:
         """Return the GAN for samples of `shape`; both networks take labels as well."""
-        layer, extra = batch_layer(self.minibatch, self.width)
+        layer, extra = build_batch_layer(self.minibatch, self.width)
         inputs = self.latent_size + self.classes
-        generator = generator_mlp(inputs, self.width, shape, self.depth, self.activation)
+        generator = build_mlp_generator(inputs, self.width, shape, self.depth, self.activation)
         seen = self.discriminator_shape((math.prod(shape) + self.classes,))
-        discriminator = discriminator_mlp(
+        discriminator = build_mlp_discriminator(
             seen, self.width, layer, extra, self.depth, self.activation
         )
         return self.build_gan(

@@ -7,10 +7,14 @@ from typing import Literal
 
 from pydantic import PositiveInt
 
-from gandiag.models.conv import discriminator_dcgan, flat_features, generator_dcgan
+from gandiag.models.conv import (
+    build_dcgan_discriminator,
+    count_flat_features,
+    build_dcgan_generator,
+)
 from gandiag.models.gan import GAN
 from gandiag.models.gan_options import GANOptions
-from gandiag.models.minibatch import batch_layer
+from gandiag.models.minibatch import build_batch_layer
 from gandiag.plugins.errors import BadInput
 
 
@@ -37,9 +41,9 @@ class DCGAN(GANOptions):
             problem = f"makes images whose sides are divisible by 4, and the data are {shape}"
             raise BadInput("variant: dcgan", problem)
         seen = self.discriminator_shape(shape)
-        layer, extra = batch_layer(self.minibatch, flat_features(seen, self.width))
-        generator = generator_dcgan(self.latent_size, self.width, shape)
-        discriminator = discriminator_dcgan(seen, self.width, layer, extra, self.batch_norm)
+        layer, extra = build_batch_layer(self.minibatch, count_flat_features(seen, self.width))
+        generator = build_dcgan_generator(self.latent_size, self.width, shape)
+        discriminator = build_dcgan_discriminator(seen, self.width, layer, extra, self.batch_norm)
         return self.build_gan(
             generator, self.constrain_discriminator(discriminator), self.latent_size
         )

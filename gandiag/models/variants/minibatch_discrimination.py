@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 from gandiag.models.gan import GAN
 from gandiag.models.gan_options import GANOptions
 from gandiag.models.minibatch import MinibatchSimilarity
-from gandiag.models.networks import discriminator_mlp, generator_mlp
+from gandiag.models.networks import build_mlp_discriminator, build_mlp_generator
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class MinibatchDiscrimination(GANOptions):
     def build(self, shape: tuple[int, ...]) -> GAN:
         """Return the GAN for samples of `shape`."""
         similarity = MinibatchSimilarity(self.width, self.kernels, self.dimensions, self.average)
-        generator = generator_mlp(self.latent_size, self.width, shape)
-        discriminator = discriminator_mlp(
+        generator = build_mlp_generator(self.latent_size, self.width, shape)
+        discriminator = build_mlp_discriminator(
             self.discriminator_shape(shape), self.width, similarity, self.kernels
         )
         return self.build_gan(

@@ -9,8 +9,8 @@ from pydantic import PositiveInt
 
 from gandiag.models.gan import GAN
 from gandiag.models.gan_options import GANOptions
-from gandiag.models.minibatch import batch_layer
-from gandiag.models.networks import discriminator_mlp, generator_mlp
+from gandiag.models.minibatch import build_batch_layer
+from gandiag.models.networks import build_mlp_discriminator, build_mlp_generator
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,11 @@ class Vanilla(GANOptions):
 
     def build(self, shape: tuple[int, ...]) -> GAN:
         """Return the GAN for samples of `shape`."""
-        layer, extra = batch_layer(self.minibatch, self.width)
-        generator = generator_mlp(self.latent_size, self.width, shape, self.depth, self.activation)
-        discriminator = discriminator_mlp(
+        layer, extra = build_batch_layer(self.minibatch, self.width)
+        generator = build_mlp_generator(
+            self.latent_size, self.width, shape, self.depth, self.activation
+        )
+        discriminator = build_mlp_discriminator(
             self.discriminator_shape(shape), self.width, layer, extra, self.depth, self.activation
         )
         return self.build_gan(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gandiag.datasets.data import Data
 from gandiag.models.gan import GAN
 from gandiag.models.losses import NON_SATURATING
-from gandiag.models.penalties import r1
+from gandiag.models.penalties import build_r1_penalty
 from gandiag.models.variants.conditional import Conditional
 from gandiag.monitoring.schedule import ScheduledProbe
 from gandiag.monitoring.snapshot import Snapshot
@@ -124,7 +124,7 @@ class Hears(nn.Module):
 def test_loop_keeps_labels_with_samples(count: int) -> None:
     """Whatever D is shown, real, fake or for a penalty, comes with the labels it was made for."""
     labels = torch.arange(count) % 8
-    gan = GAN(Says(), Hears(), NON_SATURATING, 3, penalty=r1(1.0), classes=8)
+    gan = GAN(Says(), Hears(), NON_SATURATING, 3, penalty=build_r1_penalty(1.0), classes=8)
     plan = Training.model_validate({"steps": 4, "batch_size": 16, "discriminator": {"steps": 2}})
     train(gan, labels[:, None].float(), plan, 0, None, labels)
     calls = gan.discriminator.calls

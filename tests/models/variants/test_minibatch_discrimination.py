@@ -25,13 +25,13 @@ def eye(kernels: int, dimensions: int) -> MinibatchSimilarity:
 def test_identical_batch_is_all_alike() -> None:
     """In a batch of one repeated sample, every similarity is exactly B - 1."""
     features = torch.tensor([[0.5, -1.0, 2.0, 3.0, 0.0, 8.0]]).repeat(9, 1)
-    assert torch.equal(eye(3, 2).similarities(features), torch.full((9, 3), 8.0))
+    assert torch.equal(eye(3, 2).compute_similarities(features), torch.full((9, 3), 8.0))
 
 
 def test_far_batch_is_not_alike() -> None:
     """Among samples far apart, every similarity is exactly 0."""
     features = 1000 * torch.arange(5.0)[:, None].repeat(1, 6)
-    assert torch.equal(eye(3, 2).similarities(features), torch.zeros(5, 3))
+    assert torch.equal(eye(3, 2).compute_similarities(features), torch.zeros(5, 3))
 
 
 def test_one_sample_has_no_others() -> None:
@@ -56,7 +56,7 @@ def test_similarity_twins_loops(normal: Normal) -> None:
         ]
         for i in range(6)
     ]
-    torch.testing.assert_close(layer.similarities(features), torch.tensor(expected))
+    torch.testing.assert_close(layer.compute_similarities(features), torch.tensor(expected))
 
 
 def test_features_pass_through(normal: Normal) -> None:
@@ -64,7 +64,7 @@ def test_features_pass_through(normal: Normal) -> None:
     layer, features = eye(3, 2), normal((5, 6))
     wide = layer(features)
     assert torch.equal(wide[:, :6], features)
-    assert torch.equal(wide[:, 6:], layer.similarities(features))
+    assert torch.equal(wide[:, 6:], layer.compute_similarities(features))
 
 
 def test_average_divides_by_others(normal: Normal) -> None:
