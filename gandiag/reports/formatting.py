@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, humanize
-from gandiag.reports.report import Report, verdict
+from gandiag.reports.report import Report, format_verdict
 
-PAGE, DIAGNOSES = "report.html", "diagnoses.json"  # what reporters write into a run's folder
-PAIR = "beside.html"  # ... and for two runs, into the first one's
-FILM = "film.gif"
+PAGE_FILE, DIAGNOSES_FILE = (
+    "report.html",
+    "diagnoses.json",
+)  # what reporters write into a run's folder
+PAIR_FILE = "beside.html"  # ... and for two runs, into the first one's
+FILM_FILE = "film.gif"
 
 MARKS = {"present": "●", "absent": "○", "inconclusive": "?"}
-_ORDER = {"present": 0, "inconclusive": 1, "absent": 2}
+_STATUS_ORDER = {"present": 0, "inconclusive": 1, "absent": 2}
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Write a number to three digits.
 
     >>> number(0.0421371), number(float("nan")), number(float("-inf")), number(12345678)
@@ -37,29 +40,29 @@ def plain(name: str) -> str:
     return humanize(name)
 
 
-def gate(evidence: Evidence) -> str:
+def format_threshold(evidence: Evidence) -> str:
     """Say where the observed number must lie to speak for the condition.
 
     >>> gate(Evidence("a/b", 0.1, "<", 0.7, True, "diversity"))
     'below 0.7'
     """
-    return f"{'below' if evidence.relation == '<' else 'above'} {number(evidence.threshold)}"
+    return f"{'below' if evidence.relation == '<' else 'above'} {format_number(evidence.threshold)}"
 
 
-def holds(evidence: Evidence) -> str:
+def format_exceeded(evidence: Evidence) -> str:
     """Say whether the evidence speaks for the condition; *unknown* where nothing was seen."""
     if math.isnan(evidence.observed) and not evidence.holds:
         return "unknown"
     return "yes" if evidence.holds else "no"
 
 
-def sentence(report: Report) -> str:
+def format_verdict_sentence(report: Report) -> str:
     """The verdict as a sentence."""
-    text = verdict(report.diagnoses) if report.diagnoses else "nothing was asked"
+    text = format_verdict(report.diagnoses) if report.diagnoses else "nothing was asked"
     return f"{text[0].upper()}{text[1:]}."
 
 
-def notes(report: Report) -> list[str]:
+def list_notes(report: Report) -> list[str]:
     """What a reader must know before trusting the verdict: a short run, an unexpected answer."""
     record, found = report.record, list(report.record.environment.get("log", {}).get("notes", ()))
     planned = record.facts.get("steps")
@@ -76,12 +79,12 @@ def notes(report: Report) -> list[str]:
     return found
 
 
-def shown(diagnoses: tuple[Diagnosis, ...]) -> tuple[Diagnosis, ...]:
+def select_shown(diagnoses: tuple[Diagnosis, ...]) -> tuple[Diagnosis, ...]:
     """All answers about the game, and those about the loop's code that found a fault."""
     return tuple(d for d in diagnoses if d.about == "game" or d.status == "present")
 
 
-def folded(diagnoses: tuple[Diagnosis, ...]) -> str:
+def summarize_loop_checks(diagnoses: tuple[Diagnosis, ...]) -> str:
     """One sentence for the answers about the loop's code that found nothing; empty without any.
 
     >>> folded((Diagnosis("idle_network", "absent", "", about="loop"),))
@@ -97,6 +100,6 @@ def folded(diagnoses: tuple[Diagnosis, ...]) -> str:
     return f"The loop's code: {'; '.join(said)}." if said else ""
 
 
-def by_weight(diagnoses: tuple[Diagnosis, ...]) -> list[Diagnosis]:
+def sort_by_status(diagnoses: tuple[Diagnosis, ...]) -> list[Diagnosis]:
     """Present ones first, by onset; then those that could not be judged; then absent ones."""
-    return sorted(diagnoses, key=lambda d: (_ORDER[d.status], d.onset or 0))
+    return sorted(diagnoses, key=lambda d: (_STATUS_ORDER[d.status], d.onset or 0))

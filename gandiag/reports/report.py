@@ -70,9 +70,9 @@ class Report:
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        from gandiag.reports.html_repr import run_as_html  # with its figures, for a notebook only
+        from gandiag.reports.html_repr import render_run  # with its figures, for a notebook only
 
-        return run_as_html(self.title, verdict(self.diagnoses), self.record, self.diagnoses)
+        return render_run(self.title, format_verdict(self.diagnoses), self.record, self.diagnoses)
 
     def stability(self, diagnosis: Diagnosis) -> Stability:
         """How sure one of its answers is, and what would settle it."""
@@ -110,7 +110,7 @@ def build_report(
     return Report(scenario, record, diagnoses, treatments, tuple(detectors))
 
 
-def verdict(diagnoses: Iterable[Diagnosis]) -> str:
+def format_verdict(diagnoses: Iterable[Diagnosis]) -> str:
     """One line for a run.
 
     >>> verdict([Diagnosis("mode_collapse", "present", "", "total", 800)])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from gandiag.plugins.errors import BadInput
 from gandiag.plugins.protocols import PairReporter
 from gandiag.reports.report import Report
-from gandiag.reports.saved_runs import reopen_report, reporters_for
+from gandiag.reports.saved_runs import build_reporters, reopen_report
 from gandiag.scenario.schema import Scenario
 from gandiag.scenario.source import Source
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from gandiag.plugins.protocols import Reporter
 
 
-PICTURES = 60  # of a film
+FILM_FRAMES = 60  # of a film
 
 
-def evaluate_for_film(source: Source) -> None:
+def schedule_film_grids(source: Source) -> None:
     """Have a game looked at often enough for a film; what is looked at more often stays so."""
     scenario = Scenario.of(source)
-    every = max(1, scenario.training.steps // PICTURES)
+    every = max(1, scenario.training.steps // FILM_FRAMES)
     if scenario.sample_grid_every > every:
         source.put("sample_grid_every", every, "--film")
     if scenario.probes.get("plane", {}).get("every", 0) > every:
         source.put("probes.plane.every", every, "--film")
 
 
-def publish(
+def republish_run(
     path: Path | str, names: Sequence[str] = (), audience: str | None = None
 ) -> tuple[str, ...]:
     """Make a saved run's reports again, and say where they lie.
@@ -45,35 +45,37 @@ def publish(
         BadInput: there is no run, or it is a log, which has no folder to write into.
     """
     report = reopen_report(path)
-    folder = _folder(report, path)
-    reporters = reporters_for(report.scenario, names)
+    folder = _require_folder(report, path)
+    reporters = build_reporters(report.scenario, names)
     if audience is not None:
-        reporters = tuple(_for_audience(reporter, audience) for reporter in reporters)
+        reporters = tuple(_set_audience(reporter, audience) for reporter in reporters)
     return tuple(reporter.publish(report, folder) for reporter in reporters)
 
 
-def publish_pair(path: Path | str, other: Path | str, names: Sequence[str] = ()) -> tuple[str, ...]:
+def republish_pair(
+    path: Path | str, other: Path | str, names: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Set a saved run beside another, such as its cure; the pages lie in the first one's folder.
 
     Raises:
         BadInput: there is no run, or no reporter of `names` can show two.
     """
     reports = reopen_report(path), reopen_report(other)
-    folder = _folder(reports[0], path)
-    reporters = reporters_for(reports[0].scenario, names or ("html",))
+    folder = _require_folder(reports[0], path)
+    reporters = build_reporters(reports[0].scenario, names or ("html",))
     able = [reporter for reporter in reporters if isinstance(reporter, PairReporter)]
     if not able:
         raise BadInput(f"--to {' '.join(names)}", "shows one run only; html shows two")
     return tuple(reporter.publish_pair(*reports, folder) for reporter in able)
 
 
-def _folder(report: Report, path: Path | str) -> Path:
+def _require_folder(report: Report, path: Path | str) -> Path:
     if report.record.folder is None:
         raise BadInput(str(path), "is a log: it has no page; gandiag diagnose judges it")
     return report.record.folder
 
 
-def _for_audience(reporter: Reporter, audience: str) -> Reporter:
+def _set_audience(reporter: Reporter, audience: str) -> Reporter:
     chosen: Any = reporter
     has = is_dataclass(chosen) and any(field.name == "audience" for field in fields(chosen))
     return cast("Reporter", replace(chosen, audience=audience)) if has else reporter

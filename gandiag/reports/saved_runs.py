@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector, Reporter
 
 
-def source_with_changes(scenario: Scenario | Path | str, changes: dict[str, Any]) -> Source:
+def build_source(scenario: Scenario | Path | str, changes: dict[str, Any]) -> Source:
     """What a scenario was made of, with values replaced by dotted key.
 
     Raises:
@@ -77,7 +77,7 @@ def diagnose(
         detectors: whom to ask; those of the run's scenario, or gandiag's own, if None.
     """
     record = record if isinstance(record, Record) else load(record)
-    chosen = _detectors(record) if detectors is None else tuple(detectors)
+    chosen = _build_detectors(record) if detectors is None else tuple(detectors)
     return ask(record, chosen)
 
 
@@ -93,38 +93,38 @@ def reopen_report(
         **told: of a log, as in `load`.
     """
     record = load(path, **told)
-    scenario = scenario_of(record)
-    detectors = _detectors(record, names)
+    scenario = load_scenario(record)
+    detectors = _build_detectors(record, names)
     record = record if until is None else record.until(until)
     return build_report(record, scenario, detectors, plugins.build_all("fixes"))
 
 
-def scenario_of(record: Record) -> Scenario | None:
+def load_scenario(record: Record) -> Scenario | None:
     """The scenario that a record was made with; None where its folder holds none."""
     path = record.folder / SCENARIO if record.folder else None
     return Scenario.load(path) if path is not None and path.is_file() else None
 
 
-def reporters_for(scenario: Scenario | None, names: Sequence[str] = ()) -> tuple[Reporter, ...]:
+def build_reporters(scenario: Scenario | None, names: Sequence[str] = ()) -> tuple[Reporter, ...]:
     """The reporters of a scenario, or those of `names` with its options for them."""
-    chosen = _chosen((scenario or Scenario()).reporters, names)
+    chosen = _choose((scenario or Scenario()).reporters, names)
     place = "--to" if names else f"{SCENARIO}: reporters"
     return tuple(plugins.build("reporters", c.name, c.options, place) for c in chosen)
 
 
-def _detectors(record: Record, names: Sequence[str] = ()) -> tuple[Detector, ...]:
+def _build_detectors(record: Record, names: Sequence[str] = ()) -> tuple[Detector, ...]:
     """Those that a record was made to be asked by, or those of `names` with its options."""
-    scenario = scenario_of(record)
+    scenario = load_scenario(record)
     written = (scenario or Scenario()).detection.detectors
     if scenario is None and SCORES in record.facts:  # an attached loop's
         written = (*written, *(Choice(name=name) for name in LINTS))
     if "log" in record.environment:  # of somebody's losses; elsewhere there are better signs
         written = (*written, *(Choice(name=name) for name in LOG_DETECTORS))
-    chosen = _chosen(written, names)
+    chosen = _choose(written, names)
     place = "--detector" if names else f"{SCENARIO}: detection.detectors"
     return tuple(plugins.build("detectors", c.name, c.options, place) for c in chosen)
 
 
-def _chosen(written: Sequence[Choice], names: Sequence[str]) -> Sequence[Choice]:
+def _choose(written: Sequence[Choice], names: Sequence[str]) -> Sequence[Choice]:
     known = {choice.name: choice for choice in written}
     return [known.get(name, Choice(name=name)) for name in names] if names else written

@@ -7,17 +7,17 @@ from importlib.resources import files
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 
-def templates_of(package: str) -> Environment:
+def load_templates(package: str) -> Environment:
     """The templates that lie beside a package's modules; a name that is missing is an error."""
     return Environment(
         autoescape=True,
-        loader=FunctionLoader(lambda name: text_of(package, name)),
+        loader=FunctionLoader(lambda name: read_text(package, name)),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
 
 
-def text_of(package: str, name: str) -> str:
+def read_text(package: str, name: str) -> str:
     """A file that lies beside a package's modules."""
     return files(package).joinpath(name).read_text(encoding="utf-8")

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 from gandiag.diagnosis.detectors.mode_collapse import ModeCollapse
-from gandiag.diagnosis.diagnosis import Diagnosis, evidence_for
+from gandiag.diagnosis.diagnosis import Diagnosis, compare_median
 from gandiag.records.record import Record, Row
 from gandiag.records.sample_grids import write_grid
 from gandiag.records.writer import Recorder
 from gandiag.reports.report import Report, SuggestedFix
-from gandiag.reports.server.server import make_server
+from gandiag.reports.server.server import create_server
 from gandiag.scenario.schema import Scenario, difference
 
 EFFECTIVE = "diversity/effective_modes/generator"
@@ -67,8 +67,8 @@ def rows(steps: int, every: int = 10, sick: bool = True) -> Iterator[Row]:
 def diagnoses(record: Record, sick: bool) -> tuple[Diagnosis, ...]:
     """Answers as detectors give them, without asking any."""
     evidence = (
-        evidence_for(EFFECTIVE, record[EFFECTIVE].values, "<", 0.7, "effective number of modes"),
-        evidence_for(
+        compare_median(EFFECTIVE, record[EFFECTIVE].values, "<", 0.7, "effective number of modes"),
+        compare_median(
             "learning_signal/score_gradient/generator",
             record["learning_signal/score_gradient/generator"].values,
             "<",
@@ -146,12 +146,12 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Report:
     (folder / "samples" / "step-00000030.png").write_bytes(b"half a picture")
     record = Record.load(folder)
     evidence = (
-        evidence_for(
+        compare_median(
             "loss/value/generator", record["loss/value/generator"].values, ">", 9.0, "loss"
         ),
-        evidence_for("bins/all", np.array([0.5]), ">", 9.0, "what was derived from a vector"),
+        compare_median("bins/all", np.array([0.5]), ">", 9.0, "what was derived from a vector"),
         dataclasses.replace(
-            evidence_for("not/there", np.array([]), ">", 9.0, "nothing"), holds=False
+            compare_median("not/there", np.array([]), ">", 9.0, "nothing"), holds=False
         ),
     )
     blew_up = Diagnosis(
@@ -182,7 +182,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Report:
     points = np.random.default_rng(2).normal(size=(32, 2)).astype(np.float32)
     write_grid(folder / "samples" / "real", points)
     record = Record.load(folder)
-    seen = evidence_for(EFFECTIVE, record[EFFECTIVE].values, "<", 0.7, "effective number of modes")
+    seen = compare_median(EFFECTIVE, record[EFFECTIVE].values, "<", 0.7, "effective number of modes")
     absent = Diagnosis("mode_collapse", "absent", "All is there.", evidence=(seen,))
     return Report(None, record, (absent,))
 
@@ -196,7 +196,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Report:
     recorder.add(Row(step, {signal: float(step)}) for step in range(20))
     assert recorder.folder is not None
     record = Record.load(recorder.folder)
-    evidence = evidence_for(signal, record[signal].values, ">", 5.0, bad)
+    evidence = compare_median(signal, record[signal].values, ">", 5.0, bad)
     found = Diagnosis("mode_collapse", "present", bad, bad, 1, bad, 0.5, (evidence,))
     treatment = SuggestedFix(bad, "mode_collapse", bad, f"+{bad}")
     scenario = Scenario(name='"><b id="hacked">', about=bad)
@@ -246,7 +246,7 @@ def serving(folder: Path) -> Iterator[str]:
 
     def listen() -> None:
         asyncio.set_event_loop(asyncio.new_event_loop())
-        server = make_server(folder)
+        server = create_server(folder)
         server.start()
         server.io_loop.add_callback(ready.set)
         made.append(server)

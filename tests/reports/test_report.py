@@ -12,7 +12,7 @@ from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.builtin import BUILT_IN, DETECTORS
 from gandiag.records.record import Record
-from gandiag.reports.report import Report, suggest_fixes, verdict
+from gandiag.reports.report import Report, format_verdict, suggest_fixes
 from gandiag.scenario.schema import Scenario
 
 ALL = [(name, plugins.build("fixes", name)) for name in BUILT_IN["fixes"]]
@@ -109,7 +109,7 @@ def test_verdict_puts_earliest_first() -> None:
     """The line names every condition that is there, in the order in which they came."""
     late = present("mode_collapse", onset=900, kind="intra_mode")
     assert (
-        verdict([late, present("non_convergence", kind=None)])
+        format_verdict([late, present("non_convergence", kind=None)])
         == "non-convergence since step 100; mode collapse (intra mode) since step 900"
     )
 
@@ -117,4 +117,4 @@ def test_verdict_puts_earliest_first() -> None:
 def test_verdict_admits_ignorance() -> None:
     """What could not be judged is not called absent."""
     unclear = [Diagnosis("mode_collapse", "inconclusive", ""), Diagnosis("x", "absent", "")]
-    assert verdict(unclear) == "nothing found, but mode collapse could not be judged"
+    assert format_verdict(unclear) == "nothing found, but mode collapse could not be judged"

@@ -27,16 +27,16 @@ def runs(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_pages_are_made_again(runs: tuple[Path, Path]) -> None:
     """A run's own reporters write into its folder, for whom it is asked."""
-    (place,) = pages.publish(runs[0], ["html"], "student")
+    (place,) = pages.republish_run(runs[0], ["html"], "student")
     assert Path(place) == runs[0] / "report.html"
     assert "<math display" in Path(place).read_text(encoding="utf-8")
-    (place,) = pages.publish(runs[0], ["html"])
+    (place,) = pages.republish_run(runs[0], ["html"])
     assert "<math display" not in Path(place).read_text(encoding="utf-8")
 
 
 def test_audience_is_no_matter_to_others(runs: tuple[Path, Path]) -> None:
     """A reporter without an audience writes what it always writes."""
-    (place,) = pages.publish(runs[0], ["json"], "student")
+    (place,) = pages.republish_run(runs[0], ["json"], "student")
     assert Path(place).name == "diagnoses.json"
 
 
@@ -55,7 +55,7 @@ def test_two_runs_lie_side_by_side(runs: tuple[Path, Path]) -> None:
 def test_one_run_reporters_refuse_two(runs: tuple[Path, Path]) -> None:
     """A reporter that shows one run only says so in a line, and names one that shows two."""
     with pytest.raises(BadInput, match="html"):
-        pages.publish_pair(*runs, ["json"])
+        pages.republish_pair(*runs, ["json"])
 
 
 def test_log_has_no_page(tmp_path: Path) -> None:
@@ -63,4 +63,4 @@ def test_log_has_no_page(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("step,loss/value/generator\n1,0.5\n2,0.4\n")
     with pytest.raises(BadInput):
-        pages.publish(log)
+        pages.republish_run(log)

@@ -5,25 +5,25 @@ Each returns a `Picture`: SVG for a page, with the sentence that tells how to re
 
 from __future__ import annotations
 
-from gandiag.reports.figures.bars import class_bars
-from gandiag.reports.figures.curves import confidence_figure, evidence_figure, loss_figure
-from gandiag.reports.figures.downsample import thin
-from gandiag.reports.figures.heatmap import heatmap_figure
-from gandiag.reports.figures.paired import paired_figure
-from gandiag.reports.figures.scatter import scatter_figure, scatter_png
+from gandiag.reports.figures.bars import draw_class_shares
+from gandiag.reports.figures.curves import draw_confidence, draw_evidence, draw_losses
+from gandiag.reports.figures.downsample import thin_curve
+from gandiag.reports.figures.heatmap import draw_heatmap
+from gandiag.reports.figures.paired import draw_pair
+from gandiag.reports.figures.scatter import draw_scatter, draw_scatter_png
 from gandiag.reports.figures.style import Picture
-from gandiag.reports.figures.timeline import timeline_figure
+from gandiag.reports.figures.timeline import draw_timeline
 
 __all__ = [
     "Picture",
-    "class_bars",
-    "confidence_figure",
-    "evidence_figure",
-    "heatmap_figure",
-    "loss_figure",
-    "scatter_figure",
-    "scatter_png",
-    "thin",
-    "timeline_figure",
-    "paired_figure",
+    "draw_class_shares",
+    "draw_confidence",
+    "draw_evidence",
+    "draw_heatmap",
+    "draw_losses",
+    "draw_scatter",
+    "draw_scatter_png",
+    "thin_curve",
+    "draw_timeline",
+    "draw_pair",
 ]

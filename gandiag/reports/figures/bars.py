@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from gandiag.records.record import Signal
-from gandiag.reports.figures.style import INK, MUTED, ORANGE, RED, Picture, as_svg, drawing
+from gandiag.reports.figures.style import INK, MUTED, ORANGE, RED, Picture, as_svg, new_figure
 
-LOOKS = 5  # newest histograms that are averaged, as the detectors do
-MOST = 40  # classes that can be told apart as bars
+EVALUATIONS = 5  # newest histograms that are averaged, as the detectors do
+MAX_CLASSES = 40  # classes that can be told apart as bars
 
 
-def class_bars(
+def draw_class_shares(
     signal: Signal, real: Sequence[float], name: str, hardly: float | None = None
 ) -> Picture | None:
     """Draw each class's share of the samples over its real share; None where classes are unknown.
@@ -25,12 +25,16 @@ def class_bars(
         hardly: share of its real share below which a class is marked as hardly made.
     """
     shares = np.asarray(real, float)
-    if signal.values.shape[1:] != shares.shape or not len(signal.steps) or len(shares) > MOST:
+    if (
+        signal.values.shape[1:] != shares.shape
+        or not len(signal.steps)
+        or len(shares) > MAX_CLASSES
+    ):
         return None
-    newest = signal.values[-LOOKS:]
+    newest = signal.values[-EVALUATIONS:]
     made = np.nan_to_num(newest, nan=0.0).mean(0)
     missed = made < hardly * shares if hardly is not None else np.zeros(len(shares), bool)
-    with drawing(4.6, 2.4, below=0.7) as figure:
+    with new_figure(4.6, 2.4, below=0.7) as figure:
         axes = figure.subplots()
         places = np.arange(len(shares))
         axes.bar(places, made, color=ORANGE, width=0.7, linewidth=0, label="samples")
@@ -55,11 +59,11 @@ def class_bars(
         axes.grid(visible=False, axis="x")
         axes.tick_params(length=0, colors=MUTED)
         figure.legend(loc="lower center", ncols=2, fontsize=8)
-        caption = _caption(places[missed].tolist(), len(newest), hardly)
+        caption = _write_caption(places[missed].tolist(), len(newest), hardly)
         return Picture(as_svg(figure, name, f"Share of each class. {caption}"), caption)
 
 
-def _caption(missed: Sequence[int], looks: int, hardly: float | None) -> str:
+def _write_caption(missed: Sequence[int], looks: int, hardly: float | None) -> str:
     text = (
         f"Bars are the samples, averaged over the last {looks} looks; the short lines are the "
         "real data: a bar far below its line is a class that is missing."

@@ -12,17 +12,32 @@ from gandiag.diagnosis.statistics import recent_median
 from gandiag.monitoring.signals import signal_info
 from gandiag.records.arrays import Array, align
 from gandiag.records.record import Record, Signal
-from gandiag.reports.figures.axes import curve, finish, fit, mark_onset, strange
-from gandiag.reports.figures.heatmap import heatmap_figure
-from gandiag.reports.figures.style import BLUE, GREEN, MUTED, ORANGE, RED, Picture, as_svg, drawing
+from gandiag.reports.figures.axes import (
+    describe_edge_marks,
+    draw_curve,
+    finish_axes,
+    fit_scale,
+    mark_onset,
+)
+from gandiag.reports.figures.heatmap import draw_heatmap
+from gandiag.reports.figures.style import (
+    BLUE,
+    GREEN,
+    MUTED,
+    ORANGE,
+    RED,
+    Picture,
+    as_svg,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-CLOSE = 0.1  # of a figure's height: names of lines nearer to each other would overlap
-_WHOSE = {"discriminator": BLUE, "generator": ORANGE}
-_CONFIDENCE = {"real": GREEN, "fake": ORANGE, "auc": BLUE}
+OVERLAP = 0.1  # of a figure's height: names of lines nearer to each other would overlap
+_LOSS_COLOURS = {"discriminator": BLUE, "generator": ORANGE}
+_CONFIDENCE_COLOURS = {"real": GREEN, "fake": ORANGE, "auc": BLUE}
 _READING = {
     "real": "mean P(real) of real samples",
     "fake": "mean P(real) of fakes",
@@ -30,7 +45,7 @@ _READING = {
 }
 
 
-def evidence_figure(
+def draw_evidence(
     record: Record, diagnosis: Diagnosis, evidence: Evidence, name: str
 ) -> Picture | None:
     """Draw the signal of a piece of evidence with its threshold and the condition's onset.
@@ -48,31 +63,33 @@ def evidence_figure(
     if not len(signal.steps):
         return None
     if signal.values.ndim > 1:
-        picture = heatmap_figure(signal, name, evidence.signal, onset=diagnosis.onset)
+        picture = draw_heatmap(signal, name, evidence.signal, onset=diagnosis.onset)
         derived = f' "{evidence.meaning}" is derived from it.'
         return picture._replace(caption=picture.caption + derived)
-    own = is_measured_on(record, diagnosis, evidence)
-    with drawing(below=0.44) as figure:
+    own = is_on_signal_scale(record, diagnosis, evidence)
+    with new_figure(below=0.44) as figure:
         axes = figure.subplots()
-        curve(axes, signal, BLUE)
+        draw_curve(axes, signal, BLUE)
         info = signal_info(evidence.signal)
         null = info.baseline if info is not None else None
         gate = evidence.threshold if own else None
-        zeros = fit(axes, [signal.values], [mark for mark in (gate, null) if mark is not None])
+        zeros = fit_scale(
+            axes, [signal.values], [mark for mark in (gate, null) if mark is not None]
+        )
         if own:
-            _gate(axes, evidence, null)
+            _draw_threshold(axes, evidence, null)
         if null is not None:
-            _null(axes, null, gate)
+            _draw_baseline(axes, null, gate)
         axes.set_title(evidence.meaning if own else evidence.signal)
-        _finish(axes, record, diagnosis.onset)
-        caption = _caption(diagnosis, evidence, own)
+        _finish_with_onset(axes, record, diagnosis.onset)
+        caption = _write_caption(diagnosis, evidence, own)
         if null is not None:
             caption += " The thin green line is what fresh real samples give on average."
-        caption += strange(signal.values, zeros)
+        caption += describe_edge_marks(signal.values, zeros)
         return Picture(as_svg(figure, name, f"{evidence.signal} over steps. {caption}"), caption)
 
 
-def is_measured_on(record: Record, diagnosis: Diagnosis, evidence: Evidence) -> bool:
+def is_on_signal_scale(record: Record, diagnosis: Diagnosis, evidence: Evidence) -> bool:
     """Whether the threshold lies on the signal's own scale.
 
     It does if the observed number is one of the signal's values, or the median of its newest looks
@@ -92,30 +109,30 @@ def is_measured_on(record: Record, diagnosis: Diagnosis, evidence: Evidence) -> 
     return bool(np.isclose(medians, evidence.observed, rtol=1e-9, atol=0).any())
 
 
-def loss_figure(record: Record, name: str, onset: int | None = None) -> Picture | None:
+def draw_losses(record: Record, name: str, onset: int | None = None) -> Picture | None:
     """Draw both players' losses; None where there are none."""
-    lines = {f"{who}'s loss": (record[f"loss/value/{who}"], c) for who, c in _WHOSE.items()}
+    lines = {f"{who}'s loss": (record[f"loss/value/{who}"], c) for who, c in _LOSS_COLOURS.items()}
     caption = (
         "Neither loss has to fall: each player's depends on how good the other one is, so read no "
         "success and no failure from these curves; only NaN or a blow-up is a bad sign by itself."
     )
-    return _lines(record, lines, name, "Losses of the two players", caption, onset)
+    return _draw_lines(record, lines, name, "Losses of the two players", caption, onset)
 
 
-def confidence_figure(record: Record, name: str, onset: int | None = None) -> Picture | None:
+def draw_confidence(record: Record, name: str, onset: int | None = None) -> Picture | None:
     """Draw how sure the discriminator is; None where nobody looked."""
     lines = {
         _READING[what]: (record[f"confidence/{what}/discriminator"], colour)
-        for what, colour in _CONFIDENCE.items()
+        for what, colour in _CONFIDENCE_COLOURS.items()
     }
     caption = (
         "At 0.5 the discriminator cannot tell real from fake, at 1 for real and 0 for fake it is "
         "sure; a sure discriminator is no failure as long as the samples still improve."
     )
-    return _lines(record, lines, name, "How sure the discriminator is", caption, onset)
+    return _draw_lines(record, lines, name, "How sure the discriminator is", caption, onset)
 
 
-def _lines(
+def _draw_lines(
     record: Record,
     lines: Mapping[str, tuple[Signal, str]],
     name: str,
@@ -126,53 +143,53 @@ def _lines(
     drawn = {label: item for label, item in lines.items() if len(item[0].steps)}
     if not drawn:
         return None
-    with drawing(height=2.45, below=0.78) as figure:
+    with new_figure(height=2.45, below=0.78) as figure:
         axes = figure.subplots()
         for label, (signal, colour) in drawn.items():
-            curve(axes, signal, colour, label)
-        zeros = fit(axes, [signal.values for signal, _ in drawn.values()])
+            draw_curve(axes, signal, colour, label)
+        zeros = fit_scale(axes, [signal.values for signal, _ in drawn.values()])
         axes.set_title(title)
-        _finish(axes, record, onset)
+        _finish_with_onset(axes, record, onset)
         figure.legend(loc="lower center", ncols=2, fontsize=8)
         values = np.concatenate([signal.values for signal, _ in drawn.values()])
-        caption += strange(values, zeros)
+        caption += describe_edge_marks(values, zeros)
         return Picture(as_svg(figure, name, f"{title}. {caption}"), caption)
 
 
-def _gate(axes: Axes, evidence: Evidence, null: float | None) -> None:
+def _draw_threshold(axes: Axes, evidence: Evidence, null: float | None) -> None:
     """The threshold as a line, and the side that speaks for the condition shaded."""
     low, high = axes.get_ylim()
     gate, text = evidence.threshold, f"{evidence.relation} {evidence.threshold:.3g}"
     span = (low, gate) if evidence.relation == "<" else (gate, high)
     axes.axhspan(*span, color=RED, alpha=0.09, linewidth=0, zorder=0)
     axes.axhline(gate, color=RED, linestyle=(0, (5, 3)), linewidth=1.2)
-    _name(axes, gate, text, RED, null)
+    _write_line_name(axes, gate, text, RED, null)
 
 
-def _null(axes: Axes, null: float, gate: float | None) -> None:
+def _draw_baseline(axes: Axes, null: float, gate: float | None) -> None:
     """What real samples would give, as a thin line."""
     axes.axhline(null, color=GREEN, linewidth=0.9)
-    _name(axes, null, "real", MUTED, gate)  # green is too light for letters
+    _write_line_name(axes, null, "real", MUTED, gate)  # green is too light for letters
 
 
-def _name(axes: Axes, value: float, text: str, colour: str, other: float | None) -> None:
+def _write_line_name(axes: Axes, value: float, text: str, colour: str, other: float | None) -> None:
     """Name a line across at its right end, away from the name of a line that is close to it."""
     side: Any = "center"
     if other is not None:
         heights = axes.get_yaxis().get_transform().transform([value, other, *axes.get_ylim()])
-        if abs(heights[0] - heights[1]) < CLOSE * (heights[3] - heights[2]):
+        if abs(heights[0] - heights[1]) < OVERLAP * (heights[3] - heights[2]):
             side = "bottom" if value > other else "top"
     where = axes.get_yaxis_transform()
     axes.annotate(text, (1, value), (4, 0), where, "offset points", color=colour, va=side)
 
 
-def _finish(axes: Axes, record: Record, onset: int | None) -> None:
-    finish(axes, record.last_step)
+def _finish_with_onset(axes: Axes, record: Record, onset: int | None) -> None:
+    finish_axes(axes, record.last_step)
     if onset is not None:
         mark_onset(axes, onset, MUTED)
 
 
-def _caption(diagnosis: Diagnosis, evidence: Evidence, own: bool) -> str:
+def _write_caption(diagnosis: Diagnosis, evidence: Evidence, own: bool) -> str:
     condition = humanize(diagnosis.condition)
     since = ""
     if diagnosis.onset is not None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def thin(
+def thin_curve(
     steps: NDArray[np.int64], values: NDArray[np.float64], most: int = 600
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Keep at most `most` points of a curve, among them the extremes of every stretch.

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from gandiag.records.arrays import Array
 from gandiag.records.record import Signal
 from gandiag.reports.figures.axes import mark_onset
-from gandiag.reports.figures.style import BLUE, MUTED, RED, Picture, as_svg, drawing
+from gandiag.reports.figures.style import BLUE, MUTED, RED, Picture, as_svg, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-COLUMNS = 150  # looks in a heat map; more cannot be told apart on a page
+MAX_COLUMNS = 150  # looks in a heat map; more cannot be told apart on a page
 
 
-def heatmap_figure(
+def draw_heatmap(
     signal: Signal,
     name: str,
     title: str,
@@ -36,15 +36,15 @@ def heatmap_figure(
         real: the same ``k`` entries for the real data, drawn beside; may be empty.
         onset: step since which the condition has been there.
     """
-    shown = np.unique(np.linspace(0, len(signal.steps) - 1, COLUMNS).astype(int))
+    shown = np.unique(np.linspace(0, len(signal.steps) - 1, MAX_COLUMNS).astype(int))
     steps, values = signal.steps[shown], signal.values[shown].T
     values = np.where(np.isfinite(values), values, np.nan)
     beside = np.asarray(real, float)[:, None] if len(real) == len(values) else None
-    with drawing(4.6, 1.2 + min(0.11 * len(values), 1.8), below=0.5) as figure:
+    with new_figure(4.6, 1.2 + min(0.11 * len(values), 1.8), below=0.5) as figure:
         parts = [30, 1, 1] if beside is not None else [30, 1]  # the last one says what is how blue
         panels = figure.subplots(1, len(parts), width_ratios=parts, gridspec_kw={"wspace": 0.09})
         top = float(np.nanmax([np.nanmax(values), *real, 1e-12])) if values.size else 1.0
-        _map(panels[0], values, top)
+        _draw_cells(panels[0], values, top)
         _label_steps(panels[0], steps)
         panels[0].set_title(title)
         if onset is not None:
@@ -53,16 +53,16 @@ def heatmap_figure(
             mark_onset(panels[0], column, RED)
             panels[0].texts[-1].set_text(f"since {onset}")
         if beside is not None:
-            _map(panels[1], beside, top)
+            _draw_cells(panels[1], beside, top)
             panels[1].set(xticks=[], yticks=[])
             panels[1].set_title("real", loc="center", pad=3, fontsize=7.5, color=MUTED)
         figure.colorbar(panels[0].collections[0], cax=panels[-1])
         panels[-1].tick_params(length=0)
-        caption = _reading(signal, len(steps), beside is not None)
+        caption = _write_caption(signal, len(steps), beside is not None)
         return Picture(as_svg(figure, name, f"{title}. {caption}"), caption)
 
 
-def _map(axes: Axes, values: Array, top: float) -> None:
+def _draw_cells(axes: Axes, values: Array, top: float) -> None:
     import seaborn
 
     style = {"cmap": seaborn.light_palette(BLUE, as_cmap=True), "vmin": 0, "vmax": top}
@@ -79,7 +79,7 @@ def _label_steps(axes: Axes, steps: NDArray[np.int64]) -> None:
     axes.set_xlabel("generator step")
 
 
-def _reading(signal: Signal, columns: int, beside: bool) -> str:
+def _write_caption(signal: Signal, columns: int, beside: bool) -> str:
     some = "" if columns == len(signal.steps) else f" ({columns} of {len(signal.steps)} are shown)"
     text = (
         f"Each column is one look{some}, each row one entry, the stronger its blue the larger; a "

@@ -8,11 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.reports.figures.explore import embedded
-from gandiag.reports.figures.plane import FAKE, PATH, REAL, Look, Points, arrows, colours
+from gandiag.reports.figures.explore import embed_model
+from gandiag.reports.figures.plane import (
+    PATHS_COLOUR,
+    REAL_POINTS_COLOUR,
+    SAMPLES_COLOUR,
+    PlaneFrame,
+    Points,
+    build_colour_map,
+    scale_arrows,
+)
 
 
-def plane_document(looks: Sequence[Look], real: Points) -> dict[str, Any]:
+def build_plane_document(looks: Sequence[PlaneFrame], real: Points) -> dict[str, Any]:
     """The plane as what ``Bokeh.embed.embed_item`` takes, with every look in a source of its own.
 
     That source, called ``looks``, has a row a look; the page's script copies one into the sources
@@ -40,27 +48,31 @@ def plane_document(looks: Sequence[Look], real: Points) -> dict[str, Any]:
         "pull": ColumnDataSource({"x": [], "y": [], "x1": [], "y1": []}, name="pull"),
         "fake": ColumnDataSource({"x": [], "y": []}, name="fake"),
     }
-    mapper = LinearColorMapper([to_hex(colours()(shade)) for shade in range(256)], low=0, high=255)
+    mapper = LinearColorMapper(
+        [to_hex(build_colour_map()(shade)) for shade in range(256)], low=0, high=255
+    )
     size = high - low
     place = {"x": low, "y": low, "dw": size, "dh": size}
     plot.image("image", source=sources["field"], color_mapper=mapper, **place)
-    plot.multi_line("x", "y", source=sources["path"], line_color=PATH, line_alpha=0.6)
-    plot.scatter(real[:, 0], real[:, 1], size=4, color=REAL, alpha=0.7)
-    plot.segment("x", "y", "x1", "y1", source=sources["pull"], line_color=FAKE)
-    plot.scatter("x", "y", source=sources["fake"], marker="x", size=7, color=FAKE, line_width=1.5)
-    kept = ColumnDataSource(_rows(looks), name="looks")
+    plot.multi_line("x", "y", source=sources["path"], line_color=PATHS_COLOUR, line_alpha=0.6)
+    plot.scatter(real[:, 0], real[:, 1], size=4, color=REAL_POINTS_COLOUR, alpha=0.7)
+    plot.segment("x", "y", "x1", "y1", source=sources["pull"], line_color=SAMPLES_COLOUR)
+    plot.scatter(
+        "x", "y", source=sources["fake"], marker="x", size=7, color=SAMPLES_COLOUR, line_width=1.5
+    )
+    kept = ColumnDataSource(_pack_frames(looks), name="looks")
     plot.tags = [kept]
-    return embedded(plot)
+    return embed_model(plot)
 
 
-def _rows(looks: Sequence[Look]) -> dict[str, list[Any]]:
+def _pack_frames(looks: Sequence[PlaneFrame]) -> dict[str, list[Any]]:
     """A row a look: numbers of a byte for the field, of four for all else."""
 
     def short(values: NDArray[Any]) -> NDArray[np.float32]:
         return np.ascontiguousarray(values, np.float32)
 
     seen = [np.clip(look.fakes, *look.view) for look in looks]  # those outside, at the edge
-    pulls = arrows(looks)
+    pulls = scale_arrows(looks)
     ends = [look.fakes[: len(pull)] + pull for look, pull in zip(looks, pulls, strict=True)]
     closed = [np.concatenate([look.paths, look.paths[:, :1]], 1) for look in looks]
     return {

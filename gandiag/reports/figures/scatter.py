@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.reports.figures.style import MUTED, ORANGE, RED, Picture, as_png, as_svg, drawing
+from gandiag.reports.figures.style import MUTED, ORANGE, RED, Picture, as_png, as_svg, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,19 +16,21 @@ if TYPE_CHECKING:
 
 Points = NDArray[np.float32]
 
-READING = "Orange crosses are samples, grey dots real data; both should cover the same places."
-MOST = 1000  # points of a kind; more make a blot
-ROOM = 0.3  # of the real data's extent, shown around it on each side
+SCATTER_CAPTION = (
+    "Orange crosses are samples, grey dots real data; both should cover the same places."
+)
+MAX_POINTS = 1000  # points of a kind; more make a blot
+VIEW_MARGIN = 0.3  # of the real data's extent, shown around it on each side
 
 
-def scatter_figure(points: Points, real: Points, name: str, title: str) -> Picture:
+def draw_scatter(points: Points, real: Points, name: str, title: str) -> Picture:
     """Draw samples over real ones: the first two coordinates of ``(n, d)`` each.
 
     All scatter plots over the same real data have the same scale.
     """
-    caption = READING
-    with drawing(2.4, 2.4) as figure:
-        outside = _scatter(figure, points, real, title)
+    caption = SCATTER_CAPTION
+    with new_figure(2.4, 2.4) as figure:
+        outside = _draw_points(figure, points, real, title)
         if outside:
             caption += f" Outside the view, marked red at the edge: {outside}."
         lost = int((~np.isfinite(points)).any(axis=1).sum())
@@ -37,26 +39,29 @@ def scatter_figure(points: Points, real: Points, name: str, title: str) -> Pictu
         return Picture(as_svg(figure, name, f"{title} {caption}".strip()), caption)
 
 
-def scatter_png(points: Points, real: Points, title: str) -> bytes:
+def draw_scatter_png(points: Points, real: Points, title: str) -> bytes:
     """Draw the same as PNG, for those who show no SVG."""
-    with drawing(3.6, 3.6) as figure:
-        _scatter(figure, points, real, title)
+    with new_figure(3.6, 3.6) as figure:
+        _draw_points(figure, points, real, title)
         return as_png(figure)
 
 
-def _scatter(figure: Figure, points: Points, real: Points, title: str) -> int:
+def _draw_points(figure: Figure, points: Points, real: Points, title: str) -> int:
     """Draw both, and return how many samples lie outside the view."""
     import seaborn
 
     axes = figure.subplots()
-    behind, drawn = _plane(real), _plane(points)
-    low, high = _view(behind if behind.size else drawn)
+    behind, drawn = _project(real), _project(points)
+    low, high = _choose_view(behind if behind.size else drawn)
     kept = np.clip(drawn, low, high)
     inside = (kept == drawn).all(axis=0)
     styles: tuple[tuple[Points, dict[str, Any]], ...] = (
-        (behind[:, :MOST], {"color": MUTED, "alpha": 0.45, "s": 12}),
-        (kept[:, inside][:, :MOST], {"color": ORANGE, "marker": "X", "s": 22}),
-        (kept[:, ~inside][:, :MOST], {"color": RED, "marker": "X", "s": 22, "clip_on": False}),
+        (behind[:, :MAX_POINTS], {"color": MUTED, "alpha": 0.45, "s": 12}),
+        (kept[:, inside][:, :MAX_POINTS], {"color": ORANGE, "marker": "X", "s": 22}),
+        (
+            kept[:, ~inside][:, :MAX_POINTS],
+            {"color": RED, "marker": "X", "s": 22, "clip_on": False},
+        ),
     )
     for (x, y), style in styles:
         seaborn.scatterplot(x=x, y=y, ax=axes, legend=False, linewidth=0, **style)
@@ -65,16 +70,16 @@ def _scatter(figure: Figure, points: Points, real: Points, title: str) -> int:
     return int((~inside).sum())
 
 
-def _view(points: Points) -> tuple[float, float]:
+def _choose_view(points: Points) -> tuple[float, float]:
     """A range for both axes that holds all points, with room around them."""
     if not points.size:
         return -1.0, 1.0
     low, high = float(points.min()), float(points.max())
-    margin = ROOM * (high - low) or 1.0
+    margin = VIEW_MARGIN * (high - low) or 1.0
     return low - margin, high + margin
 
 
-def _plane(points: Points) -> Points:
+def _project(points: Points) -> Points:
     """The first two coordinates of the finite points, ``(2, n)``; a missing one is 0."""
     flat = points.reshape(len(points), math.prod(points.shape[1:]))
     flat = flat[np.isfinite(flat).all(axis=1)]

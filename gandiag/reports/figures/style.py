@@ -70,7 +70,7 @@ class Picture(NamedTuple):
 
 
 @contextmanager
-def drawing(
+def new_figure(
     width: float = 4.6, height: float = 2.2, below: float | None = None
 ) -> Iterator[Figure]:
     """Give an empty figure with the common style in force while it is drawn.

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from gandiag.diagnosis.diagnosis import Diagnosis, Status, humanize
 from gandiag.diagnosis.stability import Evaluation
-from gandiag.reports.figures.style import INK, LINE, MUTED, RED, Picture, as_svg, drawing
+from gandiag.reports.figures.style import INK, LINE, MUTED, RED, Picture, as_svg, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-THICK = {"present": 9.0, "inconclusive": 1.6, "absent": 3.0}  # of a lane's line, in points
+LINE_WIDTHS = {"present": 9.0, "inconclusive": 1.6, "absent": 3.0}  # of a lane's line, in points
 
 
-def timeline_figure(
+def draw_timeline(
     diagnoses: Sequence[Diagnosis],
     history: Sequence[Evaluation],
     last_step: int,
@@ -38,11 +38,11 @@ def timeline_figure(
     """
     if not diagnoses:
         return None
-    lanes = sorted(diagnoses, key=_earliest)
-    with drawing(width, 0.75 + 0.36 * len(lanes)) as figure:
+    lanes = sorted(diagnoses, key=_onset_order)
+    with new_figure(width, 0.75 + 0.36 * len(lanes)) as figure:
         axes = figure.subplots()
         for height, diagnosis in enumerate(reversed(lanes)):
-            _lane(axes, height, diagnosis, history, last_step)
+            _draw_lane(axes, height, diagnosis, history, last_step)
         axes.set_yticks(
             range(len(lanes)), [humanize(d.condition) for d in reversed(lanes)], fontsize=10
         )
@@ -56,18 +56,18 @@ def timeline_figure(
             "was absent, dots where it could not be judged yet; the triangle marks the step since "
             "which it has been there, the earliest on top."
         )
-        return Picture(as_svg(figure, name, f"{_in_order(lanes)} {caption}"), caption)
+        return Picture(as_svg(figure, name, f"{_describe_lanes(lanes)} {caption}"), caption)
 
 
-def _lane(
+def _draw_lane(
     axes: Axes, height: int, diagnosis: Diagnosis, history: Sequence[Evaluation], last_step: int
 ) -> None:
-    for ends, status in _stretches(diagnosis.condition, history):
-        _stretch(axes, height, ends, status)
+    for ends, status in _find_spans(diagnosis.condition, history):
+        _draw_span(axes, height, ends, status)
     if diagnosis.status != "present" or diagnosis.onset is None:
         return
     onset = diagnosis.onset
-    _stretch(axes, height, (onset, last_step), "present")
+    _draw_span(axes, height, (onset, last_step), "present")
     axes.plot(onset, height + 0.3, "v", color=INK, markersize=5)
     text, near_end = f"since {onset}", onset > 0.8 * last_step
     axes.annotate(
@@ -82,7 +82,7 @@ def _lane(
     )
 
 
-def _stretches(
+def _find_spans(
     condition: str, history: Sequence[Evaluation]
 ) -> Iterator[tuple[tuple[int, int], Status | None]]:
     """Where the answer stayed the same, as (begin, end) and the answer; each lasts until asked."""
@@ -93,7 +93,7 @@ def _stretches(
         yield (begin, end), status
 
 
-def _stretch(axes: Axes, height: int, ends: tuple[int, int], status: Status | None) -> None:
+def _draw_span(axes: Axes, height: int, ends: tuple[int, int], status: Status | None) -> None:
     if status is None:
         return
     colour = {"present": RED, "absent": LINE, "inconclusive": MUTED}[status]
@@ -103,17 +103,17 @@ def _stretch(axes: Axes, height: int, ends: tuple[int, int], status: Status | No
         (height, height),
         style,
         color=colour,
-        linewidth=THICK[status],
+        linewidth=LINE_WIDTHS[status],
         solid_capstyle="butt",
     )
 
 
-def _earliest(diagnosis: Diagnosis) -> tuple[bool, int]:
+def _onset_order(diagnosis: Diagnosis) -> tuple[bool, int]:
     there = diagnosis.status == "present" and diagnosis.onset is not None
     return not there, diagnosis.onset or 0
 
 
-def _in_order(lanes: Sequence[Diagnosis]) -> str:
+def _describe_lanes(lanes: Sequence[Diagnosis]) -> str:
     """The figure in words, for those who do not see it."""
     told = [
         f"{humanize(d.condition)} {d.status}" + (f" since step {d.onset}" if d.onset else "")

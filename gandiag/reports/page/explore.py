@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gandiag.reports.figures.explore import bokeh_document, charts_of, packed_signals
-from gandiag.reports.figures.plane import looks_of, spaced
-from gandiag.reports.figures.plane_chart import plane_document
-from gandiag.reports.formatting import by_weight, plain, shown
-from gandiag.reports.page.content import first_onset
-from gandiag.reports.page.gallery import GridImage, film, real_points, real_sheet
+from gandiag.diagnosis.diagnosis import humanize
+from gandiag.reports.figures.explore import build_bokeh_document, choose_charts, pack_signals
+from gandiag.reports.figures.plane import choose_frames, read_plane_frames
+from gandiag.reports.figures.plane_chart import build_plane_document
+from gandiag.reports.formatting import select_shown, sort_by_status
+from gandiag.reports.page.content import find_first_onset
+from gandiag.reports.page.gallery import GridImage, build_frames, find_real_grid, load_real_points
 from gandiag.reports.report import Report
 
-LOOKS = 40  # at the plane that a cursor can be moved over, 4 kB each
+MAX_PLANE_FRAMES = 40  # at the plane that a cursor can be moved over, 4 kB each
 
 
 class Exploration(NamedTuple):
@@ -28,30 +29,32 @@ class Exploration(NamedTuple):
     """
 
     last_step: int
-    frames: bool
-    real: str
-    plane: bool
+    has_frames: bool
+    real_url: str
+    has_plane: bool
     data: Mapping[str, Any]
 
 
-def explore(report: Report, plates: Sequence[GridImage]) -> Exploration | None:
+def build_exploration(report: Report, plates: Sequence[GridImage]) -> Exploration | None:
     """Gather what the cursor moves over; None for a record without a number in it."""
-    record, onset = report.record, first_onset(report)
-    signals = packed_signals(record)
+    record, onset = report.record, find_first_onset(report)
+    signals = pack_signals(record)
     if not signals:
         return None
-    charts = charts_of(record, by_weight(shown(report.diagnoses)))
-    frames = film(record, plates)
-    looks = spaced(looks_of(record), LOOKS)
+    charts = choose_charts(record, sort_by_status(select_shown(report.diagnoses)))
+    frames = build_frames(record, plates)
+    looks = choose_frames(read_plane_frames(record), MAX_PLANE_FRAMES)
     data = {
         "onset": onset,
         "signals": signals,
         "charts": [{"signals": chart.signals} for chart in charts],
-        "document": bokeh_document(record, charts, onset),
-        "plane": plane_document(looks, real_points(real_sheet(record))) if looks else None,
+        "document": build_bokeh_document(record, charts, onset),
+        "plane": build_plane_document(looks, load_real_points(find_real_grid(record)))
+        if looks
+        else None,
         "frames": [frame._asdict() for frame in frames],
         "asked": [
-            {"step": step, "statuses": {plain(name): status for name, status in found.items()}}
+            {"step": step, "statuses": {humanize(name): status for name, status in found.items()}}
             for step, found in report.history
         ],
     }

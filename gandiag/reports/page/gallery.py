@@ -13,16 +13,22 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gandiag.records.record import Record
-from gandiag.reports.figures import scatter_figure
-from gandiag.reports.figures.plane import READING as PLANE
-from gandiag.reports.figures.plane import Look, arrows, looks_of, plane_figure, spaced
-from gandiag.reports.figures.scatter import READING
+from gandiag.reports.figures import draw_scatter
+from gandiag.reports.figures.plane import PLANE_CAPTION as PLANE
+from gandiag.reports.figures.plane import (
+    PlaneFrame,
+    choose_frames,
+    draw_plane,
+    read_plane_frames,
+    scale_arrows,
+)
+from gandiag.reports.figures.scatter import SCATTER_CAPTION
 
-PLATES = 6  # sheets of the generator that hang on a page
-FRAMES = 40  # sheets that a cursor can be moved over
-BYTES = 80_000  # of one picture: seven of them stay below 0.8 MB in base64
-FILM = 500_000  # characters of the frames that do not hang on the page anyway
-QUALITY = 75  # of WebP, at which the noise of early sheets takes half a PNG's bytes
+MAX_GRIDS = 6  # sheets of the generator that hang on a page
+MAX_FRAMES = 40  # sheets that a cursor can be moved over
+MAX_IMAGE_BYTES = 80_000  # of one picture: seven of them stay below 0.8 MB in base64
+MAX_FRAMES_LENGTH = 500_000  # characters of the frames that do not hang on the page anyway
+WEBP_QUALITY = 75  # of WebP, at which the noise of early sheets takes half a PNG's bytes
 
 
 class GridImage(NamedTuple):
@@ -52,23 +58,23 @@ class Frame(NamedTuple):
     url: str
 
 
-def grid_steps(record: Record) -> frozenset[int]:
+def list_grid_steps(record: Record) -> frozenset[int]:
     """Steps at which there is something to hang."""
-    looks = looks_of(record)
+    looks = read_plane_frames(record)
     steps = [look.step for look in looks] if looks else [step for step, _ in record.sample_grids()]
     return frozenset(steps)
 
 
-def reading_of(record: Record) -> str:
+def explain_grids(record: Record) -> str:
     """How to read the sheets."""
-    if looks_of(record):
+    if read_plane_frames(record):
         return PLANE
     points = any(path.suffix == ".npy" for _, path in record.sample_grids())
     latents = "The same latents on every sheet, so each place shows how one sample changed."
-    return READING if points else latents
+    return SCATTER_CAPTION if points else latents
 
 
-def choose_grids(
+def build_grid_images(
     record: Record,
     onset: int | None,
     name: str = "sheet",
@@ -82,43 +88,43 @@ def choose_grids(
         name: what the ids of figures begin with, unique in the page.
         among: steps to choose from; all of them if empty.
     """
-    real, looks = real_sheet(record), looks_of(record)
+    real, looks = find_real_grid(record), read_plane_frames(record)
     if looks:
         kept = [look for look in looks if not among or look.step in among]
-        return _planes(kept, real_points(real), onset, name)
+        return _build_plane_images(kept, load_real_points(real), onset, name)
     wanted: list[tuple[int | None, Path]] = [(None, real)] if real else []
-    wanted += choose([s for s in record.sample_grids() if not among or s[0] in among], onset)
-    plates = (_plate(step, path, real, name) for step, path in wanted)
+    wanted += choose_grids([s for s in record.sample_grids() if not among or s[0] in among], onset)
+    plates = (_build_grid_image(step, path, real, name) for step, path in wanted)
     return [plate for plate in plates if plate is not None]
 
 
-def film(record: Record, plates: Sequence[GridImage]) -> list[Frame]:
+def build_frames(record: Record, plates: Sequence[GridImage]) -> list[Frame]:
     """Sheets of images for a cursor to move over: as many as fit, well spread, the plates' too."""
     hung = {plate.step for plate in plates if plate.url and plate.step is not None}
     sheets = [(step, path) for step, path in record.sample_grids() if path.suffix == ".png"]
     packed: dict[Path, str] = {}  # each only once: it takes 10 milliseconds
     urls: dict[int, str] = {}
-    for count in (FRAMES // 4, FRAMES // 2, FRAMES):
-        chosen = [item for item in choose(sheets, None, count) if item[0] not in hung]
-        if urls and len(chosen) * sum(map(len, urls.values())) > FILM * len(urls):
+    for count in (MAX_FRAMES // 4, MAX_FRAMES // 2, MAX_FRAMES):
+        chosen = [item for item in choose_grids(sheets, None, count) if item[0] not in hung]
+        if urls and len(chosen) * sum(map(len, urls.values())) > MAX_FRAMES_LENGTH * len(urls):
             break  # at the size of those so far, these will not fit
-        packed |= {path: _url(path) for _, path in chosen if path not in packed}
-        if sum(len(packed[path]) for _, path in chosen) > FILM:
+        packed |= {path: _encode_data_url(path) for _, path in chosen if path not in packed}
+        if sum(len(packed[path]) for _, path in chosen) > MAX_FRAMES_LENGTH:
             break
         urls = {step: packed[path] for step, path in chosen if packed[path]}
     frames = [Frame(step, url) for step, url in urls.items()]
     return sorted([*frames, *(Frame(step, "") for step in hung)])
 
 
-def real_sheet(record: Record) -> Path | None:
+def find_real_grid(record: Record) -> Path | None:
     """The sheet of real samples; None where there is none."""
     if record.folder is None:
         return None
     return next(iter(sorted((record.folder / "samples").glob("real.*"))), None)
 
 
-def choose(
-    sheets: Sequence[tuple[int, Path]], onset: int | None, count: int = PLATES
+def choose_grids(
+    sheets: Sequence[tuple[int, Path]], onset: int | None, count: int = MAX_GRIDS
 ) -> list[tuple[int, Path]]:
     """Pick the first, the last, the first one since the onset, and others well spread.
 
@@ -139,21 +145,23 @@ def choose(
     return [sheets[index] for index in sorted(picked)]
 
 
-def _plate(step: int | None, path: Path, real: Path | None, name: str) -> GridImage | None:
+def _build_grid_image(
+    step: int | None, path: Path, real: Path | None, name: str
+) -> GridImage | None:
     title = "real data" if step is None else f"step {step}"
     whose = "Real samples" if step is None else f"The generator's samples at {title}"
     if path.suffix != ".npy":
-        url = _url(path)
+        url = _encode_data_url(path)
         return GridImage(title, whose, url, "", step) if url else None
     try:
         points = np.load(path, allow_pickle=False)
         behind = np.load(real, allow_pickle=False) if real else points[:0]
     except (OSError, ValueError):  # an interrupted or foreign file
         return None
-    return _plot(title, whose, points, behind, step, name)
+    return _build_scatter_image(title, whose, points, behind, step, name)
 
 
-def real_points(path: Path | None) -> NDArray[np.float64]:
+def load_real_points(path: Path | None) -> NDArray[np.float64]:
     """Real points of a plane, ``(n, 2)``, from their sheet; none where there is no such sheet."""
     try:
         points = np.load(path, allow_pickle=False) if path else np.empty((0, 2))
@@ -162,14 +170,14 @@ def real_points(path: Path | None) -> NDArray[np.float64]:
     return np.asarray(points if points.ndim == 2 else np.empty((0, 2)), float)
 
 
-def _planes(
-    looks: Sequence[Look], real: NDArray[np.float64], onset: int | None, name: str
+def _build_plane_images(
+    looks: Sequence[PlaneFrame], real: NDArray[np.float64], onset: int | None, name: str
 ) -> list[GridImage]:
     """The game in a plane at some steps."""
-    pulls = dict(zip((look.step for look in looks), arrows(looks), strict=True))
+    pulls = dict(zip((look.step for look in looks), scale_arrows(looks), strict=True))
     plates = []
-    for look in spaced(looks, PLATES, onset):
-        picture = plane_figure(look, pulls[look.step], real, f"{name}-plane-{look.step}")
+    for look in choose_frames(looks, MAX_GRIDS, onset):
+        picture = draw_plane(look, pulls[look.step], real, f"{name}-plane-{look.step}")
         alt = f"The plane at step {look.step}"
         plates.append(
             GridImage(f"step {look.step}", alt, "", picture.svg, look.step, picture.caption)
@@ -177,7 +185,7 @@ def _planes(
     return plates
 
 
-def _plot(
+def _build_scatter_image(
     title: str,
     whose: str,
     points: NDArray[np.float32],
@@ -186,18 +194,18 @@ def _plot(
     name: str,
 ) -> GridImage:
     unique = f"{name}-{title.replace(' ', '-')}"
-    picture = scatter_figure(points[:0] if step is None else points, real, unique, "")
-    note = picture.caption.removeprefix(READING).strip()
+    picture = draw_scatter(points[:0] if step is None else points, real, unique, "")
+    note = picture.caption.removeprefix(SCATTER_CAPTION).strip()
     return GridImage(title, f"{whose}. {picture.caption}", "", picture.svg, step, note)
 
 
-def _url(path: Path) -> str:
+def _encode_data_url(path: Path) -> str:
     """A picture as data URL, the smaller of itself and a WebP; empty where it cannot be read."""
     try:
         data = path.read_bytes()
         with Image.open(io.BytesIO(data)) as image:
             image.load()
-            kind, packed = (image.format or "png").lower(), _smaller(image)
+            kind, packed = (image.format or "png").lower(), _encode_webp(image)
     except (OSError, ValueError):  # an interrupted or foreign file
         return ""
     if len(packed) < len(data):
@@ -205,13 +213,13 @@ def _url(path: Path) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _smaller(image: Image.Image) -> bytes:
+def _encode_webp(image: Image.Image) -> bytes:
     """The image as WebP, shrunk until it fits."""
     picture = image.convert("RGB")
     while True:
         buffer = io.BytesIO()
-        picture.save(buffer, "WEBP", quality=QUALITY)
-        if buffer.tell() <= BYTES:
+        picture.save(buffer, "WEBP", quality=WEBP_QUALITY)
+        if buffer.tell() <= MAX_IMAGE_BYTES:
             return buffer.getvalue()
         size = (max(1, picture.width * 3 // 4), max(1, picture.height * 3 // 4))
         picture = picture.resize(size, Image.Resampling.LANCZOS)

@@ -34,7 +34,7 @@ class Threshold(NamedTuple):
     reason: str
 
 
-def lesson_of(detector: Detector | None) -> Lesson:
+def read_lesson(detector: Detector | None) -> Lesson:
     """The story that the detector's module tells; empty where it tells none."""
     module = sys.modules.get(type(detector).__module__)
     return parse_lesson((module.__doc__ if module and detector else None) or "")
@@ -55,18 +55,18 @@ def parse_lesson(text: str) -> Lesson:
     return Lesson(paragraphs[0], tuple(part for part in parts if part[1]))
 
 
-def thresholds_of(detector: Detector | None) -> tuple[Threshold, ...]:
+def list_thresholds(detector: Detector | None) -> tuple[Threshold, ...]:
     """The detector's options with the values it had and the comments of its source."""
     if detector is None or not dataclasses.is_dataclass(detector):
         return ()
-    reasons = _reasons(type(detector))
+    reasons = _read_option_comments(type(detector))
     return tuple(
         Threshold(field.name, str(getattr(detector, field.name)), reasons.get(field.name, ""))
         for field in dataclasses.fields(detector)
     )
 
 
-def _reasons(kind: type) -> dict[str, str]:
+def _read_option_comments(kind: type) -> dict[str, str]:
     """The options' comments, where the catalogue knows this very class."""
     for name in plugins.names("detectors"):
         try:

@@ -6,15 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gandiag.diagnosis.diagnosis import Diagnosis
-from gandiag.reports.figures import Picture, paired_figure, timeline_figure
-from gandiag.reports.figures.curves import is_measured_on
-from gandiag.reports.figures.paired import Compared
-from gandiag.reports.formatting import by_weight, notes, sentence, shown
-from gandiag.reports.page.gallery import GridImage, choose_grids, grid_steps, reading_of
-from gandiag.reports.page.teaching import changed
+from gandiag.reports.figures import Picture, draw_pair, draw_timeline
+from gandiag.reports.figures.curves import is_on_signal_scale
+from gandiag.reports.figures.paired import PairedEvidence
+from gandiag.reports.formatting import (
+    format_verdict_sentence,
+    list_notes,
+    select_shown,
+    sort_by_status,
+)
+from gandiag.reports.page.gallery import (
+    GridImage,
+    build_grid_images,
+    explain_grids,
+    list_grid_steps,
+)
+from gandiag.reports.page.teaching import diff_settings
 from gandiag.reports.report import Report
 
-MOST = 8  # figures of both runs
+MAX_FIGURES = 8  # figures of both runs
 
 
 @dataclass(frozen=True)
@@ -51,47 +61,47 @@ class Pair:
     pictures: Sequence[Picture]
 
 
-def pair_up(report: Report, other: Report) -> Pair:
+def build_pair(report: Report, other: Report) -> Pair:
     """Gather what two runs show beside each other; nothing is judged here."""
-    names = _titles(report, other)
-    shared = grid_steps(report.record) & grid_steps(other.record)
+    names = _build_titles(report, other)
+    shared = list_grid_steps(report.record) & list_grid_steps(other.record)
     first, second = report.scenario, other.scenario
-    found = {d.condition: d for d in by_weight(report.diagnoses)}
+    found = {d.condition: d for d in sort_by_status(report.diagnoses)}
     against = {d.condition: d for d in other.diagnoses}
     pictures = [
-        paired_figure((report.record, other.record), names, item, f"twin-{index}")
-        for index, item in enumerate(_shown(report, other))
+        draw_pair((report.record, other.record), names, item, f"twin-{index}")
+        for index, item in enumerate(_select_evidence(report, other))
     ]
     return Pair(
         title=f"{names[0]} and {names[1]}",
         sides=[
-            _side(report, names[0], "first", shared),
-            _side(other, names[1], "second", shared),
+            _build_side(report, names[0], "first", shared),
+            _build_side(other, names[1], "second", shared),
         ],
-        reading=reading_of(report.record),
+        reading=explain_grids(report.record),
         rows=[(each, (found.get(each), against.get(each))) for each in {**found, **against}],
-        diff=changed(first, second) if first is not None and second is not None else "",
+        diff=diff_settings(first, second) if first is not None and second is not None else "",
         pictures=[picture for picture in pictures if picture is not None],
     )
 
 
-def _shown(report: Report, other: Report) -> list[Compared]:
+def _select_evidence(report: Report, other: Report) -> list[PairedEvidence]:
     """The evidence on what is present in either, a signal once; on everything if nothing is."""
-    found: dict[str, Compared] = {}
+    found: dict[str, PairedEvidence] = {}
     for wanted in (("present",), ("absent", "inconclusive")):
         for each in (report, other):
-            for diagnosis in by_weight(each.diagnoses):
+            for diagnosis in sort_by_status(each.diagnoses):
                 if diagnosis.status in wanted:
                     for item in diagnosis.evidence:
-                        fits = is_measured_on(each.record, diagnosis, item)
-                        compared = Compared(item, diagnosis.condition, fits)
+                        fits = is_on_signal_scale(each.record, diagnosis, item)
+                        compared = PairedEvidence(item, diagnosis.condition, fits)
                         found.setdefault(item.signal, compared)
         if found:
             break
-    return list(found.values())[:MOST]
+    return list(found.values())[:MAX_FIGURES]
 
 
-def _titles(report: Report, other: Report) -> tuple[str, str]:
+def _build_titles(report: Report, other: Report) -> tuple[str, str]:
     """Both names; with their folders' where they are the same."""
     names = report.title, other.title
     if names[0] != names[1]:
@@ -101,15 +111,15 @@ def _titles(report: Report, other: Report) -> tuple[str, str]:
     return f"{names[0]} ({first or 'first'})", f"{names[1]} ({second or 'second'})"
 
 
-def _side(report: Report, title: str, name: str, shared: frozenset[int]) -> Side:
-    diagnoses = by_weight(shown(report.diagnoses))
-    timeline = timeline_figure(diagnoses, report.history, report.record.last_step, name, 4.6)
+def _build_side(report: Report, title: str, name: str, shared: frozenset[int]) -> Side:
+    diagnoses = sort_by_status(select_shown(report.diagnoses))
+    timeline = draw_timeline(diagnoses, report.history, report.record.last_step, name, 4.6)
     return Side(
         title=title,
-        verdict=sentence(report),
-        notes=notes(report),
+        verdict=format_verdict_sentence(report),
+        notes=list_notes(report),
         about=report.scenario.about.strip() if report.scenario else "",
         diagnoses=diagnoses,
         timeline=timeline,
-        grids=choose_grids(report.record, None, name, shared),
+        grids=build_grid_images(report.record, None, name, shared),
     )

@@ -27,55 +27,58 @@ class Teaching(NamedTuple):
     reading: str
     question: str
     answer: str
-    shown: str
-    cures: tuple[str, ...]
+    failing: str
+    fixed_by: tuple[str, ...]
 
 
-class Cure(NamedTuple):
+class FixedScenario(NamedTuple):
     """A shipped scenario that cures one that fails, and what differs in how it is played."""
 
     name: str
     diff: str
 
 
-def cures_of(taught: Teaching) -> tuple[Cure, ...]:
+def load_fixed_scenarios(taught: Teaching) -> tuple[FixedScenario, ...]:
     """The games that cure the taught one, each with its change as a unified diff."""
     known = shipped()
-    ill = Scenario.load(known[taught.shown])
-    return tuple(Cure(name, changed(ill, Scenario.load(known[name]))) for name in taught.cures)
+    ill = Scenario.load(known[taught.failing])
+    return tuple(
+        FixedScenario(name, diff_settings(ill, Scenario.load(known[name])))
+        for name in taught.fixed_by
+    )
 
 
-def changed(first: Scenario, second: Scenario) -> str:
+def diff_settings(first: Scenario, second: Scenario) -> str:
     """What differs in how two games are played, whatever they are called, and however watched."""
     unplayed = ("name", "about", "expect", "probes", "reporters", "sample_grid_every")
     return difference(first, second.model_copy(update={k: getattr(first, k) for k in unplayed}))
 
 
-def _math(body: str) -> Markup:
+def _wrap_math(body: str) -> Markup:
     return Markup(f'<math display="block">{body}</math>')
 
 
-def _function(name: str, argument: str) -> str:
+def _format_function(name: str, argument: str) -> str:
     return f"<mi>{name}</mi><mo>(</mo>{argument}<mo>)</mo>"
 
 
-_LETTER = "\N{GREEK SMALL LETTER SIGMA}"
-_SLOPE = "<mfrac><mi>d</mi><mrow><mi>d</mi><mi>s</mi></mrow></mfrac><mspace width='0.2em'/>"
-_SIGMA = _function("&sigma;", "<mi>s</mi>")
-_AT_FAKE = _function("D", "<mi>x</mi>")
+_SIGMA_LETTER = "\N{GREEK SMALL LETTER SIGMA}"
+_DERIVATIVE = "<mfrac><mi>d</mi><mrow><mi>d</mi><mi>s</mi></mrow></mfrac><mspace width='0.2em'/>"
+_SIGMA_OF_SCORE = _format_function("&sigma;", "<mi>s</mi>")
+_D_OF_SAMPLE = _format_function("D", "<mi>x</mi>")
 
 TEACHING: Mapping[str, Teaching] = {
     "vanishing_gradients": Teaching(
-        formula=_math(
-            f"{_SLOPE}<mi>log</mi><mo>(</mo><mn>1</mn><mo>&minus;</mo>{_SIGMA}<mo>)</mo><mo>=</mo>"
-            f"<mo>&minus;</mo>{_SIGMA}<mo>→</mo><mn>0</mn><mspace width='1em'/><mtext>as</mtext>"
+        formula=_wrap_math(
+            f"{_DERIVATIVE}<mi>log</mi><mo>(</mo><mn>1</mn><mo>&minus;</mo>{_SIGMA_OF_SCORE}<mo>)</mo><mo>=</mo>"
+            f"<mo>&minus;</mo>{_SIGMA_OF_SCORE}<mo>→</mo><mn>0</mn><mspace width='1em'/><mtext>as</mtext>"
             "<mspace width='0.5em'/><mi>s</mi><mo>→</mo><mo>&minus;</mo><mi>∞</mi>"
         ),
         reading=(
-            f"s is the discriminator's score of a fake, and {_LETTER}(s), the sigmoid, its "
+            f"s is the discriminator's score of a fake, and {_SIGMA_LETTER}(s), the sigmoid, its "
             "P(real). The surer it is that the fake is made, the smaller s, and the flatter what "
             "the generator minimises: at s = -10 the slope is -0.00005. With "
-            f"-log {_LETTER}(s) instead, the slope is -{_LETTER}(-s), which tends to -1."
+            f"-log {_SIGMA_LETTER}(s) instead, the slope is -{_SIGMA_LETTER}(-s), which tends to -1."
         ),
         question=(
             "The discriminator's loss is almost 0. Is that proof that the gradients have vanished?"
@@ -86,13 +89,13 @@ TEACHING: Mapping[str, Teaching] = {
             "non-saturating objective or a critic the samples may improve all the while. So look "
             "at the slope, at whether the samples move, and at how far they are from the data."
         ),
-        shown="vanishing_gradients",
-        cures=("vanishing_gradients_cured", "vanishing_gradients_non_saturating"),
+        failing="vanishing_gradients",
+        fixed_by=("vanishing_gradients_cured", "vanishing_gradients_non_saturating"),
     ),
     "mode_collapse": Teaching(
-        formula=_math(
+        formula=_wrap_math(
             "<mi>G</mi><mo>(</mo><mi>z</mi><mo>)</mo><mo>=</mo>"
-            f"<munder><mi>arg max</mi><mi>x</mi></munder>{_AT_FAKE}"
+            f"<munder><mi>arg max</mi><mi>x</mi></munder>{_D_OF_SAMPLE}"
             "<mspace width='1em'/><mtext>for every</mtext><mspace width='0.5em'/><mi>z</mi>"
         ),
         reading=(
@@ -110,11 +113,11 @@ TEACHING: Mapping[str, Teaching] = {
             "in how alike they are. One perfect 8, made for every latent, passes one by one. So "
             "count the kinds among many samples and compare with the same number of real ones."
         ),
-        shown="mode_collapse",
-        cures=("mode_collapse_cured",),
+        failing="mode_collapse",
+        fixed_by=("mode_collapse_cured",),
     ),
     "non_convergence": Teaching(
-        formula=_math(
+        formula=_wrap_math(
             "<msubsup><mi>x</mi><mrow><mi>t</mi><mo>+</mo><mn>1</mn></mrow><mn>2</mn></msubsup>"
             "<mo>+</mo>"
             "<msubsup><mi>y</mi><mrow><mi>t</mi><mo>+</mo><mn>1</mn></mrow><mn>2</mn></msubsup>"
@@ -134,7 +137,7 @@ TEACHING: Mapping[str, Teaching] = {
             "done with its samples, and may sit still in its losses while its samples keep turning "
             "into others."
         ),
-        shown="non_convergence",
-        cures=("non_convergence_cured",),
+        failing="non_convergence",
+        fixed_by=("non_convergence_cured",),
     ),
 }

@@ -25,22 +25,25 @@ from gandiag.monitoring.signals import (
     SCORE_GRADIENT,
 )
 from gandiag.records.record import Record
-from gandiag.reports.figures import thin
-from gandiag.reports.figures.explore import labels_of
+from gandiag.reports.figures import thin_curve
+from gandiag.reports.figures.explore import label_signals
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure as Figure
 
 
-POINTS = 600  # of a line: one for each pixel
-HEIGHT, LINE = 220, 25  # pixels of a chart, and of each line of its legend beyond the first
-ROW = 40  # letters in a line of a legend, that it may fit a phone
+MAX_POINTS = 600  # of a line: one for each pixel
+HEIGHT, LEGEND_ROW_HEIGHT = (
+    220,
+    25,
+)  # pixels of a chart, and of each line of its legend beyond the first
+LEGEND_ROW_LETTERS = 40  # letters in a line of a legend, that it may fit a phone
 ONSET = "onset"  # name of the line at the step since when something has been present
 # seaborn's "colorblind" palette in an order in which neighbours are far apart
 COLOURS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#56b4e9", "#949494")
 
 
-class Group(NamedTuple):
+class SignalGroup(NamedTuple):
     """Signals that belong in one chart, and whether its axis is logarithmic."""
 
     title: str
@@ -48,9 +51,9 @@ class Group(NamedTuple):
     log: bool = False
 
 
-GROUPS = (
-    Group("Losses", (DISCRIMINATOR_LOSS, GENERATOR_LOSS)),
-    Group(
+SIGNAL_GROUPS = (
+    SignalGroup("Losses", (DISCRIMINATOR_LOSS, GENERATOR_LOSS)),
+    SignalGroup(
         "The discriminator's P(real) and AUC",
         (
             P_REAL_OF_REAL,
@@ -58,19 +61,21 @@ GROUPS = (
             AUC,
         ),
     ),
-    Group("Score gap of a critic", (SCORE_GAP,)),
-    Group(
+    SignalGroup("Score gap of a critic", (SCORE_GAP,)),
+    SignalGroup(
         "Variety of the samples, 1 for real data",
         (EFFECTIVE_MODES, COVERAGE),
     ),
-    Group("Distance of the samples from the data", (ENERGY_DISTANCE,)),
-    Group("Slope of G's loss at the scores", (SCORE_GRADIENT,), log=True),
-    Group("Norm of the gradient", (DISCRIMINATOR_GRADIENT_NORM, GENERATOR_GRADIENT_NORM), log=True),
-    Group("Motion of the samples over their spread", (RELATIVE_DISPLACEMENT,), log=True),
+    SignalGroup("Distance of the samples from the data", (ENERGY_DISTANCE,)),
+    SignalGroup("Slope of G's loss at the scores", (SCORE_GRADIENT,), log=True),
+    SignalGroup(
+        "Norm of the gradient", (DISCRIMINATOR_GRADIENT_NORM, GENERATOR_GRADIENT_NORM), log=True
+    ),
+    SignalGroup("Motion of the samples over their spread", (RELATIVE_DISPLACEMENT,), log=True),
 )
 
 
-class Line(NamedTuple):
+class ChartLine(NamedTuple):
     """A line of a chart: whose signal it shows, and what the legend calls it."""
 
     run: str
@@ -78,45 +83,45 @@ class Line(NamedTuple):
     label: str
 
 
-class Chart(NamedTuple):
+class DashboardChart(NamedTuple):
     """A chart and its lines."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[ChartLine, ...]
     log: bool
 
 
-def charts_of(records: Sequence[tuple[str, Record]]) -> tuple[Chart, ...]:
+def build_charts(records: Sequence[tuple[str, Record]]) -> tuple[DashboardChart, ...]:
     """Charts of one run by group of signals, or of several by signal, of what was recorded."""
-    return tuple(chart for chart in _charts(records) if chart.lines)
+    return tuple(chart for chart in _group_lines(records) if chart.lines)
 
 
-def _charts(records: Sequence[tuple[str, Record]]) -> Iterator[Chart]:
-    for group in GROUPS:
+def _group_lines(records: Sequence[tuple[str, Record]]) -> Iterator[DashboardChart]:
+    for group in SIGNAL_GROUPS:
         if len(records) == 1:
             name, record = records[0]
-            known = [signal for signal in group.signals if _recorded(record, signal)]
-            lines = tuple(map(Line, repeat(name), known, labels_of(known)))
-            yield Chart(group.title, lines, group.log)
+            known = [signal for signal in group.signals if _is_recorded(record, signal)]
+            lines = tuple(map(ChartLine, repeat(name), known, label_signals(known)))
+            yield DashboardChart(group.title, lines, group.log)
             continue
         for signal in group.signals:
-            having = [name for name, record in records if _recorded(record, signal)]
-            lines = tuple(Line(name, signal, name) for name in having)
-            yield Chart(f"{group.title}: {signal}", lines, group.log)
+            having = [name for name, record in records if _is_recorded(record, signal)]
+            lines = tuple(ChartLine(name, signal, name) for name in having)
+            yield DashboardChart(f"{group.title}: {signal}", lines, group.log)
 
 
-def _recorded(record: Record, signal: str) -> bool:
+def _is_recorded(record: Record, signal: str) -> bool:
     return signal in record.signals and record[signal].values.ndim == 1
 
 
-def frame(chart: Chart) -> Figure:
+def draw_empty_chart(chart: DashboardChart) -> Figure:
     """An empty chart, whose lines' sources are called ``0``, ``1``, ..."""
     from bokeh.models import ColumnDataSource, Span
     from bokeh.plotting import figure
 
-    columns = max(1, ROW // max(len(line.label) for line in chart.lines))
+    columns = max(1, LEGEND_ROW_LETTERS // max(len(line.label) for line in chart.lines))
     plot: Figure = figure(
-        height=HEIGHT + LINE * (math.ceil(len(chart.lines) / columns) - 1),
+        height=HEIGHT + LEGEND_ROW_HEIGHT * (math.ceil(len(chart.lines) / columns) - 1),
         sizing_mode="stretch_width",
         title=chart.title,
         x_axis_label="generator step",
@@ -145,7 +150,9 @@ def frame(chart: Chart) -> Figure:
     return plot
 
 
-def fill(plot: Figure, chart: Chart, records: Mapping[str, Record], onset: int | None) -> None:
+def fill_chart(
+    plot: Figure, chart: DashboardChart, records: Mapping[str, Record], onset: int | None
+) -> None:
     """Put into a chart all that its signals hold by now, thinned, and the onset as a line.
 
     Values that are not finite break a line, and are counted in the title.
@@ -154,7 +161,7 @@ def fill(plot: Figure, chart: Chart, records: Mapping[str, Record], onset: int |
     for index, line in enumerate(chart.lines):
         steps, values = records[line.run][line.signal]
         strange += int((~np.isfinite(values)).sum())
-        steps, values = thin(steps, values, POINTS)
+        steps, values = thin_curve(steps, values, MAX_POINTS)
         shown = np.where(np.isfinite(values), values, np.nan)
         source = plot.select_one({"name": str(index)})
         source.data = {"x": steps.astype(np.float64), "y": shown}

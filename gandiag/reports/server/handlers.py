@@ -12,26 +12,35 @@ from urllib.parse import urlencode, urlsplit
 from markupsafe import Markup
 from tornado.web import HTTPError, RequestHandler
 
+from gandiag.diagnosis.diagnosis import humanize
 from gandiag.plugins.errors import BadInput
 from gandiag.records.record import Record
-from gandiag.reports.formatting import MARKS, PAGE, plain
-from gandiag.reports.page.gallery import real_sheet
-from gandiag.reports.pictures import png_of
-from gandiag.reports.server.runs import run_in, runs_in
-from gandiag.reports.server.style import style
-from gandiag.reports.templates import templates_of, text_of
+from gandiag.reports.formatting import MARKS, PAGE_FILE
+from gandiag.reports.grid_pictures import render_grid_png
+from gandiag.reports.page.gallery import find_real_grid
+from gandiag.reports.server.runs import find_run, list_runs
+from gandiag.reports.server.style import read_style_sheet
+from gandiag.reports.templates import load_templates, read_text
 
 PACKAGE = "gandiag.reports.server"
-KEPT = 60  # seconds for which a browser keeps a sheet; a run may be played anew in its folder
+GRID_MAX_AGE = (
+    60  # seconds for which a browser keeps a sheet; a run may be played anew in its folder
+)
 
 
-def patterns(folder: Path, hosts: frozenset[str]) -> list[tuple[str, type, dict[str, Any]]]:
+def build_url_patterns(
+    folder: Path, hosts: frozenset[str]
+) -> list[tuple[str, type, dict[str, Any]]]:
     """Paths and their handlers, as tornado takes them."""
     about = {"folder": folder, "hosts": hosts}
-    return [("/", Runs, about), ("/sheet", Sheet, about), ("/report", Page, about)]
+    return [
+        ("/", RunListHandler, about),
+        ("/sheet", GridHandler, about),
+        ("/report", ReportHandler, about),
+    ]
 
 
-class _Reading(RequestHandler):
+class _ReadOnlyHandler(RequestHandler):
     """Answers questions about a folder, and only those; it has no way to write."""
 
     def initialize(self, folder: Path, hosts: frozenset[str]) -> None:
@@ -48,47 +57,47 @@ class _Reading(RequestHandler):
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Content-Type-Options", "nosniff")
 
-    def run_asked_for(self) -> Path:
+    def find_requested_run(self) -> Path:
         """The folder of the run that the address names."""
         try:
-            return run_in(self.folder, self.get_query_argument("run"))
+            return find_run(self.folder, self.get_query_argument("run"))
         except (BadInput, OSError, ValueError) as error:
             raise HTTPError(404) from error
 
 
-class Runs(_Reading):
+class RunListHandler(_ReadOnlyHandler):
     """The list of all runs."""
 
     def get(self) -> None:
         """Look at every run and list it, the newest first."""
-        script = text_of(PACKAGE, "runs.js")
+        script = read_text(PACKAGE, "runs.js")
         known = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         allowed = f"connect-src 'self'; form-action 'self'; script-src 'sha256-{known}'"
         styles = "style-src 'unsafe-inline'; img-src data:"
         self.set_header("Content-Security-Policy", f"default-src 'none'; {allowed}; {styles}")
-        self.finish(list_of(self.folder, script))
+        self.finish(render_run_list(self.folder, script))
 
 
-def list_of(folder: Path, script: str = "") -> str:
+def render_run_list(folder: Path, script: str = "") -> str:
     """The list of all runs below a folder as a page."""
-    environment = templates_of(PACKAGE)
-    environment.filters |= {"plain": plain, "ago": _ago, "query": _query}
+    environment = load_templates(PACKAGE)
+    environment.filters |= {"humanize": humanize, "ago": _format_age, "query": _build_query}
     return environment.get_template("runs.html.j2").render(
         folder=str(folder.resolve()),
-        runs=[(run, (folder / run.name / PAGE).is_file()) for run in runs_in(folder)],
+        runs=[(run, (folder / run.name / PAGE_FILE).is_file()) for run in list_runs(folder)],
         marks=MARKS,
         script=Markup(script),
-        style=Markup(style()),
+        style=Markup(read_style_sheet()),
     )
 
 
-class Sheet(_Reading):
+class GridHandler(_ReadOnlyHandler):
     """A sheet of samples as a picture."""
 
     def get(self) -> None:
         """Answer with the sheet of ``step``: a number, ``newest`` or ``real``."""
-        record = Record({}, folder=self.run_asked_for())
-        real = real_sheet(record)
+        record = Record({}, folder=self.find_requested_run())
+        real = find_real_grid(record)
         sheets = record.sample_grids()
         known = {str(step): path for step, path in sheets} | {"real": real}
         known["newest"] = sheets[-1][1] if sheets else None
@@ -96,32 +105,32 @@ class Sheet(_Reading):
         if path is None:
             raise HTTPError(404)
         try:
-            png = png_of(path, real)
+            png = render_grid_png(path, real)
         except (OSError, ValueError) as error:
             raise HTTPError(404) from error
         self.set_header("Content-Type", "image/png")
         # else a board that is renewed every two seconds asks for it as often, and it flickers
-        self.set_header("Cache-Control", f"private, max-age={KEPT}")
+        self.set_header("Cache-Control", f"private, max-age={GRID_MAX_AGE}")
         self.finish(png)
 
 
-class Page(_Reading):
+class ReportHandler(_ReadOnlyHandler):
     """The page that a run's report left behind."""
 
     def get(self) -> None:
         """Answer with it as it lies there."""
-        path = self.run_asked_for() / PAGE
+        path = self.find_requested_run() / PAGE_FILE
         if not path.is_file():
             raise HTTPError(404)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish(path.read_bytes())
 
 
-def _query(name: str) -> str:
+def _build_query(name: str) -> str:
     return urlencode({"run": name})
 
 
-def _ago(changed: float) -> str:
+def _format_age(changed: float) -> str:
     """How long ago something was, roughly; nothing for what never was."""
     seconds = max(time.time() - changed, 0.0)
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import SIGNALS, parse_row
-from gandiag.reports.server.tail import environment_of
+from gandiag.records.record import SIGNALS
+from gandiag.records.storage import decode_row
+from gandiag.reports.server.tail import read_environment
 
-State = Literal["running", "finished", "ended early", "silent", "broken"]
+RunPhase = Literal["running", "finished", "ended early", "silent", "broken"]
 
-QUIET = 60.0  # seconds without a new line after which a run that did not end is called silent
-TAIL = 65_536  # bytes at a record's end among which its last line is looked for, at first
+STALLED_AFTER = (
+    60.0  # seconds without a new line after which a run that did not end is called silent
+)
+TAIL_BYTES = 65_536  # bytes at a record's end among which its last line is looked for, at first
 DIAGNOSES = "diagnoses.json"
 
 
-class Run(NamedTuple):
+class RunSummary(NamedTuple):
     """A run as its folder shows it.
 
     Attributes:
@@ -36,15 +39,15 @@ class Run(NamedTuple):
     """
 
     name: str
-    state: State
+    phase: RunPhase
     step: int
-    planned: int | None
+    planned_steps: int | None
     statuses: Mapping[str, str]
     verdict: str
     changed: float
 
 
-def runs_in(folder: Path) -> list[Run]:
+def list_runs(folder: Path) -> list[RunSummary]:
     """Every run below a folder, the newest first.
 
     Folders that cannot be entered are left out, links to folders are not followed.
@@ -55,11 +58,11 @@ def runs_in(folder: Path) -> list[Run]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if SIGNALS in files:
             folders.clear()  # what lies in a run's folder is the run's
-            found.append(look_at(folder, Path(place), now))
+            found.append(summarize_run(folder, Path(place), now))
     return sorted(found, key=lambda run: (-run.changed, run.name))
 
 
-def run_in(folder: Path, name: str) -> Path:
+def find_run(folder: Path, name: str) -> Path:
     """The folder of the run of that name.
 
     Raises:
@@ -71,37 +74,37 @@ def run_in(folder: Path, name: str) -> Path:
     return place
 
 
-def look_at(folder: Path, place: Path, now: float) -> Run:
+def summarize_run(folder: Path, place: Path, now: float) -> RunSummary:
     """One run, its record lying in `place`, at the time `now`."""
     name = place.relative_to(folder).as_posix() if place != folder else "."
     try:
         changed = (place / SIGNALS).stat().st_mtime
-        step = _newest_step(place / SIGNALS)
+        step = _read_newest_step(place / SIGNALS)
     except (OSError, ValueError):
-        return Run(name, "broken", 0, None, {}, "", 0.0)
-    environment = environment_of(place)
+        return RunSummary(name, "broken", 0, None, {}, "", 0.0)
+    environment = read_environment(place)
     facts = environment.get("facts")
     planned = facts.get("steps") if isinstance(facts, Mapping) else None
     planned = planned if isinstance(planned, int) else None
     played = environment.get("steps_played")
     # of a run that is over it holds however a copy changed the times
-    said = _said(place, 0.0 if isinstance(played, int) else changed)
+    said = _read_verdict(place, 0.0 if isinstance(played, int) else changed)
     if isinstance(played, int):
-        state: State = "ended early" if planned is not None and played < planned else "finished"
-    elif now - changed < QUIET:
+        state: RunPhase = "ended early" if planned is not None and played < planned else "finished"
+    elif now - changed < STALLED_AFTER:
         state = "running"
     else:
         state = "finished" if said and planned is None else "silent"
     step = played if isinstance(played, int) else step
     told = said.get("statuses", {}), said.get("verdict", "")
-    return Run(name, state, step, planned, *told, changed)
+    return RunSummary(name, state, step, planned, *told, changed)
 
 
-def _newest_step(path: Path) -> int:
+def _read_newest_step(path: Path) -> int:
     """The step of the last whole line; 0 where there is none."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
-        span = min(TAIL, size)
+        span = min(TAIL_BYTES, size)
         while True:
             file.seek(size - span)
             lines = file.read(span).rsplit(b"\n", 2)
@@ -109,10 +112,10 @@ def _newest_step(path: Path) -> int:
                 break
             span = min(4 * span, size)  # its last line is longer than that
     whole = lines[-2] if len(lines) > 1 else b""
-    return parse_row(whole).step if whole else 0
+    return decode_row(whole)[0] if whole else 0
 
 
-def _said(place: Path, since: float) -> dict[str, Any]:
+def _read_verdict(place: Path, since: float) -> dict[str, Any]:
     """Verdict and statuses of ``diagnoses.json``; empty where it is damaged or before `since`."""
     path = place / DIAGNOSES
     try:

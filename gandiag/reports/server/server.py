@@ -31,7 +31,7 @@ def serve(
     Raises:
         BadInput: there is no such folder, or the address cannot be listened on.
     """
-    server = make_server(folder, port, host)
+    server = create_server(folder, port, host)
     # Bokeh warns of tabs that are closed too early for it, and of boards without charts
     for name in ("bokeh.server.views.ws", "bokeh.core.validation.check"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -42,25 +42,25 @@ def serve(
         server.stop()
 
 
-def make_server(folder: Path, port: int = 0, host: str = "127.0.0.1") -> Server:
+def create_server(folder: Path, port: int = 0, host: str = "127.0.0.1") -> Server:
     """A server that listens already; see `serve`."""
     from bokeh.server.server import Server
 
-    from gandiag.reports.server.handlers import patterns
+    from gandiag.reports.server.handlers import build_url_patterns
 
     if not folder.is_dir():
         raise BadInput(str(folder), "no such folder; gandiag run makes one below reports/")
-    applications = {"/board": functools.partial(_open_board, folder)}
+    applications = {"/board": functools.partial(_open_dashboard, folder)}
     # a page elsewhere that a browser has open may not connect: it must come from this server
-    names = sorted({"localhost", host}) if _is_here(host) else ["*"]
+    names = sorted({"localhost", host}) if _is_loopback(host) else ["*"]
     try:
-        port = _free_port(host, port)
+        port = _find_free_port(host, port)
         return Server(
             applications,
             port=port,
             address=host,
             allow_websocket_origin=[f"{name}:{port}" for name in names],
-            extra_patterns=patterns(folder, frozenset(names)),
+            extra_patterns=build_url_patterns(folder, frozenset(names)),
             use_index=False,
             use_xheaders=False,
         )
@@ -69,15 +69,17 @@ def make_server(folder: Path, port: int = 0, host: str = "127.0.0.1") -> Server:
         raise BadInput(f"{host}:{port}", problem) from error
 
 
-def _open_board(folder: Path, document: Document) -> None:
+def _open_dashboard(folder: Path, document: Document) -> None:
     """Fill the document of somebody who opened a board."""
-    from gandiag.reports.server.dashboard import open_board
+    from gandiag.reports.server.dashboard import open_dashboard
 
     asked: dict[str, list[Any]] = document.session_context.request.arguments
-    open_board(folder, [name.decode("utf-8", "replace") for name in asked.get("run", ())], document)
+    open_dashboard(
+        folder, [name.decode("utf-8", "replace") for name in asked.get("run", ())], document
+    )
 
 
-def _free_port(host: str, port: int) -> int:
+def _find_free_port(host: str, port: int) -> int:
     """That port, or any if it is 0, if nobody listens on it.
 
     Bokeh wants to know it before it binds one, and leaves a socket open where it cannot.
@@ -88,7 +90,7 @@ def _free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _is_here(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 
-from gandiag.reports.templates import text_of
+from gandiag.reports.templates import read_text
 
 
 @functools.cache
-def style() -> str:
+def read_style_sheet() -> str:
     """Style sheet of both."""
-    return text_of("gandiag.reports.page", "page.css") + text_of(
+    return read_text("gandiag.reports.page", "page.css") + read_text(
         "gandiag.reports.server", "serve.css"
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import ENVIRONMENT, SIGNALS, Columns, Record, parse_row
+from gandiag.records.record import ENVIRONMENT, SIGNALS, Columns, Record, Row
+from gandiag.records.storage import decode_row
 
 
 class RecordTail:
@@ -24,7 +25,7 @@ class RecordTail:
         self._newest = -1  # step
         self._columns = Columns()
 
-    def look(self) -> bool:
+    def read_new_rows(self) -> bool:
         """Read on; return whether there was anything new.
 
         A line that is still being written waits for the next look. A record that was begun anew is
@@ -37,7 +38,7 @@ class RecordTail:
         try:
             with path.open("rb") as file:
                 if file.seek(0, 2) < self._read:
-                    self._forget()
+                    self._reset()
                 file.seek(self._read)
                 new = file.read()
         except OSError as error:
@@ -45,14 +46,14 @@ class RecordTail:
         whole = new[: new.rfind(b"\n") + 1]
         for line in whole.splitlines():
             try:
-                row = parse_row(line)
+                row = Row(*decode_row(line))
             except ValueError as error:
                 raise BadInput(str(path), f"not a row of a record ({error})") from error
             if row.step < self._newest:
                 if not self._read:
                     raise BadInput(str(path), f"step {row.step} comes after step {self._newest}")
-                self._forget()  # begun anew, and longer than before already
-                return self.look()
+                self._reset()  # begun anew, and longer than before already
+                return self.read_new_rows()
             self._newest = row.step
             self._columns.add(row)
         self._read += len(whole)
@@ -61,15 +62,15 @@ class RecordTail:
     @property
     def record(self) -> Record:
         """All that was read so far."""
-        environment = environment_of(self.folder)
+        environment = read_environment(self.folder)
         facts = environment.pop("facts", {})
         return Record(self._columns.signals(), facts, environment, self.folder)
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._read, self._newest, self._columns = 0, -1, Columns()
 
 
-def environment_of(folder: Path) -> dict[str, Any]:
+def read_environment(folder: Path) -> dict[str, Any]:
     """What a run's folder says about where it was made; empty where it says nothing."""
     try:
         data = json.loads((folder / ENVIRONMENT).read_bytes())

@@ -10,15 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, evidence_for
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, compare_median
 from gandiag.diagnosis.stability import Evaluation
 from gandiag.records.record import Record, Row, Signal
 from gandiag.reports import figures
-from gandiag.reports.figures.curves import is_measured_on
-from gandiag.reports.figures.explore import Chart, bokeh_document, pack, packed_signals
-from gandiag.reports.figures.paired import Compared
-from gandiag.reports.figures.plane import LONGEST, Look, arrows, looks_of, plane_figure, spaced
-from gandiag.reports.figures.plane_chart import plane_document
+from gandiag.reports.figures.curves import is_on_signal_scale
+from gandiag.reports.figures.explore import Chart, build_bokeh_document, pack_numbers, pack_signals
+from gandiag.reports.figures.paired import PairedEvidence
+from gandiag.reports.figures.plane import (
+    MAX_ARROW_LENGTH,
+    PlaneFrame,
+    choose_frames,
+    draw_plane,
+    read_plane_frames,
+    scale_arrows,
+)
+from gandiag.reports.figures.plane_chart import build_plane_document
 from gandiag.reports.figures.style import RED
 
 NAME = "a/b/generator"
@@ -42,7 +49,7 @@ def asked(record: Record, evidence: Evidence) -> Diagnosis:
 def test_thinning_keeps_extremes(values: list[float], most: int) -> None:
     """However short the curve becomes, its peaks, ends and oddities stay."""
     array = np.asarray(values, float)
-    steps, kept = figures.thin(np.arange(len(array)), array, most)
+    steps, kept = figures.thin_curve(np.arange(len(array)), array, most)
     assert len(kept) <= max(most, 6)
     assert np.all(np.diff(steps) > 0)
     finite = array[np.isfinite(array)]
@@ -68,8 +75,8 @@ def test_thinning_keeps_extremes(values: list[float], most: int) -> None:
 def test_any_values_are_drawn(values: list[float]) -> None:
     """There is no signal without a figure, and each is well-formed."""
     record = record_of(values)
-    evidence = evidence_for(NAME, record[NAME].values, "<", 0.5, "what it is")
-    picture = figures.evidence_figure(record, asked(record, evidence), evidence, "x")
+    evidence = compare_median(NAME, record[NAME].values, "<", 0.5, "what it is")
+    picture = figures.draw_evidence(record, asked(record, evidence), evidence, "x")
     assert picture is not None
     ET.fromstring(picture.svg.replace("xlink:href", "href"))
     strange = len(values) - int(np.isfinite(values).sum())
@@ -79,8 +86,8 @@ def test_any_values_are_drawn(values: list[float]) -> None:
 def test_threshold_line_is_drawn() -> None:
     """The gate, the side that speaks for the condition and the onset are in the figure."""
     record = record_of([0.9, 0.8, 0.3, 0.2, 0.1])
-    evidence = evidence_for(NAME, record[NAME].values, "<", 0.5, "what it is")
-    picture = figures.evidence_figure(record, asked(record, evidence), evidence, "x")
+    evidence = compare_median(NAME, record[NAME].values, "<", 0.5, "what it is")
+    picture = figures.draw_evidence(record, asked(record, evidence), evidence, "x")
     assert picture is not None
     assert "&lt; 0.5" in picture.svg
     assert "since 1" in picture.svg
@@ -92,8 +99,8 @@ def test_derived_number_gets_no_line() -> None:
     record = record_of([5.0, 6.0, 7.0])
     evidence = Evidence(NAME, 0.1, ">", 0.5, False, "rise over the best")
     diagnosis = asked(record, evidence)
-    assert not is_measured_on(record, diagnosis, evidence)
-    picture = figures.evidence_figure(record, diagnosis, evidence, "x")
+    assert not is_on_signal_scale(record, diagnosis, evidence)
+    picture = figures.draw_evidence(record, diagnosis, evidence, "x")
     assert picture is not None
     assert "&gt; 0.5" not in picture.svg
     assert "is not drawn" in picture.caption
@@ -104,19 +111,19 @@ def test_median_at_anothers_steps_counts() -> None:
     rows = [Row(i, {NAME: float(i % 7), **({"c/d": 1.0} if i % 5 == 0 else {})}) for i in range(60)]
     record = Record.from_rows(rows)
     slow = record["c/d"].steps
-    fast = evidence_for(NAME, record.at(NAME, slow), "<", 2.2, "fast", 4)
-    other = evidence_for("c/d", record["c/d"].values, "<", 2.0, "slow")
+    fast = compare_median(NAME, record.at(NAME, slow), "<", 2.2, "fast", 4)
+    other = compare_median("c/d", record["c/d"].values, "<", 2.0, "slow")
     both = Diagnosis("some_thing", "absent", "", evidence=(fast, other))
-    assert is_measured_on(record, both, fast)
+    assert is_on_signal_scale(record, both, fast)
 
 
 def test_missing_signals_have_no_figure() -> None:
     """What was not recorded is left out."""
     record = record_of([1.0])
     evidence = Evidence("not/there", math.nan, ">", 0.5, False, "nothing")
-    assert figures.evidence_figure(record, asked(record, evidence), evidence, "x") is None
-    assert figures.loss_figure(record, "l") is None
-    assert figures.confidence_figure(record, "c") is None
+    assert figures.draw_evidence(record, asked(record, evidence), evidence, "x") is None
+    assert figures.draw_losses(record, "l") is None
+    assert figures.draw_confidence(record, "c") is None
 
 
 def test_figures_leave_no_trace() -> None:
@@ -126,8 +133,8 @@ def test_figures_leave_no_trace() -> None:
 
     before = dict(matplotlib.rcParams)
     signal = Signal(np.arange(5), np.random.default_rng(0).uniform(size=(5, 3)))
-    first = figures.heatmap_figure(signal, "a", "title", [0.3, 0.3, 0.4], 2)
-    assert figures.heatmap_figure(signal, "a", "title", [0.3, 0.3, 0.4], 2) == first
+    first = figures.draw_heatmap(signal, "a", "title", [0.3, 0.3, 0.4], 2)
+    assert figures.draw_heatmap(signal, "a", "title", [0.3, 0.3, 0.4], 2) == first
     assert dict(matplotlib.rcParams) == before
     assert pyplot.get_fignums() == []
 
@@ -136,8 +143,8 @@ def test_figures_leave_no_trace() -> None:
 def test_points_of_any_width(shape: tuple[int, int]) -> None:
     """Points on a line, in the plane or in space are drawn, and none at all too."""
     points = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    assert "<svg" in figures.scatter_figure(points, points, "p", "").svg
-    assert figures.scatter_png(points, points, "p").startswith(b"\x89PNG")
+    assert "<svg" in figures.draw_scatter(points, points, "p", "").svg
+    assert figures.draw_scatter_png(points, points, "p").startswith(b"\x89PNG")
 
 
 def test_outliers_stay_in_sight() -> None:
@@ -145,10 +152,10 @@ def test_outliers_stay_in_sight() -> None:
     real = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     points = real.copy()
     points[:3] = 1e6
-    picture = figures.scatter_figure(points, real, "p", "")
+    picture = figures.draw_scatter(points, real, "p", "")
     assert "at the edge: 3." in picture.caption
     assert RED in picture.svg
-    assert RED not in figures.scatter_figure(real, real, "p", "").svg
+    assert RED not in figures.draw_scatter(real, real, "p", "").svg
 
 
 def test_timeline_begins_with_the_earliest() -> None:
@@ -162,13 +169,13 @@ def test_timeline_begins_with_the_earliest() -> None:
         Evaluation(50, {"early_thing": "present"}),
         Evaluation(100, {"late_thing": "present"}),
     ]
-    picture = figures.timeline_figure(found, history, 100, "t")
+    picture = figures.draw_timeline(found, history, 100, "t")
     assert picture is not None
     label = picture.svg.split('aria-label="')[1]
     places = [label.index(name) for name in ("early thing", "late thing", "no thing")]
     assert places == sorted(places)
     assert "since 20" in picture.svg
-    assert figures.timeline_figure([], [], 100, "t") is None
+    assert figures.draw_timeline([], [], 100, "t") is None
 
 
 def test_missing_classes_are_named() -> None:
@@ -176,38 +183,38 @@ def test_missing_classes_are_named() -> None:
     shares = [0.25, 0.25, 0.25, 0.25]
     made = np.tile([0.5, 0.45, 0.04, 0.01], (7, 1))
     signal = Signal(np.arange(7), made)
-    picture = figures.class_bars(signal, shares, "b", hardly=0.2)
+    picture = figures.draw_class_shares(signal, shares, "b", hardly=0.2)
     assert picture is not None
     assert picture.svg.count("missing") == 2 + picture.svg.split('aria-label="')[1].split('"')[
         0
     ].count("missing")
     assert picture.caption.endswith("2, 3.")
-    assert figures.class_bars(signal, shares[:3], "b") is None
+    assert figures.draw_class_shares(signal, shares[:3], "b") is None
 
 
 def test_null_is_drawn() -> None:
     """A signal that is measured against real data has their line in sight, and the words for it."""
     name = "diversity/effective_modes/generator"
     record = Record.from_rows(Row(step, {name: 0.1}) for step in range(5))
-    evidence = evidence_for(name, record[name].values, "<", 0.7, "modes")
-    picture = figures.evidence_figure(record, asked(record, evidence), evidence, "x")
+    evidence = compare_median(name, record[name].values, "<", 0.7, "modes")
+    picture = figures.draw_evidence(record, asked(record, evidence), evidence, "x")
     assert picture is not None
     assert ">real<" in picture.svg
-    assert "thin green line" in picture.caption
+    assert "thin_curve green line" in picture.caption
 
 
 def test_twins_share_a_figure() -> None:
     """Both runs are in it under their names; a signal that neither has gives none."""
     records = record_of([1.0, 2.0]), record_of([3.0])
-    evidence = evidence_for(NAME, records[0][NAME].values, "<", 0.5, "what it is")
-    compared = Compared(evidence, "mode_collapse", fits=True)
-    picture = figures.paired_figure(records, ("ill", "cured"), compared, "x")
+    evidence = compare_median(NAME, records[0][NAME].values, "<", 0.5, "what it is")
+    compared = PairedEvidence(evidence, "mode_collapse", is_on_signal_scale=True)
+    picture = figures.draw_pair(records, ("ill", "cured"), compared, "x")
     assert picture is not None
     assert "below the dashed line speak for mode collapse" in picture.caption
     assert all(f">{name}<" in picture.svg for name in ("ill", "cured"))
     nowhere = Evidence("not/there", math.nan, ">", 0.5, False, "nothing")
-    lost = Compared(nowhere, "mode_collapse", fits=False)
-    assert figures.paired_figure(records, ("a", "b"), lost, "x") is None
+    lost = PairedEvidence(nowhere, "mode_collapse", is_on_signal_scale=False)
+    assert figures.draw_pair(records, ("a", "b"), lost, "x") is None
 
 
 def plane_rows(pulls: list[float]) -> list[Row]:
@@ -229,31 +236,33 @@ def plane_rows(pulls: list[float]) -> list[Row]:
 
 def test_arrows_have_one_scale() -> None:
     """Half the pull is half the arrow, none is none; and no arrow leaves the plane."""
-    looks = looks_of(Record.from_rows(plane_rows([8.0, 4.0, 0.0])))
-    strong, weak, none = (float(np.abs(drawn).max()) for drawn in arrows(looks))
+    looks = read_plane_frames(Record.from_rows(plane_rows([8.0, 4.0, 0.0])))
+    strong, weak, none = (float(np.abs(drawn).max()) for drawn in scale_arrows(looks))
     assert strong == pytest.approx(2 * weak)
     assert none == 0
-    blown = looks[0]._replace(pull=np.array([[1e30, 0.0], [math.nan, 0.0]]))
-    assert float(np.abs(arrows([*looks, blown])[-1]).max()) <= LONGEST * 4 * (1 + 1e-9)
+    blown = looks[0]._replace(descent=np.array([[1e30, 0.0], [math.nan, 0.0]]))
+    assert float(np.abs(scale_arrows([*looks, blown])[-1]).max()) <= MAX_ARROW_LENGTH * 4 * (
+        1 + 1e-9
+    )
 
 
 def test_plane_is_drawn_as_recorded() -> None:
     """A look has what the probe saw at that very step, and its picture is well-formed."""
-    (look,) = looks_of(Record.from_rows(plane_rows([1.0])))
+    (look,) = read_plane_frames(Record.from_rows(plane_rows([1.0])))
     assert look.field[2, 0] == 0.75
     assert look.paths.shape == (1, 4, 2)
     assert look.fakes.tolist() == [[0, 0], [1, 1]]
-    picture = plane_figure(look, arrows([look])[0], np.zeros((3, 2)), "p")
+    picture = draw_plane(look, scale_arrows([look])[0], np.zeros((3, 2)), "p")
     ET.fromstring(picture.svg.replace("xlink:href", "href"))
-    assert looks_of(record_of([1.0])) == []
+    assert read_plane_frames(record_of([1.0])) == []
 
 
 @pytest.mark.parametrize("step", [None, 0, 730, 9999])
 def test_looks_are_spread(step: int | None) -> None:
     """The first, the last and the first since a step are among those that are shown."""
     empty = np.empty((0, 2))
-    looks = [Look(s, (0, 1), empty, empty, empty, empty) for s in range(0, 2000, 100)]
-    steps = [look.step for look in spaced(looks, 6, step)]
+    looks = [PlaneFrame(s, (0, 1), empty, empty, empty, empty) for s in range(0, 2000, 100)]
+    steps = [look.step for look in choose_frames(looks, 6, step)]
     assert len(steps) == 6
     assert (steps[0], steps[-1]) == (0, 1900)
     assert steps == sorted(set(steps))
@@ -265,7 +274,7 @@ def test_looks_are_spread(step: int | None) -> None:
 @given(st.lists(st.floats(width=32), max_size=200))
 def test_packing_keeps_numbers(values: list[float]) -> None:
     """What a page unpacks is what was recorded, NaN and infinity too."""
-    packed = np.frombuffer(base64.b64decode(pack(np.array(values), "<f4")), "<f4")
+    packed = np.frombuffer(base64.b64decode(pack_numbers(np.array(values), "<f4")), "<f4")
     assert np.array_equal(packed, np.array(values, np.float32), equal_nan=True)
 
 
@@ -273,8 +282,10 @@ def test_charts_are_the_same_again() -> None:
     """Bokeh counts its models from call to call; a page must not show that."""
     record = Record.from_rows(plane_rows([1.0, 2.0]))
     chart = Chart("title", (NAME,), 0.5)
-    first = json.dumps(bokeh_document(record, [chart], 1))
-    assert json.dumps(bokeh_document(record, [chart], 1)) == first
-    looks, real = looks_of(record), np.zeros((3, 2))
-    assert json.dumps(plane_document(looks, real)) == json.dumps(plane_document(looks, real))
-    assert packed_signals(record) == {}  # vectors have charts of their own
+    first = json.dumps(build_bokeh_document(record, [chart], 1))
+    assert json.dumps(build_bokeh_document(record, [chart], 1)) == first
+    looks, real = read_plane_frames(record), np.zeros((3, 2))
+    assert json.dumps(build_plane_document(looks, real)) == json.dumps(
+        build_plane_document(looks, real)
+    )
+    assert pack_signals(record) == {}  # vectors have charts of their own

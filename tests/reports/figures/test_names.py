@@ -8,11 +8,11 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from gandiag.diagnosis.diagnosis import Diagnosis, evidence_for
+from gandiag.diagnosis.diagnosis import Diagnosis, compare_median
 from gandiag.records.record import Record, Row
-from gandiag.reports.figures import Picture, evidence_figure
-from gandiag.reports.figures.arms import CostPoint, Interval, cost_figure
-from gandiag.reports.figures.plane import Look, plane_figure
+from gandiag.reports.figures import Picture, draw_evidence
+from gandiag.reports.figures.plane import PlaneFrame, draw_plane
+from gandiag.reports.figures.variants import CostPoint, Interval, draw_cost
 
 EFFECTIVE = "diversity/effective_modes/generator"  # 1 for real data
 
@@ -50,7 +50,7 @@ def test_names_of_arms_stand_apart() -> None:
         CostPoint("r1", even(0.95), even(2.1)),
         CostPoint("minibatch_discrimination", even(3.0), even(0.03)),
     ]
-    picture = cost_figure(spots, "energy distance", "cost")
+    picture = draw_cost(spots, "energy distance", "cost")
     assert picture is not None
     names = places(picture, *(spot.name for spot in spots))
     assert abs(names[0][1] - names[1][1]) >= 7.5  # points: the letters' size
@@ -62,9 +62,9 @@ def test_names_of_lines_stand_apart(threshold: float) -> None:
     """The names of threshold and real data can both be read, however close the two lines are."""
     rows = [Row(step, {EFFECTIVE: 0.5 + step / 100}) for step in range(100)]
     record = Record.from_rows(rows)
-    evidence = evidence_for(EFFECTIVE, record[EFFECTIVE].values, "<", threshold, "modes")
+    evidence = compare_median(EFFECTIVE, record[EFFECTIVE].values, "<", threshold, "modes")
     diagnosis = Diagnosis("mode_collapse", "absent", "", evidence=(evidence,))
-    picture = evidence_figure(record, diagnosis, evidence, "a")
+    picture = draw_evidence(record, diagnosis, evidence, "a")
     assert picture is not None
     gate, real = places(picture, f"< {threshold:g}", "real")
     assert abs(gate[1] - real[1]) >= 7.5
@@ -75,13 +75,13 @@ def test_samples_outside_the_view_are_told() -> None:
     """What left the plane is drawn at its edge, without an arrow, and counted."""
     nothing = np.empty((0, 2))
     fakes = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, -9.0]])
-    look = Look(5, (-1.0, 1.0), fakes, np.ones((3, 2)), np.empty((0, 4, 2)), np.empty((0, 0)))
-    inside = look._replace(fakes=fakes[:1], pull=np.ones((1, 2)))
-    picture = plane_figure(look, np.ones((3, 2)), nothing, "a")
+    look = PlaneFrame(5, (-1.0, 1.0), fakes, np.ones((3, 2)), np.empty((0, 4, 2)), np.empty((0, 0)))
+    inside = look._replace(fakes=fakes[:1], descent=np.ones((1, 2)))
+    picture = draw_plane(look, np.ones((3, 2)), nothing, "a")
     assert picture.caption == "Squares at the edge: 2 samples further out."
-    assert plane_figure(inside, np.ones((1, 2)), nothing, "a").caption == ""
-    one = look._replace(fakes=fakes[:2], pull=np.ones((2, 2)))
-    assert "1 sample further" in plane_figure(one, np.ones((2, 2)), nothing, "a").caption
+    assert draw_plane(inside, np.ones((1, 2)), nothing, "a").caption == ""
+    one = look._replace(fakes=fakes[:2], descent=np.ones((2, 2)))
+    assert "1 sample further" in draw_plane(one, np.ones((2, 2)), nothing, "a").caption
     assert arrows_in(picture) == 1
 
 
@@ -89,8 +89,8 @@ def test_an_arrow_points_where_the_pull_goes() -> None:
     """From the sample's place it reaches as far as the pull; a sample without one has no arrow."""
     fakes = np.array([[0.0, 0.0], [0.5, 0.5]])
     pull = np.array([[0.4, 0.0], [0.0, 0.0]])
-    look = Look(5, (-1.0, 1.0), fakes, pull, np.empty((0, 4, 2)), np.empty((0, 0)))
-    picture = plane_figure(look, pull, np.empty((0, 2)), "a")
+    look = PlaneFrame(5, (-1.0, 1.0), fakes, pull, np.empty((0, 4, 2)), np.empty((0, 0)))
+    picture = draw_plane(look, pull, np.empty((0, 2)), "a")
     assert arrows_in(picture) == 1
     outline = quiver(picture).split(' d="')[1].split('"')[0]
     x, y = np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", outline), float).T

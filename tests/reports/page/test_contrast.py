@@ -11,7 +11,7 @@ import re
 import pytest
 
 from gandiag.reports.figures import style as figures
-from gandiag.reports.server.style import style
+from gandiag.reports.server.style import read_style_sheet
 
 TEXT, GRAPHICS = 4.5, 3.0  # success criteria 1.4.3 and 1.4.11, level AA
 WRITTEN = [  # what is written, and on what
@@ -40,7 +40,7 @@ def contrast(one: str, other: str) -> float:
 
 def colours() -> dict[str, dict[str, str]]:
     """The style sheet's colours by name: in light, in the dark, on paper."""
-    blocks = re.findall(r":root \{(.*?)\}", style(), flags=re.S)
+    blocks = re.findall(r":root \{(.*?)\}", read_style_sheet(), flags=re.S)
     found = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block)) for block in blocks]
     return dict(zip(("light", "dark", "print"), found, strict=False))
 

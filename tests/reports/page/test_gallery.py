@@ -8,14 +8,21 @@ import pytest
 
 from gandiag.records.record import Record
 from gandiag.records.sample_grids import write_grid
-from gandiag.reports.page.gallery import BYTES, FILM, choose, choose_grids, film, grid_steps
+from gandiag.reports.page.gallery import (
+    MAX_FRAMES_LENGTH,
+    MAX_IMAGE_BYTES,
+    build_frames,
+    build_grid_images,
+    choose_grids,
+    list_grid_steps,
+)
 from gandiag.reports.report import Report
 
 
 @pytest.mark.parametrize("onset", [None, 0, 340, 5000])
 def test_choice_is_spread(onset: int | None) -> None:
     """First, last and the first since the onset are shown, and no more than asked for."""
-    steps = [step for step, _ in choose([(s, Path()) for s in range(0, 3000, 50)], onset)]
+    steps = [step for step, _ in choose_grids([(s, Path()) for s in range(0, 3000, 50)], onset)]
     assert len(steps) == 6
     assert (steps[0], steps[-1]) == (0, 2950)
     assert steps == sorted(set(steps))
@@ -25,7 +32,7 @@ def test_choice_is_spread(onset: int | None) -> None:
 
 def test_real_data_hang_first(sick: Report) -> None:
     """One compares with the real data, so they come first."""
-    plates = choose_grids(sick.record, 350)
+    plates = build_grid_images(sick.record, 350)
     assert plates[0].title == "real data"
     assert plates[1].title == "step 100"
     assert "step 400" in [plate.title for plate in plates]
@@ -37,17 +44,17 @@ def test_large_sheets_shrink(tmp_path: Path) -> None:
     (tmp_path / "samples").mkdir()
     noise = np.random.default_rng(0).uniform(-1, 1, (64, 3, 64, 64)).astype(np.float32)
     path = write_grid(tmp_path / "samples" / "step-00000001", noise)
-    assert path.stat().st_size > BYTES
-    (plate,) = choose_grids(Record({}, folder=tmp_path), None)
+    assert path.stat().st_size > MAX_IMAGE_BYTES
+    (plate,) = build_grid_images(Record({}, folder=tmp_path), None)
     head, data = plate.url.split(",")
     assert head == "data:image/webp;base64"
-    assert len(base64.b64decode(data)) <= BYTES
+    assert len(base64.b64decode(data)) <= MAX_IMAGE_BYTES
 
 
 def test_film_takes_what_hangs(sick: Report) -> None:
     """The cursor finds every sheet: one that hangs is not stored again, others are."""
-    plates = choose_grids(sick.record, 350)
-    frames = film(sick.record, plates)
+    plates = build_grid_images(sick.record, 350)
+    frames = build_frames(sick.record, plates)
     assert [frame.step for frame in frames] == list(range(100, 1001, 100))
     hung = {plate.step for plate in plates}
     assert all((frame.url == "") == (frame.step in hung) for frame in frames)
@@ -60,9 +67,9 @@ def test_film_fits(tmp_path: Path) -> None:
     for step in range(50):
         write_grid(tmp_path / "samples" / f"step-{step:08d}", noise)
     record = Record({}, folder=tmp_path)
-    plates = choose_grids(record, None)
-    frames = film(record, plates)
-    assert sum(len(frame.url) for frame in frames) <= FILM
+    plates = build_grid_images(record, None)
+    frames = build_frames(record, plates)
+    assert sum(len(frame.url) for frame in frames) <= MAX_FRAMES_LENGTH
     assert {plate.step for plate in plates} <= {frame.step for frame in frames}
     assert len(frames) > len(plates)
 
@@ -70,6 +77,10 @@ def test_film_fits(tmp_path: Path) -> None:
 def test_shared_steps_can_be_asked_for(sick: Report, plane: Report) -> None:
     """Two runs hang at the same steps where they are set side by side."""
     among = frozenset({200, 700})
-    assert [plate.step for plate in choose_grids(sick.record, None, "a", among)] == [None, 200, 700]
-    assert [plate.step for plate in choose_grids(plane.record, None, "b", among)] == [200, 700]
-    assert grid_steps(plane.record) == frozenset(range(0, 1001, 100))
+    assert [plate.step for plate in build_grid_images(sick.record, None, "a", among)] == [
+        None,
+        200,
+        700,
+    ]
+    assert [plate.step for plate in build_grid_images(plane.record, None, "b", among)] == [200, 700]
+    assert list_grid_steps(plane.record) == frozenset(range(0, 1001, 100))

@@ -22,8 +22,8 @@ from gandiag.reports.report import Report
 from gandiag.reports.reporters.json import Json
 from gandiag.reports.server.charts import ONSET
 from gandiag.reports.server.dashboard import Dashboard
-from gandiag.reports.server.runs import DIAGNOSES, QUIET, look_at, run_in, runs_in
-from gandiag.reports.server.server import make_server
+from gandiag.reports.server.runs import DIAGNOSES, STALLED_AFTER, find_run, list_runs, summarize_run
+from gandiag.reports.server.server import create_server
 from gandiag.reports.server.tail import RecordTail
 from tests.attachment.loops import game
 from tests.reports.conftest import serving
@@ -79,12 +79,12 @@ def test_growing_record_is_the_record(tmp_path: Path) -> None:
     """After any number of looks it holds what the whole file does, half lines left for later."""
     recorder = begun(tmp_path)
     growing = RecordTail(tmp_path)
-    assert growing.look()
-    assert not growing.look()
+    assert growing.read_new_rows()
+    assert not growing.read_new_rows()
     recorder.add(losses(110, 150))
     with (tmp_path / SIGNALS).open("a") as file:
         file.write('{"step": 160, "sig')
-    assert growing.look()
+    assert growing.read_new_rows()
     whole = Record.load(tmp_path)
     np.testing.assert_array_equal(growing.record[LOSS].steps, whole[LOSS].steps)
     np.testing.assert_array_equal(growing.record[LOSS].values, whole[LOSS].values)
@@ -96,9 +96,9 @@ def test_new_run_in_its_place_is_read_anew(tmp_path: Path, steps: int) -> None:
     """A record that was begun anew, shorter or longer by now, is not mixed with the old one."""
     begun(tmp_path, 200)
     growing = RecordTail(tmp_path)
-    growing.look()
+    growing.read_new_rows()
     begun(tmp_path, steps)
-    growing.look()
+    growing.read_new_rows()
     assert growing.record[LOSS].steps.tolist() == list(range(10, steps + 1, 10))
 
 
@@ -109,7 +109,7 @@ def test_damaged_record_is_told(tmp_path: Path) -> None:
         with (tmp_path / SIGNALS).open("a") as file:
             file.write(line + "\n")
         with pytest.raises(BadInput):
-            RecordTail(tmp_path).look()
+            RecordTail(tmp_path).read_new_rows()
 
 
 def test_state_is_told(finished: Path) -> None:
@@ -120,17 +120,17 @@ def test_state_is_told(finished: Path) -> None:
     (finished / "broken" / SIGNALS).write_text("{}\n")
     (finished / "empty").mkdir()
     (finished / "empty" / SIGNALS).write_text("")
-    found = {run.name: run for run in runs_in(finished)}
-    states = {name: run.state for name, run in found.items()}
+    found = {run.name: run for run in list_runs(finished)}
+    states = {name: run.phase for name, run in found.items()}
     assert states == {
         "games/0": "finished", "now": "running", "early": "ended early", "broken": "broken",
         "empty": "running",
     }  # fmt: skip
-    assert (found["now"].step, found["now"].planned) == (100, 200)
+    assert (found["now"].step, found["now"].planned_steps) == (100, 200)
     assert found["games/0"].statuses["mode_collapse"] == "present"
     assert not found["now"].statuses
-    later = found["now"].changed + QUIET + 1
-    assert look_at(finished, finished / "now", later).state == "silent"
+    later = found["now"].changed + STALLED_AFTER + 1
+    assert summarize_run(finished, finished / "now", later).phase == "silent"
 
 
 def test_attached_run_ends(tmp_path: Path) -> None:
@@ -139,23 +139,23 @@ def test_attached_run_ends(tmp_path: Path) -> None:
     with gandiag.attach(*played[:4], scores=played.scores, folder=tmp_path / "mine") as watch:
         played.play(played, 20)
         assert len(watch.record.signals)
-        (run,) = runs_in(tmp_path)
-        assert run.state == "running"
-    (run,) = runs_in(tmp_path)
-    assert (run.state, run.step, run.planned) == ("finished", 20, None)
+        (run,) = list_runs(tmp_path)
+        assert run.phase == "running"
+    (run,) = list_runs(tmp_path)
+    assert (run.phase, run.step, run.planned_steps) == ("finished", 20, None)
 
 
 def test_copied_run_keeps_its_judgement(finished: Path) -> None:
     """A copy of a run that is over may have any times; what was found in it still stands."""
     os.utime(finished / "games" / "0" / DIAGNOSES, (0, 0))
-    (run,) = runs_in(finished)
+    (run,) = list_runs(finished)
     assert run.statuses["mode_collapse"] == "present"
 
 
 def test_judgement_older_than_its_record_is_not_shown(finished: Path) -> None:
     """What was found in an earlier run of the same folder says nothing about this one."""
     begun(finished / "games" / "0")
-    (run,) = runs_in(finished)
+    (run,) = list_runs(finished)
     assert not run.statuses
 
 
@@ -166,7 +166,7 @@ def test_board_grows(tmp_path: Path) -> None:
     source = board.root.select_one({"name": "0"})
     assert source.data["x"].tolist() == list(range(10, 101, 10))
     recorder.add([Row(110, {LOSS: float("nan"), "learning_signal/score_gradient/generator": 1.0})])
-    board.look()
+    board.update()
     sources = list(board.root.select({"type": ColumnDataSource}))
     assert sorted(len(source.data["x"]) for source in sources) == [1, 11]
     assert any("1 values are not finite" in plot.title.text for plot in board._body.children)
@@ -191,10 +191,10 @@ def test_broken_run_breaks_no_board(tmp_path: Path) -> None:
     begun(tmp_path / "0")
     board = Dashboard(tmp_path, ["0"])
     shutil.rmtree(tmp_path / "0")
-    board.look()
+    board.update()
     assert "cannot be read" in board._head.text
     begun(tmp_path / "0", 50)
-    board.look()
+    board.update()
     assert "cannot be read" not in board._head.text
     assert len(board.root.select_one({"name": "0"}).data["x"]) == 5
 
@@ -213,7 +213,7 @@ def test_texts_of_a_run_are_no_markup(tmp_path: Path, hostile: Report) -> None:
 def test_nothing_outside_is_served(finished: Path, name: str) -> None:
     """Only folders of runs below the one that is served have a name."""
     with pytest.raises(BadInput):
-        run_in(finished / "games", name)
+        find_run(finished / "games", name)
 
 
 def test_pages_are_served(address: str, finished: Path) -> None:
@@ -243,6 +243,6 @@ def test_address_that_is_taken_is_told(address: str, finished: Path) -> None:
     """A port that somebody listens on, or a folder that is not there, is one clear line."""
     port = int(address.rsplit(":", 1)[1])
     with pytest.raises(BadInput, match=f"127.0.0.1:{port}: cannot listen there"):
-        make_server(finished, port)
+        create_server(finished, port)
     with pytest.raises(BadInput, match="no such folder"):
-        make_server(finished / "nowhere")
+        create_server(finished / "nowhere")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gandiag.records.record import Signal
-from gandiag.reports.figures.style import BLUE, INK, MUTED, ORANGE, Picture, as_svg, drawing
+from gandiag.reports.figures.style import BLUE, INK, MUTED, ORANGE, Picture, as_svg, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-ROW = 0.3  # inches of an arm's row
-NAME = (0.4, 0.055)
+ROW_HEIGHT = 0.3  # inches of an arm's row
+NAME_SIZE = (0.4, 0.055)
 DASHES: Sequence[str | tuple[int, tuple[int, ...]]] = (
     "-",
     (0, (5, 2)),
@@ -41,7 +41,7 @@ class CostPoint(NamedTuple):
     distance: Interval
 
 
-def rates_figure(
+def draw_failure_rates(
     arms: Sequence[str], rates: Mapping[str, Sequence[Interval]], name: str
 ) -> Picture:
     """Draw the share of runs in which each condition is present, a panel each.
@@ -51,7 +51,7 @@ def rates_figure(
         rates: by condition, an interval for each arm in [0, 1].
         name: id of the figure, unique in its page.
     """
-    with drawing(9.4, 0.95 + ROW * len(arms)) as figure:
+    with new_figure(9.4, 0.95 + ROW_HEIGHT * len(arms)) as figure:
         panels = figure.subplots(1, len(rates), sharey=True, squeeze=False)[0]
         rows = np.arange(len(arms))[::-1]
         for axes, (condition, found) in zip(panels, rates.items(), strict=True):
@@ -71,7 +71,7 @@ def rates_figure(
         return Picture(as_svg(figure, name, caption), caption)
 
 
-def cost_figure(spots: Sequence[CostPoint], distance: str, name: str) -> Picture | None:
+def draw_cost(spots: Sequence[CostPoint], distance: str, name: str) -> Picture | None:
     """Draw each arm's distance to the data over what a step costs; None where nothing is finite.
 
     Args:
@@ -82,27 +82,27 @@ def cost_figure(spots: Sequence[CostPoint], distance: str, name: str) -> Picture
     drawn = [s for s in spots if math.isfinite(s.cost.value) and math.isfinite(s.distance.value)]
     if not drawn:
         return None
-    with drawing(4.6, 3.2) as figure:
+    with new_figure(4.6, 3.2) as figure:
         axes = figure.subplots()
         for spot in drawn:
             colour = ORANGE if spot is spots[0] else BLUE
             x, y = spot.cost.value, spot.distance.value
-            axes.plot(_finite(spot.cost), [y, y], color=colour, linewidth=1, alpha=0.6)
-            axes.plot([x, x], _finite(spot.distance), color=colour, linewidth=1, alpha=0.6)
+            axes.plot(_clip_interval(spot.cost), [y, y], color=colour, linewidth=1, alpha=0.6)
+            axes.plot([x, x], _clip_interval(spot.distance), color=colour, linewidth=1, alpha=0.6)
             axes.plot(x, y, "o", color=colour, markersize=5)
         if min(spot.distance.low for spot in drawn) > 0:
             axes.set_yscale("log")
         axes.margins(x=0.25, y=0.15)
         axes.set(xlabel="seconds a step, over the untreated game's", title="Quality against cost")
         axes.set_ylabel(distance, fontsize=7.5)
-        _name(axes, drawn)
+        _write_names(axes, drawn)
         lost = [spot.name for spot in spots if spot not in drawn]
         caption = "Medians over seeds with 95 % intervals; further down and to the left is better."
         caption += f" Not finite, so not drawn: {', '.join(lost)}." if lost else ""
         return Picture(as_svg(figure, name, caption), caption)
 
 
-def course_figure(courses: Mapping[str, Signal], distance: str, level: float, name: str) -> Picture:
+def draw_distance(courses: Mapping[str, Signal], distance: str, level: float, name: str) -> Picture:
     """Draw the distance to the data over steps, median over seeds.
 
     Args:
@@ -111,7 +111,7 @@ def course_figure(courses: Mapping[str, Signal], distance: str, level: float, na
         level: the untreated game's best, as a line.
         name: id of the figure, unique in its page.
     """
-    with drawing(4.6, 3.2) as figure:
+    with new_figure(4.6, 3.2) as figure:
         axes = figure.subplots()
         for index, (arm, (steps, values)) in enumerate(courses.items()):
             finite = np.where(np.isfinite(values), values, np.nan)
@@ -133,19 +133,21 @@ def course_figure(courses: Mapping[str, Signal], distance: str, level: float, na
         return Picture(as_svg(figure, name, caption), caption)
 
 
-def _name(axes: Axes, spots: Sequence[CostPoint]) -> None:
+def _write_names(axes: Axes, spots: Sequence[CostPoint]) -> None:
     """Write each arm's name beside its place, towards the middle, and below one that is in the way.
 
-    Places are fractions of the panel, in which names take about `NAME` of its width and height.
+    Places are fractions of the panel, in which names take about `NAME_SIZE` of its width and height.
     """
     axes.autoscale_view()  # else the panel's ends are not known yet
     to_panel = axes.transData + axes.transAxes.inverted()
     taken: list[tuple[float, float]] = []
     for spot in sorted(spots, key=lambda spot: -spot.distance.value):
         x, y = to_panel.transform((spot.cost.value, spot.distance.value))
-        height = y + NAME[1] / 2
-        while any(abs(x - at) < NAME[0] and abs(height - up) < NAME[1] for at, up in taken):
-            height -= NAME[1]
+        height = y + NAME_SIZE[1] / 2
+        while any(
+            abs(x - at) < NAME_SIZE[0] and abs(height - up) < NAME_SIZE[1] for at, up in taken
+        ):
+            height -= NAME_SIZE[1]
         taken.append((x, height))
         side, shift = ("left", 0.015) if x < 0.5 else ("right", -0.015)
         axes.text(
@@ -154,7 +156,7 @@ def _name(axes: Axes, spots: Sequence[CostPoint]) -> None:
         )  # fmt: skip
 
 
-def _finite(interval: Interval) -> list[float]:
+def _clip_interval(interval: Interval) -> list[float]:
     """Ends of an interval; the value itself in place of an infinite one."""
     ends = (interval.low, interval.high)
     return [end if math.isfinite(end) else interval.value for end in ends]

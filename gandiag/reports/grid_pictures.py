@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from gandiag.records.record import Record
-from gandiag.reports.figures import scatter_png
-from gandiag.reports.page.gallery import real_sheet
+from gandiag.reports.figures import draw_scatter_png
+from gandiag.reports.page.gallery import find_real_grid
 
 
-class SheetPicture(NamedTuple):
+class GridPicture(NamedTuple):
     """A sheet of samples as a picture.
 
     Attributes:
@@ -32,7 +32,7 @@ class SheetPicture(NamedTuple):
     height: int
 
 
-def new_pictures(folder: Path | None, shown: set[str]) -> Iterator[SheetPicture]:
+def read_new_grids(folder: Path | None, shown: set[str]) -> Iterator[GridPicture]:
     """The sheets in a run's folder whose names are not in `shown` yet; they are put into it.
 
     Points are drawn over the real ones. What cannot be read is left out.
@@ -40,7 +40,7 @@ def new_pictures(folder: Path | None, shown: set[str]) -> Iterator[SheetPicture]
     if folder is None:
         return
     record = Record({}, folder=folder)
-    real = real_sheet(record)
+    real = find_real_grid(record)
     sheets = [("samples/generator", step, path) for step, path in record.sample_grids()]
     if real is not None:
         sheets.insert(0, ("samples/real", 0, real))
@@ -48,13 +48,13 @@ def new_pictures(folder: Path | None, shown: set[str]) -> Iterator[SheetPicture]
         if path.name not in shown:
             shown.add(path.name)
             try:
-                png = png_of(path, real)
-                yield SheetPicture(name, step, png, *_size(png))
+                png = render_grid_png(path, real)
+                yield GridPicture(name, step, png, *_read_size(png))
             except (OSError, ValueError):  # a file that somebody put there
                 continue
 
 
-def png_of(path: Path, real: Path | None) -> bytes:
+def render_grid_png(path: Path, real: Path | None) -> bytes:
     """A sheet as PNG; points are drawn over those of the sheet `real`, if there is one.
 
     Raises:
@@ -66,10 +66,10 @@ def png_of(path: Path, real: Path | None) -> bytes:
     points = np.load(path, allow_pickle=False)
     behind = points[:0] if real is None else np.load(real, allow_pickle=False)
     title = "real data" if path == real else f"step {int(path.stem.removeprefix('step-'))}"
-    return scatter_png(points[:0] if path == real else points, behind, title)
+    return draw_scatter_png(points[:0] if path == real else points, behind, title)
 
 
-def _size(png: bytes) -> tuple[int, int]:
+def _read_size(png: bytes) -> tuple[int, int]:
     from PIL import Image
 
     with Image.open(io.BytesIO(png)) as image:
