@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from gandiag.diagnosis.statistics import recent_median
 from gandiag.records.record import Record
+from gandiag.records.storage import decode_number, encode_number
 
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector
@@ -49,9 +49,9 @@ class Evidence:
         """Return plain data; non-finite numbers become strings, as in the record."""
         return {
             "signal": self.signal,
-            "observed": _plain(self.observed),
+            "observed": encode_number(self.observed),
             "relation": self.relation,
-            "threshold": _plain(self.threshold),
+            "threshold": encode_number(self.threshold),
             "holds": self.holds,
             "meaning": self.meaning,
         }
@@ -104,8 +104,8 @@ class Diagnosis:
             Evidence(
                 **{
                     **item,
-                    "observed": float(item["observed"]),
-                    "threshold": float(item["threshold"]),
+                    "observed": decode_number(item["observed"]),
+                    "threshold": decode_number(item["threshold"]),
                 }
             )
             for item in data["evidence"]
@@ -122,7 +122,7 @@ def humanize(condition: str) -> str:
     return condition.replace("_", "-" if condition.startswith("non_") else " ")
 
 
-def evidence_for(
+def compare_median(
     signal: str,
     values: NDArray[np.float64],
     relation: Literal["<", ">"],
@@ -141,7 +141,7 @@ def diagnose(record: Record, detectors: Iterable[Detector]) -> tuple[Diagnosis, 
     return tuple(_detect(detector, record) for detector in detectors)
 
 
-def not_recorded(condition: str, missing: Iterable[str], about: About = "game") -> Diagnosis:
+def report_missing_signals(condition: str, missing: Iterable[str], about: About = "game") -> Diagnosis:
     """The answer where signals are missing: it names them, and what would measure them.
 
     >>> not_recorded("mode_collapse", ["loss/value/generator"]).summary
@@ -157,13 +157,5 @@ def not_recorded(condition: str, missing: Iterable[str], about: About = "game") 
 def _detect(detector: Detector, record: Record) -> Diagnosis:
     missing = sorted(detector.needs - record.signals.keys())
     if missing:
-        return not_recorded(detector.condition, missing, getattr(detector, "about", "game"))
+        return report_missing_signals(detector.condition, missing, getattr(detector, "about", "game"))
     return detector.detect(record)
-
-
-def _plain(value: float) -> float | str:
-    if math.isfinite(value):
-        return float(value)
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"

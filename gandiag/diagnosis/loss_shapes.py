@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from gandiag.records.arrays import Array, Bools
 
-EXACT = 1e-4  # share of the slopes' square left over, below: bfloat16 leaves 4e-6, float32 1e-13
-BETTER = 10.0  # times less left over than with any other shape, before one is named
-FLOOR = 4e-15  # float32's rounding, squared: below it all are exact
-USUAL = 0.75  # of the looks that must be fitted; a lazy penalty's steps may look otherwise
+MAX_RESIDUAL = 1e-4  # share of the slopes' square left over, below: bfloat16 leaves 4e-6, float32 1e-13
+CLEARLY_BETTER = 10.0  # times less left over than with any other shape, before one is named
+ROUNDING = 4e-15  # float32's rounding, squared: below it all are exact
+MIN_SHARE = 0.75  # of the looks that must be fitted; a lazy penalty's steps may look otherwise
 TARGETS = (0.0, 1.0, -1.0)  # of cross-entropy and of the three schemes of least squares
 
 
-class Fit(NamedTuple):
+class LossShape(NamedTuple):
     """One shape of a loss' slope, fitted to what was seen.
 
     Attributes:
@@ -39,13 +39,13 @@ class Fit(NamedTuple):
     """
 
     shape: str
-    reading: str
+    outputs: str
     target: float
     sign: int
-    left: float
+    residual: float
 
 
-def fit(outputs: Array, slopes: Array) -> Fit | None:
+def fit_loss_shape(outputs: Array, slopes: Array) -> LossShape | None:
     """The one shape that fits the pairs, each look with a factor of its own; None where none does.
 
     Where two shapes fit alike, as many do while scores hardly differ or D is sure, none is named.
@@ -57,7 +57,7 @@ def fit(outputs: Array, slopes: Array) -> Fit | None:
 
 
 @functools.lru_cache(maxsize=8)  # several who read one record ask the same, in milliseconds each
-def _fitted(count: int, *data: bytes) -> Fit | None:
+def _fitted(count: int, *data: bytes) -> LossShape | None:
     outputs, slopes = (np.frombuffer(values).reshape(count, -1) for values in data)
     looks = _Looks.of(outputs, slopes)
     if not len(looks.slope):
@@ -73,17 +73,17 @@ def _fitted(count: int, *data: bytes) -> Fit | None:
 class _Trial(NamedTuple):
     """A shape tried on every look: the share of the slopes' square left over at each."""
 
-    fit: Fit
+    fit: LossShape
     left: Array
 
     @property
     def fits(self) -> bool:
-        return self.fit.left < EXACT
+        return self.fit.residual < MAX_RESIDUAL
 
     def beats(self, other: _Trial) -> bool:
         """Whether it is clearly better where the two differ; looks at saturated scores do not."""
-        mine, theirs = np.maximum(self.left, FLOOR), np.maximum(other.left, FLOOR)
-        won, lost = int((theirs > BETTER * mine).sum()), int((mine > BETTER * theirs).sum())
+        mine, theirs = np.maximum(self.left, ROUNDING), np.maximum(other.left, ROUNDING)
+        won, lost = int((theirs > CLEARLY_BETTER * mine).sum()), int((mine > CLEARLY_BETTER * theirs).sum())
         return won > 4 * lost
 
 
@@ -196,15 +196,15 @@ def _try(looks: _Looks, shapes: Sequence[_Shape]) -> list[_Trial]:
     fitted = np.divide(along**2, size * square, out=np.zeros_like(size), where=known)
     sign = np.where(np.median(factor, axis=1) >= 0, 1, -1)
     left = np.where(factor * sign[:, None] > 0, np.maximum(1 - fitted, 0.0), 1.0)
-    last = math.ceil(USUAL * left.shape[1]) - 1  # np.quantile takes 60 us
+    last = math.ceil(MIN_SHARE * left.shape[1]) - 1  # np.quantile takes 60 us
     usual = np.sort(left, axis=1)[:, last]
     return [
-        _Trial(Fit(*shape[:3], int(up), float(most)), rest)
+        _Trial(LossShape(*shape[:3], int(up), float(most)), rest)
         for shape, up, most, rest in zip(shapes, sign, usual, left, strict=True)
     ]
 
 
-def _best(trials: Sequence[_Trial]) -> Fit | None:
+def _best(trials: Sequence[_Trial]) -> LossShape | None:
     for trial in trials:
         rivals = [other for other in trials if not _alike(other.fit, trial.fit)]
         if trial.fits and all(trial.beats(other) for other in rivals):
@@ -212,7 +212,7 @@ def _best(trials: Sequence[_Trial]) -> Fit | None:
     return None
 
 
-def _alike(one: Fit, other: Fit) -> bool:
+def _alike(one: LossShape, other: LossShape) -> bool:
     near = not abs(one.target - other.target) >= 0.02  # also where there are none
     return one[:2] == other[:2] and near
 

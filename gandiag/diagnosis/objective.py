@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gandiag.diagnosis.loss_shapes import TARGETS, Fit, fit
+from gandiag.diagnosis.loss_shapes import TARGETS, LossShape, fit_loss_shape
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
 
 EVALUATIONS = 20  # looks that are asked, spread over the run: late ones may be saturated
 
-CURVES = {
+LOSS_NAMES = {
     "cross_entropy": "cross-entropy",
     "least_squares": "least squares",
     "constant": "a linear loss (a critic's, or hinge within its margin)",
@@ -30,9 +30,9 @@ class Objectives:
         fake: fit of the discriminator's loss on fakes.
     """
 
-    generator: Fit | None
-    real: Fit | None
-    fake: Fit | None
+    generator: LossShape | None
+    real: LossShape | None
+    fake: LossShape | None
 
     @property
     def discriminator(self) -> str | None:
@@ -69,8 +69,8 @@ class Objectives:
         g = words.get(name, name.replace("_", " ")) if name else "something unknown"
         d = self.discriminator
         said = f"The generator minimises {g}{_aim(self.generator)}, "
-        how = CURVES[d] if d else "something unknown"
-        reads = (self.real or self.fake or _NONE).reading
+        how = LOSS_NAMES[d] if d else "something unknown"
+        reads = (self.real or self.fake or _NONE).outputs
         on = f" on {reads}" if d == "cross_entropy" else ""
         targets = ""
         if self.real and self.fake and d in ("cross_entropy", "least_squares"):
@@ -80,31 +80,31 @@ class Objectives:
         return said + f"the discriminator {how}{on}{targets}."
 
 
-_NONE = Fit("", "any", np.nan, 1, 1.0)
+_NONE = LossShape("", "any", np.nan, 1, 1.0)
 
 
 def recognise_objectives(record: Record) -> Objectives:
     """Name what is minimised, from what the ``objective`` probe has recorded."""
     return Objectives(
-        fit(*pairs(record, "fake", "generator")),
-        fit(*pairs(record, "real", "discriminator")),
-        fit(*pairs(record, "fake", "discriminator")),
+        fit_loss_shape(*output_gradient_pairs(record, "fake", "generator")),
+        fit_loss_shape(*output_gradient_pairs(record, "real", "discriminator")),
+        fit_loss_shape(*output_gradient_pairs(record, "fake", "discriminator")),
     )
 
 
-def cross_entropies(record: Record) -> frozenset[str]:
+def cross_entropy_outputs(record: Record) -> frozenset[str]:
     """How D's outputs are read by those halves of its loss that are cross-entropies."""
-    sides = (fit(*pairs(record, side, "discriminator")) for side in ("real", "fake"))
-    return frozenset(s.reading for s in sides if s is not None and s.shape == "cross_entropy")
+    sides = (fit_loss_shape(*output_gradient_pairs(record, side, "discriminator")) for side in ("real", "fake"))
+    return frozenset(s.outputs for s in sides if s is not None and s.shape == "cross_entropy")
 
 
-def linear(record: Record) -> bool:
+def has_linear_loss(record: Record) -> bool:
     """Whether the discriminator's loss is linear in its scores on both sides, as a critic's."""
-    sides = (fit(*pairs(record, side, "discriminator")) for side in ("real", "fake"))
+    sides = (fit_loss_shape(*output_gradient_pairs(record, side, "discriminator")) for side in ("real", "fake"))
     return all(side is not None and side.shape == "constant" for side in sides)
 
 
-def pairs(record: Record, side: str, player: str) -> tuple[Array, Array]:
+def output_gradient_pairs(record: Record, side: str, player: str) -> tuple[Array, Array]:
     """Outputs and slopes, ``(looks, pairs)`` each, of looks spread evenly over the run."""
     outputs = record[f"objective/outputs_{side}/{player}"].values
     slopes = record[f"objective/gradients_{side}/{player}"].values
@@ -115,7 +115,7 @@ def pairs(record: Record, side: str, player: str) -> tuple[Array, Array]:
     return outputs[at].reshape(len(at), -1), slopes[at].reshape(len(at), -1)
 
 
-def _aim(side: Fit | None) -> str:
+def _aim(side: LossShape | None) -> str:
     """The target, where it is none of the customary ones."""
     if side is None or not np.isfinite(side.target) or side.target in TARGETS:
         return ""

@@ -10,7 +10,7 @@ from gandiag.plugins.protocols import Detector, Follower
 from gandiag.records.record import Row
 from gandiag.records.writer import Recorder
 
-RARER = 50  # a question waits for a fiftieth of the run so far, once that is more than its cadence
+RUN_PARTS = 50  # a question waits for a fiftieth of the run so far, once that is more than its cadence
 
 
 class Monitor:
@@ -42,7 +42,7 @@ class Monitor:
     def on_flush(self, rows: Sequence[Row], step: int) -> None:
         """Pass new rows on, and ask the detectors where it is time."""
         self.notify(lambda follower: follower.follow(rows, step))
-        if step - self._last_evaluation >= max(self._every, step // RARER):
+        if step - self._last_evaluation >= max(self._every, step // RUN_PARTS):
             self._last_evaluation = step
             self.evaluate(step)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 EVALUATIONS = 12  # steps at which a finished run is asked again: about a second for 10,000 of them
-CLOSE = 1.5  # an observed number within this factor of its threshold is close to it
+CLOSE_FACTOR = 1.5  # an observed number within this factor of its threshold is close to it
 
 StabilityLevel: TypeAlias = Literal["steady", "recent", "open"]
 
@@ -44,7 +44,7 @@ class Stability(NamedTuple):
 
     level: StabilityLevel
     reasons: tuple[str, ...]
-    settle: tuple[str, ...]
+    next_steps: tuple[str, ...]
 
 
 def evaluate_history(
@@ -112,12 +112,12 @@ def _margins(diagnosis: Diagnosis) -> tuple[str, ...]:
     if diagnosis.status == "present" and holding:
         factor, item = max(holding, key=lambda pair: pair[0])
         told.append(f"The clearest sign is {_beside(item)}{_times(factor)}.")
-    close = [pair for pair in far if pair[0] < CLOSE]
+    close = [pair for pair in far if pair[0] < CLOSE_FACTOR]
     if close:
         _, item = min(close, key=lambda pair: pair[0])
         told.append(f"Close to its threshold is {_beside(item)}.")
     elif far and diagnosis.status != "inconclusive":
-        told.append(f"No number lies within a factor of {CLOSE:g} of its threshold.")
+        told.append(f"No number lies within a factor of {CLOSE_FACTOR:g} of its threshold.")
     unseen = [item.meaning for item in diagnosis.evidence if math.isnan(item.observed)]
     if unseen:
         told.append(f"Not known: {', '.join(unseen)}.")

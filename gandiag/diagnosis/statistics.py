@@ -12,7 +12,7 @@ import numpy as np
 from gandiag.records.arrays import Array, Bools
 
 
-def persistent(
+def persistent_state(
     beyond: Bools, clear: Bools, enter: int = 4, window: int = 5, ready: Bools | None = None
 ) -> Bools:
     """State of a condition at each probe ``(n,)``, with hysteresis.
@@ -43,7 +43,7 @@ def _of_last(shown: Bools, window: int) -> list[int]:
     return found
 
 
-def latched(shown: Bools, told: Bools) -> Bools:
+def forward_fill(shown: Bools, told: Bools) -> Bools:
     """What was shown at the newest look that told something; before the first such look, nothing.
 
     >>> latched(np.array([1, 1, 0, 0], bool), np.array([0, 1, 0, 1], bool)).tolist()
@@ -53,7 +53,7 @@ def latched(shown: Bools, told: Bools) -> Bools:
     return np.where(newest >= 0, shown[newest], False)
 
 
-def onset_of(state: Bools, beyond: Bools, enter: int = 4, window: int = 5) -> int | None:
+def find_onset(state: Bools, beyond: Bools, enter: int = 4, window: int = 5) -> int | None:
     """Index of the look at which the state that holds at the end began to show; None if it is off.
 
     From where the state was turned on, that goes back as long as `enter` of `window` looks lay
@@ -82,7 +82,7 @@ def recent_median(values: Array, looks: int = 5) -> float:
     return statistics.median(finite) if finite else math.nan  # a tenth of numpy's time on a few
 
 
-def rolling(values: Array, window: int, statistic: Callable[..., Any] | None = None) -> Array:
+def rolling_statistic(values: Array, window: int, statistic: Callable[..., Any] | None = None) -> Array:
     """A statistic of each value with those before it in the window; NaN where none is finite.
 
     The statistic takes an axis and leaves NaN out; it is the median unless told otherwise.
@@ -98,7 +98,7 @@ def rolling(values: Array, window: int, statistic: Callable[..., Any] | None = N
     known = np.isfinite(parts).any(1)
     if known.any():
         rows = parts[known]
-        taken[known] = medians(rows) if statistic is None else statistic(rows, axis=1)
+        taken[known] = row_medians(rows) if statistic is None else statistic(rows, axis=1)
     return taken
 
 
@@ -114,7 +114,7 @@ def effective_number(shares: Array) -> float:
     return float(np.exp(-(held * np.log(held)).sum()))
 
 
-def medians(rows: Array) -> Array:
+def row_medians(rows: Array) -> Array:
     """Median of each row of ``(n, w)``, ``(n,)``; NaN where it has no number.
 
     Ten times as fast as nanmedian.

@@ -8,10 +8,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.statistics import medians, rolling
+from gandiag.diagnosis.statistics import row_medians, rolling_statistic
 from gandiag.records.arrays import Array, Bools
 
-LEAST = 8  # values of which a trend can be told
+MIN_VALUES = 8  # values of which a trend can be told
 
 
 def theil_sen(x: Array, y: Array) -> float:
@@ -54,7 +54,7 @@ def mann_kendall(y: Array) -> tuple[float, float]:
     return score / (n * (n - 1) / 2), math.erfc(abs(z) / math.sqrt(2))
 
 
-def rise(values: Array, window: int = 20, least: int = LEAST, p: float = 0.01) -> Array:
+def significant_rise(values: Array, window: int = 20, least: int = MIN_VALUES, p: float = 0.01) -> Array:
     """At each look ``(n,)``, how far the values have risen over the window; 0 if by chance.
 
     The rise is Sen's slope times the window's length, also while there are fewer looks than that; a
@@ -97,7 +97,7 @@ def _trends(parts: Array) -> tuple[Array, Array]:
     z = np.abs(score - np.sign(score)) / np.sqrt(np.maximum(variance, 1) / 18)
     chance = np.array([math.erfc(each / math.sqrt(2)) for each in z.tolist()])
     chance[(count < 4) | (variance <= 0)] = 1.0
-    return medians(climbs / (j - i)), chance
+    return row_medians(climbs / (j - i)), chance
 
 
 def _ties(tied: Bools, parts: Array) -> NDArray[np.int64]:
@@ -115,7 +115,7 @@ def _pairs(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.triu_indices(count, 1)
 
 
-def improving(
+def find_improvement(
     distance: Array,
     diversity: Array,
     nearer: float,
@@ -130,13 +130,13 @@ def improving(
     Diversity must rise over the window by more than `gain`, or distance fall by more than the share
     `nearer` of its level. The latter counts only while diversity is above `few` or distance below
     `middle`: one sample that wanders to the middle of the data comes nearer, too, but learns
-    nothing; nearer than the middle no single sample gets. `p` is `rise`'s.
+    nothing; nearer than the middle no single sample gets. `p` is `significant_rise`'s.
 
     >>> closer, less = np.linspace(1.0, 0.5, 10), np.full(10, 0.05)
     >>> [bool(improving(closer, much, 0.2, 0.05, 0.2)[-1]) for much in (10 * less, less)]
     [True, False]
     """
-    level = np.fmax(rolling(distance, window), 0)
-    several = (rolling(diversity, 5) > few) | (distance < middle)
-    fallen = (rise(distance, window, p=p) < -nearer * level) & several
-    return fallen | (rise(diversity, window, p=p) > gain)
+    level = np.fmax(rolling_statistic(distance, window), 0)
+    several = (rolling_statistic(diversity, 5) > few) | (distance < middle)
+    fallen = (significant_rise(distance, window, p=p) < -nearer * level) & several
+    return fallen | (significant_rise(diversity, window, p=p) > gain)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.loss_shapes import fit
+from gandiag.diagnosis.loss_shapes import fit_loss_shape
 from gandiag.diagnosis.objective import Objectives, recognise_objectives
 from gandiag.records.record import Record, Row
 
@@ -55,9 +55,9 @@ def scores(seed: int, spread: float, middle: float) -> Array:
 
 def check(outputs: Array, slopes: Array, expected: tuple[str, str, float, int]) -> None:
     """Assert that the shape, its reading, its target and its sign are found."""
-    found = fit(outputs, slopes.astype(np.float32).astype(float))
+    found = fit_loss_shape(outputs, slopes.astype(np.float32).astype(float))
     assert found is not None
-    assert (found.shape, found.reading, found.sign) == (*expected[:2], expected[3])
+    assert (found.shape, found.outputs, found.sign) == (*expected[:2], expected[3])
     np.testing.assert_allclose(found.target, expected[2], atol=0.01)
 
 
@@ -99,9 +99,9 @@ def test_some_odd_looks_are_forgiven() -> None:
 def test_unknown_is_not_named() -> None:
     """A loss that is none of them, and slopes without a pattern, are unknown."""
     outputs = scores(0, 2.0, 0.0)
-    assert fit(outputs, -np.exp(-outputs)) is None
-    assert fit(outputs, np.random.default_rng(7).normal(size=outputs.shape)) is None
-    assert fit(np.full((LOOKS, PAIRS), np.nan), outputs) is None
+    assert fit_loss_shape(outputs, -np.exp(-outputs)) is None
+    assert fit_loss_shape(outputs, np.random.default_rng(7).normal(size=outputs.shape)) is None
+    assert fit_loss_shape(np.full((LOOKS, PAIRS), np.nan), outputs) is None
     assert recognise_objectives(Record({})) == Objectives(None, None, None)
 
 

@@ -109,10 +109,10 @@ def test_missing_signals_would_settle_it() -> None:
     record = Record.from_rows([Row(1, {"c/d/generator": 1.0})])
     (answer,) = diagnose(record, [Late()])
     certainty = stability_of(answer, record, (), Late())
-    assert certainty.settle == ("Measuring what is missing: a/b/generator.",)
+    assert certainty.next_steps == ("Measuring what is missing: a/b/generator.",)
 
 
 def test_every_answer_can_be_settled() -> None:
     """Whatever was answered, something is named that would make it surer."""
     for status in (PRESENT, ABSENT, OPEN):
-        assert stability_of(an_answer(status), played(9), ()).settle
+        assert stability_of(an_answer(status), played(9), ()).next_steps

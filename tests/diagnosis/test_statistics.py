@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from gandiag.diagnosis.statistics import (
     effective_number,
-    onset_of,
-    persistent,
+    find_onset,
+    persistent_state,
     recent_median,
-    rolling,
+    rolling_statistic,
 )
 from gandiag.records.arrays import align
 
@@ -37,31 +37,31 @@ def test_persistence_twins_counting(gate: list[str], enter: int, more: int) -> N
         recent = gate[max(0, now + 1 - window) : now + 1]
         on = recent.count("clear") < enter if on else recent.count("beyond") >= enter
         expected.append(on)
-    assert persistent(beyond, clear, enter, window).tolist() == expected
+    assert persistent_state(beyond, clear, enter, window).tolist() == expected
 
 
 @given(gates, st.integers(0, 40))
 def test_state_ignores_the_future(gate: list[str], cut: int) -> None:
     """The state at a probe depends on the probes up to it alone."""
     beyond, clear = bools(gate, "beyond"), bools(gate, "clear")
-    whole = persistent(beyond, clear)
-    assert persistent(beyond[:cut], clear[:cut]).tolist() == whole[:cut].tolist()
+    whole = persistent_state(beyond, clear)
+    assert persistent_state(beyond[:cut], clear[:cut]).tolist() == whole[:cut].tolist()
 
 
 def test_single_probe_changes_nothing() -> None:
     """One odd probe neither raises nor ends a condition."""
     one = np.zeros(12, dtype=bool)
     one[6] = True
-    assert not persistent(one, ~one).any()
-    assert persistent(~one, one)[3:].all()
+    assert not persistent_state(one, ~one).any()
+    assert persistent_state(~one, one)[3:].all()
 
 
 @given(gates)
 def test_onset_lies_beyond_gate(gate: list[str]) -> None:
     """There is an onset just where the state holds at the end, at a probe beyond the gate."""
     beyond = bools(gate, "beyond")
-    state = persistent(beyond, bools(gate, "clear"))
-    onset = onset_of(state, beyond)
+    state = persistent_state(beyond, bools(gate, "clear"))
+    onset = find_onset(state, beyond)
     assert (onset is not None) == bool(len(state) and state[-1])
     if onset is not None:
         assert beyond[onset]
@@ -71,9 +71,9 @@ def test_onset_lies_beyond_gate(gate: list[str]) -> None:
 def test_onset_is_first_sign() -> None:
     """The onset is the first probe beyond the gate, not the one that made it persist."""
     beyond = np.array([0, 0, 1, 1, 0, 1, 1, 1], dtype=bool)
-    state = persistent(beyond, ~beyond)
+    state = persistent_state(beyond, ~beyond)
     assert state.tolist() == [False] * 6 + [True] * 2
-    assert onset_of(state, beyond) == 2
+    assert find_onset(state, beyond) == 2
 
 
 @given(
@@ -99,7 +99,7 @@ def test_recent_median_skips_nonfinite() -> None:
 def test_rolling_twins_recent_median(values: NDArray[np.float64], window: int) -> None:
     """At each look the rolling median is the recent median of what was known then."""
     twin = [recent_median(values[: end + 1], window) for end in range(len(values))]
-    np.testing.assert_array_equal(rolling(values, window), twin)
+    np.testing.assert_array_equal(rolling_statistic(values, window), twin)
 
 
 @given(st.integers(1, 40), st.integers(0, 40))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, norm, theilslopes
 
-from gandiag.diagnosis.trends import improving, mann_kendall, rise, theil_sen
+from gandiag.diagnosis.trends import find_improvement, mann_kendall, significant_rise, theil_sen
 
 numbers = st.floats(-1e6, 1e6).map(lambda x: round(x, 3))
 series = st.lists(numbers, min_size=4, max_size=30).map(np.array)
@@ -78,16 +78,16 @@ def test_trend_mirrors_with_sign(order: list[int]) -> None:
 def test_improvement_has_no_unit(unit: float) -> None:
     """A distance counts as falling by its own level: in any unit, and never once it is level."""
     diversity, falling = np.full(30, 0.5), unit * np.linspace(1.0, 0.2, 30)
-    assert improving(falling, diversity, 0.2, 0.05, 0.2)[-1]
-    assert not improving(np.full(30, unit), diversity, 0.2, 0.05, 0.2).any()
-    assert not improving(falling[::-1], diversity, 0.2, 0.05, 0.2).any()
+    assert find_improvement(falling, diversity, 0.2, 0.05, 0.2)[-1]
+    assert not find_improvement(np.full(30, unit), diversity, 0.2, 0.05, 0.2).any()
+    assert not find_improvement(falling[::-1], diversity, 0.2, 0.05, 0.2).any()
 
 
 def test_nearer_than_the_middle_is_no_single_sample() -> None:
     """One sample that comes nearer learns nothing, until it is nearer than one sample can be."""
     falling, alike = np.linspace(1.0, 0.2, 30), np.full(30, 0.05)
-    assert not improving(falling, alike, 0.2, 0.05, 0.2).any()
-    found = improving(falling, alike, 0.2, 0.05, 0.2, middle=0.41)
+    assert not find_improvement(falling, alike, 0.2, 0.05, 0.2).any()
+    found = find_improvement(falling, alike, 0.2, 0.05, 0.2, middle=0.41)
     assert (found == (falling < 0.41)).all()
 
 
@@ -108,4 +108,4 @@ def test_rises_agree_with_one_window_each(values: list[float], slope: float) -> 
         part = series[max(0, end - 20) : end]
         trend = theil_sen(np.arange(float(len(part))), part) * 19
         expected[end - 1] = trend if mann_kendall(part)[1] < 0.01 else 0.0
-    np.testing.assert_allclose(rise(series), expected, rtol=1e-12)
+    np.testing.assert_allclose(significant_rise(series), expected, rtol=1e-12)

@@ -15,7 +15,7 @@ TOO_WEAK = (
 )
 
 
-def outrun_signs(
+def compare_balance(
     record: Record, onset: int, above: float, often: float, undone: float
 ) -> tuple[Evidence, Evidence]:
     """Signs since `onset` that the generator outruns the discriminator; one of them is enough.
@@ -29,7 +29,7 @@ def outrun_signs(
             turn, above: the generator undoes what D learns.
     """
     ranking, gap, after = (
-        values_since(record, name, onset) for name in (AUC, SCORE_GAP, SCORE_GAP_AFTER)
+        finite_values_since(record, name, onset) for name in (AUC, SCORE_GAP, SCORE_GAP_AFTER)
     )
     fooled = float(np.mean(ranking < above)) if len(ranking) else np.nan
     gained = float(np.median(after)) if len(after) else np.nan
@@ -42,7 +42,7 @@ def outrun_signs(
     )
 
 
-def values_since(record: Record, name: str, onset: int) -> Array:
+def finite_values_since(record: Record, name: str, onset: int) -> Array:
     """What is finite of a signal since a step."""
     steps, values = record[name]
     return values[(steps >= onset) & np.isfinite(values)]

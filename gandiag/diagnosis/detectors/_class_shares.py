@@ -10,7 +10,7 @@ from gandiag.records.arrays import Array, Bools, align
 from gandiag.records.record import Record
 
 
-def share_unmade(record: Record, steps: NDArray[np.int64], hardly: float) -> Array:
+def missing_class_share(record: Record, steps: NDArray[np.int64], hardly: float) -> Array:
     """Real share of the classes hardly made at each step; NaN where classes are unknown.
 
     Args:
@@ -22,14 +22,14 @@ def share_unmade(record: Record, steps: NDArray[np.int64], hardly: float) -> Arr
     return align(steps, seen, (unmade * shares).sum(1))
 
 
-def names_unmade(record: Record, hardly: float) -> str:
+def name_missing_classes(record: Record, hardly: float) -> str:
     """A sentence on the classes hardly made at most of the last 5 looks; empty if none are."""
     _, unmade, _ = _classes(record, hardly)
     missed = np.flatnonzero(2 * unmade[-5:].sum(0) > len(unmade[-5:]))
     return f"Classes hardly made: {', '.join(map(str, missed))}." if len(missed) else ""
 
 
-def makes_one_class(record: Record, hardly: float) -> bool:
+def has_single_class(record: Record, hardly: float) -> bool:
     """Whether all but one of several classes are hardly made, at most of the last 5 looks."""
     _, unmade, shares = _classes(record, hardly)
     made = len(shares) - unmade[-5:].sum(1)

@@ -7,7 +7,7 @@ import math
 from gandiag.diagnosis.detectors._balance import TOO_WEAK
 from gandiag.diagnosis.diagnosis import Status
 
-STORY = {
+EXPLANATIONS = {
     "discriminator_too_strong": (
         "The discriminator tells real from fake almost without error, and drives the generator to "
         "the few samples that it finds least bad."
@@ -17,7 +17,7 @@ STORY = {
 }
 
 
-def what_is(
+def describe_collapse(
     onset: int,
     share: float,
     narrow: float,
@@ -38,21 +38,21 @@ def what_is(
         off_the_data: whether hardly a sample lies near a real one.
         unmade: a sentence on the classes that are hardly made, or nothing.
         kind: of the collapse.
-        cause: a key of `STORY`, None where it is unknown.
+        cause: a key of `EXPLANATIONS`, None where it is unknown.
     """
     much = "an unknown part" if math.isnan(share) else f"{share:.0%}"
-    return joined(
+    return join_sentences(
         f"Since step {onset} the samples have lacked variety: {much} of the real data's now.",
         "They are getting better." if learning else "",
         f"Within a mode they vary {narrow:.0%} as much as real ones." if narrow < 1 else "",
         "Hardly any of them lies near a real sample." if off_the_data else "",
         unmade,
         "Which modes they show changes from look to look." if kind == "hopping" else "",
-        STORY[cause] if cause else "",
+        EXPLANATIONS[cause] if cause else "",
     )
 
 
-def why_not(
+def explain_no_collapse(
     share: float, *, low: bool, untaught: bool, beginning: bool, learning: bool, elsewhere: bool
 ) -> tuple[Status, str]:
     """What to answer where no collapse is shown, by what the newest looks are.
@@ -86,6 +86,6 @@ def why_not(
     return "absent", f"The samples have {much}."
 
 
-def joined(*sentences: str) -> str:
+def join_sentences(*sentences: str) -> str:
     """Those that are not empty, one after another."""
     return " ".join(sentence for sentence in sentences if sentence)

@@ -15,8 +15,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.statistics import rolling
-from gandiag.diagnosis.trends import LEAST, rise
+from gandiag.diagnosis.statistics import rolling_statistic
+from gandiag.diagnosis.trends import MIN_VALUES, significant_rise
 from gandiag.monitoring.signals import (
     DISPLACEMENT,
     EFFECTIVE_MODES,
@@ -40,12 +40,12 @@ GAUSSIAN = (
 )  # what `Reference.mean_energy_distance` is for a Gaussian; digits .417, a ring .577
 
 
-def middle_of(record: Record) -> float:
+def center_distance(record: Record) -> float:
     """What `ENERGY_DISTANCE` is of one sample in the middle of the data, made over and over."""
     return float(record.facts.get("mean_energy_distance", GAUSSIAN))
 
 
-def beginning(record: Record, steps: NDArray[np.int64]) -> Bools:
+def is_starting(record: Record, steps: NDArray[np.int64]) -> Bools:
     """Looks at which G has yet to spread its samples: on the way to the data, or among them.
 
     From outside the data, as where these are not normalised, the way may be long and the motion
@@ -58,18 +58,18 @@ def beginning(record: Record, steps: NDArray[np.int64]) -> Bools:
     if not alike.any():
         return alike
     energy, gone = record.at(ENERGY_DISTANCE, steps), _travelled(record, steps)
-    fall = -rise(energy, LEAST, p=HINT)
+    fall = -significant_rise(energy, MIN_VALUES, p=HINT)
     coming = fall > NEARER * np.clip(energy, 0, 1)
-    before = LEAST - 1  # intervals between the looks of a trend
+    before = MIN_VALUES - 1  # intervals between the looks of a trend
     lately = gone - np.concatenate([np.zeros(min(before, len(gone))), gone[:-before]])
-    straight = (fall > lately) & (rolling(energy, LEAST, np.nanmax) > OUTSIDE)
+    straight = (fall > lately) & (rolling_statistic(energy, MIN_VALUES, np.nanmax) > OUTSIDE)
     small = motion < LEAPS
     on_the_way = coming & (straight | (small & (gone < WAY)))
     among = small & _in_the_middle(record, steps) & (gone < FAR)
     return np.asarray(alike & (on_the_way | among))
 
 
-def untaught(
+def is_untrained(
     record: Record, steps: NDArray[np.int64], moved: float, at_rest: float, off: float
 ) -> Bools:
     """Looks at which G stands still as ever and makes nothing like the data: it never learned.
@@ -89,7 +89,7 @@ def untaught(
     return ~learned & (motion < at_rest) & (precision < off)
 
 
-def elsewhere(record: Record, steps: NDArray[np.int64], apart: float, wide: float) -> Bools:
+def is_far_away(record: Record, steps: NDArray[np.int64], apart: float, wide: float) -> Bools:
     """Looks at which the samples differ as much as real ones do, but far from the data.
 
     Args:
@@ -109,7 +109,7 @@ def _in_the_middle(record: Record, steps: NDArray[np.int64]) -> Bools:
     real samples than halfway from that point's distance to the distance between two real samples.
     """
     energy, pairs = record.at(ENERGY_DISTANCE, steps), record.at(PAIR_DISTANCE, steps)
-    middle = middle_of(record)
+    middle = center_distance(record)
     halfway = ((middle + 1) / 2 + 1) / 2
     return (energy < middle) & (energy < _energy(halfway, pairs))
 

@@ -15,20 +15,20 @@ import numpy as np
 from gandiag.records.arrays import Array
 
 CRITIC = "wasserstein"
-CHANCE = {  # loss of a discriminator that gives every image the same, best score
+CHANCE_LOSS = {  # loss of a discriminator that gives every image the same, best score
     "non_saturating": 2 * math.log(2),  # cross-entropy, real and fake terms summed
     "saturating": 2 * math.log(2),
     "hinge": 2.0,
     "least_squares": 0.25,  # with the paper's factor 1/2 (Mao et al. 2017, eq. 9)
     CRITIC: 0.0,  # of no use as a scale: a critic's score has none
 }
-FULL = {**CHANCE, "least_squares": 0.5}  # without that factor
+LARGEST_CHANCE_LOSS = {**CHANCE_LOSS, "least_squares": 0.5}  # without that factor
 
 SLACK = 0.1  # of the bound: the two losses are of different batches, before and after a step
 SIGN = 0.01  # share of values with the wrong sign, above: not a slip
 
 
-def possible(discriminator: Array, generator: Array, looks: int) -> tuple[str, ...]:
+def possible_objectives(discriminator: Array, generator: Array, looks: int) -> tuple[str, ...]:
     """Objectives under which the losses are possible; all but the critic's if none is.
 
     Args:

@@ -12,10 +12,10 @@ from gandiag.monitoring.signals import CLASS_LOSS, DISCRIMINATOR_LOSS, GENERATOR
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
 
-MOST = 2000  # looks taken at a log: a longer one gets wider looks, so that it is judged in a second
+MAX_INTERVALS = 2000  # looks taken at a log: a longer one gets wider looks, so that it is judged in a second
 
 
-class Looks(NamedTuple):
+class LossIntervals(NamedTuple):
     """Medians of what was logged within each look; NaN where nothing finite was.
 
     Attributes:
@@ -31,7 +31,7 @@ class Looks(NamedTuple):
     classes: Array
 
 
-def looks_at(record: Record, wide: int) -> Looks:
+def split_into_intervals(record: Record, wide: int) -> LossIntervals:
     """Cut a record of losses into looks.
 
     Args:
@@ -43,18 +43,18 @@ def looks_at(record: Record, wide: int) -> Looks:
     counted = record.facts.get("unit", "step") == "step"
     place = steps - steps[:1] if counted else np.arange(len(steps))
     last = int(place[-1]) if len(place) else 0
-    span = max(wide if counted else 1, -(-last // MOST))
+    span = max(wide if counted else 1, -(-last // MAX_INTERVALS))
     starts = np.flatnonzero(np.diff(place // span, prepend=-1))
     columns = (record.at(name, steps) for name in (DISCRIMINATOR_LOSS, GENERATOR_LOSS, CLASS_LOSS))
     loss, *other = (_medians(values, starts) for values in columns)
     known = np.isfinite(loss)
-    return Looks(steps[starts][known], loss[known], *(values[known] for values in other))
+    return LossIntervals(steps[starts][known], loss[known], *(values[known] for values in other))
 
 
-def over_window(values: Array, held: int, statistic: Callable[..., Array] = np.median) -> Array:
-    """A statistic of each value with the `latched` - 1 before it; NaN before a window is whole.
+def window_statistic(values: Array, held: int, statistic: Callable[..., Array] = np.median) -> Array:
+    """A statistic of each value with the `forward_fill` - 1 before it; NaN before a window is whole.
 
-    As `gandiag.diagnosis.statistics.rolling`, but at once for all windows, since a log may be long.
+    As `gandiag.diagnosis.statistics.rolling_statistic`, but at once for all windows, since a log may be long.
 
     >>> over_window(np.array([3.0, 1.0, 5.0]), 2, np.min).tolist()
     [nan, 1.0, 1.0]
@@ -65,7 +65,7 @@ def over_window(values: Array, held: int, statistic: Callable[..., Array] = np.m
     return np.concatenate([np.full(held - 1, np.nan), found])
 
 
-def class_weights(record: Record) -> tuple[float, ...]:
+def possible_class_weights(record: Record) -> tuple[float, ...]:
     """Weights that the class term may have: the one told, or the least and the most possible.
 
     What else is in the loss is not negative, so the weighted term is never more than the loss.

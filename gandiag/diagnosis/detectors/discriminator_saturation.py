@@ -24,15 +24,15 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from gandiag.diagnosis.detectors._loss_scale import CHANCE, CRITIC, FULL, possible
-from gandiag.diagnosis.detectors._loss_windows import Looks, class_weights, looks_at, over_window
+from gandiag.diagnosis.detectors._loss_scale import CHANCE_LOSS, CRITIC, LARGEST_CHANCE_LOSS, possible_objectives
+from gandiag.diagnosis.detectors._loss_windows import LossIntervals, possible_class_weights, split_into_intervals, window_statistic
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, humanize
-from gandiag.diagnosis.statistics import onset_of, persistent
+from gandiag.diagnosis.statistics import find_onset, persistent_state
 from gandiag.monitoring.signals import CLASS_LOSS, DISCRIMINATOR_LOSS
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
 
-STORY = {
+EXPLANATIONS = {
     "saturated": (
         "the discriminator's loss has been next to nothing: it is sure of all samples, and has "
         "little left to learn or to teach"
@@ -49,22 +49,22 @@ class DiscriminatorSaturation:
     """The discriminator's loss is next to nothing, or dead: a risk that losses alone can show."""
 
     saturated: float = 0.03  # of the loss at chance, below: .02 to .05 judge public runs alike
-    nearly: float = 0.10  # of the loss at chance, below: too low to be called healthy
+    low: float = 0.10  # of the loss at chance, below: too low to be called healthy
     dead: float = 1e-5  # of the generator's loss, below: 100 times the rounding of 32-bit floats
     constant: float = 1e-6  # spread over a window in units of the loss, below: logs have 6 digits
-    above: float = 1.05  # of the loss at chance, above, for long: some other term is in it
-    steps: int = 100  # generator steps that make one look, at least; of other units, a row is one
+    above_chance: float = 1.05  # of the loss at chance, above, for long: some other term is in it
+    interval: int = 100  # generator steps that make one look, at least; of other units, a row is one
     window: int = 20  # looks over which the median is taken, and for which it must hold
-    epochs: int = 5  # the same where a row is an epoch, which is many steps
+    epoch_window: int = 5  # the same where a row is an epoch, which is many steps
 
     condition: ClassVar[str] = "discriminator_saturation"
     needs: ClassVar[frozenset[str]] = frozenset({DISCRIMINATOR_LOSS})
 
     def detect(self, record: Record) -> Diagnosis:
         """Judge the loss under each objective that may have made it; they must agree."""
-        looks = looks_at(record, self.steps)
+        looks = split_into_intervals(record, self.interval)
         unit = str(record.facts.get("unit", "step"))
-        held = self.epochs if unit == "epoch" else self.window
+        held = self.epoch_window if unit == "epoch" else self.window
         seen, enough = len(looks.steps), 2 * held - 1
         if seen < enough:
             text = f"Too early: {seen} looks at the discriminator's loss; {enough} are needed."
@@ -98,60 +98,60 @@ class DiscriminatorSaturation:
         text = f"{text} {_scale(readings)}"
         return Diagnosis(self.condition, "inconclusive", text, evidence=evidence)
 
-    def _unmoved(self, looks: Looks, held: int) -> _Reading:
+    def _unmoved(self, looks: LossIntervals, held: int) -> _Reading:
         """Whether the loss has been the same in all its digits."""
-        level = np.abs(over_window(looks.loss, held))
-        spread, none = over_window(looks.loss, held, np.ptp), np.full(len(level), np.nan)
+        level = np.abs(window_statistic(looks.loss, held))
+        spread, none = window_statistic(looks.loss, held, np.ptp), np.full(len(level), np.nan)
         share = np.divide(spread, level, out=none, where=level > 0)  # 0 is another matter
         return self._reading("constant", share, self.constant, held, "spread of D's loss over it")
 
-    def _readings(self, record: Record, looks: Looks, held: int) -> Iterator[_Reading]:
+    def _readings(self, record: Record, looks: LossIntervals, held: int) -> Iterator[_Reading]:
         """The loss under each objective, with the least and the most that a class term can be."""
         chance, told = record.facts.get("chance"), record.facts.get("objective")
         if told is None:
-            names = (CRITIC,) if chance == 0 else possible(looks.loss, looks.generator, held)
+            names = (CRITIC,) if chance == 0 else possible_objectives(looks.loss, looks.generator, held)
         else:
             names = (str(told),)
         if chance is not None:
             names = names[:1]  # under one level at chance they are all the same
-        for weight in class_weights(record):
+        for weight in possible_class_weights(record):
             loss = looks.loss - weight * np.nan_to_num(looks.classes)
             less = f", less {weight:.3g} of its class term" if weight else ""
-            middle = over_window(loss, held)
+            middle = window_statistic(loss, held)
             for name in names:
                 if name == CRITIC:
-                    beside = over_window(np.abs(looks.generator), held)
-                    share = over_window(np.abs(loss), held) / np.maximum(beside, TINY)
+                    beside = window_statistic(np.abs(looks.generator), held)
+                    share = window_statistic(np.abs(loss), held) / np.maximum(beside, TINY)
                     text = f"critic's loss{less} over the generator's"
                     found = self._reading("dead_critic", share, self.dead, held, text)
                 else:
-                    level = float(chance or CHANCE[name])
+                    level = float(chance or CHANCE_LOSS[name])
                     text = f"D's loss{less} over {level:.3g}, chance for {name}"
                     found = self._reading("saturated", middle / level, self.saturated, held, text)
                 yield found._replace(objective=name, told=told is not None)
 
     def _reading(self, kind: str, share: Array, gate: float, held: int, meaning: str) -> _Reading:
         beyond = share < gate
-        state = persistent(beyond, share > 2 * gate, held, held)
+        state = persistent_state(beyond, share > 2 * gate, held, held)
         now = float(share[-1])
-        low = not now >= (self.nearly if kind == "saturated" else gate)  # nor where it is unknown
+        low = not now >= (self.low if kind == "saturated" else gate)  # nor where it is unknown
         evidence = Evidence(DISCRIMINATOR_LOSS, now, "<", gate, now < gate, meaning)
-        return _Reading(kind, onset_of(state, beyond, held, held), low, evidence)
+        return _Reading(kind, find_onset(state, beyond, held, held), low, evidence)
 
     def _above(
-        self, record: Record, looks: Looks, readings: Sequence[_Reading], held: int
+        self, record: Record, looks: LossIntervals, readings: Sequence[_Reading], held: int
     ) -> tuple[Evidence, ...]:
         """The highest level that the loss has kept for long, over the highest one at chance."""
         if readings[0].kind == "dead_critic" or len(record[CLASS_LOSS].values):
             return ()
-        told, names = record.facts.get("objective"), possible(looks.loss, looks.generator, held)
+        told, names = record.facts.get("objective"), possible_objectives(looks.loss, looks.generator, held)
         names = (str(told),) if told else names
-        level = record.facts.get("chance") or max(FULL[name] for name in names)
-        kept = over_window(over_window(looks.loss, held)[held - 1 :], held, np.min)
+        level = record.facts.get("chance") or max(LARGEST_CHANCE_LOSS[name] for name in names)
+        kept = window_statistic(window_statistic(looks.loss, held)[held - 1 :], held, np.min)
         highest = float(np.nanmax(kept)) / float(level)
         meaning = f"highest level of D's loss kept for long, over {level:.3g}, chance"
         return (
-            Evidence(DISCRIMINATOR_LOSS, highest, ">", self.above, highest > self.above, meaning),
+            Evidence(DISCRIMINATOR_LOSS, highest, ">", self.above_chance, highest > self.above_chance, meaning),
         )
 
     def _present(
@@ -160,7 +160,7 @@ class DiscriminatorSaturation:
         kind, shown = readings[0].kind, readings[0].evidence
         depth = shown.threshold / max(shown.observed, 1e-12)
         severity = float(np.clip(np.log10(max(depth, 1e-12)) / 4, 0.1, 1.0))  # a quarter a decade
-        text = f"Since {unit} {step} {STORY[kind]}. {_scale(readings)} {RISK}"
+        text = f"Since {unit} {step} {EXPLANATIONS[kind]}. {_scale(readings)} {RISK}"
         return Diagnosis(self.condition, "present", text, kind, step, None, severity, evidence)
 
 

@@ -28,19 +28,19 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.detectors._balance import outrun_signs, values_since
-from gandiag.diagnosis.detectors._class_shares import makes_one_class, names_unmade, share_unmade
-from gandiag.diagnosis.detectors._collapse_text import joined, what_is, why_not
-from gandiag.diagnosis.detectors._exclusions import beginning, elsewhere, middle_of, untaught
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, evidence_for
+from gandiag.diagnosis.detectors._balance import compare_balance, finite_values_since
+from gandiag.diagnosis.detectors._class_shares import has_single_class, name_missing_classes, missing_class_share
+from gandiag.diagnosis.detectors._collapse_text import join_sentences, describe_collapse, explain_no_collapse
+from gandiag.diagnosis.detectors._exclusions import is_starting, is_far_away, center_distance, is_untrained
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, compare_median
 from gandiag.diagnosis.statistics import (
     effective_number,
-    latched,
-    onset_of,
-    persistent,
+    forward_fill,
+    find_onset,
+    persistent_state,
     recent_median,
 )
-from gandiag.diagnosis.trends import LEAST, improving
+from gandiag.diagnosis.trends import MIN_VALUES, find_improvement
 from gandiag.monitoring.signals import (
     AUC,
     CLASS_HISTOGRAM,
@@ -75,36 +75,36 @@ class _Seen(NamedTuple):
 class ModeCollapse:
     """The generator covers few of the data's modes, or one."""
 
-    effective_bins: float = 0.70  # of the null, below: real draws .92 or more, half the modes .5
+    effective_modes: float = 0.70  # of the null, below: real draws .92 or more, half the modes .5
     missing_mass: float = 0.2  # real mass of cells that the samples miss, above: 7 of 8 modes .13
-    uneven: float = 0.5  # of the null, below, and ...; above it an uneven histogram is no collapse
-    divergence: float = 3.0  # ... Jensen-Shannon over its null's top, above: modes made too often
-    blurred: float = 10.0  # spread within the cells over the real one, above, and ...
-    near: float = 0.1  # ... energy distance, below: blur fills the cells unevenly; `uneven` holds
-    dispersion: float = 0.25  # spread within the cells over the real one, below: intra-mode
-    classes: float = 0.45  # real share of classes hardly made, above: 5 of 10 digits; cured .0-.41
-    hardly: float = 0.2  # of its real share, below: a class is hardly made; 512 fakes hold 50 of 10
+    uneven_modes: float = 0.5  # of the null, below, and ...; above it an uneven histogram is no collapse
+    js_divergence: float = 3.0  # ... Jensen-Shannon over its null's top, above: modes made too often
+    blurred_variance: float = 10.0  # spread within the cells over the real one, above, and ...
+    blurred_distance: float = 0.1  # ... energy distance, below: blur fills the cells unevenly; `uneven_modes` holds
+    within_mode_variance: float = 0.25  # spread within the cells over the real one, below: intra-mode
+    missing_classes: float = 0.45  # real share of classes hardly made, above: 5 of 10 digits; cured .0-.41
+    rare_class: float = 0.2  # of its real share, below: a class is hardly made; 512 fakes hold 50 of 10
     total: float = 0.2  # of the null, below, or one class alone: one kind of sample
     warm_up: int = 500  # generator steps before which nothing is judged: every G begins as a blob
-    looks: int = 11  # probes before which nothing is judged: 8 tell a trend, 4 of them persist; but
-    soon: int = 350  # ... from here on samples of one kind are
-    chance: float = 0.01  # p-value of a trend, below: they get better; and ...
-    hint: float = 0.05  # ... below this they may, which is enough for samples of one kind
-    motion: float = 0.7  # real scales per 100 steps, above; two digits of a class lie .9 apart; and
-    together: float = 2.0  # ... over the samples' own spread, above: hopping as one; or ...
-    hopping: float = 1.7  # diversity of 8 looks pooled over that of one, above, and ...
+    evaluations: int = 11  # probes before which nothing is judged: 8 tell a trend, 4 of them persist; but
+    early_warm_up: int = 350  # ... from here on samples of one kind are
+    trend_p: float = 0.01  # p-value of a trend, below: they get better; and ...
+    early_trend_p: float = 0.05  # ... below this they may, which is enough for samples of one kind
+    displacement: float = 0.7  # real scales per 100 steps, above; two digits of a class lie .9 apart; and
+    relative_displacement: float = 2.0  # ... over the samples' own spread, above: hopping as one; or ...
+    pooled_modes: float = 1.7  # diversity of 8 looks pooled over that of one, above, and ...
     turnover: float = 0.4  # ... histogram change between looks less its null, above
-    at_rest: float = 5e-3  # motion in real scales per 100 steps, below, and ...
-    off_the_data: float = 0.05  # ... precision over its null, below: G has not begun to learn
-    apart: float = 1.5  # distance of a sample from a real one over that of two real, above, and ...
-    as_wide: float = 0.9  # ... distance of two samples over that of two real, above: elsewhere
-    sure: float = 0.98  # D's ranking of real over fake, above: too strong
-    outrun: float = 0.3  # the same, below ...
-    often: float = 0.2  # ... in more than this share of the looks: too weak; healthy none; or
-    undone: float = 0.4  # share of D's gap that its last step had made and that is lost, above
-    ignored: float = 0.15  # spread of the samples at fixed latents in real scales, below
-    gain: float = 0.05  # rise of the diversity over 20 looks or 8, above: still on its way; or
-    nearer: float = 0.2  # fall of the distance to the data by this share, above
+    still_displacement: float = 5e-3  # motion in real scales per 100 steps, below, and ...
+    off_data_precision: float = 0.05  # ... precision over its null, below: G has not begun to learn
+    far_distance: float = 1.5  # distance of a sample from a real one over that of two real, above, and ...
+    far_spread: float = 0.9  # ... distance of two samples over that of two real, above: elsewhere
+    strong_auc: float = 0.98  # D's ranking of real over fake, above: too strong
+    weak_auc: float = 0.3  # the same, below ...
+    weak_share: float = 0.2  # ... in more than this share of the looks: too weak; healthy none; or
+    lost_gain: float = 0.4  # share of D's gap that its last step had made and that is lost, above
+    latent_spread: float = 0.15  # spread of the samples at fixed latents in real scales, below
+    diversity_gain: float = 0.05  # rise of the diversity over 20 looks or 8, above: still on its way; or
+    distance_fall: float = 0.2  # fall of the distance to the data by this share, above
 
     condition: ClassVar[str] = "mode_collapse"
     needs: ClassVar[frozenset[str]] = frozenset({EFFECTIVE_MODES, MISSING_MASS, JS_DIVERGENCE})
@@ -112,27 +112,27 @@ class ModeCollapse:
     def detect(self, record: Record) -> Diagnosis:
         """Judge the newest probes, with hysteresis, once the warm-up is over."""
         steps = record[EFFECTIVE_MODES].steps
-        if len(steps) < LEAST or steps[-1] < self.soon:
+        if len(steps) < MIN_VALUES or steps[-1] < self.early_warm_up:
             return self._too_early(record, len(steps))
         seen = self._see(record)
         few = self._few(seen)
-        never = untaught(record, steps, self.motion, self.at_rest, self.off_the_data)
-        away = elsewhere(record, steps, self.apart, self.as_wide) & ~(seen.unmade > self.classes)
-        poor = few | (seen.dispersion < self.dispersion)
-        shown = latched(poor & ~never, ~away)
-        begins = beginning(record, steps)
+        never = is_untrained(record, steps, self.displacement, self.still_displacement, self.off_data_precision)
+        away = is_far_away(record, steps, self.far_distance, self.far_spread) & ~(seen.unmade > self.missing_classes)
+        poor = few | (seen.dispersion < self.within_mode_variance)
+        shown = forward_fill(poor & ~never, ~away)
+        begins = is_starting(record, steps)
         learning, hopeful = (
             begins | self._improving(record, seen, p) if poor.any() else begins
-            for p in (self.chance, self.hint)
+            for p in (self.trend_p, self.early_trend_p)
         )
         evidence = self._evidence(seen)
-        onset = onset_of(self._state(seen, shown, learning, hopeful), shown)
+        onset = find_onset(self._state(seen, shown, learning, hopeful), shown)
         if onset is not None:
             return self._present(record, int(steps[onset]), bool(learning[-1]), evidence)
-        if len(steps) < self.looks or steps[-1] < self.warm_up:
+        if len(steps) < self.evaluations or steps[-1] < self.warm_up:
             return self._too_early(record, len(steps))
         low, unlearned, far = (bool(signs[-5:].sum() >= 3) for signs in (few, never, away))
-        status, text = why_not(
+        status, text = explain_no_collapse(
             evidence[0].observed,
             low=low,
             untaught=unlearned,
@@ -141,7 +141,7 @@ class ModeCollapse:
             elsewhere=far,
         )
         if not never[-1]:
-            text = joined(text, names_unmade(record, self.hardly))
+            text = join_sentences(text, name_missing_classes(record, self.rare_class))
         return Diagnosis(self.condition, status, text, evidence=evidence)
 
     def _see(self, record: Record) -> _Seen:
@@ -153,80 +153,80 @@ class ModeCollapse:
             record.at(JS_DIVERGENCE, steps),
             record.at(WITHIN_MODE_VARIANCE, steps),
             record.at(ENERGY_DISTANCE, steps),
-            share_unmade(record, steps, self.hardly),
+            missing_class_share(record, steps, self.rare_class),
         )
 
     def _few(self, seen: _Seen) -> Bools:
         """Looks at which there are too few modes, however the samples vary within them."""
-        blurred = (seen.dispersion > self.blurred) & (seen.energy < self.near)
-        few = (seen.effective < self.effective_bins) & (seen.missing > self.missing_mass)
-        uneven = (seen.effective < self.uneven) & (seen.divergence > self.divergence)
-        return (few & ~blurred) | uneven | (seen.unmade > self.classes)
+        blurred = (seen.dispersion > self.blurred_variance) & (seen.energy < self.blurred_distance)
+        few = (seen.effective < self.effective_modes) & (seen.missing > self.missing_mass)
+        uneven = (seen.effective < self.uneven_modes) & (seen.divergence > self.js_divergence)
+        return (few & ~blurred) | uneven | (seen.unmade > self.missing_classes)
 
     def _state(self, seen: _Seen, shown: Bools, learning: Bools, hopeful: Bools) -> Bools:
         """Looks at which samples lack variety: they have for a while, and do not get better.
 
         Samples of one kind are told sooner, but not where they may get better.
         """
-        clear = seen.effective > 1.05 * self.effective_bins
-        clear &= ~(seen.dispersion < 1.2 * self.dispersion) & ~(seen.unmade > 0.8 * self.classes)
-        told = np.arange(len(shown)) >= LEAST - 1  # by then a trend could be seen
+        clear = seen.effective > 1.05 * self.effective_modes
+        clear &= ~(seen.dispersion < 1.2 * self.within_mode_variance) & ~(seen.unmade > 0.8 * self.missing_classes)
+        told = np.arange(len(shown)) >= MIN_VALUES - 1  # by then a trend could be seen
         alike = shown & (seen.effective < self.total)
-        soon = told & ~hopeful & alike & (seen.steps >= self.soon)
-        state = persistent(shown & told & ~learning, clear) & (seen.steps >= self.warm_up)
-        return state | persistent(alike, clear, ready=soon)
+        soon = told & ~hopeful & alike & (seen.steps >= self.early_warm_up)
+        state = persistent_state(shown & told & ~learning, clear) & (seen.steps >= self.warm_up)
+        return state | persistent_state(alike, clear, ready=soon)
 
     def _evidence(self, seen: _Seen) -> tuple[Evidence, ...]:
         found: tuple[Evidence, ...] = (
-            evidence_for(
+            compare_median(
                 EFFECTIVE_MODES,
                 seen.effective,
                 "<",
-                self.effective_bins,
+                self.effective_modes,
                 "effective number of modes",
             ),
-            evidence_for(
+            compare_median(
                 MISSING_MASS, seen.missing, ">", self.missing_mass, "share of the real data missed"
             ),
-            evidence_for(
+            compare_median(
                 JS_DIVERGENCE,
                 seen.divergence,
                 ">",
-                self.divergence,
+                self.js_divergence,
                 "unevenness, asked of few modes",
             ),
-            evidence_for(
-                WITHIN_MODE_VARIANCE, seen.dispersion, "<", self.dispersion, "variety within a mode"
+            compare_median(
+                WITHIN_MODE_VARIANCE, seen.dispersion, "<", self.within_mode_variance, "variety within a mode"
             ),
         )
         if not np.isfinite(seen.unmade).any():
             return found
-        classes = evidence_for(
-            CLASS_HISTOGRAM, seen.unmade, ">", self.classes, "share of classes hardly made"
+        classes = compare_median(
+            CLASS_HISTOGRAM, seen.unmade, ">", self.missing_classes, "share of classes hardly made"
         )
         return (*found, classes)
 
     def _too_early(self, record: Record, looks: int) -> Diagnosis:
         text = (
             f"Too early: {looks} looks at the samples until step {record.last_step}. Diversity is "
-            f"judged after {self.looks} looks and {self.warm_up} steps, or, where all samples are "
-            f"of one kind, after {LEAST} and {self.soon}."
+            f"judged after {self.evaluations} looks and {self.warm_up} steps, or, where all samples are "
+            f"of one kind, after {MIN_VALUES} and {self.early_warm_up}."
         )
         return Diagnosis(self.condition, "inconclusive", text)
 
     def _improving(self, record: Record, seen: _Seen, p: float) -> Bools:
         """Looks at which the samples have been getting better, for some time or of late."""
         ask = functools.partial(
-            improving,
+            find_improvement,
             seen.energy,
             seen.effective,
-            nearer=self.nearer,
-            gain=self.gain,
+            nearer=self.distance_fall,
+            gain=self.diversity_gain,
             few=self.total,
-            middle=middle_of(record),
+            middle=center_distance(record),
             p=p,
         )
-        return ask() | ask(window=LEAST)
+        return ask() | ask(window=MIN_VALUES)
 
     def _present(
         self, record: Record, onset: int, learning: bool, evidence: tuple[Evidence, ...]
@@ -236,13 +236,13 @@ class ModeCollapse:
         cause = next((name for name, reason in reasons if reason.holds), None)
         share = evidence[0].observed
         narrow = evidence[3].observed if evidence[3].holds else 1.0
-        summary = what_is(
+        summary = describe_collapse(
             onset,
             share,
             narrow,
             learning=learning,
-            off_the_data=bool(recent_median(record[PRECISION].values) < self.off_the_data),
-            unmade=names_unmade(record, self.hardly),
+            off_the_data=bool(recent_median(record[PRECISION].values) < self.off_data_precision),
+            unmade=name_missing_classes(record, self.rare_class),
             kind=kind,
             cause=cause,
         )
@@ -253,7 +253,7 @@ class ModeCollapse:
     def _kind(self, record: Record, onset: int, evidence: tuple[Evidence, ...]) -> str:
         motion = recent_median(record[DISPLACEMENT].values, 10)
         relative = recent_median(record[RELATIVE_DISPLACEMENT].values, 10)
-        if motion > self.motion and relative > self.together:
+        if motion > self.displacement and relative > self.relative_displacement:
             return "hopping"
         steps, bins = record[MODE_HISTOGRAM]
         since = bins[steps >= onset][-8:]
@@ -262,20 +262,20 @@ class ModeCollapse:
             each = float(np.median([effective_number(row) for row in since]))
             turnover = np.abs(np.diff(since, axis=0)).sum(1).mean() / 2
             excess = turnover - float(record.facts.get("turnover_baseline", 0.0))
-            if pooled > self.hopping * each and excess > self.turnover:
+            if pooled > self.pooled_modes * each and excess > self.turnover:
                 return "hopping"
-        if evidence[0].observed < self.total or makes_one_class(record, self.hardly):
+        if evidence[0].observed < self.total or has_single_class(record, self.rare_class):
             return "total"
         few = evidence[0].holds or any(item.holds for item in evidence[4:])
         return "intra_mode" if evidence[3].holds and not few else "partial"
 
     def _reasons(self, record: Record, onset: int) -> tuple[tuple[str, Evidence], ...]:
         """What may have caused it, as far as recorded, the most telling first."""
-        fooled, undone = outrun_signs(record, onset, self.outrun, self.often, self.undone)
-        ranking, spread = values_since(record, AUC, onset), record[LATENT_SPREAD].values
-        sure = evidence_for(AUC, ranking, ">", self.sure, "D's ranking of real over fake", 10)
-        same = evidence_for(
-            LATENT_SPREAD, spread, "<", self.ignored, "spread of the samples over latents"
+        fooled, undone = compare_balance(record, onset, self.weak_auc, self.weak_share, self.lost_gain)
+        ranking, spread = finite_values_since(record, AUC, onset), record[LATENT_SPREAD].values
+        sure = compare_median(AUC, ranking, ">", self.strong_auc, "D's ranking of real over fake", 10)
+        same = compare_median(
+            LATENT_SPREAD, spread, "<", self.latent_spread, "spread of the samples over latents"
         )
         return (
             ("discriminator_too_weak", fooled),

@@ -25,11 +25,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.detectors._balance import TOO_WEAK, outrun_signs
-from gandiag.diagnosis.detectors._exclusions import beginning
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, evidence_for, not_recorded
-from gandiag.diagnosis.statistics import onset_of, persistent, rolling
-from gandiag.diagnosis.trends import improving
+from gandiag.diagnosis.detectors._balance import TOO_WEAK, compare_balance
+from gandiag.diagnosis.detectors._exclusions import is_starting
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, compare_median, report_missing_signals
+from gandiag.diagnosis.statistics import find_onset, persistent_state, rolling_statistic
+from gandiag.diagnosis.trends import find_improvement
 from gandiag.monitoring.signals import (
     DISPLACEMENT,
     EFFECTIVE_MODES,
@@ -53,21 +53,21 @@ BLOWN = (
 class NonConvergence:
     """The samples keep changing without getting better, got worse, or blew up."""
 
-    motion: float = 0.25  # real scales per 100 steps, above, and ...
-    relative: float = 0.9  # ... over their own spread, above: healthy .1-.6, hopping 2-20; or
+    displacement: float = 0.25  # real scales per 100 steps, above, and ...
+    relative_displacement: float = 0.9  # ... over their own spread, above: healthy .1-.6, hopping 2-20; or
     turnover: float = 0.3  # ... histogram change between looks less its null, above: hopping .6-1
     window: int = 10  # looks over which these are taken
-    nearer: float = 0.2  # fall of the distance to the data over 20 looks, above: it learns; or ...
-    gain: float = 0.05  # ... rise of the diversity over 20 looks, above
+    distance_fall: float = 0.2  # fall of the distance to the data over 20 looks, above: it learns; or ...
+    diversity_gain: float = 0.05  # ... rise of the diversity over 20 looks, above
     near: float = 0.05  # distance to the data, below: settled; shares .15 off are 2 * .15**2 away
-    one_kind: float = 0.2  # diversity, below: one blob that drifts nearer does not learn
+    single_mode: float = 0.2  # diversity, below: one blob that drifts nearer does not learn
     worse: float = 1.3  # energy distance to the data over its best, above, ...
     worse_by: float = 0.1  # ... and above the best by this much; samples all alike are .6 to 1 away
-    extent: float = 10.0  # largest sample value over the real data's, above
-    growth: float = 10.0  # of the norm of a player's parameters since the first look, above
-    outrun: float = 0.3  # D's ranking of real over fake, below: the fakes win, ...
-    often: float = 0.2  # ... in more than this share of its turns: D is too weak; healthy 0; or
-    undone: float = 0.4  # share of D's gain gone at its next turn, above: healthy -.1-.3
+    max_abs: float = 10.0  # largest sample value over the real data's, above
+    parameter_growth: float = 10.0  # of the norm of a player's parameters since the first look, above
+    weak_auc: float = 0.3  # D's ranking of real over fake, below: the fakes win, ...
+    weak_share: float = 0.2  # ... in more than this share of its turns: D is too weak; healthy 0; or
+    lost_gain: float = 0.4  # share of D's gain gone at its next turn, above: healthy -.1-.3
     warm_up: int = 350  # generator steps before which only divergence is judged
 
     condition: ClassVar[str] = "non_convergence"
@@ -86,7 +86,7 @@ class NonConvergence:
             RELATIVE_DISPLACEMENT,
         } - record.signals.keys()
         if missing and record.signals:
-            return not_recorded(self.condition, missing)
+            return report_missing_signals(self.condition, missing)
         steps, energy = record[ENERGY_DISTANCE]
         if len(steps) < self.window or steps[-1] < self.warm_up:
             summary = (
@@ -96,21 +96,21 @@ class NonConvergence:
             return Diagnosis(self.condition, "inconclusive", summary)
         turnover = self._turnover(record, steps)
         motion, relative = record.at(DISPLACEMENT, steps), record.at(RELATIVE_DISPLACEMENT, steps)
-        level = np.sqrt(np.maximum(rolling(np.where(np.isfinite(energy), energy, np.nan), 5), 0))
+        level = np.sqrt(np.maximum(rolling_statistic(np.where(np.isfinite(energy), energy, np.nan), 5), 0))
         best = np.fmin.accumulate(level)
         evidence = (
-            evidence_for(
-                DISPLACEMENT, motion, ">", self.motion, "motion of the samples, per 100 steps", 10
+            compare_median(
+                DISPLACEMENT, motion, ">", self.displacement, "motion of the samples, per 100 steps", 10
             ),
-            evidence_for(
+            compare_median(
                 RELATIVE_DISPLACEMENT,
                 relative,
                 ">",
-                self.relative,
+                self.relative_displacement,
                 "motion over the samples' spread",
                 10,
             ),
-            evidence_for(
+            compare_median(
                 MODE_HISTOGRAM,
                 turnover,
                 ">",
@@ -118,14 +118,14 @@ class NonConvergence:
                 "histogram change from look to look",
                 10,
             ),
-            evidence_for(
+            compare_median(
                 ENERGY_DISTANCE,
                 level - best,
                 ">",
                 self.worse_by,
                 "distance to the data above its best",
             ),
-            evidence_for(
+            compare_median(
                 ENERGY_DISTANCE,
                 _ratio(level, best),
                 ">",
@@ -140,7 +140,7 @@ class NonConvergence:
         restless, learning, swinging = self._swinging(record, steps, turnover)
         states = {"oscillation": (swinging, restless), "regression": self._fallen(steps, level)}
         for kind, (state, beyond) in states.items():
-            onset = onset_of(state, beyond)
+            onset = find_onset(state, beyond)
             if onset is not None:
                 return self._present(record, kind, int(steps[onset]), evidence)
         summary = _why_absent(bool(restless[-1]), bool(learning[-1]), evidence)
@@ -158,25 +158,25 @@ class NonConvergence:
         self, record: Record, steps: NDArray[np.int64], turnover: Array
     ) -> tuple[Bools, Bools, Bools]:
         """Where the samples keep turning into others, where they learn, and where they swing."""
-        motion = rolling(record.at(DISPLACEMENT, steps), self.window)
-        relative = rolling(record.at(RELATIVE_DISPLACEMENT, steps), self.window)
-        swaps = rolling(turnover, self.window, np.nanmean)
-        restless = (motion > self.motion) & ((relative > self.relative) | (swaps > self.turnover))
+        motion = rolling_statistic(record.at(DISPLACEMENT, steps), self.window)
+        relative = rolling_statistic(record.at(RELATIVE_DISPLACEMENT, steps), self.window)
+        swaps = rolling_statistic(turnover, self.window, np.nanmean)
+        restless = (motion > self.displacement) & ((relative > self.relative_displacement) | (swaps > self.turnover))
         energy, diversity = record[ENERGY_DISTANCE].values, record.at(EFFECTIVE_MODES, steps)
-        learning = improving(energy, diversity, self.nearer, self.gain, self.one_kind)
-        learning |= beginning(record, steps)
-        settled = rolling(energy, self.window) < self.near
+        learning = find_improvement(energy, diversity, self.distance_fall, self.diversity_gain, self.single_mode)
+        learning |= is_starting(record, steps)
+        settled = rolling_statistic(energy, self.window) < self.near
         beyond = restless & ~learning & ~settled & (steps >= self.warm_up)
-        calm = (relative < 0.8 * self.relative) & (swaps < 0.8 * self.turnover)
-        calm |= (motion < 0.8 * self.motion) | settled
-        return restless, learning, persistent(beyond, calm)
+        calm = (relative < 0.8 * self.relative_displacement) & (swaps < 0.8 * self.turnover)
+        calm |= (motion < 0.8 * self.displacement) | settled
+        return restless, learning, persistent_state(beyond, calm)
 
     def _fallen(self, steps: NDArray[np.int64], level: Array) -> tuple[Bools, Bools]:
         """Where the distance to the data is clearly above the best so far."""
         best = np.fmin.accumulate(level)
         beyond = (level > self.worse * best) & (level > best + self.worse_by)
         clear = (level < 0.8 * self.worse * best) | (level < best + 0.8 * self.worse_by)
-        return persistent(beyond & (steps >= self.warm_up), clear), beyond
+        return persistent_state(beyond & (steps >= self.warm_up), clear), beyond
 
     def _present(
         self, record: Record, kind: str, step: int, evidence: tuple[Evidence, ...]
@@ -194,7 +194,7 @@ class NonConvergence:
                 "1 away."
             ),
         }
-        signs = outrun_signs(record, step, self.outrun, self.often, self.undone)
+        signs = compare_balance(record, step, self.weak_auc, self.weak_share, self.lost_gain)
         weak = any(sign.holds for sign in signs)
         cause = "discriminator_too_weak" if weak else None
         text = f"{texts[kind]} {TOO_WEAK}" if weak else texts[kind]
@@ -222,14 +222,14 @@ class NonConvergence:
         """A signal's limit, and the index since which it is beyond; once is enough for NaN."""
         if name.startswith("gradient/non_finite/"):  # a scaler's first steps overflow by design
             lost = values > 0
-            return 0.0, onset_of(persistent(lost, ~lost, 3, 3), lost, 3, 3)
+            return 0.0, find_onset(persistent_state(lost, ~lost, 3, 3), lost, 3, 3)
         lost = ~np.isfinite(values)
         if lost.any():
             return np.inf, int(np.argmax(lost))
         if name == MAX_ABS or name.startswith("gradient/parameter_norm/"):
-            gate = self.extent if name == MAX_ABS else self.growth * float(values[0])
+            gate = self.max_abs if name == MAX_ABS else self.parameter_growth * float(values[0])
             beyond = (values > gate) & (gate > 0)  # weights that all begin at 0 have no size yet
-            return gate, onset_of(persistent(beyond, ~beyond), beyond)
+            return gate, find_onset(persistent_state(beyond, ~beyond), beyond)
         return np.inf, None
 
 

@@ -23,8 +23,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, evidence_for
-from gandiag.diagnosis.statistics import onset_of, persistent, recent_median
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, compare_median
+from gandiag.diagnosis.statistics import find_onset, persistent_state, recent_median
 from gandiag.monitoring.signals import (
     BACKPROP_GAIN,
     DISCRIMINATOR_GRADIENT,
@@ -40,7 +40,7 @@ from gandiag.records.record import Record
 
 ZERO = 1e-30  # a ratio below it is none, also where it was none from the first look
 
-STORY = {
+EXPLANATIONS = {
     "saturated_objective": (
         "The discriminator is so sure of the fakes that the generator's objective is flat at their "
         "scores: almost nothing of the loss's slope is left."
@@ -64,12 +64,12 @@ STORY = {
 class VanishingGradients:
     """No learning signal reaches the generator, which stands still short of the data."""
 
-    slope: float = 1e-2  # sum |dL_G/dscore|, below: healthy 0.3-0.7, a critic 1, dying 1e-4
-    critic: float = 1e-2  # D's slope at the fakes in units of score spread and data scale, below
-    constant: float = 1e-6  # relative spread of D's scores, below: D says the same to everything
+    score_gradient: float = 1e-2  # sum |dL_G/dscore|, below: healthy 0.3-0.7, a critic 1, dying 1e-4
+    discriminator_gradient: float = 1e-2  # D's slope at the fakes in units of score spread and data scale, below
+    score_sd: float = 1e-6  # relative spread of D's scores, below: D says the same to everything
     layers: float = 1e-3  # G's inner gradient ratios over their own early median, below
     update: float = 1e-5  # distance of G's weights a step over their norm, below: 1 % in 1000 steps
-    motion: float = 5e-3  # real scales per 100 steps, below: healthy 0.05-0.5, frozen 0-0.002
+    displacement: float = 5e-3  # real scales per 100 steps, below: healthy 0.05-0.5, frozen 0-0.002
     far: float = 0.1  # energy distance in real scales, above: healthy .01-.03, noise .8-1.5
     enter: int = 3  # looks of the last 4 that must agree; effects are decades wide
 
@@ -89,18 +89,18 @@ class VanishingGradients:
         signal = [np.isfinite(link.values) for link in links if link.cause != "optimizer"]
         known = np.logical_or.reduce(signal)
         known &= np.isfinite(motion) & np.isfinite(energy)
-        beyond = flat & (motion < self.motion) & (energy > self.far)
-        near = nearly & (motion < 2 * self.motion) & (energy > 0.8 * self.far)
-        onset = onset_of(persistent(beyond, known & ~near, self.enter, 4), beyond, self.enter, 4)
+        beyond = flat & (motion < self.displacement) & (energy > self.far)
+        near = nearly & (motion < 2 * self.displacement) & (energy > 0.8 * self.far)
+        onset = find_onset(persistent_state(beyond, known & ~near, self.enter, 4), beyond, self.enter, 4)
         evidence = (
             *(
-                evidence_for(link.signal, link.values, "<", link.gate, link.meaning, 4)
+                compare_median(link.signal, link.values, "<", link.gate, link.meaning, 4)
                 for link in links
             ),
-            evidence_for(
-                DISPLACEMENT, motion, "<", self.motion, "motion of the samples, per 100 steps", 4
+            compare_median(
+                DISPLACEMENT, motion, "<", self.displacement, "motion of the samples, per 100 steps", 4
             ),
-            evidence_for(
+            compare_median(
                 ENERGY_DISTANCE, energy, ">", self.far, "distance of the samples from the data", 4
             ),
         )
@@ -116,7 +116,7 @@ class VanishingGradients:
         summary = (
             f"Since step {step} the generator has stood still far from the data: within 100 steps "
             f"its samples move {evidence[-2].observed:.2g} times the distance between two real "
-            f"samples. {STORY[cause]}"
+            f"samples. {EXPLANATIONS[cause]}"
         )
         return Diagnosis(
             self.condition, "present", summary, cause, step, cause, _severity(links), evidence
@@ -133,21 +133,21 @@ class VanishingGradients:
                 "saturated_objective",
                 SCORE_GRADIENT,
                 record.at(SCORE_GRADIENT, steps),
-                self.slope,
+                self.score_gradient,
                 "objective's slope at the scores",
             ),
             _Link(
                 "flat_discriminator",
                 DISCRIMINATOR_GRADIENT,
                 record.at(DISCRIMINATOR_GRADIENT, steps),
-                self.critic,
+                self.discriminator_gradient,
                 "D's slope at the fakes",
             ),
             _Link(
                 "flat_discriminator",
                 SCORE_SD,
                 record.at(SCORE_SD, steps),
-                self.constant,
+                self.score_sd,
                 "spread of D's scores",
             ),
         ]

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence
-from gandiag.diagnosis.statistics import onset_of, persistent
+from gandiag.diagnosis.statistics import find_onset, persistent_state
 from gandiag.records.arrays import Bools
 
 ENTER, WINDOW = 3, 4  # looks; a fault of the code shows at each, an odd batch at one
 
 
-def answer(
+def build_diagnosis(
     condition: str,
     steps: NDArray[np.int64],
     faulty: Bools,
@@ -33,8 +33,8 @@ def answer(
         evidence: the numbers that were weighed.
     """
     if len(steps) < WINDOW:
-        return too_early(condition, len(steps))
-    onset = onset_of(persistent(faulty, ~faulty, ENTER, WINDOW), faulty, ENTER, WINDOW)
+        return report_too_early(condition, len(steps))
+    onset = find_onset(persistent_state(faulty, ~faulty, ENTER, WINDOW), faulty, ENTER, WINDOW)
     if onset is None:
         return Diagnosis(condition, "absent", clear, evidence=evidence, about="loop")
     share = float(np.mean(faulty[onset:]))
@@ -43,7 +43,7 @@ def answer(
     )
 
 
-def too_early(condition: str, looks: int) -> Diagnosis:
+def report_too_early(condition: str, looks: int) -> Diagnosis:
     """The answer while there are too few looks."""
     text = f"Only {looks} looks at the loop so far; {WINDOW} are needed."
     return Diagnosis(condition, "inconclusive", text, about="loop")

@@ -11,7 +11,7 @@ from gandiag.records.record import Record
 SAME = 1e-6  # relative; float32's last digit, and what the record keeps
 
 
-def clipped(record: Record) -> Bools:
+def is_clipped(record: Record) -> Bools:
     """At each look at D's turn: the largest weight is the same number as at the look before.
 
     Weights that are trained without a bound never repeat their largest to the last digit.

@@ -13,8 +13,8 @@ from typing import ClassVar
 import numpy as np
 
 from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence
-from gandiag.diagnosis.lints._answer import WINDOW, answer, too_early
-from gandiag.diagnosis.objective import cross_entropies
+from gandiag.diagnosis.lints._answer import WINDOW, build_diagnosis, report_too_early
+from gandiag.diagnosis.objective import cross_entropy_outputs
 from gandiag.monitoring.signals import FAKE_OUTPUTS, REAL_OUTPUTS, SIGMOID_OUTPUT
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
@@ -27,7 +27,7 @@ class DoubleSigmoid:
     """The loss applies a sigmoid to outputs that are probabilities already."""
 
     spread: float = 0.2  # of D's outputs over the run, above: logits hardly stay in [0, 1] so long
-    looks: int = 10  # looks without a sigmoid layer in sight; some logits lie in [0, 1] by chance
+    evaluations: int = 10  # looks without a sigmoid layer in sight; some logits lie in [0, 1] by chance
 
     condition: ClassVar[str] = "double_sigmoid"
     needs: ClassVar[frozenset[str]] = frozenset({REAL_OUTPUTS, FAKE_OUTPUTS})
@@ -37,15 +37,15 @@ class DoubleSigmoid:
         """Recognise the loss on D's outputs, and see between which bounds these lie."""
         steps, real = record[REAL_OUTPUTS]
         if len(steps) < WINDOW:
-            return too_early(self.condition, len(steps))
+            return report_too_early(self.condition, len(steps))
         fakes = record[FAKE_OUTPUTS].values
         low, high = _bounds(real, fakes)
         probable = low >= 0 and high <= 1
-        readings = cross_entropies(record) if probable else frozenset()  # it takes milliseconds
+        readings = cross_entropy_outputs(record) if probable else frozenset()  # it takes milliseconds
         layer = record[SIGMOID_OUTPUT].last > 0.5
-        sure = layer or (len(steps) >= self.looks and high - low > self.spread)
+        sure = layer or (len(steps) >= self.evaluations and high - low > self.spread)
         as_logits = readings == {"logits"} and sure
-        long_enough = len(steps) >= self.looks
+        long_enough = len(steps) >= self.evaluations
         twice = readings == {"probabilities"} and low >= LOW and high <= HIGH and long_enough
         kind = "probabilities_as_logits" if as_logits else "two_sigmoids"
         text = (
@@ -59,7 +59,7 @@ class DoubleSigmoid:
             Evidence(REAL_OUTPUTS, high, "<", 1 + 1e-9, high <= 1, "D's largest output"),
         )
         faulty = np.full(len(steps), bool(as_logits or twice))
-        return answer(self.condition, steps, faulty, kind, text, clear, evidence)
+        return build_diagnosis(self.condition, steps, faulty, kind, text, clear, evidence)
 
 
 def _bounds(*outputs: Array) -> tuple[float, float]:

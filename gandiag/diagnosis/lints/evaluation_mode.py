@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, evidence_for
-from gandiag.diagnosis.lints._answer import WINDOW, answer, too_early
+from gandiag.diagnosis.diagnosis import About, Diagnosis, compare_median
+from gandiag.diagnosis.lints._answer import WINDOW, build_diagnosis, report_too_early
 from gandiag.monitoring.signals import GENERATOR_STEPS
 from gandiag.records.record import Record
 
@@ -31,7 +31,7 @@ class EvaluationMode:
         """Ask of each player in which mode it was at its own steps."""
         looks = len(record[GENERATOR_STEPS].steps)
         if looks < WINDOW:
-            return too_early(self.condition, looks)
+            return report_too_early(self.condition, looks)
         found = [self._of(record, player) for player in ("generator", "discriminator")]
         return next((each for each in found if each.status == "present"), found[0])
 
@@ -46,6 +46,6 @@ class EvaluationMode:
             "have been drawn."
         )
         clear = "Both networks are in training mode at their steps."
-        evidence = (evidence_for(name, share, ">", self.share, "its layers in evaluation mode", 4),)
+        evidence = (compare_median(name, share, ">", self.share, "its layers in evaluation mode", 4),)
         faulty = np.asarray(share > self.share)
-        return answer(self.condition, steps, faulty, player, text, clear, evidence)
+        return build_diagnosis(self.condition, steps, faulty, player, text, clear, evidence)

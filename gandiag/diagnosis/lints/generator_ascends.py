@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, evidence_for
-from gandiag.diagnosis.lints._answer import answer
+from gandiag.diagnosis.diagnosis import About, Diagnosis, compare_median
+from gandiag.diagnosis.lints._answer import build_diagnosis
 from gandiag.monitoring.signals import (
     FAKE_OUTPUT_GRADIENTS,
     FAKE_OUTPUT_GRADIENTS_AT_G,
@@ -57,9 +57,9 @@ class GeneratorAscends:
         clear = "The generator pushes the scores of its fakes against the discriminator."
         meaning = "agreement of the players on the fakes, -1 for opponents"
         evidence = (
-            evidence_for(FAKE_OUTPUT_GRADIENTS_AT_G, agreement, ">", self.agreement, meaning, 4),
+            compare_median(FAKE_OUTPUT_GRADIENTS_AT_G, agreement, ">", self.agreement, meaning, 4),
         )
-        return answer(self.condition, steps, faulty, "same_direction", text, clear, evidence)
+        return build_diagnosis(self.condition, steps, faulty, "same_direction", text, clear, evidence)
 
 
 def _one_sided(slopes: Array) -> Array:

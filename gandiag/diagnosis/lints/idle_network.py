@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, evidence_for
-from gandiag.diagnosis.lints._answer import answer, too_early
+from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, compare_median
+from gandiag.diagnosis.lints._answer import build_diagnosis, report_too_early
 from gandiag.monitoring.signals import DISCRIMINATOR_STEPS, GENERATOR_STEPS
 from gandiag.records.facts import WAITED
 from gandiag.records.record import Record
@@ -49,7 +49,7 @@ class IdleNetwork:
         ):
             return self._never("discriminator", DISCRIMINATOR_STEPS, float(record.last_step))
         if not seen[GENERATOR_STEPS]:
-            return too_early(self.condition, 0)
+            return report_too_early(self.condition, 0)
         return None
 
     def _never(self, player: str, signal: str, others: float) -> Diagnosis:
@@ -75,7 +75,7 @@ class IdleNetwork:
         )
         text = f"The {player}'s optimizer steps, but no gradient reaches its weights.{why}"
         evidence = (
-            evidence_for(
+            compare_median(
                 f"loop/without_gradient/{player}",
                 still,
                 ">",
@@ -85,7 +85,7 @@ class IdleNetwork:
             ),
         )
         clear = "Both players are stepped, along gradients of their own."
-        return answer(self.condition, steps, faulty, "no_gradient", text, clear, evidence)
+        return build_diagnosis(self.condition, steps, faulty, "no_gradient", text, clear, evidence)
 
     def _motionless(self, record: Record, player: str) -> Diagnosis:
         """Gradients are there, yet the weights have never changed."""
@@ -97,9 +97,9 @@ class IdleNetwork:
             "Is its learning rate 0, or does it hold other parameters than the network's?"
         )
         evidence = (
-            evidence_for(
+            compare_median(
                 f"update/relative/{player}", moved, "<", 1e-30, "motion of its weights a step", 4
             ),
         )
         clear = "Both players are stepped, and their weights move."
-        return answer(self.condition, steps, faulty, "never_moves", text, clear, evidence)
+        return build_diagnosis(self.condition, steps, faulty, "never_moves", text, clear, evidence)

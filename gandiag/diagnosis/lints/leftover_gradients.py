@@ -12,8 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, evidence_for
-from gandiag.diagnosis.lints._answer import answer
+from gandiag.diagnosis.diagnosis import About, Diagnosis, compare_median
+from gandiag.diagnosis.lints._answer import build_diagnosis
 from gandiag.monitoring.signals import DISCRIMINATOR_LEFTOVER, FOREIGN_GRADIENT
 from gandiag.records.record import Record
 
@@ -47,8 +47,8 @@ class LeftoverGradients:
         )
         also = "." if player == "discriminator" else ", and detach the fakes in D's turn."
         clear = "Each player's gradients are cleared before its own backward pass."
-        evidence = (evidence_for(name, left, ">", self.share, "gradient left over from before", 4),)
-        return answer(
+        evidence = (compare_median(name, left, ">", self.share, "gradient left over from before", 4),)
+        return build_diagnosis(
             self.condition, steps, left > self.share, player, text + also, clear, evidence
         )
 
@@ -60,11 +60,11 @@ class LeftoverGradients:
             "clear and recompute."
         )
         evidence = (
-            evidence_for(
+            compare_median(
                 FOREIGN_GRADIENT, overlaid, ">", 0.5, "G's pass added to D's gradients", 4
             ),
         )
-        return answer(
+        return build_diagnosis(
             self.condition,
             steps,
             np.asarray(overlaid > 0.5),

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, evidence_for
-from gandiag.diagnosis.lints._answer import answer
-from gandiag.diagnosis.lints._clipping import clipped
+from gandiag.diagnosis.diagnosis import About, Diagnosis, compare_median
+from gandiag.diagnosis.lints._answer import build_diagnosis
+from gandiag.diagnosis.lints._clipping import is_clipped
 from gandiag.monitoring.signals import MAX_WEIGHT, MAX_WEIGHT_AT_G, MAX_WEIGHT_BEFORE
 from gandiag.records.record import Record
 
@@ -38,7 +38,7 @@ class MisplacedClipping:
         size = np.maximum(largest, 1e-30)
         fallen = record.at(MAX_WEIGHT_BEFORE, steps) / size - 1
         excess = record.at(MAX_WEIGHT_AT_G, steps) / size - 1
-        bounded = clipped(record)
+        bounded = is_clipped(record)
         faulty = np.asarray(bounded & ((fallen > self.cut) | (excess > self.beyond)))
         text = (
             "The discriminator's weights are clipped before its optimizer's step, which moves them "
@@ -47,7 +47,7 @@ class MisplacedClipping:
         )
         clear = "The discriminator's weights are not clipped, or stay within the bound."
         evidence = (
-            evidence_for(
+            compare_median(
                 MAX_WEIGHT_BEFORE,
                 fallen,
                 ">",
@@ -55,7 +55,7 @@ class MisplacedClipping:
                 "fall of D's largest weight before its step",
                 4,
             ),
-            evidence_for(
+            compare_median(
                 MAX_WEIGHT_AT_G,
                 excess,
                 ">",
@@ -64,4 +64,4 @@ class MisplacedClipping:
                 4,
             ),
         )
-        return answer(self.condition, steps, faulty, "before_step", text, clear, evidence)
+        return build_diagnosis(self.condition, steps, faulty, "before_step", text, clear, evidence)

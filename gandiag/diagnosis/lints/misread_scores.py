@@ -12,8 +12,8 @@ from typing import ClassVar
 import numpy as np
 
 from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence
-from gandiag.diagnosis.lints._answer import WINDOW, answer, too_early
-from gandiag.diagnosis.objective import cross_entropies
+from gandiag.diagnosis.lints._answer import WINDOW, build_diagnosis, report_too_early
+from gandiag.diagnosis.objective import cross_entropy_outputs
 from gandiag.monitoring.signals import FAKE_OUTPUTS, REAL_OUTPUTS
 from gandiag.records.facts import SCORES
 from gandiag.records.record import Record
@@ -34,7 +34,7 @@ class MisreadScores:
         steps, real = record[REAL_OUTPUTS]
         told = record.facts.get(SCORES)
         if told is None or len(steps) < WINDOW:
-            return too_early(self.condition, len(steps))
+            return report_too_early(self.condition, len(steps))
         outputs = np.concatenate([real.ravel(), record[FAKE_OUTPUTS].values.ravel()])
         finite = outputs[np.isfinite(outputs)]
         share = float(np.mean((finite < 0) | (finite > 1))) if len(finite) else np.nan
@@ -49,7 +49,7 @@ class MisreadScores:
         )
         clear = f"D's outputs are {told}, as attach was told, as far as the losses show."
         faulty = np.full(len(steps), found != told)
-        return answer(self.condition, steps, faulty, f"not_{told}", text, clear, evidence)
+        return build_diagnosis(self.condition, steps, faulty, f"not_{told}", text, clear, evidence)
 
     def _found(self, record: Record, told: str, outside: float) -> str:
         """What the outputs are; what was told where it does no harm to take them for that.
@@ -57,11 +57,11 @@ class MisreadScores:
         A critic's scores read as logits, or the other way round, change no slope.
         """
         if told == "probabilities" and outside > self.outside:
-            return "logits" if cross_entropies(record) == {"logits"} else "critic"
+            return "logits" if cross_entropy_outputs(record) == {"logits"} else "critic"
         if (
             told != "probabilities"
             and outside == 0
-            and cross_entropies(record) == {"probabilities"}
+            and cross_entropy_outputs(record) == {"probabilities"}
         ):
             return "probabilities"
         return told

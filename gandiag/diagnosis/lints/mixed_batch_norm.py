@@ -12,8 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, evidence_for
-from gandiag.diagnosis.lints._answer import answer
+from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, compare_median
+from gandiag.diagnosis.lints._answer import build_diagnosis
 from gandiag.monitoring.signals import BATCH_NORMS, FAKE_OUTPUTS, FAKE_OUTPUTS_AT_G, MIXED_BATCH
 from gandiag.records.record import Record
 
@@ -39,15 +39,15 @@ class MixedBatchNorm:
         )
         clear = "No batch under the discriminator's BatchNorm holds both real and fake samples."
         evidence = (
-            evidence_for(
+            compare_median(
                 MIXED_BATCH, mixed, ">", 0.5, "calls of D that hold real and fake samples", 4
             ),
-            evidence_for(BATCH_NORMS, norms, ">", 0.5, "BatchNorm layers of D in training mode", 4),
+            compare_median(BATCH_NORMS, norms, ">", 0.5, "BatchNorm layers of D in training mode", 4),
             self._opinions(record),
         )
         faulty = (mixed > 0.5) & (norms > 0)
         kind = "disagreeing" if evidence[-1].holds else "mixed"
-        return answer(self.condition, steps, faulty, kind, text, clear, evidence)
+        return build_diagnosis(self.condition, steps, faulty, kind, text, clear, evidence)
 
     def _opinions(self, record: Record) -> Evidence:
         own, others = (record[name].values[-4:] for name in (FAKE_OUTPUTS, FAKE_OUTPUTS_AT_G))

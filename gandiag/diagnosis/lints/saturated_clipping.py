@@ -11,9 +11,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, evidence_for
-from gandiag.diagnosis.lints._answer import answer
-from gandiag.diagnosis.lints._clipping import clipped
+from gandiag.diagnosis.diagnosis import About, Diagnosis, compare_median
+from gandiag.diagnosis.lints._answer import build_diagnosis
+from gandiag.diagnosis.lints._clipping import is_clipped
 from gandiag.monitoring.signals import AT_CLIP_BOUND, MAX_WEIGHT
 from gandiag.records.record import Record
 
@@ -31,7 +31,7 @@ class SaturatedClipping:
     def detect(self, record: Record) -> Diagnosis:
         """Judge the share of weights at the bound at each look."""
         steps, share = record[AT_CLIP_BOUND]
-        faulty = np.asarray(clipped(record) & (share > self.share))
+        faulty = np.asarray(is_clipped(record) & (share > self.share))
         text = (
             "Nearly all weights of the discriminator lie at the bound that they are clipped to, "
             "which leaves a very simple function. Widen the bound, or use a gradient penalty "
@@ -39,6 +39,6 @@ class SaturatedClipping:
         )
         clear = "The discriminator's weights are not clipped, or mostly lie within the bound."
         evidence = (
-            evidence_for(AT_CLIP_BOUND, share, ">", self.share, "weights of D at the bound", 4),
+            compare_median(AT_CLIP_BOUND, share, ">", self.share, "weights of D at the bound", 4),
         )
-        return answer(self.condition, steps, faulty, "saturated", text, clear, evidence)
+        return build_diagnosis(self.condition, steps, faulty, "saturated", text, clear, evidence)

@@ -12,10 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, evidence_for
-from gandiag.diagnosis.lints._answer import WINDOW, answer, too_early
-from gandiag.diagnosis.lints._clipping import clipped
-from gandiag.diagnosis.objective import linear
+from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, compare_median
+from gandiag.diagnosis.lints._answer import WINDOW, build_diagnosis, report_too_early
+from gandiag.diagnosis.lints._clipping import is_clipped
+from gandiag.diagnosis.objective import has_linear_loss
 from gandiag.monitoring.signals import (
     FAKE_OUTPUTS,
     GRADIENT_PENALTY,
@@ -42,20 +42,20 @@ class UnboundedCritic:
         """Ask for the objective first, then for each of the three bounds."""
         steps, penalised = record[GRADIENT_PENALTY]
         if len(steps) < WINDOW:
-            return too_early(self.condition, len(steps))
-        if not linear(record):
+            return report_too_early(self.condition, len(steps))
+        if not has_linear_loss(record):
             text = "The discriminator's loss is not linear in its scores, so it bounds them itself."
             return Diagnosis(self.condition, "absent", text, about="loop")
         past = self._past_margin(record)
         normalised = record.at(SPECTRAL_NORM, steps)
-        bounded = clipped(record) | (penalised > 0.5) | (normalised > 0.5)
+        bounded = is_clipped(record) | (penalised > 0.5) | (normalised > 0.5)
         evidence = (
-            evidence_for(
+            compare_median(
                 GRADIENT_PENALTY, penalised, "<", 0.5, "D's slope at its input was asked for", 4
             ),
-            evidence_for(SPECTRAL_NORM, normalised, "<", 0.5, "D is spectrally normalised", 4),
-            evidence_for(
-                MAX_WEIGHT, clipped(record).astype(float), "<", 0.5, "D's weights are clipped", 4
+            compare_median(SPECTRAL_NORM, normalised, "<", 0.5, "D is spectrally normalised", 4),
+            compare_median(
+                MAX_WEIGHT, is_clipped(record).astype(float), "<", 0.5, "D's weights are clipped", 4
             ),
             past,
         )
@@ -68,7 +68,7 @@ class UnboundedCritic:
             "without end. Add one of them, or use a loss that is not linear."
         )
         clear = "The critic's slope is bounded."
-        return answer(self.condition, steps, ~bounded, "no_bound", text, clear, evidence)
+        return build_diagnosis(self.condition, steps, ~bounded, "no_bound", text, clear, evidence)
 
     def _past_margin(self, record: Record) -> Evidence:
         tops = [_largest(record[REAL_OUTPUTS].values), _largest(-record[FAKE_OUTPUTS].values)]

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import About, Diagnosis, evidence_for
-from gandiag.diagnosis.lints._answer import answer
+from gandiag.diagnosis.diagnosis import About, Diagnosis, compare_median
+from gandiag.diagnosis.lints._answer import build_diagnosis
 from gandiag.monitoring.signals import MAX_ABS
 from gandiag.records.record import Record
 
@@ -33,7 +33,7 @@ class UnscaledData:
         """Ask whether it is so now, and since when."""
         steps, extent = record[MAX_ABS]
         evidence = (
-            evidence_for(MAX_ABS, extent, "<", self.reach, "largest value over the data's", 4),
+            compare_median(MAX_ABS, extent, "<", self.reach, "largest value over the data's", 4),
         )
         text = (
             f"The largest value among the samples is {evidence[0].observed:.1%} of the largest "
@@ -43,4 +43,4 @@ class UnscaledData:
         )
         clear = "The samples' values are of the size of the data's."
         faulty = np.asarray(extent < self.reach)
-        return answer(self.condition, steps, faulty, "out_of_reach", text, clear, evidence)
+        return build_diagnosis(self.condition, steps, faulty, "out_of_reach", text, clear, evidence)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.detectors._loss_scale import CHANCE, possible
+from gandiag.diagnosis.detectors._loss_scale import CHANCE_LOSS, possible_objectives
 from gandiag.diagnosis.detectors.discriminator_saturation import DiscriminatorSaturation
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.records.record import Record, Signal
@@ -32,7 +32,7 @@ REALS = {  # discriminator's loss on real samples, by their score
     "least_squares": lambda s: (s - 1) ** 2 / 2,
     "wasserstein": lambda s: -s,
 }
-SCALED = [name for name in CHANCE if name != "wasserstein"]
+SCALED = [name for name in CHANCE_LOSS if name != "wasserstein"]
 SMALL = 0.02 + 1e-3 * np.random.default_rng(0).random(ROWS)  # saturated or not, by the scale
 few = settings(deadline=None, max_examples=20)
 
@@ -77,7 +77,7 @@ def test_chance_is_the_level_of_one_score(objective: str) -> None:
     """The level at chance is the least loss of one score for all samples."""
     scores = np.linspace(-3, 3, 601)
     least = (REALS[objective](scores) + FAKES[objective][0](scores)).min()
-    assert least == pytest.approx(CHANCE[objective], abs=1e-3)
+    assert least == pytest.approx(CHANCE_LOSS[objective], abs=1e-3)
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -93,21 +93,21 @@ def test_saturated_and_healthy_are_told_apart(objective: str, told: bool) -> Non
     assert ("told" in healthy.summary) == told or "not told" in healthy.summary
 
 
-@pytest.mark.parametrize("objective", CHANCE)
+@pytest.mark.parametrize("objective", CHANCE_LOSS)
 @pytest.mark.parametrize("apart", [0.0, 0.5, 1.0, 4.0, 16.0])
 def test_truth_is_never_ruled_out(objective: str, apart: float) -> None:
     """Losses that an objective has made are possible under it, at chance and saturated."""
     discriminator, generator = played(objective, apart)
     if objective == "wasserstein" and apart == 0.0:
         generator = generator + 1  # at rest both signs come up; it is the sign of D's that tells
-    assert objective in possible(discriminator, generator, 20)
+    assert objective in possible_objectives(discriminator, generator, 20)
 
 
 def test_sign_tells_the_objective() -> None:
     """Below zero: the discriminator's is a critic's; the generator's is no cross-entropy."""
-    assert possible(*played("wasserstein", 1.0), 20) == ("wasserstein",)
-    assert possible(*played("hinge", 0.0), 20) == ("hinge",)
-    assert "saturating" in possible(*played("saturating", 1.0), 20)
+    assert possible_objectives(*played("wasserstein", 1.0), 20) == ("wasserstein",)
+    assert possible_objectives(*played("hinge", 0.0), 20) == ("hinge",)
+    assert "saturating" in possible_objectives(*played("saturating", 1.0), 20)
 
 
 @few
@@ -169,7 +169,7 @@ def test_unmoved_loss_is_dead() -> None:
 def test_term_above_chance_is_noticed(objective: str) -> None:
     """A loss above its level at chance for long has another term in it: no verdict, nor later."""
     discriminator, generator = played(objective, 0.1)
-    mixed = discriminator + 3 * CHANCE[objective]
+    mixed = discriminator + 3 * CHANCE_LOSS[objective]
     found = judged((mixed, generator), objective=objective)
     assert found.status == "inconclusive"
     assert "another term" in found.summary

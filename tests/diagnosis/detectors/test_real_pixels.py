@@ -16,9 +16,9 @@ from gandiag.datasets.mnist import Mnist
 from gandiag.diagnosis.detectors.mode_collapse import ModeCollapse
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.monitoring.mnist_classifier import MnistClassifier
-from gandiag.monitoring.probes.diversity import against_null
+from gandiag.monitoring.probes.diversity import relate_to_baseline
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.sample_metrics import compare_features
+from gandiag.monitoring.sample_metrics import compute_feature_metrics
 from gandiag.records.record import Record, Row
 
 LOOKS = 20
@@ -57,7 +57,7 @@ def only(*kept: int) -> list[float]:
 def balanced(digits: tuple[Tensor, Tensor]) -> Reference:
     """What all ten digits say about themselves."""
     images, _ = subset(digits, [0.1] * 10, 3500)
-    return Reference.of(images[:2000], images[2000:])
+    return Reference.from_samples(images[:2000], images[2000:])
 
 
 def judged(
@@ -69,7 +69,7 @@ def judged(
     """What the detector says of a run whose looks saw these images, with their digits if known."""
     rows = []
     for look, batch in enumerate(batches):
-        seen = against_null(reference, compare_features(reference, reference.embed(batch)))
+        seen = relate_to_baseline(reference, compute_feature_metrics(reference, reference.embed(batch)))
         signals: dict[str, Any] = {
             f"diversity/{name}/generator": value.tolist() for name, value in seen.items()
         }
@@ -106,7 +106,7 @@ def test_real_images_never_collapse(
     """Draws from the data themselves are as diverse as these: of any balance, at any size."""
     images, _ = subset(digits, shares, 3000, seed=7)
     middle = len(images) // 2
-    reference = Reference.of(images[:middle], images[middle:], size=size)
+    reference = Reference.from_samples(images[:middle], images[middle:], size=size)
     batches, _ = fresh(digits, shares, size)
     found = judged(reference, batches)
     assert found.status == "absent", found.summary
@@ -201,7 +201,7 @@ def test_any_real_subset_is_no_collapse(
     shares = np.random.default_rng(seed).dirichlet(np.full(10, evenness))
     known = drawn(labels, shares, reals, seed + 1)
     held_out = drawn(labels, shares, max(20, reals // 5), seed + 2)
-    reference = Reference.of(images[known], images[held_out], size=size)
+    reference = Reference.from_samples(images[known], images[held_out], size=size)
     looks = [drawn(labels, shares, size, seed + 3 + look) for look in range(LOOKS)]
     seen = (torch.bincount(labels[known], minlength=10) / len(known)).tolist()
     batches, classes = [images[look] for look in looks], [taken[look] for look in looks]

@@ -13,7 +13,7 @@ from torch.optim import SGD, Adam, Optimizer, RMSprop
 
 import gandiag
 from gandiag.attachment.watch_handle import Attachment
-from gandiag.models.scores import Scores
+from gandiag.models.scores import ScoreType
 
 BATCH, LATENT = 64, 4
 Loss = Callable[[Tensor], Tensor]
@@ -78,7 +78,7 @@ class Loop:
     real: Loss = field(default=cross_entropy(1.0))
     fake: Loss = field(default=cross_entropy(0.0))
     generator: Loss = field(default=cross_entropy(1.0))
-    scores: Scores = "logits"
+    scores: ScoreType = "logits"
     sigmoids: int = 0  # at D's end
     sigmoid_layer: bool = True  # as a layer, or as a call in forward
     norm: bool = False  # BatchNorm and dropout in both
