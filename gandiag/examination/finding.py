@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from gandiag.records.storage import encode
 
 
 class Measure(NamedTuple):
@@ -53,11 +54,10 @@ class Finding:
     def as_json(self) -> dict[str, Any]:
         """Return plain data; non-finite numbers become strings, as in the record."""
         found = {**vars(self), "measures": [measure._asdict() for measure in self.measures]}
-        plain: dict[str, Any] = json.loads(json.dumps(found), parse_constant=str)
-        return plain
+        return {name: encode(value) for name, value in found.items()}
 
 
-def ranged(name: str, draws: Sequence[float], meaning: str) -> Measure:
+def summarize_draws(name: str, draws: Sequence[float], meaning: str) -> Measure:
     """A measure from independent draws: their mean, and their range; NaN if one of them is.
 
     >>> ranged("gap", [1.0, 3.0], "a gap").value

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from gandiag.records.record import Row, Value
+from gandiag.records.record import Row
+from gandiag.records.storage import Value
 
 
 def to_rows(pending: Mapping[int, Mapping[str, float | Tensor]]) -> list[Row]:

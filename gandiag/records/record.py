@@ -10,24 +10,21 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.aliases import current_facts, current_name
+from gandiag.records.aliases import current_facts
 from gandiag.records.arrays import align
-
-Value: TypeAlias = "float | list[float]"
+from gandiag.records.storage import Value, read_rows
 
 SIGNALS, ENVIRONMENT, SAMPLES = "signals.jsonl", "environment.json", "samples"
-_SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class Row(NamedTuple):
@@ -135,25 +132,8 @@ class Record:
         except (ValueError, TypeError) as error:
             raise BadInput(str(about), f"not a JSON object ({error})") from error
         facts = current_facts(environment.pop("facts", {}))
-        rows = _read_rows(path)
+        rows = (Row(step, signals) for step, signals in read_rows(path))
         return cls.from_rows(rows, facts=facts, environment=environment, folder=folder)
-
-
-def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file beside its place and move it there, so that nobody meets half of it.
-
-    Text is written as UTF-8.
-
-    Raises:
-        OSError: it cannot be written; what stood at `path` is still there then.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    data = content.encode() if isinstance(content, str) else content
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 class Columns:
@@ -191,53 +171,3 @@ class _Column:
     def signal(self) -> Signal:
         values = np.array(self._values, np.float64)
         return Signal(np.array(self._steps, np.int64), values.reshape(-1, *self._shape))
-
-
-def format_row(row: Row) -> str:
-    """A row as a line of ``signals.jsonl``, its end included."""
-    signals = {name: _encode(value) for name, value in row.signals.items()}
-    return json.dumps({"step": row.step, "signals": signals}, allow_nan=False) + "\n"
-
-
-def _encode(value: Value) -> Any:
-    if isinstance(value, list):
-        return [_encode(item) for item in value]
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _decode(value: Any) -> Value:
-    if isinstance(value, list):
-        return [_SPECIAL[item] if isinstance(item, str) else float(item) for item in value]
-    return _SPECIAL[value] if isinstance(value, str) else float(value)
-
-
-def parse_row(line: bytes) -> Row:
-    """A line of ``signals.jsonl`` as the row that it was written from.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        data = json.loads(line)
-        signals = {current_name(name): _decode(value) for name, value in data["signals"].items()}
-        return Row(int(data["step"]), signals)
-    except (KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
-
-
-def _read_rows(path: Path) -> Iterator[Row]:
-    lines = path.read_bytes().splitlines()
-    newest = -1
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = parse_row(line)
-            if row.step < newest:
-                raise ValueError(f"step {row.step} comes after step {newest}")
-        except ValueError as error:
-            if number == len(lines):  # an interrupted write
-                return
-            raise BadInput(f"{path}:{number}", f"not a row of a record ({error})") from error
-        newest = row.step
-        yield row

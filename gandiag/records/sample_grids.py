@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gandiag.records.record import write_file
+from gandiag.records.storage import write_file
 
 GAP = 2  # pixels between two images
 MIDDLE = 128  # grey of the gaps

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,8 @@ from gandiag.records.record import (
     Columns,
     Record,
     Row,
-    Value,
-    format_row,
-    write_file,
 )
+from gandiag.records.storage import Value, encode_row, write_json_file
 
 
 class Recorder:
@@ -55,7 +52,7 @@ class Recorder:
             self._memory.add(row)
         if self.folder is not None and rows:
             with (self.folder / SIGNALS).open("a", encoding="utf-8") as file:
-                file.writelines(format_row(row) for row in rows)
+                file.writelines(encode_row(*row) for row in rows)
 
     def add_environment(self, **environment: Any) -> None:
         """Add to the environment what is known only later, such as the seconds it took."""
@@ -75,8 +72,7 @@ class Recorder:
 
     def _write_environment(self) -> None:
         assert self.folder is not None
-        text = json.dumps({**self.environment, "facts": self.facts}, indent=2)
-        write_file(self.folder / ENVIRONMENT, text + "\n")
+        write_json_file(self.folder / ENVIRONMENT, {**self.environment, "facts": self.facts})
 
 
 def _rounded(row: Row) -> Row:

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import Record, Row, Signal, write_file
+from gandiag.records.record import Record, Row, Signal
+from gandiag.records.storage import write_file
 from gandiag.records.writer import Recorder
 
 LENGTHS = {"a/x/generator": 0, "b/y/discriminator": 0, "c/bins/generator": 3}  # 0: a number

@@ -22,7 +22,7 @@ from gandiag.models.losses import NON_SATURATING
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput
 from gandiag.plugins.protocols import Dataset
-from gandiag.records.record import write_file
+from gandiag.records.storage import write_file
 from gandiag.scenario.schema import Scenario
 from gandiag.training import pipeline
 from gandiag.training.trainer import train

@@ -24,6 +24,7 @@ from gandiag.benchmarks.oracle.truths import Truth
 from gandiag.datasets.data import Data
 from gandiag.models.gan import GAN
 from gandiag.monitoring.side_effects import without_side_effects
+from gandiag.records.storage import decode_number, encode_number
 
 SAMPLES = 10_000  # fresh ones a look
 CHUNK = 1000  # samples a forward pass
@@ -163,12 +164,10 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | Sequence) and not isinstance(value, str):
         return [round(float(item), 6) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
+    return encode_number(value) if isinstance(value, float) else value
 
 
 def _number(value: Any) -> Any:
     if isinstance(value, str):
-        return float(value)
+        return decode_number(value)
     return np.asarray(value, dtype=float) if isinstance(value, list) else value

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gandiag.diagnosis.diagnosis import Diagnosis
-from gandiag.records.record import write_file
-from gandiag.reports.formatting import DIAGNOSES
-from gandiag.reports.report import Report, verdict
+from gandiag.records.storage import write_json_file
+from gandiag.reports.formatting import DIAGNOSES_FILE
+from gandiag.reports.report import Report, format_verdict
 
 
 @dataclass(frozen=True)
@@ -22,9 +21,8 @@ class Json:
     def publish(self, report: Report, folder: Path) -> str:
         """Write the file whole and return its path."""
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / DIAGNOSES
-        text = json.dumps(as_data(report), indent=2, ensure_ascii=False, allow_nan=False)
-        write_file(path, text + "\n")
+        path = folder / DIAGNOSES_FILE
+        write_json_file(path, as_data(report))
         return str(path)
 
 
@@ -32,7 +30,7 @@ def as_data(report: Report) -> dict[str, Any]:
     """A report as plain data; `Diagnosis.from_json` reads each of its diagnoses back."""
     return {
         "title": report.title,
-        "verdict": verdict(report.diagnoses),
+        "verdict": format_verdict(report.diagnoses),
         "diagnoses": [_plain(diagnosis) for diagnosis in report.diagnoses],
         "unexpected": [
             {"condition": condition, "expected": expected, "found": found}

@@ -1,0 +1,162 @@
+"""Files of a run: whole files, lines of ``signals.jsonl``, and JSON with non-finite numbers.
+
+JSON has no NaN and no infinity (RFC 8259, section 6). Python's `json` writes them nevertheless, as
+bare words that most other parsers refuse. gandiag writes the strings "NaN", "Infinity" and
+"-Infinity" instead, in every file and on every ``--json`` output.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from gandiag.plugins.errors import BadInput
+from gandiag.records.aliases import current_name
+
+Value: TypeAlias = "float | list[float]"
+
+#: JSON strings that stand for a number. The last three are Python's own spellings; files that
+#: earlier versions of the benchmark's oracle wrote have them.
+_NON_FINITE = {
+    "NaN": math.nan,
+    "Infinity": math.inf,
+    "-Infinity": -math.inf,
+    "nan": math.nan,
+    "inf": math.inf,
+    "-inf": -math.inf,
+}
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a whole file in one step: a reader finds the old file or the new one, never a part.
+
+    The content goes to a temporary file in the same folder, which then replaces `path`; within one
+    file system the replacement is atomic. Text is encoded as UTF-8.
+
+    Raises:
+        OSError: the file cannot be written; an older file at `path` is unchanged.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json_file(path: Path, data: Any) -> None:
+    """Write plain data as an indented JSON file, with non-finite numbers as strings.
+
+    Raises:
+        OSError: the file cannot be written; an older file at `path` is unchanged.
+    """
+    write_file(path, format_json(data) + "\n")
+
+
+def format_json(data: Any) -> str:
+    """Plain data as indented JSON text, with non-finite numbers as strings.
+
+    The text is pure ASCII: a terminal or pipe of any encoding can print it, and file names that are
+    not valid UTF-8 do not raise.
+
+    >>> format_json(float("inf"))
+    '"Infinity"'
+    """
+    return json.dumps(encode(data), indent=2, allow_nan=False)
+
+
+def encode(data: Any) -> Any:
+    """Plain data with each non-finite number replaced by its string; all else stays as it is.
+
+    >>> encode({"distance": float("nan"), "steps": (1, float("-inf"))})
+    {'distance': 'NaN', 'steps': [1, '-Infinity']}
+    """
+    if isinstance(data, float):
+        return encode_number(data)
+    if isinstance(data, Mapping):
+        return {key: encode(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [encode(item) for item in data]
+    return data
+
+
+def encode_number(value: float) -> float | str:
+    """A number as JSON can hold it.
+
+    >>> encode_number(1.5), encode_number(float("inf"))
+    (1.5, 'Infinity')
+    """
+    if math.isfinite(value):
+        return float(value)
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def decode_number(value: float | str) -> float:
+    """A number out of JSON; the inverse of `encode_number`.
+
+    >>> decode_number(2), decode_number("-Infinity")
+    (2.0, -inf)
+
+    Raises:
+        ValueError: the value is a string that stands for no number.
+        TypeError: the value is neither a number nor a string.
+    """
+    if not isinstance(value, str):
+        return float(value)
+    if value not in _NON_FINITE:
+        raise ValueError(f"{value!r} is not a number")
+    return _NON_FINITE[value]
+
+
+def encode_row(step: int, signals: Mapping[str, Value]) -> str:
+    """The measurements of one step as a line of ``signals.jsonl``, with its line end."""
+    data = {"step": step, "signals": encode(signals)}
+    return json.dumps(data, allow_nan=False) + "\n"
+
+
+def decode_row(line: bytes) -> tuple[int, dict[str, Value]]:
+    """The step and the signals of a line of ``signals.jsonl``, under today's signal names.
+
+    Raises:
+        ValueError: the line is not a row.
+    """
+    try:
+        data = json.loads(line)
+        signals = {current_name(name): _decode(value) for name, value in data["signals"].items()}
+        return int(data["step"]), signals
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Value]]]:
+    """The rows of a ``signals.jsonl`` in order.
+
+    A damaged last line is left out: the run was interrupted while the line was being written.
+
+    Raises:
+        BadInput: another line is damaged, or its step is smaller than the step before.
+    """
+    lines = path.read_bytes().splitlines()
+    previous = -1
+    for number, line in enumerate(lines, start=1):
+        try:
+            step, signals = decode_row(line)
+            if step < previous:
+                raise ValueError(f"step {step} comes after step {previous}")
+        except ValueError as error:
+            if number == len(lines):
+                return
+            raise BadInput(f"{path}:{number}", f"not a row of a record ({error})") from error
+        previous = step
+        yield step, signals
+
+
+def _decode(value: float | str | Sequence[float | str]) -> Value:
+    if isinstance(value, list):
+        return [decode_number(item) for item in value]
+    return decode_number(value)  # type: ignore[arg-type]
