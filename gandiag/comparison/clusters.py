@@ -18,17 +18,17 @@ from joblib.parallel import ParallelBackendBase
 
 from gandiag.plugins.errors import BadInput
 
-DEATHS = 3  # workers that may die under one task: it is given to others that often
-JOIN = 60  # seconds to wait for a cluster's first worker
-DYING = "keep dying, as where there is too little memory"
-AHEAD = 2  # tasks at a time below which joblib would do them itself
+MAX_WORKER_DEATHS = 3  # workers that may die under one task: it is given to others that often
+CONNECT_TIMEOUT = 60  # seconds to wait for a cluster's first worker
+KEEP_DYING = "keep dying, as where there is too little memory"
+MIN_PARALLEL_TASKS = 2  # tasks at a time below which joblib would do them itself
 
 
 class WorkersDied(RuntimeError):
     """Workers die whatever is done, as where there is too little memory."""
 
 
-class _Futures(ParallelBackendBase):  # type: ignore[misc]
+class _FutureBackend(ParallelBackendBase):  # type: ignore[misc]
     """What both have in common."""
 
     supports_retrieve_callback = True
@@ -36,35 +36,35 @@ class _Futures(ParallelBackendBase):  # type: ignore[misc]
     def __init__(self, gpus: float) -> None:
         super().__init__()
         self.gpus = gpus
-        self.begun: list[Any] = []
+        self.started: list[Any] = []
 
     @abstractmethod
-    def begin(self, task: Callable[[], Any]) -> Any:
+    def start(self, task: Callable[[], Any]) -> Any:
         """Hand a task over and return its future."""
 
     def effective_n_jobs(self, n_jobs: int) -> int:
         """How many are told to be worked on at a time; who works on what, the cluster decides."""
-        return max(AHEAD, n_jobs)
+        return max(MIN_PARALLEL_TASKS, n_jobs)
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], None] | None = None) -> Any:
         """Hand a task over, and call back once it is done, however it ended."""
-        future = self.begin(func)
+        future = self.start(func)
         if callback is not None:
             future.add_done_callback(callback)
         return future
 
 
-class _Dask(_Futures):
+class _DaskBackend(_FutureBackend):
     """Tasks of a Dask cluster."""
 
     def __init__(self, client: Any, gpus: float) -> None:
         super().__init__(gpus)
         self.client = client
 
-    def begin(self, task: Callable[[], Any]) -> Any:
+    def start(self, task: Callable[[], Any]) -> Any:
         held = {"resources": {"GPU": self.gpus}} if self.gpus else {}
         future = self.client.submit(task, pure=False, **held)
-        self.begun.append(future)
+        self.started.append(future)
         return future
 
     def retrieve_result_callback(self, out: Any) -> Any:
@@ -73,22 +73,24 @@ class _Dask(_Futures):
         try:
             return out.result()
         except KilledWorker as error:
-            raise WorkersDied(f"Dask's workers {DYING}") from error
+            raise WorkersDied(f"Dask's workers {KEEP_DYING}") from error
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
         """Cancel what has not begun; what has runs to its end, for threads cannot be stopped."""
-        self.client.cancel(self.begun, force=True)
+        self.client.cancel(self.started, force=True)
 
 
-class _Ray(_Futures):
+class _RayBackend(_FutureBackend):
     """Tasks of a Ray cluster."""
 
-    def begin(self, task: Callable[[], Any]) -> Any:
+    def start(self, task: Callable[[], Any]) -> Any:
         import ray
 
-        work = ray.remote(_called).options(num_cpus=1, num_gpus=self.gpus, max_retries=DEATHS)
+        work = ray.remote(_run_task).options(
+            num_cpus=1, num_gpus=self.gpus, max_retries=MAX_WORKER_DEATHS
+        )
         reference = work.remote(task)
-        self.begun.append(reference)
+        self.started.append(reference)
         return reference.future()
 
     def retrieve_result_callback(self, out: Any) -> Any:
@@ -99,22 +101,22 @@ class _Ray(_Futures):
         except RayTaskError as error:
             raise error.cause from error
         except RayError as error:  # crashed, out of memory, or its machine is gone
-            raise WorkersDied(f"Ray's workers {DYING}") from error
+            raise WorkersDied(f"Ray's workers {KEEP_DYING}") from error
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
         """Cancel what has not begun, and end the workers of what has."""
         import ray
 
-        for reference in self.begun:
+        for reference in self.started:
             ray.cancel(reference, force=True)
 
 
-def _called(task: Callable[[], Any]) -> Any:
+def _run_task(task: Callable[[], Any]) -> Any:
     return task()
 
 
 @contextmanager
-def _dask(jobs: int, address: str | None, gpus: float) -> Iterator[None]:
+def _use_dask(jobs: int, address: str | None, gpus: float) -> Iterator[None]:
     """Begin a cluster of `jobs` workers on this machine, or join the one at `address`."""
     from distributed import Client
 
@@ -124,23 +126,23 @@ def _dask(jobs: int, address: str | None, gpus: float) -> Iterator[None]:
     if address is None:
         joined = Client(n_workers=jobs, threads_per_worker=1, dashboard_address=":0")
     else:
-        joined = _asked(address, lambda: Client(address))
+        joined = _connect(address, lambda: Client(address))
     with joined as client:
         if address is not None:
-            _asked(address, lambda: client.wait_for_workers(1, timeout=JOIN))
-        _room(gpus, client.run_on_scheduler(_offered) if gpus else 0.0)
-        with joblib.parallel_config(_Dask(client, gpus)):
+            _connect(address, lambda: client.wait_for_workers(1, timeout=CONNECT_TIMEOUT))
+        _check_gpus(gpus, client.run_on_scheduler(_max_gpus) if gpus else 0.0)
+        with joblib.parallel_config(_DaskBackend(client, gpus)):
             yield
 
 
-def _offered(dask_scheduler: Any) -> float:
+def _max_gpus(dask_scheduler: Any) -> float:
     """GPUs of the worker that has most."""
     found = (worker.resources.get("GPU", 0.0) for worker in dask_scheduler.workers.values())
     return float(max(found, default=0.0))
 
 
 @contextmanager
-def _ray(jobs: int, address: str | None, gpus: float) -> Iterator[None]:
+def _use_ray(jobs: int, address: str | None, gpus: float) -> Iterator[None]:
     """Begin a cluster of `jobs` cores on this machine, or join the one at `address`."""
     import ray
 
@@ -148,31 +150,31 @@ def _ray(jobs: int, address: str | None, gpus: float) -> Iterator[None]:
     if begun and address is None:
         ray.init("local", num_cpus=jobs, include_dashboard=False)  # not one that is there already
     elif begun:
-        _asked(address, lambda: ray.init(address=address))
+        _connect(address, lambda: ray.init(address=address))
     try:
-        _room(gpus, max(node["Resources"].get("GPU", 0.0) for node in ray.nodes()))
-        with joblib.parallel_config(_Ray(gpus)):
+        _check_gpus(gpus, max(node["Resources"].get("GPU", 0.0) for node in ray.nodes()))
+        with joblib.parallel_config(_RayBackend(gpus)):
             yield
     finally:
         if begun:
             ray.shutdown()
 
 
-def _asked(address: str | None, ask: Callable[[], Any]) -> Any:
+def _connect(address: str | None, ask: Callable[[], Any]) -> Any:
     place = urlsplit(address if address and "//" in address else f"//{address}")
     try:
         if place.hostname and place.port:  # else both wait for minutes, should nobody be there
-            socket.create_connection((place.hostname, place.port), timeout=JOIN).close()
+            socket.create_connection((place.hostname, place.port), timeout=CONNECT_TIMEOUT).close()
         return ask()
     except (OSError, ValueError, RuntimeError) as error:  # of connecting, in their versions
         raise BadInput(f"--address {address}", f"no cluster answers there: {error}") from error
 
 
-def _room(gpus: float, most: float) -> None:
+def _check_gpus(gpus: float, most: float) -> None:
     """Refuse what no worker could ever do: a cluster would wait for one to come."""
     if gpus > most:
         problem = f"no machine of the cluster offers more than {most:g}"
         raise BadInput(f"--gpus-per-run {gpus:g}", problem)
 
 
-CLUSTERS = {"dask": _dask, "ray": _ray}
+CLUSTERS = {"dask": _use_dask, "ray": _use_ray}

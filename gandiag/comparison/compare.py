@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.comparison.analysis import compare_outcomes
-from gandiag.comparison.compared import ComparedScenario, compared_scenarios
 from gandiag.comparison.outcome import Outcome
 from gandiag.comparison.page import write_json, write_page
-from gandiag.comparison.parallel import Workers, followed, results
+from gandiag.comparison.parallel import Workers, run_tasks, show_progress
 from gandiag.comparison.results import Comparison
-from gandiag.comparison.trial import Trial, drop_attempts, existing_outcome, rediagnosed, run_trial
+from gandiag.comparison.scenarios import ComparedScenario, build_compared_scenarios
+from gandiag.comparison.trial import Trial, load_outcome, rediagnose, remove_attempts, run_trial
 from gandiag.diagnosis.diagnosis import humanize
 from gandiag.plugins.errors import BadInput
-from gandiag.reports.saved_runs import source_with_changes
+from gandiag.reports.saved_runs import build_source
 from gandiag.scenario.schema import Scenario
 from gandiag.training.components import Components
 
@@ -45,11 +45,11 @@ class Plan:
         threads: int = 0,
         reporters: Sequence[str] = (),
     ) -> None:
-        self.folder, self.workers = folder, _bounded(workers)
+        self.folder, self.workers = folder, _limit_to_gpus(workers)
         self.seeds = [scenario.seed + i for i in range(seeds)]
         self.threads = threads or self.workers.threads
         self.reporters, self.group = tuple(reporters), folder.name
-        self._devices = _devices(scenario, self.workers)
+        self._devices = _list_devices(scenario, self.workers)
 
     def trials(self, arms: Sequence[ComparedScenario], seeds: Sequence[int]) -> list[Trial]:
         """Every arm with every seed; all arms of a seed before the next one."""
@@ -68,10 +68,10 @@ class Plan:
             for index, (arm, seed) in enumerate(names)
         ]
 
-    def check(self, arms: Sequence[ComparedScenario], resume: bool, place: str) -> None:
+    def validate(self, arms: Sequence[ComparedScenario], resume: bool, place: str) -> None:
         """Raise `BadInput` for what could not be played, before anything is written."""
         for arm in arms:
-            Components.of(
+            Components.from_scenario(
                 arm.trial_scenario(self.seeds[0], self.reporters), f"{place} {arm.name}".strip()
             )
         if self.folder.exists() and not self.folder.is_dir():
@@ -88,21 +88,21 @@ class Plan:
         there: list[Trial] = []
         ahead: list[Trial] = []
         for game in games:
-            (ahead if existing_outcome(game) is None else there).append(game)
+            (ahead if load_outcome(game) is None else there).append(game)
         for game in ahead:
-            drop_attempts(game)
-        again = ((game, rediagnosed(game)) for game in there)
-        pairs = itertools.chain(again, results(run_trial, ahead, self.workers))
-        for game, outcome in followed(pairs, len(games), _told):
-            if existing_outcome(game) is None:
+            remove_attempts(game)
+        again = ((game, rediagnose(game)) for game in there)
+        pairs = itertools.chain(again, run_tasks(run_trial, ahead, self.workers))
+        for game, outcome in show_progress(pairs, len(games), _describe_outcome):
+            if load_outcome(game) is None:
                 problem = "was written by a worker and cannot be seen here; use a shared disk"
                 raise BadInput(str(game.folder), problem)
             yield outcome
 
-    def finished(self, arms: Sequence[ComparedScenario]) -> tuple[int, int]:
+    def count_finished(self, arms: Sequence[ComparedScenario]) -> tuple[int, int]:
         """How many games have been played, of how many."""
         games = self.trials(arms, self.seeds)
-        return sum(existing_outcome(game) is not None for game in games), len(games)
+        return sum(load_outcome(game) is not None for game in games), len(games)
 
 
 def compare(
@@ -133,11 +133,11 @@ def compare(
     Raises:
         BadInput: naming the place of a mistake. Nothing has been written then.
     """
-    chosen = Scenario.of(source_with_changes(scenario, changes))
-    arms = compared_scenarios(chosen, fixes)
+    chosen = Scenario.of(build_source(scenario, changes))
+    arms = build_compared_scenarios(chosen, fixes)
     place = Path(folder) if folder is not None else COMPARISONS / chosen.name
     plan = Plan(chosen, place, seeds, workers or Workers(), threads, reporters)
-    plan.check(arms, resume, chosen.name)
+    plan.validate(arms, resume, chosen.name)
     outcomes = list(plan.run(plan.trials(arms, plan.seeds)))
     found = compare_outcomes(arms, outcomes, threads=plan.threads)
     write_json(found, place)
@@ -145,12 +145,12 @@ def compare(
     return found
 
 
-def _told(game: Trial, outcome: Outcome) -> str:
+def _describe_outcome(game: Trial, outcome: Outcome) -> str:
     present = [humanize(c) for c, s in outcome.statuses.items() if s == "present"]
-    return f"{game.arm.name}, seed {game.seed}: {', '.join(present) or 'nothing found'}"
+    return f"{game.compared.name}, seed {game.seed}: {', '.join(present) or 'nothing found'}"
 
 
-def _bounded(workers: Workers) -> Workers:
+def _limit_to_gpus(workers: Workers) -> Workers:
     """No more games at a time than this machine's GPUs hold."""
     if not workers.gpus or workers.backend != "loky":
         return workers
@@ -160,10 +160,10 @@ def _bounded(workers: Workers) -> Workers:
     if not room:
         problem = f"there are {torch.cuda.device_count()} GPUs here"
         raise BadInput(f"--gpus-per-run {workers.gpus:g}", problem)
-    return replace(workers, jobs=min(workers.at_once, room))
+    return replace(workers, jobs=min(workers.parallel_tasks, room))
 
 
-def _devices(scenario: Scenario, workers: Workers) -> list[str]:
+def _list_devices(scenario: Scenario, workers: Workers) -> list[str]:
     """The devices that games are dealt to in turn; a cluster hands out its own."""
     if not workers.gpus or scenario.device not in ("auto", "cuda"):
         return [""]

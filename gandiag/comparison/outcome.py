@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gandiag.records.storage import decode_number, encode_number
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -24,7 +26,7 @@ class Outcome:
         name: of the distance.
     """
 
-    arm: str
+    scenario_name: str
     seed: int
     statuses: Mapping[str, str]
     kinds: Mapping[str, str]
@@ -32,7 +34,7 @@ class Outcome:
     coverage: float
     balance: float
     seconds_per_step: float
-    name: str
+    distance_name: str
 
     @property
     def distance(self) -> float:
@@ -43,7 +45,7 @@ class Outcome:
         """What was answered about a condition."""
         return self.statuses.get(condition, "inconclusive")
 
-    def has_failures(self, targets: Collection[str]) -> str:
+    def failure_status(self, targets: Collection[str]) -> str:
         """``present`` if any of `targets` is, ``absent`` if all are, else ``inconclusive``."""
         found = {self.status(target) for target in targets}
         if "present" in found:
@@ -57,31 +59,30 @@ class Outcome:
     def as_json(self) -> dict[str, Any]:
         """Plain data; numbers that are not finite become strings, as in the record."""
         return {
-            "arm": self.arm,
+            "arm": self.scenario_name,
             "seed": self.seed,
             "statuses": dict(self.statuses),
             "kinds": dict(self.kinds),
-            "distances": [[step, plain_number(value)] for step, value in self.distances],
-            "coverage": plain_number(self.coverage),
-            "balance": plain_number(self.balance),
-            "seconds_per_step": plain_number(self.seconds_per_step),
-            "name": self.name,
+            "distances": [[step, encode_number(value)] for step, value in self.distances],
+            "coverage": encode_number(self.coverage),
+            "balance": encode_number(self.balance),
+            "seconds_per_step": encode_number(self.seconds_per_step),
+            "name": self.distance_name,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Outcome:
         """Read back what `as_json` wrote."""
-        numbers = {key: float(data[key]) for key in ("coverage", "balance", "seconds_per_step")}
-        distances = tuple((int(step), float(value)) for step, value in data["distances"])
-        return cls(**{**data, **numbers, "distances": distances})
-
-
-def plain_number(value: float) -> float | str:
-    """A number that JSON can hold.
-
-    >>> plain_number(1.5), plain_number(float("inf"))
-    (1.5, 'Infinity')
-    """
-    if math.isfinite(value):
-        return float(value)
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        numbers = {
+            key: decode_number(data[key]) for key in ("coverage", "balance", "seconds_per_step")
+        }
+        distances = tuple((int(step), decode_number(value)) for step, value in data["distances"])
+        return cls(
+            scenario_name=data["arm"],
+            seed=data["seed"],
+            statuses=data["statuses"],
+            kinds=data["kinds"],
+            distances=distances,
+            distance_name=data["name"],
+            **numbers,
+        )

@@ -13,7 +13,7 @@ import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.console import Console
 
-from gandiag.comparison.clusters import CLUSTERS, DEATHS, DYING, WorkersDied
+from gandiag.comparison.clusters import CLUSTERS, KEEP_DYING, MAX_WORKER_DEATHS, WorkersDied
 from gandiag.plugins.errors import BadInput
 from gandiag.plugins.terminal import error_console, progress_bar
 
@@ -45,7 +45,7 @@ class Workers:
             raise BadInput("--address", "is that of a cluster; add --backend dask or ray")
 
     @property
-    def at_once(self) -> int:
+    def parallel_tasks(self) -> int:
         """Tasks at a time on this machine."""
         return self.jobs or int(joblib.cpu_count())
 
@@ -58,11 +58,13 @@ class Workers:
         if self.backend != "loky":
             return 1
         asked = os.environ.get("OMP_NUM_THREADS", "")
-        share = max(1, int(joblib.cpu_count()) // self.at_once)
+        share = max(1, int(joblib.cpu_count()) // self.parallel_tasks)
         return min(share, int(asked)) if asked.isdigit() and int(asked) else share
 
 
-def results(work: Callable[[T], R], tasks: Sequence[T], workers: Workers) -> Iterator[tuple[T, R]]:
+def run_tasks(
+    work: Callable[[T], R], tasks: Sequence[T], workers: Workers
+) -> Iterator[tuple[T, R]]:
     """Yield each task with its result, in the order in which they end.
 
     Where a worker is killed, what it had not done is done again by others; so `work` must come to
@@ -81,11 +83,11 @@ def results(work: Callable[[T], R], tasks: Sequence[T], workers: Workers) -> Ite
                     yield ahead.pop(index), result
             except TerminatedWorkerError as error:
                 deaths += 1
-                if deaths == DEATHS:
-                    raise WorkersDied(f"this machine's processes {DYING}") from error
+                if deaths == MAX_WORKER_DEATHS:
+                    raise WorkersDied(f"this machine's processes {KEEP_DYING}") from error
 
 
-def followed(
+def show_progress(
     pairs: Iterator[tuple[T, R]],
     total: int,
     describe: Callable[[T, R], str],
@@ -107,7 +109,7 @@ def _unordered(
 ) -> Iterator[tuple[int, R]]:
     calls = [joblib.delayed(_numbered)(work, index, task) for index, task in ahead.items()]
     if workers.backend == "loky":
-        at_once: dict[str, Any] = {"n_jobs": workers.at_once}
+        at_once: dict[str, Any] = {"n_jobs": workers.parallel_tasks}
     else:  # a cluster hands out what it is given; without a bound, whoever joins finds work
         at_once = {"n_jobs": workers.jobs or 1, "pre_dispatch": workers.jobs or "all"}
     parallel = joblib.Parallel(**at_once, batch_size=1, return_as="generator_unordered")
@@ -131,7 +133,7 @@ def _backend(workers: Workers) -> Iterator[None]:
         with joblib.parallel_config("loky"):
             yield
         return
-    cluster = CLUSTERS[workers.backend](workers.at_once, workers.address, workers.gpus)
+    cluster = CLUSTERS[workers.backend](workers.parallel_tasks, workers.address, workers.gpus)
     with ExitStack() as stack:
         try:
             stack.enter_context(cluster)

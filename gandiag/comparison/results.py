@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from gandiag.comparison.compared import ComparedScenario
 from gandiag.comparison.outcome import Outcome
-from gandiag.comparison.statistics import LEVEL, Estimate, Rate
+from gandiag.comparison.scenarios import ComparedScenario
+from gandiag.comparison.statistics import SIGNIFICANCE_LEVEL, Estimate, Rate
 
 Verdict = Literal["cures", "helps", "no evidence", "harms"]
 QUALITY = "distance"
 
 
 @dataclass(frozen=True)
-class Contrast:
+class PairedTest:
     """A treated arm beside the untreated one, in one respect.
 
     Attributes:
@@ -27,17 +27,17 @@ class Contrast:
         adjusted: the same after Holm's correction over all tests of the comparison.
     """
 
-    what: str
+    quantity: str
     better: int
     worse: int
     pairs: int
     p: float
-    adjusted: float = 1.0
+    adjusted_p: float = 1.0
 
     @property
-    def shown(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether there is a difference, beyond chance."""
-        return self.adjusted < LEVEL
+        return self.adjusted_p < SIGNIFICANCE_LEVEL
 
 
 class FailureFree(NamedTuple):
@@ -49,7 +49,7 @@ class FailureFree(NamedTuple):
         p: of McNemar's exact test that they are not more, corrected; 1 where they are not more.
     """
 
-    fixed: Rate
+    with_fix: Rate
     baseline: Rate
     p: float = 1.0
 
@@ -74,7 +74,7 @@ class ScenarioResult:
         says: why, in words.
     """
 
-    arm: ComparedScenario
+    compared: ComparedScenario
     outcomes: Mapping[int, Outcome]
     rates: Mapping[str, Rate]
     distance: Estimate
@@ -82,7 +82,7 @@ class ScenarioResult:
     balance: Estimate
     steps_to_quality: Estimate
     cost: Estimate
-    contrasts: tuple[Contrast, ...] = ()
+    paired_tests: tuple[PairedTest, ...] = ()
     failure_free: FailureFree | None = None
     verdict: Verdict | None = None
     summary: str = ""
@@ -118,7 +118,7 @@ class Comparison:
         return self.results[0]
 
     @property
-    def fixed(self) -> tuple[ScenarioResult, ...]:
+    def fix_results(self) -> tuple[ScenarioResult, ...]:
         """The arms with fixes."""
         return self.results[1:]
 

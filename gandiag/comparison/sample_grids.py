@@ -12,51 +12,56 @@ from PIL import Image
 
 from gandiag.comparison.results import Comparison, ScenarioResult
 from gandiag.records.record import Record
-from gandiag.reports.figures.style import as_png, drawing
-from gandiag.reports.page.gallery import GridImage, choose_grids, reading_of, real_sheet
+from gandiag.reports.figures.style import as_png, new_figure
+from gandiag.reports.page.gallery import GridImage, build_grid_images, explain_grids, find_real_grid
 
 COLUMNS = 4  # of the picture
 SHADES = 16  # of the picture: a third of the bytes; sheets of noise do not shrink otherwise
 
 
-class Sheet(NamedTuple):
+class FinalGrids(NamedTuple):
     """The last samples of an arm's first run; the untreated one's has the real data before them."""
 
-    arm: str
+    scenario_name: str
     seed: int
-    plates: Sequence[GridImage]
+    grids: Sequence[GridImage]
 
 
-def last_sheets(comparison: Comparison, folder: Path) -> list[Sheet]:
+def choose_final_grids(comparison: Comparison, folder: Path) -> list[FinalGrids]:
     """The last sheet of each arm for its first seed; before them, that of the real data."""
-    found: list[Sheet] = []
-    for result in _played(comparison):
-        plates = choose_grids(_first(result, folder), None, f"sheet-{result.arm.name}")
+    found: list[FinalGrids] = []
+    for result in _with_runs(comparison):
+        plates = build_grid_images(
+            _load_first_record(result, folder), None, f"sheet-{result.compared.name}"
+        )
         real = [plate for plate in plates if plate.step is None and not found]
         last = [plate for plate in plates if plate.step][-1:]
         if real or last:
-            found.append(Sheet(result.arm.name, min(result.outcomes), [*real, *last]))
+            found.append(FinalGrids(result.compared.name, min(result.outcomes), [*real, *last]))
     return found
 
 
-def reading(comparison: Comparison, folder: Path) -> str:
+def explain_final_grids(comparison: Comparison, folder: Path) -> str:
     """How to read them; empty where nothing was played."""
-    return next((reading_of(_first(one, folder)) for one in _played(comparison)), "")
+    return next(
+        (explain_grids(_load_first_record(one, folder)) for one in _with_runs(comparison)), ""
+    )
 
 
-def picture(comparison: Comparison, folder: Path) -> bytes:
-    """PNG of what `last_sheets` gives, for data that are images."""
+def draw_final_grids(comparison: Comparison, folder: Path) -> bytes:
+    """PNG of what `choose_final_grids` gives, for data that are images."""
     shown: list[tuple[str, Path]] = []
-    for result in _played(comparison):
-        record = _first(result, folder)
-        real = None if shown else real_sheet(record)
+    for result in _with_runs(comparison):
+        record = _load_first_record(result, folder)
+        real = None if shown else find_real_grid(record)
         if real is not None:
             shown.append(("real data", real))
         shown += [
-            (result.arm.name.replace("+", "\n+ "), path) for _, path in record.sample_grids()[-1:]
+            (result.compared.name.replace("+", "\n+ "), path)
+            for _, path in record.sample_grids()[-1:]
         ]
     rows = -(-len(shown) // COLUMNS)
-    with drawing(9.4, 2.55 * rows) as figure:
+    with new_figure(9.4, 2.55 * rows) as figure:
         panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
         for axes in panels:
             axes.axis("off")
@@ -69,10 +74,10 @@ def picture(comparison: Comparison, folder: Path) -> bytes:
     return small.getvalue()
 
 
-def _played(comparison: Comparison) -> list[ScenarioResult]:
+def _with_runs(comparison: Comparison) -> list[ScenarioResult]:
     return [result for result in comparison.results if result.outcomes]
 
 
-def _first(result: ScenarioResult, folder: Path) -> Record:
+def _load_first_record(result: ScenarioResult, folder: Path) -> Record:
     """The record of an arm's run with the first seed."""
-    return Record.load(folder / result.arm.name / str(min(result.outcomes)))
+    return Record.load(folder / result.compared.name / str(min(result.outcomes)))

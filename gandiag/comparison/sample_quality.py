@@ -18,14 +18,14 @@ from torch import Tensor
 
 from gandiag.datasets.data import Data
 from gandiag.models.gan import GAN
-from gandiag.monitoring.features import flatten
+from gandiag.monitoring.features import flatten_samples
 from gandiag.monitoring.mnist_classifier import MnistClassifier
 from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.plugins import registry as plugins
 from gandiag.scenario.schema import Choice
 
 SAMPLES = 2000  # fresh ones a look; the distances' bias at this size is the same for every arm
-CHUNK = 500  # samples a forward pass
+FORWARD_SIZE = 500  # samples a forward pass
 NEIGHBOURS = 5  # k of coverage (Naeem et al. 2020)
 DIMENSIONS = 50  # principal components of images without a classifier of their own
 
@@ -67,7 +67,7 @@ class SampleQuality:
     components: PCA | None = None
 
     @classmethod
-    def of(cls, data: Data, digits: bool = False) -> SampleQuality:
+    def from_data(cls, data: Data, digits: bool = False) -> SampleQuality:
         """Make one of held-out samples; draws nothing from a global generator.
 
         Args:
@@ -81,7 +81,7 @@ class SampleQuality:
         if classifier is not None:
             name = "Frechet distance in the digit classifier's features"
         elif len(data.shape) == 3:
-            flat, count = flatten(real).numpy(), min(DIMENSIONS, len(real) - 1)
+            flat, count = flatten_samples(real).numpy(), min(DIMENSIONS, len(real) - 1)
             components = PCA(count, svd_solver="randomized", random_state=0).fit(flat)
             name = f"Frechet distance in {count} principal components"
         bare = cls(name, torch.empty(0), torch.empty(0), labels, classifier, components)
@@ -95,10 +95,12 @@ class SampleQuality:
         if self.classifier is not None:
             with torch.no_grad():
                 return torch.cat(
-                    [self.classifier.features(part) for part in torch.split(samples, CHUNK)]
+                    [self.classifier.features(part) for part in torch.split(samples, FORWARD_SIZE)]
                 )
         if self.components is not None:
-            return torch.from_numpy(self.components.transform(flatten(samples).numpy())).float()
+            return torch.from_numpy(
+                self.components.transform(flatten_samples(samples).numpy())
+            ).float()
         return samples.flatten(1).float()
 
     def distance(self, samples: Tensor) -> float:
@@ -106,7 +108,7 @@ class SampleQuality:
         if not bool(samples.isfinite().all()):
             return math.inf
         images = self.classifier is not None or self.components is not None
-        between = frechet_of if images else energy
+        between = frechet_distance_of_features if images else energy_distance
         return between(self.features, self.embed(samples))
 
     def measure(self, samples: Tensor) -> QualityScores:
@@ -134,10 +136,10 @@ class SampleQuality:
 @functools.lru_cache(maxsize=4)  # a worker plays many games on the same data
 def _sample_quality(name: str, options: str) -> tuple[SampleQuality, Tensor | None]:
     data = plugins.build("datasets", name, json.loads(options)).load()
-    return SampleQuality.of(data, digits=name == "mnist"), data.labels
+    return SampleQuality.from_data(data, digits=name == "mnist"), data.labels
 
 
-def sample_quality(data: Choice) -> tuple[SampleQuality, Tensor | None]:
+def load_sample_quality(data: Choice) -> tuple[SampleQuality, Tensor | None]:
     """The yardstick of a scenario's data, and the labels of its training samples, if any."""
     return _sample_quality(data.name, json.dumps(dict(data.options), sort_keys=True))
 
@@ -154,10 +156,10 @@ def generate_samples(gan: GAN, labels: Tensor | None, seed: int) -> Tensor:
     device = next(gan.generator.parameters()).device
     made = []
     with without_side_effects(gan.evaluated_generator):
-        for _ in range(SAMPLES // CHUNK):
-            inputs = [torch.randn(CHUNK, gan.latent_size, generator=stream)]
+        for _ in range(SAMPLES // FORWARD_SIZE):
+            inputs = [torch.randn(FORWARD_SIZE, gan.latent_size, generator=stream)]
             if gan.classes and labels is not None:
-                chosen = torch.randint(len(labels), (CHUNK,), generator=stream)
+                chosen = torch.randint(len(labels), (FORWARD_SIZE,), generator=stream)
                 inputs.append(labels[chosen])
             made.append(
                 gan.evaluated_generator(*(each.to(device) for each in inputs)).float().cpu()
@@ -165,7 +167,7 @@ def generate_samples(gan: GAN, labels: Tensor | None, seed: int) -> Tensor:
     return torch.cat(made)
 
 
-def energy(real: Tensor, fake: Tensor) -> float:
+def energy_distance(real: Tensor, fake: Tensor) -> float:
     """Energy distance (Szekely & Rizzo 2013) over the real samples' mean pair distance, >= 0.
 
     >>> energy(torch.tensor([[0.0], [2.0]]), torch.tensor([[0.0], [2.0]]))
@@ -178,13 +180,13 @@ def energy(real: Tensor, fake: Tensor) -> float:
     return max(0.0, float((2 * apart - own - theirs) / own.clamp(min=1e-12)))
 
 
-def frechet_of(real: Tensor, fake: Tensor) -> float:
+def frechet_distance_of_features(real: Tensor, fake: Tensor) -> float:
     """Frechet distance between two samples' Gaussians, from ``(n, f)`` features each."""
     both = [(each.double().mean(0), each.double().T.cov()) for each in (real, fake)]
-    return frechet(*both[0], *both[1])
+    return frechet_distance(*both[0], *both[1])
 
 
-def frechet(mean: Tensor, covariance: Tensor, other: Tensor, others: Tensor) -> float:
+def frechet_distance(mean: Tensor, covariance: Tensor, other: Tensor, others: Tensor) -> float:
     """Squared Frechet distance of two Gaussians (Heusel et al. 2017, equation 6).
 
     >>> one = torch.eye(2, dtype=torch.float64)

@@ -9,15 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import binomtest
 
-LEVEL = 0.05  # of every test, after its correction
-DRAWS = 2000  # resamples of a bootstrap interval
+SIGNIFICANCE_LEVEL = 0.05  # of every test, after its correction
+BOOTSTRAP_RESAMPLES = 2000  # resamples of a bootstrap interval
 
 
 class Rate(NamedTuple):
     """In how many runs a condition is present, of those judged, and the share's 95 % interval."""
 
     present: int
-    judged: int
+    evaluated: int
     low: float
     high: float
 
@@ -30,7 +30,7 @@ class Estimate(NamedTuple):
     high: float
 
 
-def rate_of(present: int, judged: int) -> Rate:
+def estimate_rate(present: int, judged: int) -> Rate:
     """A share with Wilson's score interval (Wilson 1927); (0, 1) where nothing was judged.
 
     >>> rate = rate_of(8, 8)
@@ -56,7 +56,7 @@ def sign_test(better: int, worse: int) -> float:
     return float(binomtest(better, differing).pvalue) if differing else 1.0
 
 
-def holm(p: Sequence[float]) -> list[float]:
+def adjust_p_values(p: Sequence[float]) -> list[float]:
     """Adjusted p-values that keep the chance of any false claim below the level (Holm 1979).
 
     >>> [round(each, 3) for each in holm([0.01, 0.04, 0.03])]
@@ -75,10 +75,10 @@ def seeds_needed(arms: int) -> int:
     >>> seeds_needed(1), seeds_needed(3)
     (6, 7)
     """
-    return next(n for n in range(1, 64) if arms * sign_test(n, 0) <= LEVEL)
+    return next(n for n in range(1, 64) if arms * sign_test(n, 0) <= SIGNIFICANCE_LEVEL)
 
 
-def median_of(values: Sequence[float], seed: int = 0) -> Estimate:
+def estimate_median(values: Sequence[float], seed: int = 0) -> Estimate:
     """Median with its percentile bootstrap interval (Efron 1979); infinite values are values.
 
     Order statistics, not interpolated ones: between a finite and an infinite value lies nothing.
@@ -89,7 +89,10 @@ def median_of(values: Sequence[float], seed: int = 0) -> Estimate:
     known = np.asarray([value for value in values if not math.isnan(value)], float)
     if not len(known):
         return Estimate(math.nan, math.nan, math.nan)
-    drawn = np.random.default_rng(seed).integers(len(known), size=(DRAWS, len(known)))
+    drawn = np.random.default_rng(seed).integers(len(known), size=(BOOTSTRAP_RESAMPLES, len(known)))
     medians = np.sort(np.median(known[drawn], axis=1))
-    low, high = medians[int(0.025 * DRAWS)], medians[int(0.975 * DRAWS) - 1]
+    low, high = (
+        medians[int(0.025 * BOOTSTRAP_RESAMPLES)],
+        medians[int(0.975 * BOOTSTRAP_RESAMPLES) - 1],
+    )
     return Estimate(float(np.median(known)), float(low), float(high))

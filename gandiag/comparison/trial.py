@@ -16,17 +16,18 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gandiag.comparison.compared import ComparedScenario
 from gandiag.comparison.outcome import Outcome
-from gandiag.comparison.sample_quality import QualityScores, generate_samples, sample_quality
+from gandiag.comparison.sample_quality import QualityScores, generate_samples, load_sample_quality
+from gandiag.comparison.scenarios import ComparedScenario
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.models.gan import GAN
-from gandiag.records.record import SIGNALS, write_file
+from gandiag.records.record import SIGNALS_FILE
+from gandiag.records.storage import write_json_file
 from gandiag.reports.saved_runs import reopen_report
 from gandiag.training import pipeline
 
-OUTCOME = "outcome.json"  # where it lies, the game has been played to its end
-ONE_AT_A_TIME = threading.Lock()  # torch's global generator and its threads are the process's
+OUTCOME_FILE = "outcome.json"  # where it lies, the game has been played to its end
+TRAINING_LOCK = threading.Lock()  # torch's global generator and its threads are the process's
 MEASUREMENTS = 20  # times along a run at which the samples are measured; each takes 0.1 s
 
 
@@ -43,7 +44,7 @@ class Trial(NamedTuple):
         group: of the runs at Weights & Biases.
     """
 
-    arm: ComparedScenario
+    compared: ComparedScenario
     seed: int
     folder: Path
     threads: int = 1
@@ -52,18 +53,18 @@ class Trial(NamedTuple):
     group: str = ""
 
 
-def existing_outcome(game: Trial) -> Outcome | None:
+def load_outcome(game: Trial) -> Outcome | None:
     """What came of this very game when it was played before; None where it was not."""
-    path = game.folder / OUTCOME
+    path = game.folder / OUTCOME_FILE
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        same = data["game"] == game.arm.digest(game.seed)
+        same = data["game"] == game.compared.digest(game.seed)
         return Outcome.from_json(data["outcome"]) if same else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def rediagnosed(game: Trial) -> Outcome:
+def rediagnose(game: Trial) -> Outcome:
     """What came of a game that is kept, by the detectors of now: an older version may have had it.
 
     Takes 0.04 s. Only answers change; what was measured while it was played stays.
@@ -72,10 +73,10 @@ def rediagnosed(game: Trial) -> Outcome:
         BadInput: its record is damaged.
         KeyError: it is not kept.
     """
-    outcome = existing_outcome(game)
+    outcome = load_outcome(game)
     if outcome is None:
         raise KeyError(str(game.folder))
-    statuses, kinds = _answers(reopen_report(game.folder).diagnoses)
+    statuses, kinds = _collect_statuses(reopen_report(game.folder).diagnoses)
     return replace(outcome, statuses=statuses, kinds=kinds)
 
 
@@ -84,8 +85,8 @@ def run_trial(game: Trial) -> Outcome:
 
     Threads of one process, as Dask's workers may have, play one after the other.
     """
-    with ONE_AT_A_TIME:
-        found = existing_outcome(game)
+    with TRAINING_LOCK:
+        found = load_outcome(game)
         if found is not None:
             return found
         before = torch.get_num_threads()
@@ -97,16 +98,16 @@ def run_trial(game: Trial) -> Outcome:
 
 
 def _run(game: Trial) -> Outcome:
-    scenario = game.arm.trial_scenario(game.seed, game.reporters, game.group)
+    scenario = game.compared.trial_scenario(game.seed, game.reporters, game.group)
     if game.device:
         scenario = scenario.set({"device": game.device})
-    looker = QualityTracker(sample_quality(scenario.data), scenario.training.steps, game.seed)
+    looker = QualityTracker(load_sample_quality(scenario.data), scenario.training.steps, game.seed)
     own = game.folder.with_name(f"{game.folder.name}.{uuid.uuid4().hex[:8]}")
     own.mkdir(parents=True)
-    report = pipeline.run(scenario, own, observers=[looker], place=game.arm.name)
-    statuses, kinds = _answers(report.diagnoses)
+    report = pipeline.run(scenario, own, observers=[looker], place=game.compared.name)
+    statuses, kinds = _collect_statuses(report.diagnoses)
     outcome = Outcome(
-        arm=game.arm.name,
+        scenario_name=game.compared.name,
         seed=game.seed,
         statuses=statuses,
         kinds=kinds,
@@ -114,21 +115,21 @@ def _run(game: Trial) -> Outcome:
         coverage=looker.last.coverage,
         balance=looker.last.balance,
         seconds_per_step=looker.seconds_per_step,
-        name=looker.name,
+        distance_name=looker.name,
     )
-    data = {"game": game.arm.digest(game.seed), "outcome": outcome.as_json()}
-    write_file(own / OUTCOME, json.dumps(data, indent=2, allow_nan=False) + "\n")
-    _settle(game, own)
+    data = {"game": game.compared.digest(game.seed), "outcome": outcome.as_json()}
+    write_json_file(own / OUTCOME_FILE, data)
+    _publish_attempt(game, own)
     return outcome
 
 
-def _answers(diagnoses: Sequence[Diagnosis]) -> tuple[dict[str, str], dict[str, str]]:
+def _collect_statuses(diagnoses: Sequence[Diagnosis]) -> tuple[dict[str, str], dict[str, str]]:
     """Statuses, and kinds of what has one, by condition."""
     statuses: dict[str, str] = {d.condition: d.status for d in diagnoses}
     return statuses, {d.condition: d.kind for d in diagnoses if d.kind}
 
 
-def _settle(game: Trial, own: Path) -> None:
+def _publish_attempt(game: Trial, own: Path) -> None:
     """Put an attempt in the game's place, unless another one has come first.
 
     Raises:
@@ -136,19 +137,19 @@ def _settle(game: Trial, own: Path) -> None:
         OSError: it cannot be moved there; it stays where it is.
     """
     try:
-        (own / SIGNALS).stat()
+        (own / SIGNALS_FILE).stat()
     except FileNotFoundError:
         shutil.rmtree(own, ignore_errors=True)  # a reporter may have made it anew
         raise
     try:
         own.rename(game.folder)
     except OSError:  # there is a folder in its place, or no permission: then nothing is lost
-        if existing_outcome(game) is None:
+        if load_outcome(game) is None:
             raise
         shutil.rmtree(own, ignore_errors=True)
 
 
-def drop_attempts(game: Trial) -> None:
+def remove_attempts(game: Trial) -> None:
     """Remove what lies in the way of a game that is to be played, and all attempts at it.
 
     Each attempt plays in a folder of its own: a worker that was given up for lost, or a cluster
@@ -199,7 +200,7 @@ class QualityTracker:
             self._seconds += self._clock() - self._since
             self._timed += 1
         if step % self.every == 0 or step == self.steps:
-            self._look(step, gan)
+            self._measure(step, gan)
         self._since = self._clock()
 
     @property
@@ -207,7 +208,7 @@ class QualityTracker:
         """Mean over all generator steps but the first; NaN for a run of one."""
         return self._seconds / self._timed if self._timed else math.nan
 
-    def _look(self, step: int, gan: GAN) -> None:
+    def _measure(self, step: int, gan: GAN) -> None:
         samples = generate_samples(gan, self.labels, seed=1_000_003 * (self.seed + 1) + step)
         self.distances.append((step, self.quality.distance(samples)))
         if step + self.every > self.steps:  # of the last ones all is measured

@@ -32,25 +32,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gandiag.comparison.results import QUALITY, Contrast, FailureFree, Verdict
-from gandiag.comparison.statistics import LEVEL, Rate
+from gandiag.comparison.results import QUALITY, FailureFree, PairedTest, Verdict
+from gandiag.comparison.statistics import SIGNIFICANCE_LEVEL, Rate
 from gandiag.diagnosis.diagnosis import humanize
 
-HALF = 0.5  # of the untreated runs: what makes a condition a target; of the treated: a cure's bound
+MAJORITY = (
+    0.5  # of the untreated runs: what makes a condition a target; of the treated: a cure's bound
+)
 
 
-def verdict_of(
-    contrasts: Sequence[Contrast],
+def decide_verdict(
+    contrasts: Sequence[PairedTest],
     rates: Mapping[str, Rate],
     base: Mapping[str, Rate],
     targets: Sequence[str],
     freed: FailureFree,
 ) -> tuple[Verdict, str]:
     """The verdict, and the sentences that say why."""
-    freer = bool(targets) and freed.p < LEVEL
-    doubts = _doubts(contrasts, rates, base, freed.fixed)
-    worse = [c for c in contrasts if c.shown and c.worse > c.better]
-    better = [c for c in contrasts if c.shown and c.better > c.worse]
+    freer = bool(targets) and freed.p < SIGNIFICANCE_LEVEL
+    doubts = _find_doubts(contrasts, rates, base, freed.with_fix)
+    worse = [c for c in contrasts if c.is_significant and c.worse > c.better]
+    better = [c for c in contrasts if c.is_significant and c.better > c.worse]
     verdict: Verdict = "no evidence"
     if worse:
         verdict = "harms"
@@ -58,10 +60,10 @@ def verdict_of(
         verdict = "cures"
     elif better or freer:
         verdict = "helps"
-    told = [_rates_told(target, rates[target], base[target]) for target in targets]
+    told = [_describe_rates(target, rates[target], base[target]) for target in targets]
     if targets:
-        told.append(_freed_told(freed, len(targets)))
-    told += [_change_told(c) for c in (*worse, *better) if c.what not in targets]
+        told.append(_describe_failure_free(freed, len(targets)))
+    told += [_describe_change(c) for c in (*worse, *better) if c.quantity not in targets]
     if freer and doubts and verdict != "cures":
         told.append(f"It is no cure: {'; '.join(doubts)}.")
     if verdict == "no evidence":
@@ -69,45 +71,49 @@ def verdict_of(
     return verdict, " ".join(told)
 
 
-def _doubts(
-    contrasts: Sequence[Contrast],
+def _find_doubts(
+    contrasts: Sequence[PairedTest],
     rates: Mapping[str, Rate],
     base: Mapping[str, Rate],
     free: Rate,
 ) -> list[str]:
     """What speaks against calling it a cure, even where more runs are free of all targets."""
     found = []
-    if free.low <= HALF:
-        share = f"{free.present} of {free.judged}"
+    if free.low <= MAJORITY:
+        share = f"{free.present} of {free.evaluated}"
         found.append(f"free of it are only {share} runs, which may be less than half of all")
     for condition, rate in rates.items():
         if rate.present > base[condition].present:
-            more = f"{rate.present} of {rate.judged} runs, untreated in {base[condition].present}"
+            more = (
+                f"{rate.present} of {rate.evaluated} runs, untreated in {base[condition].present}"
+            )
             found.append(f"{humanize(condition)} is present in {more}")
     for c in contrasts:
-        if c.what == QUALITY and c.worse > HALF * c.pairs:
+        if c.quantity == QUALITY and c.worse > MAJORITY * c.pairs:
             found.append(f"the samples are further from the data for {c.worse} of {c.pairs} seeds")
     return found
 
 
-def _freed_told(freed: FailureFree, targets: int) -> str:
+def _describe_failure_free(freed: FailureFree, targets: int) -> str:
     what = {1: "it", 2: "both"}.get(targets, "all of them")
-    treated, base = freed.fixed, freed.baseline
+    treated, base = freed.with_fix, freed.baseline
     return (
-        f"Free of {what} are {treated.present} of {treated.judged} runs, untreated "
-        f"{base.present} of {base.judged} (McNemar's exact test, corrected: p = {freed.p:.2g})."
+        f"Free of {what} are {treated.present} of {treated.evaluated} runs, untreated "
+        f"{base.present} of {base.evaluated} (McNemar's exact test, corrected: p = {freed.p:.2g})."
     )
 
 
-def _rates_told(condition: str, rate: Rate, base: Rate) -> str:
+def _describe_rates(condition: str, rate: Rate, base: Rate) -> str:
     name = humanize(condition)
     return (
-        f"{name[0].upper()}{name[1:]} is present in {rate.present} of {rate.judged} runs, "
-        f"untreated in {base.present} of {base.judged}."
+        f"{name[0].upper()}{name[1:]} is present in {rate.present} of {rate.evaluated} runs, "
+        f"untreated in {base.present} of {base.evaluated}."
     )
 
 
-def _change_told(c: Contrast) -> str:
-    name = "The distance to the data" if c.what == QUALITY else humanize(c.what).capitalize()
+def _describe_change(c: PairedTest) -> str:
+    name = (
+        "The distance to the data" if c.quantity == QUALITY else humanize(c.quantity).capitalize()
+    )
     word, count = ("better", c.better) if c.better > c.worse else ("worse", c.worse)
-    return f"{name} is {word} for {count} of {c.pairs} seeds (p = {c.adjusted:.2g}, corrected)."
+    return f"{name} is {word} for {count} of {c.pairs} seeds (p = {c.adjusted_p:.2g}, corrected)."

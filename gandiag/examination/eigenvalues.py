@@ -13,13 +13,13 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 Product: TypeAlias = "Callable[[NDArray[np.float64]], NDArray[np.float64]]"
 Which: TypeAlias = Literal["LM", "LR", "LI"]  # largest modulus, real part, imaginary part
 
-DENSE = (
+MAX_DENSE_SIZE = (
     128  # rows up to which all eigenvalues are taken at once; ARPACK needs more than it is asked
 )
-ROUNDS = 60  # restarts of ARPACK, each of some 20 products
+MAX_RESTARTS = 60  # restarts of ARPACK, each of some 20 products
 # Some searches go on from a random vector. SciPy takes the stream of these from 1.17 on; before,
 # it goes on with that of the process's last search.
-SEEDED = "rng" in inspect.signature(eigs).parameters
+TAKES_SEED = "rng" in inspect.signature(eigs).parameters
 
 
 class Spectrum(NamedTuple):
@@ -33,11 +33,11 @@ class Spectrum(NamedTuple):
     """
 
     values: NDArray[np.complex128]
-    all: bool
-    missed: int
+    is_complete: bool
+    unconverged: int
 
 
-def eigenvalues(
+def find_eigenvalues(
     product: Product,
     size: int,
     count: int,
@@ -59,14 +59,18 @@ def eigenvalues(
         seed: of the first vector.
         tolerance: relative accuracy of each eigenvalue.
     """
-    if size <= max(DENSE, 2 * count + 2):
+    if size <= max(MAX_DENSE_SIZE, 2 * count + 2):
         matrix = np.stack([product(row) for row in np.eye(size)], axis=1)
         whole = np.linalg.eigvals(matrix).astype(np.complex128)
         return Spectrum(_by_modulus(whole), True, 0)
     operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
     begin = np.random.default_rng(seed).standard_normal(size)
-    options: dict[str, Any] = {"maxiter": ROUNDS, "tol": tolerance, "return_eigenvectors": False}
-    if SEEDED:
+    options: dict[str, Any] = {
+        "maxiter": MAX_RESTARTS,
+        "tol": tolerance,
+        "return_eigenvectors": False,
+    }
+    if TAKES_SEED:
         options["rng"] = seed
     found, missed = [], 0
     for kind in which:
@@ -80,7 +84,7 @@ def eigenvalues(
     return Spectrum(_by_modulus(_distinct(paired, tolerance)), False, missed)
 
 
-def telling(product: Product, typical: int, tell: Callable[[float], None]) -> Product:
+def report_progress(product: Product, typical: int, tell: Callable[[float], None]) -> Product:
     """The same product, which tells before each how far a search has come, [0, 1).
 
     How many products it takes is not known ahead: after `typical` ones it is said to be half done.

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 from gandiag.attachment.unwrap import inner_network
 from gandiag.examination.finding import Finding
-from gandiag.examination.runner import instruments_of, run_instruments
-from gandiag.examination.subject import GameState, Latents
+from gandiag.examination.game_state import GameState, Latents
+from gandiag.examination.runner import build_instruments, run_instruments
 from gandiag.models.gan import GAN, Objective
 from gandiag.models.losses import OBJECTIVES
-from gandiag.models.scores import SCORE_FUNCTIONS, Scores
+from gandiag.models.scores import SCORE_FUNCTIONS, ScoreType
 from gandiag.plugins.errors import BadInput, nearest
 from gandiag.plugins.protocols import Instrument
 
-HELD_OUT = 5  # one real sample in so many is held out, where none are given
+HELD_OUT_FRACTION = 5  # one real sample in so many is held out, where none are given
 Penalty = Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]
 
 
@@ -30,7 +30,7 @@ def examine(
     real: Tensor,
     *,
     latents: int | tuple[int, ...] | Latents,
-    scores: Scores = "logits",
+    scores: ScoreType = "logits",
     objective: str | Objective = "non_saturating",
     penalty: Penalty | None = None,
     held_out: Tensor | None = None,
@@ -67,36 +67,36 @@ def examine(
     Raises:
         BadInput: there is no such instrument, option or objective, or too few real samples.
     """
-    chosen = _chosen(instruments)
-    game = _game(objective, scores, penalty, generator, discriminator)
-    before = _game(objective, scores, penalty, *earlier) if earlier else None
-    subject = replace(_subject(game, real, held_out, latents), earlier=before)
+    chosen = _choose_instruments(instruments)
+    game = _build_gan(objective, scores, penalty, generator, discriminator)
+    before = _build_gan(objective, scores, penalty, *earlier) if earlier else None
+    subject = replace(_build_state(game, real, held_out, latents), earlier=before)
     return tuple(run_instruments(subject, chosen))
 
 
-def _subject(
+def _build_state(
     game: GAN, real: Tensor, held_out: Tensor | None, latents: int | tuple[int, ...] | Latents
 ) -> GameState:
     if held_out is None:
-        if len(real) < HELD_OUT:
+        if len(real) < HELD_OUT_FRACTION:
             raise BadInput("real", f"{len(real)} samples are too few to hold some out of them")
         order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
         shuffled = real[order.to(real.device)]
-        held_out, real = torch.tensor_split(shuffled, [len(real) // HELD_OUT])
-    draw = _normal((latents,) if isinstance(latents, int) else latents)
+        held_out, real = torch.tensor_split(shuffled, [len(real) // HELD_OUT_FRACTION])
+    draw = _latent_sampler((latents,) if isinstance(latents, int) else latents)
     device = next((weight.device for weight in game.generator.parameters()), real.device)
     return GameState(game, real.detach().to(device), held_out.detach().to(device), draw)
 
 
-def _normal(latents: tuple[int, ...] | Latents) -> Latents:
+def _latent_sampler(latents: tuple[int, ...] | Latents) -> Latents:
     if not isinstance(latents, tuple):
         return latents
     return lambda count: torch.randn(count, *latents)
 
 
-def _game(
+def _build_gan(
     objective: str | Objective,
-    scores: Scores,
+    scores: ScoreType,
     penalty: Penalty | None,
     generator: nn.Module,
     discriminator: nn.Module,
@@ -129,15 +129,15 @@ class _Logits(nn.Module):
         return low.log() - high.log()
 
 
-def _chosen(
+def _choose_instruments(
     instruments: Sequence[str] | Mapping[str, Mapping[str, Any] | Instrument],
 ) -> dict[str, Instrument]:
     if not isinstance(instruments, Mapping):
-        return instruments_of(instruments, place="instruments")
+        return build_instruments(instruments, place="instruments")
     chosen: dict[str, Instrument] = {}
     for name, given in instruments.items():
         if isinstance(given, Instrument) and not inspect.isclass(given):
             chosen[name] = given
         else:
-            chosen |= instruments_of((name,), {name: given}, "instruments")
+            chosen |= build_instruments((name,), {name: given}, "instruments")
     return chosen

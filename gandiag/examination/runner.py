@@ -16,10 +16,10 @@ from gandiag.plugins.errors import BadInput, nearest, one_line
 from gandiag.plugins.protocols import Instrument
 from gandiag.plugins.terminal import BAR_WIDTH, error_console, progress_bar
 
-TOLD = 10.0  # seconds between two lines where there is no terminal
+SECONDS_BETWEEN_LINES = 10.0  # seconds between two lines where there is no terminal
 
 
-def instruments_of(
+def build_instruments(
     names: Sequence[str] = (), options: Mapping[str, Any] | None = None, place: str = ""
 ) -> dict[str, Instrument]:
     """Instruments by name, all of them where none is named.
@@ -53,12 +53,14 @@ def run_instruments(
     """
     console = console or error_console()
     for number, (name, instrument) in enumerate(instruments.items(), start=1):
-        with _Shown(f"{number}/{len(instruments)} {name.replace('_', ' ')}", console) as shown:
-            found = _asked(name, instrument, subject, shown.progress)
+        with _InstrumentProgress(
+            f"{number}/{len(instruments)} {name.replace('_', ' ')}", console
+        ) as shown:
+            found = _run_instrument(name, instrument, subject, shown.progress)
         yield found
 
 
-class _Shown:
+class _InstrumentProgress:
     """How far one instrument has come: a bar on a terminal, a line now and then elsewhere."""
 
     def __init__(self, title: str, console: Console) -> None:
@@ -68,7 +70,7 @@ class _Shown:
         self._task = self._bar.add_task(title, total=1.0)
         self._title, self._console, self._told = title, console, time.monotonic()
 
-    def __enter__(self) -> _Shown:
+    def __enter__(self) -> _InstrumentProgress:
         self._bar.start()
         return self
 
@@ -80,12 +82,12 @@ class _Shown:
     def progress(self, share: float) -> None:
         """Show the share of the work that is done."""
         self._bar.update(self._task, completed=share)
-        if not self._console.is_terminal and time.monotonic() - self._told > TOLD:
+        if not self._console.is_terminal and time.monotonic() - self._told > SECONDS_BETWEEN_LINES:
             self._told = time.monotonic()
             self._console.print(f"{self._title}: {share:.0%}", soft_wrap=True)
 
 
-def _asked(
+def _run_instrument(
     name: str, instrument: Instrument, subject: GameState, progress: Callable[[float], None]
 ) -> Finding:
     try:

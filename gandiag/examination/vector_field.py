@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gandiag.examination.subject import Batch, GameState
+from gandiag.examination.game_state import Batch, GameState
 from gandiag.models.gan import GAN
 
 Array = NDArray[np.float64]
@@ -35,13 +35,13 @@ def trained_weights(gan: GAN) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     return generator, discriminator
 
 
-def velocity(gan: GAN, batch: Batch) -> Tensor:
+def evaluate_field(gan: GAN, batch: Batch) -> Tensor:
     """The vector field at the players' weights, ``(n,)``; no gradient is left anywhere."""
-    parts = _velocity(gan, batch, differentiable=False)
+    parts = _evaluate_parts(gan, batch, differentiable=False)
     return torch.cat(parts).detach()
 
 
-class Jacobian:
+class TransposedJacobian:
     """Products with the transposed Jacobian of the vector field at one point.
 
     The field is differentiated once and its graph kept, so each product is one backward pass. The
@@ -55,23 +55,23 @@ class Jacobian:
     def __init__(self, gan: GAN, batch: Batch) -> None:
         """Differentiate once; the players must not change while this is used."""
         self._weights = [*trained_weights(gan)[0], *trained_weights(gan)[1]]
-        generator, discriminator = _velocity(gan, batch, differentiable=True)
+        generator, discriminator = _evaluate_parts(gan, batch, differentiable=True)
         self._field = torch.cat([generator, discriminator])
         self.split, self.size = len(generator), len(self._field)
 
     @classmethod
-    def of(cls, subject: GameState, samples: int, draw: int) -> Jacobian:
+    def at_state(cls, subject: GameState, samples: int, draw: int) -> TransposedJacobian:
         """At a subject's weights, in float64, on a draw of so many samples of each kind.
 
         Raises:
             ValueError: a player trains no weights.
         """
-        gan = subject.copied(torch.float64)
-        batch = subject.batch(samples, draw, dtype=torch.float64)
+        gan = subject.copy_networks(torch.float64)
+        batch = subject.draw_batch(samples, draw, dtype=torch.float64)
         with subject.seeded(draw):
             return cls(gan, batch)
 
-    def transposed(self, vector: Array) -> Array:
+    def multiply(self, vector: Array) -> Array:
         """``J^T w`` for ``(n,)`` float64 w."""
         if not self._field.requires_grad:  # constant: a game without curvature
             return np.zeros(self.size)
@@ -81,16 +81,16 @@ class Jacobian:
         )
         return _flat(parts).double().cpu().numpy()
 
-    def of_player(self, vector: Array, generator: bool) -> Array:
+    def multiply_rows(self, vector: Array, generator: bool) -> Array:
         """``(P J)^T w = J^T P w``, where P keeps the rows of one player: it alone moves."""
         kept = np.array(vector, dtype=np.float64)
         kept[slice(self.split, None) if generator else slice(None, self.split)] = 0.0
-        return self.transposed(kept)
+        return self.multiply(kept)
 
 
-def _velocity(gan: GAN, batch: Batch, differentiable: bool) -> tuple[Tensor, Tensor]:
+def _evaluate_parts(gan: GAN, batch: Batch, differentiable: bool) -> tuple[Tensor, Tensor]:
     generator, discriminator = trained_weights(gan)
-    fakes = batch.fakes(gan)
+    fakes = batch.generate_fakes(gan)
     ahead = (
         (batch.generator_loss(gan, fakes), generator),
         (batch.discriminator_loss(gan, fakes), discriminator),

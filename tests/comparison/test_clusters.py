@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from gandiag.cli.main import main
 from gandiag.comparison.clusters import WorkersDied
 from gandiag.comparison.compare import compare
-from gandiag.comparison.parallel import Backend, Workers, results
-from gandiag.comparison.trial import OUTCOME
+from gandiag.comparison.parallel import Backend, Workers, run_tasks
+from gandiag.comparison.trial import OUTCOME_FILE
 from gandiag.plugins.errors import BadInput
 from tests.comparison.tasks import dies_always, dies_once, holds, refuses
 
@@ -64,7 +64,7 @@ def interrupted_after_first(folder: Path) -> Iterator[None]:
 
     def wait() -> None:
         while not over.wait(0.01):
-            if list(folder.glob(f"*/*/{OUTCOME}")):
+            if list(folder.glob(f"*/*/{OUTCOME_FILE}")):
                 os.kill(os.getpid(), signal.SIGINT)
                 return
 
@@ -77,7 +77,7 @@ def interrupted_after_first(folder: Path) -> Iterator[None]:
 
 def played(folder: Path) -> dict[str, int]:
     """Each finished game, and when it was finished."""
-    files = folder.glob(f"*/*/{OUTCOME}")
+    files = folder.glob(f"*/*/{OUTCOME_FILE}")
     return {str(file.parent.relative_to(folder)): file.stat().st_mtime_ns for file in files}
 
 
@@ -111,7 +111,7 @@ def test_an_interrupted_comparison_goes_on(
 def test_gpus_are_dealt_out(backend: Backend, addresses: dict[str, str]) -> None:
     """No more tasks at a time than there are GPUs, and where they are named, each has its own."""
     workers = Workers(backend=backend, address=addresses[backend], gpus=1)
-    held = [found for _, found in results(holds, range(6), workers)]
+    held = [found for _, found in run_tasks(holds, range(6), workers)]
     for began, _, _ in held:
         now = [name for first, last, name in held if first <= began < last]
         assert len(now) <= GPUS
@@ -125,7 +125,7 @@ def test_missing_gpus_are_refused(backend: Backend, addresses: dict[str, str]) -
     """More GPUs a task than any machine of the cluster has are refused, not waited for."""
     workers = Workers(backend=backend, address=addresses[backend], gpus=GPUS + 1)
     with pytest.raises(BadInput, match="--gpus-per-run 3: no machine of the cluster offers more"):
-        list(results(holds, [0], workers))
+        list(run_tasks(holds, [0], workers))
 
 
 @pytest.mark.parametrize("backend", ["loky", "dask", "ray"])
@@ -134,7 +134,7 @@ def test_a_mistake_comes_back_whole(backend: Backend, addresses: dict[str, str])
     tasks = [Path("one"), Path("two")]
     workers = Workers(jobs=2, backend=backend, address=addresses.get(backend))
     with pytest.raises(BadInput, match=r"^(one|two): cannot be played$"):
-        list(results(refuses, tasks, workers))
+        list(run_tasks(refuses, tasks, workers))
 
 
 @both
@@ -144,7 +144,7 @@ def test_workers_that_keep_dying(
     """Where workers die whatever they do, a cluster gives up, and so does who waits for it."""
     workers = Workers(backend=backend, address=addresses[backend])
     with pytest.raises(WorkersDied, match="keep dying"):
-        list(results(dies_always, [tmp_path / "a", tmp_path / "b"], workers))
+        list(run_tasks(dies_always, [tmp_path / "a", tmp_path / "b"], workers))
 
 
 @both
@@ -152,7 +152,7 @@ def test_a_killed_worker_loses_nothing(backend: Backend, tmp_path: Path) -> None
     """A cluster begun here does a killed worker's task again, and leaves no process behind."""
     before = children()
     tasks = [tmp_path / name for name in ("a", "fatal", "b", "c")]
-    found = list(results(dies_once, tasks, Workers(jobs=2, backend=backend)))
+    found = list(run_tasks(dies_once, tasks, Workers(jobs=2, backend=backend)))
     assert sorted(name for _, name in found) == ["a", "b", "c", "fatal"]
     assert all(task.name == name for task, name in found)
     latest = time.monotonic() + SOON
@@ -164,7 +164,7 @@ def test_a_killed_worker_loses_nothing(backend: Backend, tmp_path: Path) -> None
 def test_gpus_of_this_machine_are_not_dask_s() -> None:
     """Dask knows of no GPUs by itself: without somebody's cluster it is refused to deal them."""
     with pytest.raises(BadInput, match="--gpus-per-run 1: needs a Dask cluster at an --address"):
-        list(results(holds, [0], Workers(backend="dask", gpus=1)))
+        list(run_tasks(holds, [0], Workers(backend="dask", gpus=1)))
 
 
 @both
@@ -172,7 +172,7 @@ def test_nobody_answers(backend: Backend) -> None:
     """An address at which there is no cluster is one line, and at once."""
     workers = Workers(backend=backend, address="127.0.0.1:9")
     with pytest.raises(BadInput, match=r"--address 127\.0\.0\.1:9: no cluster answers there: "):
-        list(results(holds, [0], workers))
+        list(run_tasks(holds, [0], workers))
 
 
 @pytest.mark.parametrize(("backend", "module"), [("dask", "distributed"), ("ray", "ray")])
@@ -182,4 +182,4 @@ def test_a_backend_that_is_not_installed(
     """Without its library a backend is refused, with the way to install it."""
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(BadInput, match=rf'--backend {backend}: .*pip install "gandiag\[{backend}'):
-        list(results(holds, [0], Workers(backend=backend)))
+        list(run_tasks(holds, [0], Workers(backend=backend)))

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gandiag.comparison.statistics import LEVEL, holm, median_of, rate_of, seeds_needed, sign_test
+from gandiag.comparison.statistics import (
+    SIGNIFICANCE_LEVEL,
+    adjust_p_values,
+    estimate_median,
+    estimate_rate,
+    seeds_needed,
+    sign_test,
+)
 
 
 @given(st.integers(0, 30), st.integers(0, 30))
@@ -23,7 +30,7 @@ def test_sign_test_is_a_binomial_tail(better: int, worse: int) -> None:
 @given(st.integers(1, 40), st.data())
 def test_wilson_is_its_formula(judged: int, data: st.DataObject) -> None:
     """The interval's ends are where the share lies 1.96 of the end's standard errors away."""
-    rate = rate_of(data.draw(st.integers(0, judged)), judged)
+    rate = estimate_rate(data.draw(st.integers(0, judged)), judged)
     share = rate.present / judged
     assert 0 <= rate.low <= share <= rate.high <= 1
     for end in (rate.low, rate.high):
@@ -34,19 +41,19 @@ def test_wilson_is_its_formula(judged: int, data: st.DataObject) -> None:
 
 def test_wilson_known_values() -> None:
     """Wilson's interval of 0 in 60 is (0, 0.0602); of nothing tried it is everything."""
-    assert rate_of(0, 60)[2:] == pytest.approx((0.0, 0.0602), abs=1e-4)
-    assert rate_of(0, 0) == (0, 0, 0.0, 1.0)
+    assert estimate_rate(0, 60)[2:] == pytest.approx((0.0, 0.0602), abs=1e-4)
+    assert estimate_rate(0, 0) == (0, 0, 0.0, 1.0)
 
 
 def test_holm_known_case() -> None:
     """Four p-values by hand: 4 x .005, then 3 x .01, then the running maximum of 2 x .03, .04."""
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert adjust_p_values([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
 @given(st.lists(st.floats(0, 1), max_size=8))
 def test_holm_lies_between(p: list[float]) -> None:
     """A corrected p lies between the p itself and Bonferroni's, and keeps the order."""
-    adjusted = holm(p)
+    adjusted = adjust_p_values(p)
     for one, found in zip(p, adjusted, strict=True):
         assert one <= found <= min(1.0, len(p) * one) + 1e-12
     order = sorted(range(len(p)), key=p.__getitem__)
@@ -57,19 +64,19 @@ def test_holm_lies_between(p: list[float]) -> None:
 def test_seeds_needed_are_least(arms: int) -> None:
     """With so many seeds a clean sweep is proven after correction; with one fewer it is not."""
     n = seeds_needed(arms)
-    assert arms * sign_test(n, 0) <= LEVEL < arms * sign_test(n - 1, 0)
+    assert arms * sign_test(n, 0) <= SIGNIFICANCE_LEVEL < arms * sign_test(n - 1, 0)
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=12))
 def test_median_lies_in_its_interval(values: list[float]) -> None:
     """The interval holds the median and lies within the data; the same data give the same one."""
-    found = median_of(values)
+    found = estimate_median(values)
     assert min(values) <= found.low <= found.value <= found.high <= max(values)
-    assert found == median_of(values)
+    assert found == estimate_median(values)
 
 
 def test_median_of_strange_values() -> None:
     """Infinite values count as large, NaNs as not measured; of nothing, nothing is known."""
-    assert median_of([1.0, math.inf, math.inf]).value == math.inf
-    assert median_of([1.0, math.nan]).value == 1.0
-    assert all(map(math.isnan, median_of([])))
+    assert estimate_median([1.0, math.inf, math.inf]).value == math.inf
+    assert estimate_median([1.0, math.nan]).value == 1.0
+    assert all(map(math.isnan, estimate_median([])))

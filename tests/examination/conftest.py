@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gandiag.datasets.data import Data
-from gandiag.examination.subject import GameState
+from gandiag.examination.game_state import GameState
 from gandiag.models.gan import GAN
 from gandiag.models.variants.dirac import Dirac
 from gandiag.models.variants.vanilla import Vanilla

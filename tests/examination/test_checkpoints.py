@@ -16,7 +16,12 @@ from gandiag.models.losses import NON_SATURATING
 from gandiag.models.variants.vanilla import Vanilla
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.schema import Scenario
-from gandiag.training.checkpoints import CheckpointWriter, checkpoints_in, find_checkpoint, restore
+from gandiag.training.checkpoints import (
+    CheckpointWriter,
+    find_checkpoint,
+    list_checkpoints,
+    restore_networks,
+)
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -35,7 +40,7 @@ def game(width: int = 8) -> GAN:
 
 def steps(folder: Path) -> list[int]:
     """Steps of the checkpoints in a folder."""
-    return [step for step, _ in checkpoints_in(folder)]
+    return [step for step, _ in list_checkpoints(folder)]
 
 
 def test_run_keeps_checkpoints(tmp_path: Path) -> None:
@@ -61,7 +66,7 @@ def test_checkpoint_is_the_players(tmp_path: Path) -> None:
     other.generator.register_buffer("seen", torch.zeros(3, dtype=torch.int64))
     keeper = CheckpointWriter(tmp_path, 7)
     keeper(1, one)
-    restore(other, find_checkpoint(tmp_path)[1])
+    restore_networks(other, find_checkpoint(tmp_path)[1])
     for mine, theirs in (
         (one.generator, other.generator),
         (one.discriminator, other.discriminator),
@@ -103,7 +108,7 @@ def test_tied_weights_are_kept(tmp_path: Path) -> None:
     before = layer.weight.detach().clone()
     with torch.no_grad():
         layer.weight.zero_()
-    restore(tied, find_checkpoint(tmp_path)[1])
+    restore_networks(tied, find_checkpoint(tmp_path)[1])
     assert torch.equal(layer.weight, before)
 
 
@@ -127,10 +132,10 @@ def test_other_networks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         BadInput, match=r"step-00000001.safetensors: does not fit the scenario's gen"
     ):
-        restore(game(width=16), path)
+        restore_networks(game(width=16), path)
     path.write_bytes(b"no tensors")
     with pytest.raises(BadInput, match=r"step-00000001.safetensors: not a checkpoint"):
-        restore(game(), path)
+        restore_networks(game(), path)
 
 
 def test_memory_keeps_none() -> None:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gandiag.examination.game_state import GameState
 from gandiag.examination.instruments.duality_gap import DualityGap
-from gandiag.examination.subject import GameState
 from gandiag.models.gan import GAN
 from gandiag.models.losses import LEAST_SQUARES, NON_SATURATING, SATURATING, WASSERSTEIN
-from gandiag.models.penalties import clip_weights
+from gandiag.models.penalties import build_weight_clipper
 from tests.examination.conftest import unheard
 
 Make = Callable[..., GameState]
@@ -36,7 +36,9 @@ def bilinear(place: float, weight: float) -> GameState:
     critic = nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         critic.weight.fill_(weight)
-    game = GAN(Bounded(place), critic, WASSERSTEIN, latent_size=1, constrain=clip_weights(1.0))
+    game = GAN(
+        Bounded(place), critic, WASSERSTEIN, latent_size=1, constrain=build_weight_clipper(1.0)
+    )
     zeros = torch.zeros(64, 1)
     return GameState(game, zeros, zeros, lambda count: torch.zeros(count, 1))
 

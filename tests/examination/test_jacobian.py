@@ -12,13 +12,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from gandiag.examination.eigenvalues import SEEDED, eigenvalues
+from gandiag.examination.eigenvalues import TAKES_SEED, find_eigenvalues
 from gandiag.examination.finding import Finding
+from gandiag.examination.game_state import DescentSettings, GameState
 from gandiag.examination.instruments.jacobian import Jacobian
 from gandiag.examination.instruments.update_map import UpdateMap
-from gandiag.examination.subject import Descent, GameState
-from gandiag.examination.vector_field import Jacobian as FieldJacobian
-from gandiag.examination.vector_field import velocity
+from gandiag.examination.vector_field import TransposedJacobian as FieldJacobian
+from gandiag.examination.vector_field import evaluate_field
 from gandiag.models.gan import GAN
 from gandiag.scenario.schema import Training
 from gandiag.training.trainer import train
@@ -151,7 +151,7 @@ def test_game_knows_its_descent(dirac: Make) -> None:
     """A game of plain descent is asked at its own rates; another says that it is not asked."""
     subject = dirac(objective="saturating")
     assert UpdateMap().examine(subject, unheard).measures == ()
-    own = GameState(**{**vars(subject), "descent": Descent(0.2, 0.2)})
+    own = GameState(**{**vars(subject), "descent": DescentSettings(0.2, 0.2)})
     told = UpdateMap(0.2, 0.2).examine(subject, unheard)
     assert UpdateMap().examine(own, unheard) == told
 
@@ -166,15 +166,15 @@ def test_products_twin_differences(ring_game: Make, options: dict[str, Any]) -> 
     A smooth activation, for at a kink a difference is of neither side.
     """
     subject = ring_game(activation="tanh", **options)
-    batch = subject.batch(32, 0, dtype=torch.float64)
-    gan = subject.copied(torch.float64)
+    batch = subject.draw_batch(32, 0, dtype=torch.float64)
+    gan = subject.copy_networks(torch.float64)
     with subject.seeded(0):
         field = FieldJacobian(gan, batch)
     draw = np.random.default_rng(0)
     there, onto = draw.standard_normal(field.size), draw.standard_normal(field.size)
     step, ends = 1e-5, []
     for sign in (1, -1):
-        moved = subject.copied(torch.float64)
+        moved = subject.copy_networks(torch.float64)
         at = 0
         with torch.no_grad():
             for weight in (*moved.generator.parameters(), *moved.discriminator.parameters()):
@@ -182,21 +182,21 @@ def test_products_twin_differences(ring_game: Make, options: dict[str, Any]) -> 
                 weight += sign * step * torch.from_numpy(part)
                 at += weight.numel()
         with subject.seeded(0):
-            ends.append(velocity(moved, batch).numpy())
+            ends.append(evaluate_field(moved, batch).numpy())
     forward = onto @ (ends[0] - ends[1]) / (2 * step)
-    assert there @ field.transposed(onto) == pytest.approx(forward, rel=1e-5)
-    rows = field.of_player(onto, True) + field.of_player(onto, False)
-    np.testing.assert_allclose(rows, field.transposed(onto), atol=1e-12)
+    assert there @ field.multiply(onto) == pytest.approx(forward, rel=1e-5)
+    rows = field.multiply_rows(onto, True) + field.multiply_rows(onto, False)
+    np.testing.assert_allclose(rows, field.multiply(onto), atol=1e-12)
 
 
 def test_field_is_a_step(ring_game: Make) -> None:
     """The field is where each player's backward pass would push its weights, seen by itself."""
     subject = ring_game(r1=0.5)
-    batch, gan = subject.batch(16, 3), subject.gan
-    field, pushes = velocity(gan, batch), []
+    batch, gan = subject.draw_batch(16, 3), subject.gan
+    field, pushes = evaluate_field(gan, batch), []
     for network, loss in (
-        (gan.generator, batch.generator_loss(gan, batch.fakes(gan))),
-        (gan.discriminator, batch.discriminator_loss(gan, batch.fakes(gan).detach())),
+        (gan.generator, batch.generator_loss(gan, batch.generate_fakes(gan))),
+        (gan.discriminator, batch.discriminator_loss(gan, batch.generate_fakes(gan).detach())),
     ):
         network.zero_grad()
         loss.backward()
@@ -209,9 +209,11 @@ def test_outermost_are_the_outermost() -> None:
     draw = np.random.default_rng(1)
     matrix = draw.standard_normal((300, 300)) / math.sqrt(300)
     every = np.linalg.eigvals(matrix)
-    spectrum = eigenvalues(lambda row: matrix @ row, 300, 4, ("LM", "LR", "LI"), tolerance=1e-9)
-    assert not spectrum.all
-    assert spectrum.missed == 0
+    spectrum = find_eigenvalues(
+        lambda row: matrix @ row, 300, 4, ("LM", "LR", "LI"), tolerance=1e-9
+    )
+    assert not spectrum.is_complete
+    assert spectrum.unconverged == 0
     assert np.abs(spectrum.values).max() == pytest.approx(np.abs(every).max())
     assert spectrum.values.real.max() == pytest.approx(every.real.max())
     assert spectrum.values.imag.max() == pytest.approx(every.imag.max())
@@ -231,7 +233,7 @@ def low_rank(rank: int, size: int, seed: int) -> np.ndarray:
 def test_found_eigenvalues_are_conjugate(seed: int, count: int) -> None:
     """Where the number asked for cuts a pair, the other one of it is given all the same."""
     matrix = low_rank(6, 200, seed)
-    values = eigenvalues(lambda row: matrix @ row, 200, count, ("LM", "LR", "LI"), seed).values
+    values = find_eigenvalues(lambda row: matrix @ row, 200, count, ("LM", "LR", "LI"), seed).values
     assert values.imag.max() >= 0
     same(list(values.conj()), tuple(values), 1e-12)
 
@@ -248,11 +250,11 @@ def test_search_with_random_vectors(normal: Callable[..., Tensor], seed: int) ->
     subject = GameState(gan, normal((80, 2)), normal((60, 2), seed=1), normal_latents(4))
     asked = Jacobian(count=1, samples=16, draws=2)
     one, other = (asked.examine(subject, unheard) for _ in range(2))
-    field = FieldJacobian.of(subject, asked.samples, 0)
-    every = np.linalg.eigvals(np.stack([field.transposed(row) for row in np.eye(field.size)]))
+    field = FieldJacobian.at_state(subject, asked.samples, 0)
+    every = np.linalg.eigvals(np.stack([field.multiply(row) for row in np.eye(field.size)]))
     for value in found(one) + found(other):
         assert np.abs(every - value).min() < asked.tolerance * abs(value)
-    assert one == other or not SEEDED
+    assert one == other or not TAKES_SEED
 
 
 def test_no_curvature_is_zero(dirac: Make) -> None:
@@ -269,7 +271,7 @@ def test_small_players_twin_large(ring_game: Make, monkeypatch: pytest.MonkeyPat
     subject = ring_game(r1=0.5, activation="tanh")
     asked = Jacobian(draws=1, samples=64, tolerance=1e-9)
     few = asked.examine(subject, unheard)
-    monkeypatch.setattr("gandiag.examination.eigenvalues.DENSE", 10_000)
+    monkeypatch.setattr("gandiag.examination.eigenvalues.MAX_DENSE_SIZE", 10_000)
     whole = asked.examine(subject, unheard)
     assert "all 2" in whole.summary
     for name in ("real_part", "imaginary_part", "modulus"):

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from gandiag.examination.finding import Finding
+from gandiag.examination.game_state import GameState
 from gandiag.examination.instruments.optimal_discriminator import OptimalDiscriminator
-from gandiag.examination.subject import GameState
 from gandiag.models.gan import GAN
 from gandiag.models.losses import NON_SATURATING, SATURATING
 from tests.examination.conftest import unheard

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from gandiag.examination.game_state import GameState
 from gandiag.examination.instruments.path_angle import PathAngle
-from gandiag.examination.subject import GameState
 from tests.examination.conftest import unheard
 
 Make = Callable[..., GameState]

@@ -23,10 +23,10 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from gandiag.examination.finding import Finding, Measure
-from gandiag.examination.subject import Batch, GameState
+from gandiag.examination.game_state import Batch, GameState
 from gandiag.models.gan import GAN
 from gandiag.scenario.training_settings import Adam
-from gandiag.training.trainer import learn
+from gandiag.training.trainer import train_network
 
 LIMITS = (
     "A lower bound: better responses than so many steps of Adam have found may exist. V is D's "
@@ -54,8 +54,8 @@ class DualityGap:
             return Finding("duality_gap", says, limits=LIMITS)
         size = min(self.batch_size, max(2, len(subject.held_out) // 2))
         count = min(self.batches, max(1, len(subject.held_out) // size))  # of disjoint ones
-        unseen = subject.batches(size, 0, count, held_out=True)
-        now = subject.copied()
+        unseen = subject.draw_batches(size, 0, count, held_out=True)
+        now = subject.copy_networks()
         with subject.seeded(0):
             best_discriminator = self._respond(subject, "discriminator", lambda s: progress(s / 2))
             best_generator = self._respond(subject, "generator", lambda s: progress((1 + s) / 2))
@@ -72,25 +72,25 @@ class DualityGap:
 
     def _respond(self, subject: GameState, player: str, progress: Callable[[float], None]) -> GAN:
         """The game with one player's copy trained against the other, which stands still."""
-        gan = subject.copied()
+        gan = subject.copy_networks()
         theirs = player == "discriminator"
         network: nn.Module = getattr(gan, player)
         (gan.generator if theirs else gan.discriminator).requires_grad_(False)
-        seen = subject.batches(self.batch_size, 1, self.batches)
+        seen = subject.draw_batches(self.batch_size, 1, self.batches)
         sign = 1.0 if theirs else -1.0  # G's copy wants V small
         taken = 0
 
         def loss() -> Tensor:
             nonlocal taken
             taken += 1
-            batch = subject.batch(self.batch_size, 1 + taken)
-            fakes = batch.fakes(gan)
+            batch = subject.draw_batch(self.batch_size, 1 + taken)
+            fakes = batch.generate_fakes(gan)
             return sign * batch.discriminator_loss(gan, fakes, penalised=theirs)
 
         every = max(1, self.steps // CHECKS)
         constrain = gan.constrain if theirs else None
         best, kept = sign * float(_values(gan, seen).mean()), _state(network)
-        for step in learn(network, loss, Adam(lr=self.rate), self.steps, constrain):
+        for step in train_network(network, loss, Adam(lr=self.rate), self.steps, constrain):
             if step % every == 0 or step == self.steps:
                 found = sign * float(_values(gan, seen).mean())
                 if found > best:
@@ -104,7 +104,8 @@ def _values(gan: GAN, batches: Sequence[Batch]) -> np.ndarray[Any, np.dtype[np.f
     """V on each batch."""
     with torch.no_grad():
         losses = [
-            batch.discriminator_loss(gan, batch.fakes(gan), penalised=False) for batch in batches
+            batch.discriminator_loss(gan, batch.generate_fakes(gan), penalised=False)
+            for batch in batches
         ]
     return -np.array([float(loss) for loss in losses])
 

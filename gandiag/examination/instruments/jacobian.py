@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveFloat, PositiveInt
 
-from gandiag.examination.eigenvalues import Spectrum, Which, eigenvalues, telling
-from gandiag.examination.finding import Finding, Measure, ranged
-from gandiag.examination.subject import GameState
-from gandiag.examination.vector_field import Jacobian as FieldJacobian
+from gandiag.examination.eigenvalues import Spectrum, Which, find_eigenvalues, report_progress
+from gandiag.examination.finding import Finding, Measure, summarize_draws
+from gandiag.examination.game_state import GameState
+from gandiag.examination.vector_field import TransposedJacobian as FieldJacobian
 
 TYPICAL = 60  # products of a search; it is only used to say how far one has come
 LIMITS = (
@@ -49,10 +49,12 @@ class Jacobian:
             says = "No eigenvalue converged: ask for fewer, or with a larger tolerance."
             return Finding("jacobian", says, limits=LIMITS)
         measures = (
-            ranged("real_part", [e.real.max() for e in values], "largest real part"),
-            ranged("imaginary_part", [e.imag.max() for e in values], "largest imaginary part"),
-            ranged("modulus", [np.abs(e).max() for e in values], "largest modulus"),
-            ranged(
+            summarize_draws("real_part", [e.real.max() for e in values], "largest real part"),
+            summarize_draws(
+                "imaginary_part", [e.imag.max() for e in values], "largest imaginary part"
+            ),
+            summarize_draws("modulus", [np.abs(e).max() for e in values], "largest modulus"),
+            summarize_draws(
                 "rate",
                 [_largest_rate(e) for e in values],
                 "steps at once shrink it below this rate",
@@ -65,12 +67,12 @@ class Jacobian:
     def _spectrum(
         self, subject: GameState, draw: int, progress: Callable[[float], None]
     ) -> Spectrum:
-        field = FieldJacobian.of(subject, self.samples, draw)
-        product = telling(
-            field.transposed, TYPICAL, lambda share: progress((draw + share) / self.draws)
+        field = FieldJacobian.at_state(subject, self.samples, draw)
+        product = report_progress(
+            field.multiply, TYPICAL, lambda share: progress((draw + share) / self.draws)
         )
         kinds: tuple[Which, ...] = ("LM", "LR", "LI")
-        return eigenvalues(product, field.size, self.count, kinds, draw, self.tolerance)
+        return find_eigenvalues(product, field.size, self.count, kinds, draw, self.tolerance)
 
 
 def _largest_rate(values: NDArray[np.complex128]) -> float:
@@ -100,8 +102,8 @@ def _says(measures: tuple[Measure, ...]) -> str:
 def _counted(found: Sequence[Spectrum]) -> str:
     """Which eigenvalues were seen."""
     first = found[0]
-    if first.all:
+    if first.is_complete:
         return f"all {len(first.values)} eigenvalues"
-    missed = sum(spectrum.missed for spectrum in found)
+    missed = sum(spectrum.unconverged for spectrum in found)
     late = f"; {missed} more did not converge" if missed else ""
     return f"the outermost {len(first.values)} eigenvalues{late}"

@@ -22,12 +22,12 @@ from pydantic import PositiveFloat, PositiveInt
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from gandiag.examination.finding import Finding, ranged
-from gandiag.examination.subject import Batch, GameState
+from gandiag.examination.finding import Finding, summarize_draws
+from gandiag.examination.game_state import Batch, GameState
 from gandiag.examination.vector_field import trained_weights
 from gandiag.models.gan import GAN
 from gandiag.scenario.training_settings import Adam
-from gandiag.training.trainer import learn
+from gandiag.training.trainer import train_network
 
 LIMITS = (
     "The copy is as good as so many steps of Adam make it, no better: a gradient that has not "
@@ -56,11 +56,17 @@ class OptimalDiscriminator:
             rankings.append(ranks)
         falls = [_decades(sizes[0], sizes[-1]) for sizes in gradients]
         measures = (
-            ranged("gradient", [sizes[0] for sizes in gradients], "|grad of G's loss| now"),
-            ranged("gradient_after", [sizes[-1] for sizes in gradients], "... with the copy"),
-            ranged("fall", falls, "decades by which it falls"),
-            ranged("auc", [ranks[0] for ranks in rankings], "D's ranking of real over fake now"),
-            ranged("auc_after", [ranks[-1] for ranks in rankings], "... the copy's"),
+            summarize_draws(
+                "gradient", [sizes[0] for sizes in gradients], "|grad of G's loss| now"
+            ),
+            summarize_draws(
+                "gradient_after", [sizes[-1] for sizes in gradients], "... with the copy"
+            ),
+            summarize_draws("fall", falls, "decades by which it falls"),
+            summarize_draws(
+                "auc", [ranks[0] for ranks in rankings], "D's ranking of real over fake now"
+            ),
+            summarize_draws("auc_after", [ranks[-1] for ranks in rankings], "... the copy's"),
         )
         looks = len(gradients[0])
         curves = {
@@ -75,23 +81,25 @@ class OptimalDiscriminator:
         self, subject: GameState, draw: int, progress: Callable[[float], None]
     ) -> tuple[list[float], list[float]]:
         """Sizes of G's gradient, and the copy's rankings, at each look."""
-        gan = subject.copied()
-        asked = subject.batch(self.samples, draw, held_out=True)
+        gan = subject.copy_networks()
+        asked = subject.draw_batch(self.samples, draw, held_out=True)
         first = 1 + draw * self.steps  # seed of the first batch
         taken = 0
 
         def loss() -> Tensor:
             nonlocal taken
-            batch = subject.batch(self.batch_size, first + taken)
+            batch = subject.draw_batch(self.batch_size, first + taken)
             taken += 1
             with torch.no_grad():
-                fakes = batch.fakes(gan)
+                fakes = batch.generate_fakes(gan)
             return batch.discriminator_loss(gan, fakes)
 
         with subject.seeded(draw):
             sizes, ranks = [_gradient(gan, asked)], [_ranking(gan, asked)]
             settings = Adam(lr=self.rate)
-            copy_learns = learn(gan.discriminator, loss, settings, self.steps, gan.constrain)
+            copy_learns = train_network(
+                gan.discriminator, loss, settings, self.steps, gan.constrain
+            )
             for step in copy_learns:
                 if step % self.every == 0 or step == self.steps:
                     sizes.append(_gradient(gan, asked))
@@ -116,7 +124,7 @@ class OptimalDiscriminator:
 def _gradient(gan: GAN, batch: Batch) -> float:
     """Norm of the gradient of G's loss in its weights."""
     weights, _ = trained_weights(gan)
-    loss = batch.generator_loss(gan, batch.fakes(gan))
+    loss = batch.generator_loss(gan, batch.generate_fakes(gan))
     parts = torch.autograd.grad(loss, weights, materialize_grads=True)
     return math.hypot(*(float(part.double().norm()) for part in parts))
 
@@ -124,7 +132,7 @@ def _gradient(gan: GAN, batch: Batch) -> float:
 def _ranking(gan: GAN, batch: Batch) -> float:
     """D's area under the ROC curve; NaN where a score is not finite."""
     with torch.no_grad():
-        real, fake = (part.flatten() for part in batch.scores(gan, batch.fakes(gan)))
+        real, fake = (part.flatten() for part in batch.scores(gan, batch.generate_fakes(gan)))
     scores = torch.cat([real, fake]).double().cpu().numpy()
     kinds = [1] * len(real) + [0] * len(fake)
     finite = math.isfinite(float(scores.sum()))

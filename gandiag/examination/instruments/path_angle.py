@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
-from gandiag.examination.finding import Finding, Measure, ranged
-from gandiag.examination.subject import GameState, copy_gan
-from gandiag.examination.vector_field import trained_weights, velocity
+from gandiag.examination.finding import Finding, Measure, summarize_draws
+from gandiag.examination.game_state import GameState, copy_gan
+from gandiag.examination.vector_field import evaluate_field, trained_weights
 from gandiag.models.gan import GAN
 
 LIMITS = (
@@ -44,7 +44,10 @@ class PathAngle:
         if subject.earlier is None:
             says = "Not asked: it takes the players at an earlier moment, too."
             return Finding("path_angle", says, limits=LIMITS)
-        gan, earlier = subject.copied(torch.float64), copy_gan(subject.earlier, torch.float64)
+        gan, earlier = (
+            subject.copy_networks(torch.float64),
+            copy_gan(subject.earlier, torch.float64),
+        )
         begin, line = _weights(earlier), _weights(gan) - _weights(earlier)
         if not bool(line.any()):
             says = "No path: both checkpoints hold the same weights."
@@ -52,12 +55,12 @@ class PathAngle:
         along = np.linspace(0.0, self.end, self.points)
         rows: list[list[float]] = []
         for draw in range(self.draws):
-            batch = subject.batch(self.samples, draw, dtype=torch.float64)
+            batch = subject.draw_batch(self.samples, draw, dtype=torch.float64)
             rows.append([])
             for index, at in enumerate(along):
                 _put(gan, begin + float(at) * line)
                 with subject.seeded(draw):
-                    field = velocity(gan, batch)
+                    field = evaluate_field(gan, batch)
                 rows[-1].append(float(field @ line / (field.norm() * line.norm())))
                 progress((draw + (index + 1) / self.points) / self.draws)
         cosines = np.array(rows)
@@ -86,10 +89,12 @@ class PathAngle:
 def _measures(along: Array, cosines: Array) -> tuple[Measure, ...]:
     inside = along <= 1.0
     return (
-        ranged("begin", cosines[:, 0].tolist(), "cosine at the earlier checkpoint"),
-        ranged("later", cosines[:, inside][:, -1].tolist(), "cosine at the later checkpoint"),
-        ranged("finish", cosines[:, -1].tolist(), "cosine at the line's end"),
-        ranged(
+        summarize_draws("begin", cosines[:, 0].tolist(), "cosine at the earlier checkpoint"),
+        summarize_draws(
+            "later", cosines[:, inside][:, -1].tolist(), "cosine at the later checkpoint"
+        ),
+        summarize_draws("finish", cosines[:, -1].tolist(), "cosine at the line's end"),
+        summarize_draws(
             "turns_back",
             [_turning_back(along, row) for row in cosines],
             "part of the line after which it pushes back",

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
-from gandiag.examination.eigenvalues import Spectrum, eigenvalues, telling
-from gandiag.examination.finding import Finding, ranged
-from gandiag.examination.subject import Descent, GameState
-from gandiag.examination.vector_field import Jacobian
+from gandiag.examination.eigenvalues import Spectrum, find_eigenvalues, report_progress
+from gandiag.examination.finding import Finding, summarize_draws
+from gandiag.examination.game_state import DescentSettings, GameState
+from gandiag.examination.vector_field import TransposedJacobian
 
 TYPICAL = 40  # iterations that a search asks for; it is only used to say how far one has come
 LIMITS = (
@@ -57,17 +57,19 @@ class UpdateMap:
         if any(not len(each) for each in values):
             says = "No eigenvalue converged: ask for fewer, or with a larger tolerance."
             return Finding("update_map", says, limits=LIMITS)
-        radius = ranged("radius", [np.abs(e).max() for e in values], "largest modulus")
+        radius = summarize_draws("radius", [np.abs(e).max() for e in values], "largest modulus")
         turns = [2 * np.pi / a if (a := np.abs(np.angle(e[0]))) > 0 else np.inf for e in values]
-        period = ranged("period", turns, "iterations that a turn takes, of that eigenvalue")
+        period = summarize_draws(
+            "period", turns, "iterations that a turn takes, of that eigenvalue"
+        )
         curves = {"real": values[0].real.tolist(), "imaginary": values[0].imag.tolist()}
         says = _says(radius.low, radius.high)
         return Finding("update_map", says, (radius, period), curves, LIMITS)
 
-    def _descent(self, subject: GameState) -> Descent | None:
+    def _descent(self, subject: GameState) -> DescentSettings | None:
         if not self.generator_rate and not self.discriminator_rate:
             return subject.descent
-        return Descent(
+        return DescentSettings(
             self.generator_rate,
             self.discriminator_rate,
             self.generator_steps,
@@ -75,30 +77,37 @@ class UpdateMap:
         )
 
     def _spectrum(
-        self, subject: GameState, descent: Descent, draw: int, progress: Callable[[float], None]
+        self,
+        subject: GameState,
+        descent: DescentSettings,
+        draw: int,
+        progress: Callable[[float], None],
     ) -> Spectrum:
-        field = Jacobian.of(subject, self.samples, draw)
-        product = telling(
+        field = TransposedJacobian.at_state(subject, self.samples, draw)
+        product = report_progress(
             lambda vector: _iterated(field, descent, vector, self.simultaneous),
             TYPICAL,
             lambda share: progress((draw + share) / self.draws),
         )
-        return eigenvalues(product, field.size, self.count, ("LM",), draw, self.tolerance)
+        return find_eigenvalues(product, field.size, self.count, ("LM",), draw, self.tolerance)
 
 
 def _iterated(
-    field: Jacobian, descent: Descent, vector: NDArray[np.float64], simultaneous: bool
+    field: TransposedJacobian,
+    descent: DescentSettings,
+    vector: NDArray[np.float64],
+    simultaneous: bool,
 ) -> NDArray[np.float64]:
     """``F^T w`` of one iteration; transposed, G's steps come first and then D's."""
     if simultaneous:
         scaled = np.array(vector, dtype=np.float64)
         scaled[: field.split] *= descent.generator_rate
         scaled[field.split :] *= descent.discriminator_rate
-        return vector + field.transposed(scaled)
+        return vector + field.multiply(scaled)
     for _ in range(descent.generator_steps):
-        vector = vector + descent.generator_rate * field.of_player(vector, generator=True)
+        vector = vector + descent.generator_rate * field.multiply_rows(vector, generator=True)
     for _ in range(descent.discriminator_steps):
-        vector = vector + descent.discriminator_rate * field.of_player(vector, generator=False)
+        vector = vector + descent.discriminator_rate * field.multiply_rows(vector, generator=False)
     return vector
 
 

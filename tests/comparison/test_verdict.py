@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gandiag.comparison.analysis import compare_outcomes
-from gandiag.comparison.compared import ComparedScenario, compared_scenarios
 from gandiag.comparison.outcome import Outcome
-from gandiag.comparison.page import as_data
+from gandiag.comparison.page import comparison_as_json
 from gandiag.comparison.results import QUALITY, Comparison, ScenarioResult
+from gandiag.comparison.scenarios import ComparedScenario, build_compared_scenarios
 from gandiag.scenario.schema import Choice, Scenario
 
-ARMS = compared_scenarios(Scenario(data=Choice(name="ring")), ["r1", "packing", "hinge"])
+ARMS = build_compared_scenarios(Scenario(data=Choice(name="ring")), ["r1", "packing", "hinge"])
 SHORT = {"p": "present", "a": "absent", "?": "inconclusive"}
 
 
@@ -51,7 +51,7 @@ def judged(base: list[Outcome], *others: list[Outcome], planned: int = 0) -> Com
 
 def only(comparison: Comparison) -> ScenarioResult:
     """The one treated arm."""
-    (result,) = comparison.fixed
+    (result,) = comparison.fix_results
     return result
 
 
@@ -83,8 +83,8 @@ def test_more_arms_need_more() -> None:
     alone = judged(runs(ARMS[0], "pppppp"), others[0])
     together = judged(runs(ARMS[0], "pppppp"), *others)
     assert only(alone).verdict == "cures"
-    assert {r.verdict for r in together.fixed} == {"no evidence"}
-    assert p_of(together.fixed[0]) == pytest.approx(3 * 2 / 2**6)
+    assert {r.verdict for r in together.fix_results} == {"no evidence"}
+    assert p_of(together.fix_results[0]) == pytest.approx(3 * 2 / 2**6)
 
 
 def test_planned_arms_count_too() -> None:
@@ -135,13 +135,13 @@ def test_the_same_is_no_evidence() -> None:
     """An arm with the untreated game's own outcomes has no effect, with p = 1."""
     result = only(judged(runs(ARMS[0], "p" * 20), runs(ARMS[1], "p" * 20)))
     assert result.verdict == "no evidence"
-    assert {c.p for c in result.contrasts} == {1.0}
+    assert {c.p for c in result.paired_tests} == {1.0}
 
 
 def test_inconclusive_pairs_are_left_out() -> None:
     """A run that could not be judged is in no pair and in no rate."""
     found = judged(runs(ARMS[0], "pppppp??"), runs(ARMS[1], "aaaaaaa?"))
-    contrast = only(found).contrasts[0]
+    contrast = only(found).paired_tests[0]
     assert (contrast.better, contrast.worse, contrast.pairs) == (6, 0, 6)
     assert found.baseline.rates["mode_collapse"][:2] == (6, 6)
     assert only(found).rates["mode_collapse"][:2] == (0, 7)
@@ -169,7 +169,7 @@ def test_a_failure_in_another_s_place_is_no_cure() -> None:
     other = only(judged(base, runs(ARMS[1], "a" * 10, "p" * 8 + "a" * 2)))
     assert other.verdict == "helps"
     assert other.failure_free is not None
-    assert other.failure_free.fixed[:2] == (2, 10)
+    assert other.failure_free.with_fix[:2] == (2, 10)
     assert p_of(other) == pytest.approx(2 * 1 / 2**2)
 
 
@@ -178,7 +178,7 @@ def test_what_was_not_judged_frees_nobody() -> None:
     base = runs(ARMS[0], "p" * 8, "p" * 8)
     found = only(judged(base, runs(ARMS[1], "a" * 8, "a" * 6 + "??")))
     assert found.failure_free is not None
-    assert found.failure_free.fixed[:2] == (6, 6)
+    assert found.failure_free.with_fix[:2] == (6, 6)
 
 
 def test_a_share_must_be_proven() -> None:
@@ -192,8 +192,8 @@ def test_a_share_must_be_proven() -> None:
 def test_arms_are_told_apart_fairly(base: str, data: st.DataObject) -> None:
     """With treated and untreated exchanged, better and worse are, too, and each p stays."""
     other = data.draw(st.text("pa?", min_size=len(base), max_size=len(base)))
-    there = only(judged(runs(ARMS[0], base), runs(ARMS[1], other))).contrasts
-    back = only(judged(runs(ARMS[0], other), runs(ARMS[1], base))).contrasts
+    there = only(judged(runs(ARMS[0], base), runs(ARMS[1], other))).paired_tests
+    back = only(judged(runs(ARMS[0], other), runs(ARMS[1], base))).paired_tests
     assert [(c.better, c.worse, c.pairs, c.p) for c in there] == [
         (c.worse, c.better, c.pairs, c.p) for c in back
     ]
@@ -203,14 +203,16 @@ def test_infinite_distances_are_compared() -> None:
     """A game that blew up is further away than any other, and as far as another such one."""
     base = runs(ARMS[0], "ppp", distances=[math.inf, math.inf, 1.0])
     result = only(judged(base, runs(ARMS[1], "ppp", distances=[1.0, math.inf, 2.0])))
-    contrast = next(c for c in result.contrasts if c.what == QUALITY)
+    contrast = next(c for c in result.paired_tests if c.quantity == QUALITY)
     assert (contrast.better, contrast.worse, contrast.pairs) == (1, 1, 3)
 
 
 def test_json_holds_every_run() -> None:
     """The data can be written as strict JSON, and outcomes read back are the same."""
     base = runs(ARMS[0], "pp", distances=[math.inf, 1.0])
-    found = json.loads(json.dumps(as_data(judged(base, runs(ARMS[1], "a?"))), allow_nan=False))
+    found = json.loads(
+        json.dumps(comparison_as_json(judged(base, runs(ARMS[1], "a?"))), allow_nan=False)
+    )
     assert [arm["arm"] for arm in found["arms"]] == ["untreated", "r1"]
     assert [Outcome.from_json(run) for run in found["arms"][0]["runs"]] == base
 

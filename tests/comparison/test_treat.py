@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from gandiag.cli.main import main
-from gandiag.comparison.compared import BASELINE, ComparedScenario, with_fixes
-from gandiag.comparison.fix_order import fitting
+from gandiag.comparison.fix_order import rank_fixes
 from gandiag.comparison.outcome import Outcome
 from gandiag.comparison.parallel import Workers
-from gandiag.comparison.treat import CURED, treat
-from gandiag.comparison.trial import OUTCOME
+from gandiag.comparison.scenarios import BASELINE, ComparedScenario, apply_fixes
+from gandiag.comparison.treat import FIXED_SCENARIO, treat
+from gandiag.comparison.trial import OUTCOME_FILE
 from gandiag.diagnosis.diagnosis import diagnose
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.builtin import DETECTORS
@@ -46,7 +46,7 @@ def lay(folder: Path, arm: ComparedScenario, seed: int, name: str) -> None:
     distance = 0.1 if name == WELL else 1.0
     outcome = Outcome(arm.name, seed, statuses, {}, ((1, distance),), 0.5, 0.5, 1.0, "distance")
     data = {"game": arm.digest(seed), "outcome": outcome.as_json()}
-    (place / OUTCOME).write_text(json.dumps(data))
+    (place / OUTCOME_FILE).write_text(json.dumps(data))
 
 
 def lay_all(
@@ -56,7 +56,7 @@ def lay_all(
     for seed in range(seeds):
         lay(folder, ComparedScenario(BASELINE, (), scenario), seed, sick)
         for names, record in fixes.items():
-            lay(folder, with_fixes(scenario, names.split("+")), seed, record)
+            lay(folder, apply_fixes(scenario, names.split("+")), seed, record)
 
 
 def first_for(folder: Path, scenario: Scenario, record: str, *on: str) -> str:
@@ -66,10 +66,10 @@ def first_for(folder: Path, scenario: Scenario, record: str, *on: str) -> str:
 
 def order_for(folder: Path, scenario: Scenario, record: str, *on: str) -> list[str]:
     """The fixes that fit what a recorded run suffers from, best first."""
-    arm = with_fixes(scenario, on) if on else ComparedScenario(BASELINE, (), scenario)
+    arm = apply_fixes(scenario, on) if on else ComparedScenario(BASELINE, (), scenario)
     lay(folder, arm, 0, record)
     place = folder / arm.name / "0"
-    return fitting([place], conditions_in(place))
+    return rank_fixes([place], conditions_in(place))
 
 
 def conditions_in(folder: Path) -> list[str]:
@@ -86,9 +86,9 @@ def test_a_cure_is_written_down(scenario: Scenario, tmp_path: Path) -> None:
     found = treat(
         scenario, folder, seeds=6, most=1, workers=Workers(jobs=1), resume=True, say=said.append
     )
-    assert found.cure == fix
-    assert found.cured == folder / CURED
-    cured = Scenario.load(folder / CURED)
+    assert found.confirmed_fix == fix
+    assert found.fixed_scenario == folder / FIXED_SCENARIO
+    cured = Scenario.load(folder / FIXED_SCENARIO)
     assert cured.name == "outrun_cured"
     assert cured.set({"name": "outrun", "about": ""}) == plugins.build("fixes", fix).apply(scenario)
     assert (folder / "comparison.html").is_file()
@@ -101,10 +101,10 @@ def test_a_hopeless_fix_is_given_up(scenario: Scenario, tmp_path: Path) -> None:
     folder = tmp_path / "all"
     lay_all(folder, scenario, {fix: SICK})
     found = treat(scenario, folder, seeds=6, most=1, workers=Workers(jobs=1), resume=True)
-    assert found.cure is None
-    assert not (folder / CURED).exists()
-    assert list(found.comparison.fixed[0].outcomes) == [0]
-    assert fix not in found.left
+    assert found.confirmed_fix is None
+    assert not (folder / FIXED_SCENARIO).exists()
+    assert list(found.comparison.fix_results[0].outcomes) == [0]
+    assert fix not in found.untried
 
 
 def test_what_a_fix_brings_is_treated_on_top(tmp_path: Path) -> None:
@@ -117,10 +117,10 @@ def test_what_a_fix_brings_is_treated_on_top(tmp_path: Path) -> None:
     folder = tmp_path / "all"
     lay_all(folder, scenario, {first: SICK, both: WELL}, sick="ring_vanishing", seeds=7)
     found = treat(scenario, folder, seeds=7, most=2, workers=Workers(jobs=1), resume=True)
-    assert [result.arm.name for result in found.comparison.fixed] == [first, both]
-    assert found.comparison.fixed[0].verdict == "helps"
-    assert found.cure == both
-    assert all(both != other and first != other for other in found.left)
+    assert [result.compared.name for result in found.comparison.fix_results] == [first, both]
+    assert found.comparison.fix_results[0].verdict == "helps"
+    assert found.confirmed_fix == both
+    assert all(both != other and first != other for other in found.untried)
 
 
 def test_what_does_not_help_on_top_is_not_built_on(tmp_path: Path) -> None:
@@ -137,9 +137,9 @@ def test_what_does_not_help_on_top_is_not_built_on(tmp_path: Path) -> None:
     laid = dict(zip(arms, [SICK, SICK, WELL], strict=True))
     lay_all(folder, scenario, laid, sick="ring_vanishing", seeds=7)
     found = treat(scenario, folder, seeds=7, most=3, workers=Workers(jobs=1), resume=True)
-    tried = {result.arm.name: len(result.outcomes) for result in found.comparison.fixed}
+    tried = {result.compared.name: len(result.outcomes) for result in found.comparison.fix_results}
     assert tried == dict(zip(arms, [7, 1, 7], strict=True))
-    assert found.cure == arms[2]
+    assert found.confirmed_fix == arms[2]
 
 
 def test_fixes_for_all_failures_come_first(tmp_path: Path, scenario: Scenario) -> None:
@@ -149,7 +149,7 @@ def test_fixes_for_all_failures_come_first(tmp_path: Path, scenario: Scenario) -
     present = set(conditions_in(folder))
     assert len(present) == 2
     counts = [
-        len(plugins.build("fixes", name).treats & present) for name in fitting([folder], present)
+        len(plugins.build("fixes", name).treats & present) for name in rank_fixes([folder], present)
     ]
     assert counts == sorted(counts, reverse=True)
     assert {1, 2} == set(counts)
@@ -160,7 +160,7 @@ def test_causes_come_before_habits(tmp_path: Path, scenario: Scenario) -> None:
     lay(tmp_path, ComparedScenario(BASELINE, (), scenario), 0, "ring_hopping")
     folder = tmp_path / BASELINE / "0"
     present = set(conditions_in(folder))
-    found = [plugins.build("fixes", name) for name in fitting([folder], present)]
+    found = [plugins.build("fixes", name) for name in rank_fixes([folder], present)]
     both = [bool(fix.causes) for fix in found if present <= fix.treats]
     assert both == sorted(both, reverse=True)
     assert {True, False} == set(both)
@@ -182,4 +182,4 @@ def test_nothing_to_treat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     result = CliRunner().invoke(main, arguments.split())
     assert result.exit_code == 0, result.output
     assert "there is nothing to treat" in result.stderr
-    assert len(list(Path("out").glob(f"*/*/{OUTCOME}"))) == 6
+    assert len(list(Path("out").glob(f"*/*/{OUTCOME_FILE}"))) == 6

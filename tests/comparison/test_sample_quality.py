@@ -7,7 +7,12 @@ import math
 import pytest
 import torch
 
-from gandiag.comparison.sample_quality import SampleQuality, energy, frechet_of, generate_samples
+from gandiag.comparison.sample_quality import (
+    SampleQuality,
+    energy_distance,
+    frechet_distance_of_features,
+    generate_samples,
+)
 from gandiag.comparison.trial import QualityTracker
 from gandiag.datasets.data import Data
 from gandiag.datasets.mnist import Mnist
@@ -18,16 +23,20 @@ from tests.conftest import noisy_gan, random_points
 def test_frechet_of_moved_samples() -> None:
     """A sample moved by a vector is its squared length away; scaled by 2, the sum of variances."""
     sample = random_points((500, 3))
-    assert frechet_of(sample, sample + torch.tensor([3.0, 4.0, 0.0])) == pytest.approx(25, rel=1e-4)
+    assert frechet_distance_of_features(
+        sample, sample + torch.tensor([3.0, 4.0, 0.0])
+    ) == pytest.approx(25, rel=1e-4)
     centred = sample - sample.mean(0)
-    assert frechet_of(centred, 2 * centred) == pytest.approx(float(sample.var(0).sum()), rel=1e-4)
-    assert frechet_of(sample, sample) == pytest.approx(0, abs=1e-6)
+    assert frechet_distance_of_features(centred, 2 * centred) == pytest.approx(
+        float(sample.var(0).sum()), rel=1e-4
+    )
+    assert frechet_distance_of_features(sample, sample) == pytest.approx(0, abs=1e-6)
 
 
 def test_energy_of_two_points() -> None:
     """Real 0 and 2, fakes all at 1: 2 x 1 - 1 - 0 over the real mean pair distance 1."""
     real, fake = torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [1.0]])
-    assert energy(real, fake) == pytest.approx(1.0)
+    assert energy_distance(real, fake) == pytest.approx(1.0)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +47,7 @@ def ring() -> Data:
 
 def test_good_samples_of_a_ring(ring: Data) -> None:
     """Training points are as good as can be; one mode alone covers and balances an eighth."""
-    stick = SampleQuality.of(ring)
+    stick = SampleQuality.from_data(ring)
     assert ring.labels is not None
     good = stick.measure(ring.train[:2000])
     one = stick.measure(ring.train[ring.labels == 0])
@@ -53,7 +62,7 @@ def test_digits_are_seen_by_class() -> None:
     """Of MNIST, held-out digits are near and balanced; zeros alone are far and a tenth of it."""
     data = Mnist().load()
     assert data.labels is not None
-    stick = SampleQuality.of(data, digits=True)
+    stick = SampleQuality.from_data(data, digits=True)
     good, zeros = (
         stick.measure(each) for each in (data.train[:1000], data.train[data.labels == 0][:500])
     )
@@ -65,7 +74,7 @@ def test_digits_are_seen_by_class() -> None:
 def test_other_images_have_components() -> None:
     """Images without a classifier are compared in their principal components, without classes."""
     images = torch.rand((120, 1, 8, 8), generator=torch.Generator().manual_seed(0))
-    stick = SampleQuality.of(Data(images, images))
+    stick = SampleQuality.from_data(Data(images, images))
     same, black = stick.measure(images), stick.measure(images * 0)
     assert "principal components" in stick.name
     assert same.distance < 1e-6 < black.distance
@@ -76,7 +85,7 @@ def test_samples_that_blew_up(ring: Data) -> None:
     """One value that is not finite makes the distance infinite, and nothing is covered."""
     broken = ring.train[:10].clone()
     broken[3, 0] = math.nan
-    assert SampleQuality.of(ring).measure(broken) == (math.inf, 0.0, 0.0)
+    assert SampleQuality.from_data(ring).measure(broken) == (math.inf, 0.0, 0.0)
 
 
 def test_looking_leaves_no_trace() -> None:
@@ -94,7 +103,7 @@ def test_looking_leaves_no_trace() -> None:
 def test_a_looker_looks_evenly(ring: Data) -> None:
     """Samples are measured 20 times and at the last step; the steps between are timed."""
     gan = noisy_gan()
-    looker = QualityTracker((SampleQuality.of(ring), None), steps=50, seed=0)
+    looker = QualityTracker((SampleQuality.from_data(ring), None), steps=50, seed=0)
     for step in range(1, 51):
         looker(step, gan)
     assert [step for step, _ in looker.distances] == [*range(3, 50, 3), 50]

@@ -65,7 +65,7 @@ class ComparedScenario:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def compared_scenarios(
+def build_compared_scenarios(
     scenario: Scenario, fixes: Sequence[str], option: str = "--fix"
 ) -> tuple[ComparedScenario, ...]:
     """The untreated arm, and one for each of `fixes`, which may be several joined by commas.
@@ -75,7 +75,7 @@ def compared_scenarios(
     """
     arms = [ComparedScenario(BASELINE, (), scenario)]
     for written in fixes:
-        arm = with_fixes(scenario, tuple(filter(None, map(str.strip, written.split(",")))), option)
+        arm = apply_fixes(scenario, tuple(filter(None, map(str.strip, written.split(",")))), option)
         for other in arms[1:]:
             if other.diff == arm.diff:
                 raise BadInput(f"{option} {written}", f"is the same game as {other.name}")
@@ -83,7 +83,9 @@ def compared_scenarios(
     return tuple(arms)
 
 
-def with_fixes(scenario: Scenario, fixes: Sequence[str], option: str = "--fix") -> ComparedScenario:
+def apply_fixes(
+    scenario: Scenario, fixes: Sequence[str], option: str = "--fix"
+) -> ComparedScenario:
     """The scenario with fixes applied one after the other."""
     place = f"{option} {','.join(fixes)}".strip()
     if not fixes:

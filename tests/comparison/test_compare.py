@@ -17,11 +17,11 @@ from click.testing import CliRunner, Result
 from gandiag.cli.main import main
 from gandiag.comparison.clusters import WorkersDied
 from gandiag.comparison.compare import Plan, compare
-from gandiag.comparison.compared import compared_scenarios
-from gandiag.comparison.parallel import Workers, results
-from gandiag.comparison.trial import OUTCOME, Trial, drop_attempts, run_trial
+from gandiag.comparison.parallel import Workers, run_tasks
+from gandiag.comparison.scenarios import build_compared_scenarios
+from gandiag.comparison.trial import OUTCOME_FILE, Trial, remove_attempts, run_trial
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import SIGNALS, Record
+from gandiag.records.record import SIGNALS_FILE, Record
 from gandiag.scenario.schema import Scenario
 from gandiag.training import pipeline
 from tests.comparison.tasks import dies_always, dies_once
@@ -58,7 +58,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
 
 def played(folder: Path) -> dict[str, int]:
     """Each finished game, and when it was finished."""
-    files = folder.glob(f"*/*/{OUTCOME}")
+    files = folder.glob(f"*/*/{OUTCOME_FILE}")
     return {str(file.parent.relative_to(folder)): file.stat().st_mtime_ns for file in files}
 
 
@@ -98,7 +98,7 @@ def test_a_comparison_is_resumed(whole: tuple[Path, Result], here: Path) -> None
     """What is finished is kept, and only the rest is played, with the same numbers."""
     shutil.copytree(whole[0], here / "out")
     before = played(here / "out")
-    outcome = here / "out" / "r1" / "6" / OUTCOME
+    outcome = here / "out" / "r1" / "6" / OUTCOME_FILE
     first = json.loads(outcome.read_text())["outcome"]
     outcome.unlink()  # as if this game had been interrupted
     with pytest.raises(BadInput, match="--resume"):
@@ -113,7 +113,7 @@ def test_a_comparison_is_resumed(whole: tuple[Path, Result], here: Path) -> None
 def test_what_is_kept_is_judged_anew(whole: tuple[Path, Result], here: Path) -> None:
     """All games are judged by the same detectors, also one that an older version answered for."""
     shutil.copytree(whole[0], here / "out")
-    outcome = here / "out" / "r1" / "6" / OUTCOME
+    outcome = here / "out" / "r1" / "6" / OUTCOME_FILE
     data = json.loads(outcome.read_text())
     older = dict.fromkeys(data["outcome"]["statuses"], "present")
     assert older != data["outcome"]["statuses"]
@@ -129,13 +129,13 @@ def test_what_others_left_is_cleared(whole: tuple[Path, Result], here: Path) -> 
     """An attempt that came to no end is not taken for a game, and goes when that is played."""
     shutil.copytree(whole[0], here / "out")
     (here / "out" / "r1" / "6").rename(here / "out" / "r1" / "6.1a2b3c4d")
-    (here / "out" / "r1" / "6.1a2b3c4d" / OUTCOME).unlink()
+    (here / "out" / "r1" / "6.1a2b3c4d" / OUTCOME_FILE).unlink()
     scenario = Scenario.load("tiny.yaml")
     plan = Plan(scenario, here / "out", 2, ONE, threads=1)
-    arms = compared_scenarios(scenario, ["r1"])
-    assert plan.finished(arms) == (3, 4)
+    arms = build_compared_scenarios(scenario, ["r1"])
+    assert plan.count_finished(arms) == (3, 4)
     list(plan.run(plan.trials(arms, plan.seeds)))
-    assert plan.finished(arms) == (4, 4)
+    assert plan.count_finished(arms) == (4, 4)
     assert {path.name for path in (here / "out" / "r1").iterdir()} == {"5", "6"}
 
 
@@ -143,7 +143,7 @@ def test_threads_play_a_game_once(here: Path) -> None:
     """Two threads of a process that are given the same game come to the same, and play it once."""
     scenario = Scenario.load("tiny.yaml")
     (game,) = Plan(scenario, here / "out", 1, ONE, threads=1).trials(
-        compared_scenarios(scenario, []), [5]
+        build_compared_scenarios(scenario, []), [5]
     )
     with ThreadPoolExecutor(2) as pool:
         one, two = pool.map(run_trial, [game, game])
@@ -153,18 +153,18 @@ def test_threads_play_a_game_once(here: Path) -> None:
 
 def half_removed(game: Trial) -> None:
     """Remove an attempt as far as somebody has come who removes one file after the other."""
-    (signals,) = game.folder.parent.glob(f"{game.folder.name}.*/{SIGNALS}")
+    (signals,) = game.folder.parent.glob(f"{game.folder.name}.*/{SIGNALS_FILE}")
     signals.unlink()
 
 
-@pytest.mark.parametrize("remove", [drop_attempts, half_removed])
+@pytest.mark.parametrize("remove", [remove_attempts, half_removed])
 def test_a_dropped_attempt_is_no_game(
     here: Path, monkeypatch: pytest.MonkeyPatch, remove: Callable[[Trial], None]
 ) -> None:
     """An attempt that goes on while its folder is taken away leaves no game without a record."""
     scenario = Scenario.load("tiny.yaml")
     (game,) = Plan(scenario, here / "out", 1, ONE, threads=1).trials(
-        compared_scenarios(scenario, []), [5]
+        build_compared_scenarios(scenario, []), [5]
     )
     run = pipeline.run
 
@@ -188,7 +188,7 @@ def test_the_first_attempt_stays(
     """Where another attempt at the same game ends first, that one is the game."""
     scenario = Scenario.load("tiny.yaml")
     (game,) = Plan(scenario, here / "out", 1, ONE, threads=1).trials(
-        compared_scenarios(scenario, []), [5]
+        build_compared_scenarios(scenario, []), [5]
     )
     run = pipeline.run
 
@@ -199,8 +199,8 @@ def test_the_first_attempt_stays(
     with monkeypatch.context() as patched:
         patched.setattr(pipeline, "run", overtaken)
         run_trial(game)
-    assert (game.folder / OUTCOME).read_bytes() == (
-        whole[0] / "untreated" / "5" / OUTCOME
+    assert (game.folder / OUTCOME_FILE).read_bytes() == (
+        whole[0] / "untreated" / "5" / OUTCOME_FILE
     ).read_bytes()
     assert [path.name for path in game.folder.parent.iterdir()] == ["5"]
 
@@ -210,9 +210,9 @@ def test_a_changed_game_is_played_again(whole: tuple[Path, Result]) -> None:
     scenario = Scenario.load(whole[0].parent / "tiny.yaml")
     plan = Plan(scenario, whole[0], 2, ONE)
     other = Plan(scenario.set({"training.batch_size": 16}), whole[0], 2, ONE)
-    assert plan.finished(compared_scenarios(scenario, ["r1"])) == (4, 4)
-    assert other.finished(
-        compared_scenarios(scenario.set({"training.batch_size": 16}), ["r1"])
+    assert plan.count_finished(build_compared_scenarios(scenario, ["r1"])) == (4, 4)
+    assert other.count_finished(
+        build_compared_scenarios(scenario.set({"training.batch_size": 16}), ["r1"])
     ) == (0, 4)
 
 
@@ -245,7 +245,7 @@ def test_processes_give_the_same_numbers(whole: tuple[Path, Result], here: Path)
 def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
     """Where a worker is killed, its task is done by another, and every task has one result."""
     tasks = [tmp_path / name for name in ("a", "fatal", "b", "c")]
-    found = list(results(dies_once, tasks, Workers(jobs=2)))
+    found = list(run_tasks(dies_once, tasks, Workers(jobs=2)))
     assert sorted(name for _, name in found) == ["a", "b", "c", "fatal"]
     assert all(task.name == name for task, name in found)
 
@@ -253,7 +253,7 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
 def test_workers_that_keep_dying(tmp_path: Path) -> None:
     """Where workers die whatever they do, as of too little memory, it ends, and says so."""
     with pytest.raises(WorkersDied, match="this machine's processes keep dying"):
-        list(results(dies_always, [tmp_path / "a", tmp_path / "b"], Workers(jobs=2)))
+        list(run_tasks(dies_always, [tmp_path / "a", tmp_path / "b"], Workers(jobs=2)))
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_mistakes_are_one_line(here: Path, arguments: str, said: str) -> None:
 def test_a_game_is_played_to_its_end() -> None:
     """No arm is stopped early, whatever the scenario says: its length would tell the arms apart."""
     scenario = Scenario().set({"detection.stop_on": ["mode_collapse"], "seed": 3})
-    game = compared_scenarios(scenario, ["r1"])[1].trial_scenario(7)
+    game = build_compared_scenarios(scenario, ["r1"])[1].trial_scenario(7)
     assert game.detection.stop_on == ()
     assert game.seed == 7
     assert game.variant.options["r1"] == 10.0
@@ -290,6 +290,6 @@ def test_a_game_is_played_to_its_end() -> None:
 def test_weights_and_biases_are_grouped() -> None:
     """Runs that are shown at Weights & Biases are in one group, one for each arm and seed."""
     scenario = Scenario.parse({"reporters": [{"weights_and_biases": {"project": "mine"}}]})
-    arms = compared_scenarios(scenario, ["r1"])
+    arms = build_compared_scenarios(scenario, ["r1"])
     (choice,) = [c for c in arms[1].trial_scenario(0, (), "here").reporters if c.name != "json"]
     assert choice.options == {"group": "here", "project": "mine"}

@@ -22,7 +22,7 @@ from gandiag.models.gan import GAN
 Latents: TypeAlias = "Callable[[int], Tensor]"  # (count) -> (count, ...), from torch's generators
 
 
-class Descent(NamedTuple):
+class DescentSettings(NamedTuple):
     """Plain gradient descent in turn: rates, and steps of each player an iteration, D's first."""
 
     generator_rate: float
@@ -44,32 +44,32 @@ class Batch(NamedTuple):
 
     real: Tensor
     latents: Tensor
-    labels: tuple[Tensor, ...] = ()
-    wanted: tuple[Tensor, ...] = ()
+    real_labels: tuple[Tensor, ...] = ()
+    fake_labels: tuple[Tensor, ...] = ()
     noise: tuple[Tensor | float, Tensor | float] = (0.0, 0.0)
 
-    def fakes(self, gan: GAN) -> Tensor:
+    def generate_fakes(self, gan: GAN) -> Tensor:
         """What the generator makes of the latents, as D is shown it: ``(m, *shape)``."""
-        made: Tensor = gan.generator(self.latents, *self.wanted)
+        made: Tensor = gan.generator(self.latents, *self.fake_labels)
         return made + self.noise[1] if isinstance(self.noise[1], Tensor) else made
 
     def scores(self, gan: GAN, fakes: Tensor) -> tuple[Tensor, Tensor]:
         """D's scores of the reals and of the fakes."""
-        real_scores = gan.discriminator(self.real + self.noise[0], *self.labels)
-        return real_scores, gan.discriminator(fakes, *self.wanted)
+        real_scores = gan.discriminator(self.real + self.noise[0], *self.real_labels)
+        return real_scores, gan.discriminator(fakes, *self.fake_labels)
 
     def discriminator_loss(self, gan: GAN, fakes: Tensor, penalised: bool = True) -> Tensor:
         """What D minimises, with its penalty unless that is left out; 0-dim."""
         loss = gan.objective.discriminator(*self.scores(gan, fakes))
         if penalised and gan.penalty is not None:
-            network, labels = gan.discriminator, self.labels
+            network, labels = gan.discriminator, self.real_labels
             told = (lambda samples: network(samples, *labels)) if labels else network
             loss = loss + gan.penalty(told, self.real + self.noise[0], fakes)
         return loss
 
     def generator_loss(self, gan: GAN, fakes: Tensor) -> Tensor:
         """What G minimises; 0-dim."""
-        return gan.objective.generator(gan.discriminator(fakes, *self.wanted))
+        return gan.objective.generator(gan.discriminator(fakes, *self.fake_labels))
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,16 @@ class GameState:
     held_out_labels: Tensor | None = None
     earlier: GAN | None = None
     noise: float = 0.0
-    descent: Descent | None = None
+    descent: DescentSettings | None = None
 
-    def copied(self, dtype: torch.dtype | None = None) -> GAN:
+    def copy_networks(self, dtype: torch.dtype | None = None) -> GAN:
         """A copy of the game for an instrument to do with as it likes, in its own `dtype` if None.
 
         The networks stay in the mode, training or evaluation, that they are in.
         """
         return copy_gan(self.gan, dtype)
 
-    def batch(
+    def draw_batch(
         self,
         size: int,
         seed: int,
@@ -113,10 +113,10 @@ class GameState:
         dtype: torch.dtype | None = None,
     ) -> Batch:
         """Draw `size` samples of each kind; the same seed draws the same on the same device."""
-        (batch,) = self.batches(size, seed, 1, held_out, dtype)
+        (batch,) = self.draw_batches(size, seed, 1, held_out, dtype)
         return batch
 
-    def batches(
+    def draw_batches(
         self,
         size: int,
         seed: int,

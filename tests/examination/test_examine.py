@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 import gandiag
 from gandiag.cli.main import main
-from gandiag.examination.finding import Finding, ranged
-from gandiag.examination.runner import instruments_of, run_instruments
-from gandiag.examination.saved_run import open_run
-from gandiag.examination.subject import GameState
+from gandiag.examination.finding import Finding, summarize_draws
+from gandiag.examination.game_state import GameState
+from gandiag.examination.runner import build_instruments, run_instruments
+from gandiag.examination.saved_run import load_game_state
 from gandiag.models.gan import GAN
 from gandiag.models.losses import NON_SATURATING
 from gandiag.plugins import registry as plugins
@@ -124,7 +124,7 @@ def test_classes_are_asked_with_labels(name: str, tmp_path: Path) -> None:
         "variant": {"conditional": {"width": 8, "latent_size": 2, "classes": 8}},
     }
     gandiag.run(Scenario.parse(scenario), tmp_path, checkpoint_every=10)
-    subject, _ = open_run(tmp_path)
+    subject, _ = load_game_state(tmp_path)
     finding = plugins.build("instruments", name, QUICK.get(name)).examine(subject, unheard)
     assert finding.measures
 
@@ -148,7 +148,7 @@ def test_every_variant_bears_it(
         gan = plugins.build("variants", variant, options).build(shape)
     real = normal((40, *shape))
     subject = GameState(gan, real, real, normal_latents(gan.latent_size))
-    asked = instruments_of(("jacobian",), {"jacobian": {"draws": 1, "samples": 8, "count": 1}})
+    asked = build_instruments(("jacobian",), {"jacobian": {"draws": 1, "samples": 8, "count": 1}})
     (finding,) = run_instruments(subject, asked)
     assert finding.measures, finding.summary
     assert finding["modulus"].value > 0
@@ -161,7 +161,7 @@ def test_blown_players_are_answered_for(name: str, normal: Callable[..., Tensor]
     with torch.no_grad():
         for weight in subject.gan.generator.parameters():
             weight.fill_(torch.nan)
-    asked = instruments_of((name,), {name: QUICK.get(name, {})})
+    asked = build_instruments((name,), {name: QUICK.get(name, {})})
     (finding,) = run_instruments(subject, asked)
     assert finding.summary.endswith(".")
 
@@ -172,29 +172,29 @@ def test_blown_players_are_answered_for(name: str, normal: Callable[..., Tensor]
 def test_batches_are_disjoint(normal: Callable[..., Tensor]) -> None:
     """Reals of several batches are different ones as long as there are enough, then they return."""
     subject = subject_of(noisy_gan(), normal)
-    three = subject.batches(25, 0, 3)
+    three = subject.draw_batches(25, 0, 3)
     assert len(torch.unique(torch.cat([batch.real for batch in three]), dim=0)) == 75
-    again = subject.batches(25, 0, 4)
+    again = subject.draw_batches(25, 0, 4)
     assert torch.equal(again[3].real, again[0].real)
     assert not torch.equal(again[3].latents, again[0].latents)
-    assert len(subject.batch(1000, 0).real) == 80
+    assert len(subject.draw_batch(1000, 0).real) == 80
 
 
 def test_noise_is_the_moments(normal: Callable[..., Tensor]) -> None:
     """Instance noise lies on reals and fakes with its standard deviation."""
     plain = subject_of(noisy_gan(), normal)
     noisy = GameState(**{**vars(plain), "noise": 0.5})
-    batch = noisy.batch(4000, 0)
+    batch = noisy.draw_batch(4000, 0)
     assert isinstance(batch.noise[1], Tensor)
     assert float(batch.noise[1].std()) == pytest.approx(0.5, rel=0.05)
-    assert plain.batch(40, 0).noise == (0.0, 0.0)
+    assert plain.draw_batch(40, 0).noise == (0.0, 0.0)
 
 
 def test_range_is_of_the_draws() -> None:
     """A measure's value is the mean over the draws, and its ends are the least and the largest."""
-    measure = ranged("some", [1.0, 5.0, 3.0], "a number")
+    measure = summarize_draws("some", [1.0, 5.0, 3.0], "a number")
     assert (measure.low, measure.value, measure.high) == (1.0, 3.0, 5.0)
-    unknown = ranged("some", [1.0, float("nan"), 3.0], "a number")
+    unknown = summarize_draws("some", [1.0, float("nan"), 3.0], "a number")
     assert str(unknown[1:4]) == "(nan, nan, nan)"
     infinite = Finding("some", "It is.", (unknown,), {"curve": [float("inf"), -float("inf"), 1.0]})
     plain = infinite.as_json()
@@ -354,9 +354,9 @@ def test_json_is_plain(folder: Path) -> None:
 
 def test_checkpoint_itself_is_a_path(folder: Path) -> None:
     """A checkpoint's file stands for its run at its step; the weights are those in it."""
-    subject, step = open_run(folder / "checkpoints" / "step-00000010.safetensors")
+    subject, step = load_game_state(folder / "checkpoints" / "step-00000010.safetensors")
     assert step == 10
-    other, _ = open_run(folder, 10)
+    other, _ = load_game_state(folder, 10)
     for one, two in zip(state(subject.gan).items(), state(other.gan).items(), strict=True):
         assert torch.equal(one[1], two[1]), one[0]
     assert subject.earlier is not None
@@ -364,14 +364,14 @@ def test_checkpoint_itself_is_a_path(folder: Path) -> None:
 
 def test_first_checkpoint_has_no_earlier(folder: Path) -> None:
     """At the oldest checkpoint there is no line to look along."""
-    assert open_run(folder, 1)[0].earlier is None
-    assert open_run(folder, 20, 10)[0].earlier is not None
+    assert load_game_state(folder, 1)[0].earlier is None
+    assert load_game_state(folder, 20, 10)[0].earlier is not None
 
 
 def test_opening_draws_nothing(folder: Path) -> None:
     """Opening a run leaves torch's random numbers where they were."""
     before = torch.get_rng_state()
-    open_run(folder)
+    load_game_state(folder)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -426,10 +426,10 @@ def test_descent_of_a_run_is_known(tmp_path: Path) -> None:
     training = {"steps": 4, "batch_size": 32, "generator": plain, "decay_from": 0.5,
                 "discriminator": {**plain, "steps": 3}}  # fmt: skip
     gandiag.run(Scenario.parse({**SCENARIO, "training": training}), tmp_path, checkpoint_every=1)
-    assert open_run(tmp_path, 1)[0].descent == (0.05, 0.05, 1, 3)
-    assert open_run(tmp_path, 3)[0].descent == (0.025, 0.025, 1, 3)
+    assert load_game_state(tmp_path, 1)[0].descent == (0.05, 0.05, 1, 3)
+    assert load_game_state(tmp_path, 3)[0].descent == (0.025, 0.025, 1, 3)
 
 
 def test_adams_run_has_no_descent(folder: Path) -> None:
     """Adam's steps are no plain descent."""
-    assert open_run(folder)[0].descent is None
+    assert load_game_state(folder)[0].descent is None
