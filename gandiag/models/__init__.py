@@ -1,1 +1,1 @@
-"""Models."""
+"""Networks, losses and penalties of GANs; one GAN variant a file in ``variants``."""

@@ -1,4 +1,4 @@
-"""All that is drawn while a game is played: batches, latents, labels, noise, from one stream."""
+"""Random draws of the training loop: real batches, latents, labels and instance noise."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from gandiag.scenario.training_settings import InstanceNoise, Training
 
 
 class BatchSampler:
-    """Draws from a stream of its own, so that nobody's random numbers are touched.
+    """Draws everything that a training step needs from one random stream of its own.
+
+    PyTorch's global generators stay untouched: the draws do not depend on the networks (dropout),
+    nor on what a user has drawn before. Any change in the order of the calls changes every run.
 
     Args:
         samples: ``(N, *shape)`` real samples.
-        labels: ``(N,)`` int64 classes on the same device, or None for a game without.
-        training: batch size, steps and noise.
-        seed: of the stream.
+        labels: ``(N,)`` int64 classes on the same device, or None for a GAN without classes.
+        training: batch size B, number of steps and instance noise.
+        seed: seed of the stream.
     """
 
     def __init__(
@@ -28,37 +31,49 @@ class BatchSampler:
         self._noise = training.instance_noise
         self._stream = torch.Generator(samples.device).manual_seed(seed)
         self._batches = self._shuffle_batches()
-        self._scale = float(samples.std()) if self._noise.sd else 0.0
+        # Instance noise is given in units of the data's standard deviation over all entries.
+        self._data_sd = float(samples.std()) if self._noise.sd else 0.0
 
     def next_real_batch(self) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The next real batch and its labels, ``(B,)``, or no labels."""
-        chosen = next(self._batches)
-        labels = () if self._labels is None else (self._labels[chosen],)
-        return self._samples[chosen], labels
+        """Return the next real batch, ``(B, *shape)``, and its ``(B,)`` labels as a 1-tuple.
+
+        The tuple is empty for a GAN without classes, so that ``network(batch, *labels)`` fits both
+        cases. The batch has N samples if the data set has fewer than B.
+        """
+        indices = next(self._batches)
+        labels = () if self._labels is None else (self._labels[indices],)
+        return self._samples[indices], labels
 
     def sample_latents(self, latent_size: int) -> Tensor:
-        """A batch of latents from N(0, I)."""
+        """Return ``(B, latent_size)`` latents from N(0, I)."""
         size = (self._size, latent_size)
         return torch.randn(size, device=self._samples.device, generator=self._stream)
 
     def sample_labels(self) -> tuple[Tensor, ...]:
-        """Labels of random real samples for a batch of fakes, or none."""
+        """Return ``(B,)`` labels as a 1-tuple, in the class shares of the data; empty if none."""
         if self._labels is None:
             return ()
         device, count = self._labels.device, len(self._labels)
-        chosen = torch.randint(count, (self._size,), device=device, generator=self._stream)
-        return (self._labels[chosen],)
+        indices = torch.randint(count, (self._size,), device=device, generator=self._stream)
+        return (self._labels[indices],)
 
     def add_noise(self, samples: Tensor, step: int) -> Tensor:
-        """Samples with the instance noise of a step; the samples themselves where it has gone."""
-        sd = self._scale * self._noise.sd * compute_noise_factor(self._noise, step, self._steps)
+        """Return the samples plus the instance noise of a step (Sønderby et al. 2017, section 3.3).
+
+        Without noise, or after the noise has faded out, the same tensor is returned and no random
+        number is drawn.
+        """
+        sd = self._data_sd * self._noise.sd * compute_noise_factor(self._noise, step, self._steps)
         if not sd:
             return samples
         noise = torch.randn(samples.shape, device=samples.device, generator=self._stream)
         return samples + sd * noise
 
     def _shuffle_batches(self) -> Iterator[Tensor]:
-        """Shuffled batches of indices without end; a pass leaves out its incomplete last one."""
+        """Yield ``(B,)`` sample indices without end, shuffled again before each pass.
+
+        A pass drops its incomplete last batch, so that all batches have one size.
+        """
         device, count = self._samples.device, len(self._samples)
         size = min(self._size, count)
         while True:
@@ -68,7 +83,12 @@ class BatchSampler:
 
 
 def compute_noise_factor(noise: InstanceNoise, step: int, steps: int) -> float:
-    """Share of the instance noise that is left at a step: 1 at first, falling linearly to 0.
+    """Return the factor of the instance noise at a step: 1 at step 0, falling linearly to 0.
+
+    Args:
+        noise: ``noise.until`` is the share of the run at which the factor reaches 0.
+        step: completed generator steps.
+        steps: generator steps of the whole run.
 
     >>> noise = InstanceNoise(sd=0.1, until=0.5)
     >>> [compute_noise_factor(noise, step, 100) for step in (0, 25, 50, 99)]

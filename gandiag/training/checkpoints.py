@@ -1,8 +1,9 @@
-"""Checkpoints: both players' weights at a step, kept in a run's folder while it is played.
+"""Checkpoints: the weights of both networks at a generator step, in the folder of the run.
 
-Each is one file of safetensors, ``checkpoints/step-00000500.safetensors``, a format that holds no
-code. The tensors are called ``generator.<name>`` and ``discriminator.<name>``, as in the networks'
-state dicts; the state of the optimizers is not kept. Those of the scenario `healthy` take 1.0 MB.
+A checkpoint is one file, ``checkpoints/step-00000500.safetensors``. Safetensors is a format that
+cannot hold code, unlike pickle. The tensors are called ``generator.<name>`` and
+``discriminator.<name>``, with the names of the networks' state dicts. The state of the optimizers
+is not saved. A checkpoint of the scenario `healthy` takes 1.0 MB.
 """
 
 from __future__ import annotations
@@ -23,94 +24,103 @@ NETWORKS = ("generator", "discriminator")
 
 
 class CheckpointWriter:
-    """Observes a run and keeps checkpoints: after the first step, every so often, and of the end.
+    """Writes checkpoints: after the first step, every `every` steps, and at the end of the run.
 
-    It reads the weights and changes nothing. Checkpoints of an earlier run in the folder are taken
-    away at the first step, as they would be taken for this run's.
+    The writer reads the weights and changes nothing. At the first step it deletes the checkpoints
+    of an earlier run in the same folder, because their names look like those of this run.
 
     Args:
-        folder: of the run.
-        every: generator steps between two checkpoints; 0 for none.
+        folder: folder of the run.
+        every: generator steps between two checkpoints; 0 writes none.
     """
 
     def __init__(self, folder: Path, every: int) -> None:
         self.folder, self.every = folder / CHECKPOINTS, every
-        self._seen: tuple[int, GAN] | None = None
-        self._kept = 0
+        self._newest: tuple[int, GAN] | None = None
+        self._written_step = 0
 
     def __call__(self, step: int, gan: GAN) -> None:
-        """A generator step is complete."""
-        if self._seen is None:
+        """Take note of a completed generator step, and write a checkpoint if one is due."""
+        if self._newest is None:
             for _, old in list_checkpoints(self.folder.parent):
                 old.unlink()
-        self._seen = step, gan
+        self._newest = step, gan
         if self.every and (step == 1 or step % self.every == 0):
             self.write()
 
     def write(self) -> None:
-        """Write the players as they are now, unless they have been: called when the run ends.
+        """Write the current weights, unless this step has a checkpoint. Call it at the end, too.
 
-        Of a run that was interrupted, the discriminator may be some steps ahead.
+        After an interrupted run, the discriminator may be some steps ahead of the file's step.
         """
-        if not self.every or self._seen is None or self._seen[0] == self._kept:
+        if not self.every or self._newest is None or self._newest[0] == self._written_step:
             return
-        step, gan = self._seen
+        step, gan = self._newest
+        # Safetensors refuses tensors that share memory (tied weights); a clone shares none.
         tensors = {
-            f"{player}.{name}": tensor.detach().cpu().contiguous().clone()  # tied ones, too
-            for player in NETWORKS
-            for name, tensor in getattr(gan, player).state_dict().items()
+            f"{network}.{name}": tensor.detach().cpu().contiguous().clone()
+            for network in NETWORKS
+            for name, tensor in getattr(gan, network).state_dict().items()
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         write_file(self.folder / f"step-{step:08d}.safetensors", save(tensors))
-        self._kept = step
+        self._written_step = step
 
 
 def list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
-    """Checkpoints of a run's folder as (step, file), oldest first."""
+    """Return the checkpoints in a run's folder as ``(step, file)``, oldest first."""
     files = sorted((folder / CHECKPOINTS).glob("step-*.safetensors"))
     return [(int(file.stem.removeprefix("step-")), file) for file in files]
 
 
 def find_checkpoint(folder: Path, step: int | None = None) -> tuple[int, Path]:
-    """The checkpoint of a step, or the newest one.
+    """Return the checkpoint of a step as ``(step, file)``; the newest one for None.
 
     Raises:
-        BadInput: there is none; it says at which steps there are, or how to get some.
+        BadInput: there is no such checkpoint. The message names the steps that have one, or the
+            command that writes some.
     """
-    found = list_checkpoints(folder)
-    if not found:
-        way = f"gandiag run {folder} --checkpoint-every 500 plays the game again and keeps some"
-        raise BadInput(str(folder), f"no checkpoints here; {way}")
+    checkpoints = list_checkpoints(folder)
+    if not checkpoints:
+        hint = f"gandiag run {folder} --checkpoint-every 500 repeats the run and writes some"
+        raise BadInput(str(folder), f"no checkpoints here; {hint}")
     if step is None:
-        return found[-1]
-    for each in found:
-        if each[0] == step:
-            return each
-    near = min(found, key=lambda each: abs(each[0] - step))[0]
-    steps = ", ".join(str(each) for each, _ in found)
-    raise BadInput(
-        str(folder), f"no checkpoint of step {step}; nearest is {near}; there are {steps}"
-    )
+        return checkpoints[-1]
+    files = dict(checkpoints)
+    if step in files:
+        return step, files[step]
+    nearest_step = min(files, key=lambda other: abs(other - step))
+    steps = ", ".join(map(str, files))
+    problem = f"no checkpoint of step {step}; nearest is {nearest_step}; there are {steps}"
+    raise BadInput(str(folder), problem)
 
 
 def restore_networks(gan: GAN, path: Path) -> None:
-    """Put a checkpoint's weights into networks of the same making, in place.
+    """Load a checkpoint's weights into the networks of `gan`, in place.
+
+    Args:
+        gan: networks of the same architecture as the saved ones.
+        path: file of the checkpoint.
 
     Raises:
-        BadInput: the file is no checkpoint, or one of other networks.
+        BadInput: the file is no checkpoint, or its networks have another architecture.
     """
     try:
         tensors = load(path.read_bytes())
     except SafetensorError as error:
         raise BadInput(str(path), f"not a checkpoint ({error})") from error
-    for player in NETWORKS:
+    for network in NETWORKS:
         try:
-            getattr(gan, player).load_state_dict(_select_network(tensors, player))
+            getattr(gan, network).load_state_dict(_select_network(tensors, network))
         except RuntimeError as error:
-            problem = f"does not fit the scenario's {player}: {one_line(str(error))}"
+            problem = f"does not fit the scenario's {network}: {one_line(str(error))}"
             raise BadInput(str(path), problem) from error
 
 
-def _select_network(tensors: Mapping[str, Tensor], player: str) -> dict[str, Tensor]:
-    lead = f"{player}."
-    return {name.removeprefix(lead): t for name, t in tensors.items() if name.startswith(lead)}
+def _select_network(tensors: Mapping[str, Tensor], network: str) -> dict[str, Tensor]:
+    prefix = f"{network}."
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

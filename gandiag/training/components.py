@@ -1,4 +1,4 @@
-"""A scenario's plugins, made from their names and options before anything is written."""
+"""The plugins of a scenario, built from their names and options before the run writes a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,18 @@ from gandiag.scenario.schema import Choice, Scenario
 
 @dataclass(frozen=True)
 class Components:
-    """A scenario's plugins, made. Whatever is wrong with their names or options shows here."""
+    """All plugins that a scenario names.
+
+    To build them reveals every wrong name and option, before the run has cost any time.
+
+    Attributes:
+        dataset: loads the real samples.
+        variant: builds the GAN.
+        probes: measure signals during training, each with its schedule.
+        detectors: diagnose failures from the record.
+        reporters: write the reports.
+        fixes: all installed fixes as ``(name, fix)``; a report suggests some of them.
+    """
 
     dataset: Dataset
     variant: Variant
@@ -25,28 +36,36 @@ class Components:
 
     @classmethod
     def from_scenario(cls, scenario: Scenario, place: str = "scenario") -> Components:
-        """Make every plugin that the scenario names.
+        """Build every plugin that the scenario names.
+
+        Args:
+            scenario: names and options of the plugins.
+            place: prefix of error messages, usually the scenario's file.
 
         Raises:
-            BadInput: naming `place`, the key, and the nearest name that exists.
+            BadInput: a name or option does not exist. The message has `place`, the key and the
+                nearest name that exists.
         """
         detectors = tuple(
             _build("detectors", choice, f"{place}: detection.detectors")
             for choice in scenario.detection.detectors
         )
         conditions = [detector.condition for detector in detectors]
-        for key, named in (
+        for key, named_conditions in (
             ("detection.stop_on", scenario.detection.stop_on),
             ("expect", scenario.expect),
         ):
-            for condition in named:
+            for condition in named_conditions:
                 if condition not in conditions:
+                    problem = f'no detector of the scenario detects "{condition}"'
                     hint = nearest(condition, conditions)
-                    raise BadInput(f"{place}: {key}", f'nobody detects "{condition}"; {hint}')
+                    raise BadInput(f"{place}: {key}", f"{problem}; {hint}")
         return cls(
             dataset=_build("datasets", scenario.data, f"{place}: data"),
             variant=_build("variants", scenario.variant, f"{place}: variant"),
-            probes=tuple(_schedule(n, o, place) for n, o in scenario.probes.items()),
+            probes=tuple(
+                _schedule_probe(name, options, place) for name, options in scenario.probes.items()
+            ),
             detectors=detectors,
             reporters=tuple(
                 _build("reporters", choice, f"{place}: reporters") for choice in scenario.reporters
@@ -59,7 +78,8 @@ def _build(family: str, choice: Choice, place: str) -> Any:
     return plugins.build(family, choice.name, choice.options, place)
 
 
-def _schedule(name: str, options: dict[str, Any], place: str) -> ScheduledProbe:
+def _schedule_probe(name: str, options: dict[str, Any], place: str) -> ScheduledProbe:
+    """Build a probe; ``every`` belongs to the schedule, all other options to the probe."""
     options = dict(options)
     every = options.pop("every")
     if not isinstance(every, int) or isinstance(every, bool) or every < 1:

@@ -1,4 +1,7 @@
-"""``gandiag.run``: trains a scenario's GAN, watches the training and diagnoses it."""
+"""``gandiag.run``: trains a scenario's GAN, monitors the training and diagnoses failures.
+
+The module is imported without torch; torch is loaded when a run begins.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.run_folder import holds_run
+from gandiag.records.run_folder import has_record
 from gandiag.reports.report import Report
+from gandiag.reports.saved_runs import build_source
 from gandiag.scenario.schema import Scenario
 from gandiag.scenario.source import Source
 
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Follower
-from gandiag.reports.saved_runs import build_source
 
 
 def run(
@@ -25,25 +28,29 @@ def run(
     checkpoint_every: int = 0,
     **changes: Any,
 ) -> Report:
-    """Play a scenario, watch it, and say what was seen.
+    """Train the GAN of a scenario, monitor the training and diagnose failures.
 
     Args:
-        scenario: itself, its file, or the name of a shipped one.
-        folder: where record and reports go; they stay in memory if None.
-        overwrite: whether a record that is there already may be replaced.
-        checkpoint_every: generator steps between two checkpoints of the players, for
-            ``gandiag examine``; 0 for none. They are kept in the folder.
-        **changes: values to replace, by dotted key: ``seed=3``, or
+        scenario: a scenario, its file, or the name of a shipped one.
+        folder: folder for the record and the reports; None keeps both in memory.
+        overwrite: whether a record in the folder may be replaced.
+        checkpoint_every: generator steps between two checkpoints of both networks, for
+            ``gandiag examine``; 0 writes none. Checkpoints need a folder.
+        **changes: values to replace in the scenario, by dotted key: ``seed=3``, or
             ``**{"training.steps": 500, "variant.vanilla.objective": "saturating"}``.
 
+    Returns:
+        The report: the record of all signals, and one diagnosis for each detector.
+
     Raises:
-        BadInput: naming the place of a mistake. Nothing has been written then.
+        BadInput: an argument or a value of the scenario is wrong. The message names the place, and
+            no file has been written.
     """
     source = build_source(scenario, changes)
-    if folder is not None and holds_run(Path(folder)) and not overwrite:
+    if folder is not None and has_record(Path(folder)) and not overwrite:
         raise BadInput(str(folder), "holds a record; choose another folder, or overwrite=True")
     if checkpoint_every and folder is None:
-        raise BadInput("checkpoint_every", "checkpoints need a folder to be kept in")
+        raise BadInput("checkpoint_every", "checkpoints are files and need a folder")
     return run_source(source, None if folder is None else Path(folder), (), checkpoint_every)
 
 
@@ -53,25 +60,34 @@ def run_source(
     followers: Sequence[Follower] = (),
     checkpoint_every: int = 0,
 ) -> Report:
-    """Play what was read; mistakes are blamed on the line or option that wrote them.
+    """Run a scenario that was read from a file or from the command line.
 
-    With `checkpoint_every`, the players are kept as they are after the first step, every so many
-    steps, and where the run ends, however it does.
+    Args:
+        source: the scenario, with the line or option that each value comes from.
+        folder: folder for the record and the reports; None keeps both in memory.
+        followers: informed while the run goes on, beside the scenario's own reporters.
+        checkpoint_every: generator steps between two checkpoints; 0 writes none. With a positive
+            number, the first step and the last step get a checkpoint, too, also if the run is
+            interrupted.
+
+    Raises:
+        BadInput: a value is wrong. The message names its line or option.
     """
     scenario = Scenario.of(source)
     try:
-        import torch  # noqa: F401  # first and alone, so that its failure is told from ours
+        # torch is imported first and alone: an error here is one of the user's installation.
+        import torch  # noqa: F401
     except (ImportError, OSError) as error:
-        way = "install it as pytorch.org/get-started says"
-        raise BadInput("torch", f"cannot be imported ({error}); {way}") from error
+        hint = "install it as pytorch.org/get-started says"
+        raise BadInput("torch", f"cannot be imported ({error}); {hint}") from error
     from gandiag.training.checkpoints import CheckpointWriter
     from gandiag.training.pipeline import run
 
-    keepers = [CheckpointWriter(folder, checkpoint_every)] if folder is not None else []
+    writers = [CheckpointWriter(folder, checkpoint_every)] if folder is not None else []
     try:
-        return run(scenario, folder, followers, source.name, keepers)
+        return run(scenario, folder, followers, source.name, writers)
     except BadInput as error:
         raise source.with_source(error) from error
-    finally:
-        for keeper in keepers:
-            keeper.write()
+    finally:  # the last weights are saved after an interrupt, too
+        for writer in writers:
+            writer.write()

@@ -1,4 +1,11 @@
-"""Plays the game: two players in turn. The only file that steps an optimizer."""
+"""The training loop of a GAN: discriminator steps and generator steps alternate.
+
+Read `train` first, then `_Trainer.discriminator_step` and `_Trainer.generator_step`. Their lines
+stand in the order in which they run. No other module of gandiag steps an optimizer.
+
+Two things are fixed, because the tests compare trained weights bit by bit: the order of the random
+draws, and the rule that a watch changes neither weights nor random numbers.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +23,13 @@ from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.monitoring.snapshot import NetworkName, Snapshot
 from gandiag.monitoring.watch import Watch
-from gandiag.scenario.training_settings import Optimizer, PlayerTraining, Training
+from gandiag.scenario.training_settings import Optimizer, Training
 from gandiag.training.batches import BatchSampler
+from gandiag.training.optimizers import build_optimizer, compute_learning_rate_factor
 
 
 class StopTraining(Exception):
-    """Ends a run early, between two steps; whoever watches may raise it."""
+    """Ends a training run early, between two steps. A callback of the watch may raise it."""
 
 
 def train(
@@ -32,200 +40,228 @@ def train(
     watch: Watch | None,
     labels: Tensor | None = None,
 ) -> int:
-    """Play until the generator has had its steps.
+    """Train a GAN until the generator has taken ``training.steps`` steps.
 
     Args:
-        gan: the players; trained in place, on the device they are on.
+        gan: both networks and their losses. The networks are trained in place, on their device.
         samples: ``(N, *shape)`` real samples on the same device.
-        training: steps, batch size, optimizers and what else the loop does.
-        seed: of the batches, latents and noise, which come from a stream of their own.
-        watch: what observes the turns, or None. It changes nothing: the weights are the same bits.
-        labels: ``(N,)`` int64 on the same device, for a GAN with classes.
+        training: number of steps, batch size, optimizers and further options of the loop.
+        seed: seed of the random stream for batches, latents, labels and instance noise.
+        watch: measures the training steps, or None. With or without a watch, the trained weights
+            are bit-identical.
+        labels: ``(N,)`` int64 classes on the same device; needed by a GAN with classes.
 
     Returns:
-        Generator steps played; fewer than asked for if somebody raised `StopTraining`.
+        Number of completed generator steps. The number is smaller than ``training.steps`` if
+        `StopTraining` was raised.
 
     Raises:
-        ValueError: the GAN has classes, and there are no labels.
+        ValueError: the GAN has classes, and `labels` is None.
     """
     if gan.classes and labels is None:
         raise ValueError("a GAN with classes is trained on samples with labels")
     gan = add_averaged_generator(gan, training)
-    draws = BatchSampler(samples, labels if gan.classes else None, training, seed)
-    game = _Trainer(gan, draws, training, watch)
-    step = 0
+    sampler = BatchSampler(samples, labels if gan.classes else None, training, seed)
+    trainer = _Trainer(gan, sampler, training, watch)
+    step = 0  # completed generator steps: the time axis of every record
     try:
         while step < training.steps:
             for _ in range(training.discriminator.steps):
-                game.discriminator_step(step)
+                trainer.discriminator_step(step)
             for _ in range(min(training.generator.steps, training.steps - step)):
-                game.generator_step(step)
+                trainer.generator_step(step)
                 step += 1
                 if watch is not None:
                     watch.after_generator_step(step, gan.evaluated_generator)
     except StopTraining:
         pass
-    finally:  # an interrupted run keeps what it has measured
+    finally:  # also after Ctrl-C or an error: the measurements made so far are written
         if watch is not None:
             with suppress(StopTraining):
                 watch.flush(step)
     return step
 
 
-def train_network(
-    network: nn.Module,
-    loss: Callable[[], Tensor],
-    optimizer: Optimizer,
-    steps: int,
-    constrain: Callable[[nn.Module], None] | None = None,
-) -> Iterator[int]:
-    """One player alone, whatever the other is; yields the number of steps taken after each.
-
-    Args:
-        network: trained in place.
-        loss: gives what it minimises, 0-dim, anew for each step.
-        optimizer: of this player.
-        steps: how many at most.
-        constrain: called with the network after each step, as in a `GAN`.
-    """
-    made = _optimizer(network, optimizer)
-    for step in range(1, steps + 1):
-        found = loss()
-        made.zero_grad()
-        torch.autograd.backward(found)
-        made.step()
-        if constrain is not None:
-            constrain(network)
-        yield step
-
-
 def add_averaged_generator(gan: GAN, training: Training) -> GAN:
-    """The GAN with a running average of its generator, where the training keeps one.
+    """Return the GAN with a running average of the generator's weights, if `training` has one.
 
-    After each generator step ``average = decay * average + (1 - decay) * weights``, begun with the
-    weights after the first (Karras et al. 2018, appendix A.1); buffers are copied.
+    After each generator step ``average = decay * average + (1 - decay) * weights``. The average
+    starts with the weights after the first step (Karras et al. 2018, appendix A.1). Buffers, such
+    as the statistics of BatchNorm, are copied.
     """
     if not training.averaging or gan.averaged is not None:
         return gan
-    rule = get_ema_multi_avg_fn(training.averaging)  # type: ignore[no-untyped-call]
-    return replace(gan, averaged=AveragedModel(gan.generator, multi_avg_fn=rule))
+    update_average = get_ema_multi_avg_fn(training.averaging)  # type: ignore[no-untyped-call]
+    return replace(gan, averaged=AveragedModel(gan.generator, multi_avg_fn=update_average))
 
 
 class _Trainer:
-    """The two turns, and what one player's turn leaves for the other's."""
+    """One discriminator step and one generator step, and the state that both share."""
 
     def __init__(
-        self, gan: GAN, draws: BatchSampler, training: Training, watch: Watch | None
+        self, gan: GAN, sampler: BatchSampler, training: Training, watch: Watch | None
     ) -> None:
-        self.gan, self.draws, self.training, self.watch = gan, draws, training, watch
-        self.generator_optimizer = _optimizer(gan.generator, training.generator.optimizer)
-        self.discriminator_optimizer = _optimizer(
+        self.gan, self.sampler, self.training, self.watch = gan, sampler, training, watch
+        self.generator_optimizer = build_optimizer(gan.generator, training.generator.optimizer)
+        self.discriminator_optimizer = build_optimizer(
             gan.discriminator, training.discriminator.optimizer
         )
+        # The last discriminator step leaves these for snapshots of the next generator step.
         self.real: Tensor | None = None
+        self.real_scores: Tensor | None = None
         self.score_real: Callable[[], Tensor] | None = None
         self.score_fake: Callable[[], Tensor] | None = None
-        self.real_scores: Tensor | None = None
 
     def discriminator_step(self, step: int) -> None:
-        gan, draws = self.gan, self.draws
-        real, labels = draws.next_real_batch()
-        latents = draws.sample_latents(gan.latent_size)
-        wanted = tuple(_filled(label, len(latents)) for label in labels)  # the real batch's
-        with torch.no_grad():
-            fake = gan.generator(latents, *wanted)
-        seen_real, seen_fake = draws.add_noise(real, step), draws.add_noise(fake, step)
-        score_real = functools.partial(gan.discriminator, seen_real, *labels)
-        score_fake = functools.partial(gan.discriminator, seen_fake, *wanted)
+        """Update the discriminator once, on one real and one generated batch."""
+        gan, sampler = self.gan, self.sampler
+
+        # A generated sample gets the label of the real sample in the same row: a gradient penalty
+        # interpolates between the rows, and a point between two classes would have no label.
+        real, real_labels = sampler.next_real_batch()
+        latents = sampler.sample_latents(gan.latent_size)
+        fake_labels = tuple(_repeat_labels(labels, len(latents)) for labels in real_labels)
+        with torch.no_grad():  # this step needs no gradient of the generator
+            fake = gan.generator(latents, *fake_labels)
+
+        # Without instance noise, add_noise returns its argument.
+        noisy_real, noisy_fake = sampler.add_noise(real, step), sampler.add_noise(fake, step)
+        score_real = functools.partial(gan.discriminator, noisy_real, *real_labels)
+        score_fake = functools.partial(gan.discriminator, noisy_fake, *fake_labels)
         real_scores, fake_scores = score_real(), score_fake()
         loss = gan.objective.discriminator(real_scores, fake_scores)
         if gan.penalty is not None:
-            loss = loss + gan.penalty(_told(gan.discriminator, labels), seen_real, seen_fake)
+            discriminator = _bind_labels(gan.discriminator, real_labels)
+            loss = loss + gan.penalty(discriminator, noisy_real, noisy_fake)
+
         self.discriminator_optimizer.zero_grad()
         torch.autograd.backward(loss)
+
+        # Probes measure here: the gradients are complete, and the weights have not moved yet.
         self.real, self.real_scores = real, real_scores.detach()
         self.score_real, self.score_fake = score_real, score_fake
         if self.watch is not None and self.watch.is_due(step, "discriminator"):
-            self.watch.observe(self._snapshot(step, "discriminator", fake, fake_scores, loss))
-        self._pace(self.discriminator_optimizer, self.training.discriminator, step)
+            snapshot = self._build_snapshot(step, "discriminator", fake, fake_scores, loss)
+            self.watch.observe(snapshot)
+
+        self._set_learning_rate(
+            self.discriminator_optimizer, self.training.discriminator.optimizer, step
+        )
         self.discriminator_optimizer.step()
-        if gan.constrain is not None:
+        if gan.constrain is not None:  # weight clipping comes after the update (WGAN, algorithm 1)
             gan.constrain(gan.discriminator)
 
     def generator_step(self, step: int) -> None:
-        gan, draws = self.gan, self.draws
-        latents, labels = draws.sample_latents(gan.latent_size), draws.sample_labels()
+        """Update the generator once, through the discriminator's scores of a generated batch."""
+        gan, sampler = self.gan, self.sampler
+
+        latents, labels = sampler.sample_latents(gan.latent_size), sampler.sample_labels()
         fake = gan.generator(latents, *labels)
-        scores = gan.discriminator(draws.add_noise(fake, step), *labels)
+        scores = gan.discriminator(sampler.add_noise(fake, step), *labels)
         loss = gan.objective.generator(scores)
-        looked_at = self.watch is not None and self.watch.is_due(step, "generator")
-        if looked_at:  # keeps two gradients that autograd computes anyway
+
+        is_observed = self.watch is not None and self.watch.is_due(step, "generator")
+        if is_observed:  # autograd computes both gradients anyway; this only keeps them
             fake.retain_grad()
             scores.retain_grad()
+        # This backward pass adds to the discriminator's .grad, too. The next discriminator step
+        # clears those gradients before it uses any.
         self.generator_optimizer.zero_grad()
         torch.autograd.backward(loss)
+
         if self.watch is not None:
-            self.watch.add_batch(self._judged(fake, latents, labels), latents, *labels)
-            if looked_at:
-                self.watch.observe(self._snapshot(step, "generator", fake, scores, loss))
-        self._pace(self.generator_optimizer, self.training.generator, step)
+            self.watch.add_batch(
+                self._make_evaluated_samples(fake, latents, labels), latents, *labels
+            )
+            if is_observed:
+                self.watch.observe(self._build_snapshot(step, "generator", fake, scores, loss))
+
+        self._set_learning_rate(self.generator_optimizer, self.training.generator.optimizer, step)
         self.generator_optimizer.step()
         if gan.averaged is not None:
             gan.averaged.update_parameters(gan.generator)
 
-    def _judged(self, fake: Tensor, latents: Tensor, labels: tuple[Tensor, ...]) -> Tensor:
-        """The fakes to judge by: the averaged generator's where there is one, of these latents."""
+    def _make_evaluated_samples(
+        self, fake: Tensor, latents: Tensor, labels: tuple[Tensor, ...]
+    ) -> Tensor:
+        """Return the samples for evaluation: of the averaged generator, if the GAN has one."""
         if self.gan.averaged is None:
             return fake
         with without_side_effects(self.gan.averaged):
-            made: Tensor = self.gan.averaged(latents, *labels)
-        return made
+            samples: Tensor = self.gan.averaged(latents, *labels)
+        return samples
 
-    def _pace(self, optimizer: torch.optim.Optimizer, player: PlayerTraining, step: int) -> None:
-        left = compute_learning_rate_factor(self.training, step)
+    def _set_learning_rate(
+        self, optimizer: torch.optim.Optimizer, settings: Optimizer, step: int
+    ) -> None:
+        factor = compute_learning_rate_factor(self.training, step)
         for group in optimizer.param_groups:
-            group["lr"] = player.optimizer.lr * left
+            group["lr"] = settings.lr * factor
 
-    def _snapshot(
-        self, step: int, player: NetworkName, fake: Tensor, scores: Tensor, loss: Tensor
+    def _build_snapshot(
+        self, step: int, network_name: NetworkName, fake: Tensor, scores: Tensor, loss: Tensor
     ) -> Snapshot:
-        generators, again = player == "generator", self.score_real
+        """Collect what the probes may use of the current step; every tensor is detached."""
+        is_generator, score_real = network_name == "generator", self.score_real
         return Snapshot(
             step=step,
-            network_name=player,
+            network_name=network_name,
             generator=self.gan.generator,
             discriminator=self.gan.discriminator,
             evaluated_generator=self.gan.averaged,
             real=self.real,
             fake=fake.detach(),
-            real_pass=None if again is None else ForwardPass(self.gan.discriminator, again),
+            real_pass=(
+                None if score_real is None else ForwardPass(self.gan.discriminator, score_real)
+            ),
             score_fake=self.score_fake,
             real_scores=self.real_scores,
             fake_scores=scores.detach(),
-            score_gradient=scores.grad if generators else None,
-            input_gradient=fake.grad if generators else None,
+            score_gradient=scores.grad if is_generator else None,
+            input_gradient=fake.grad if is_generator else None,
             loss=loss.detach(),
         )
 
 
-def _filled(labels: Tensor, size: int) -> Tensor:
-    """Labels of a batch, repeated where it is smaller than `size`, as with few data."""
+def _repeat_labels(labels: Tensor, size: int) -> Tensor:
+    """Repeat ``(n,)`` labels to ``(size,)``; n is smaller where the data set is below a batch."""
     return labels[torch.arange(size, device=labels.device) % len(labels)]
 
 
-def _told(discriminator: nn.Module, labels: tuple[Tensor, ...]) -> Callable[[Tensor], Tensor]:
-    """Scores of samples alone, by a discriminator that knows their labels."""
+def _bind_labels(
+    discriminator: nn.Module, labels: tuple[Tensor, ...]
+) -> Callable[[Tensor], Tensor]:
+    """Return the discriminator as a function of samples alone, as a penalty calls it."""
     return (lambda samples: discriminator(samples, *labels)) if labels else discriminator
 
 
-def compute_learning_rate_factor(training: Training, step: int) -> float:
-    """Share of the learning rates at a step; the last step still has one of its own."""
-    start = training.decay_from * training.steps
-    return 1.0 if step < start else (training.steps - step) / (training.steps - start)
+def train_network(
+    network: nn.Module,
+    compute_loss: Callable[[], Tensor],
+    optimizer: Optimizer,
+    steps: int,
+    constrain: Callable[[nn.Module], None] | None = None,
+) -> Iterator[int]:
+    """Train one network alone while the other one stays fixed; yield after each step.
 
+    The instruments of ``gandiag examine`` train copies of a network in this way.
 
-def _optimizer(network: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
-    kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop}
-    options = settings.model_dump(exclude={"name"})
-    made: torch.optim.Optimizer = kinds[settings.name](network.parameters(), **options)
-    return made
+    Args:
+        network: trained in place.
+        compute_loss: returns the 0-dim loss of the next step.
+        optimizer: the optimizer's name and options.
+        steps: maximal number of steps.
+        constrain: called with the network after each step, as ``GAN.constrain``; None for nothing.
+
+    Yields:
+        The number of completed steps.
+    """
+    torch_optimizer = build_optimizer(network, optimizer)
+    for step in range(1, steps + 1):
+        loss = compute_loss()
+        torch_optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        torch_optimizer.step()
+        if constrain is not None:
+            constrain(network)
+        yield step
