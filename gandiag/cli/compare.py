@@ -1,61 +1,27 @@
-"""``gandiag compare`` and ``gandiag treat``. Each imports what it needs, when it runs."""
+"""``gandiag compare``: measures over many seeds what fixes change."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from gandiag.cli import comparison_help as help_texts
 from gandiag.cli import options
-from gandiag.cli.exit_codes import INTERRUPTED
-
-F = TypeVar("F", bound=Callable[..., Any])
+from gandiag.cli.exit_codes import report_unfinished_comparison
 
 
-def _of_games(seeds: int) -> Callable[[F], F]:
-    """The options of both commands: what is played, how often, by whom."""
-    shared = (
-        click.argument("scenario"),
-        options.sets(),
-        options.whole_number("--seeds", seeds, "Runs of each arm, from the scenario's seed on."),
-        click.option("--out", type=click.Path(path_type=Path), help="Folder of it all."),
-        click.option("--resume", is_flag=True, help="Keep the games in it; play only the rest."),
-        options.jobs(),
-        click.option(
-            "--threads", type=click.IntRange(min=0), default=0, help="Of each game. [its share]"
-        ),
-        click.option(
-            "--backend",
-            type=click.Choice(["loky", "dask", "ray"]),
-            default="loky",
-            show_default=True,
-            help="joblib's: loky is this machine.",
-        ),
-        click.option("--address", help="Of a cluster's scheduler. [one is started here]"),
-        click.option(
-            "--gpus-per-run",
-            "gpus",
-            type=click.FloatRange(min=0),
-            default=0.0,
-            help="Each game's, 0.5 for two on one. [none]",
-        ),
-    )
-
-    def decorate(command: F) -> F:
-        for option in reversed(shared):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-@click.command(help=help_texts.COMPARE)
-@_of_games(seeds=10)
-@click.option("--fix", "fixes", multiple=True, required=True, metavar="A[,B]", help="An arm.")
-@options.reporters("A reporter for each run.")
+@click.command()
+@options.comparison
+@click.option(
+    "--fix",
+    "fixes",
+    multiple=True,
+    required=True,
+    metavar="A[,B]",
+    help="A fix, or several to apply together. Can be repeated.",
+)
+@options.reporters("Use this reporter for each run. Can be repeated.")
 @options.as_json()
 def compare(
     scenario: str,
@@ -69,20 +35,53 @@ def compare(
     as_json: bool,
     **workers: Any,
 ) -> int:
-    """Set a scenario beside itself with fixes."""
-    from gandiag.cli.comparison_table import show
+    """Measure over several seeds what fixes change in SCENARIO.
+
+    SCENARIO is as in gandiag run. It is trained without fixes, as the baseline, and with each --fix
+    over the same seeds; fixes joined by commas are applied together (gandiag list fixes). Runs of
+    the same seed form pairs. The verdict on each fix is one of
+
+    \b
+    cures        fix confirmed: more runs are free of failures than chance explains, no other
+                 failure appears, and the samples are not worse
+    helps        something improves beyond chance, but the fix is not confirmed
+    harms        something gets worse beyond chance
+    no evidence  no difference, or too few seeds; a note gives the number of seeds needed
+
+    The tests are exact, two-sided, and corrected for the number of fixes: one fix needs at least 6
+    seeds, three need 7, ten need 9. The folder holds a page that defines every word, its data as
+    JSON, and the record of each run in NAME/SEED, which gandiag diagnose and gandiag report read.
+
+    \b
+    gandiag compare mode_collapse --fix minibatch_discrimination --fix r1 --fix r1,packing
+    gandiag compare mine.yaml --fix r1 --seeds 6 --set training.steps=1000 --jobs 2
+    gandiag compare mine.yaml --fix r1 --to weights_and_biases
+    gandiag compare mine.yaml --fix r1 --backend dask --address tcp://scheduler:8786
+
+    After Ctrl-C, or if a machine fails, finished runs are kept: the same command with --resume
+    trains the others. A run whose scenario has changed is trained again. Runs that are kept are
+    diagnosed again, so that the same version of the detectors evaluates all runs. On a cluster, the
+    folder must be on a disk that all machines share. The same number of threads gives the same
+    numbers on every machine with the same kind of processor; other processors round differently,
+    and a training run then takes a different course.
+
+    Exit status: 0 done, whatever the verdicts; 2 bad input, nothing is written; 130 interrupted, or
+    the worker processes fail repeatedly.
+    """
+    from gandiag.cli.comparison_table import print_comparison
     from gandiag.comparison.clusters import WorkersDied
     from gandiag.comparison.compare import COMPARISONS
-    from gandiag.comparison.compare import compare as play
-    from gandiag.comparison.page import PAGE, as_data
+    from gandiag.comparison.compare import compare as compare_fixes
+    from gandiag.comparison.page import PAGE, comparison_as_json
     from gandiag.comparison.parallel import Workers
-    from gandiag.records.run_folder import relative
+    from gandiag.records.run_folder import format_path
+    from gandiag.scenario.schema import Scenario
 
-    chosen = _scenario(scenario, sets)
-    folder = out or COMPARISONS / chosen.name
+    baseline = Scenario.of(options.read_source(scenario, sets))
+    folder = out or COMPARISONS / baseline.name
     try:
-        found = play(
-            chosen,
+        comparison = compare_fixes(
+            baseline,
             fixes,
             folder,
             seeds=seeds,
@@ -91,84 +90,13 @@ def compare(
             reporters=reporters,
             resume=resume,
         )
-    except (KeyboardInterrupt, WorkersDied) as ended:
-        return _stopped(folder, str(ended))
+    except (KeyboardInterrupt, WorkersDied) as interruption:
+        return report_unfinished_comparison(folder, str(interruption))
     if as_json:
-        import json
+        from gandiag.records.storage import format_json
 
-        click.echo(json.dumps(as_data(found), indent=2, allow_nan=False))
+        click.echo(format_json(comparison_as_json(comparison)))
         return 0
-    show(found)
-    click.echo(relative(folder / PAGE))
+    print_comparison(comparison)
+    click.echo(format_path(folder / PAGE))
     return 0
-
-
-@click.command(help=help_texts.TREAT)
-@_of_games(seeds=10)
-@options.whole_number(
-    "--most", 4, "Fixes, or fixes together, that are tried; more need more seeds."
-)
-def treat(
-    scenario: str,
-    sets: tuple[str, ...],
-    seeds: int,
-    most: int,
-    out: Path | None,
-    resume: bool,
-    threads: int,
-    **workers: Any,
-) -> int:
-    """Look for a cure."""
-    from gandiag.cli.comparison_table import show
-    from gandiag.comparison.clusters import WorkersDied
-    from gandiag.comparison.page import PAGE
-    from gandiag.comparison.parallel import Workers
-    from gandiag.comparison.treat import TREATMENTS
-    from gandiag.comparison.treat import treat as look
-    from gandiag.records.run_folder import relative
-
-    chosen = _scenario(scenario, sets)
-    folder = out or TREATMENTS / chosen.name
-    try:
-        found = look(
-            chosen,
-            folder,
-            seeds=seeds,
-            most=most,
-            workers=Workers(**workers),
-            threads=threads,
-            resume=resume,
-            say=lambda text: click.echo(text, err=True),
-        )
-    except (KeyboardInterrupt, WorkersDied) as ended:
-        return _stopped(folder, str(ended))
-    show(found.comparison)
-    click.echo(relative(folder / PAGE))
-    if found.cured is not None:
-        click.echo(f"{found.cure} cures it: gandiag run {relative(found.cured)}")
-        return 0
-    if not found.comparison.targets:
-        return 0
-    left = f"; not tried: {', '.join(found.left)}" if found.left else ""
-    click.echo(f"no cure was found{left}")
-    return 1
-
-
-def _scenario(name: str, sets: tuple[str, ...]) -> Any:
-    from gandiag.scenario.schema import Scenario
-    from gandiag.scenario.shipped import find_scenario
-    from gandiag.scenario.source import read
-
-    source = read(find_scenario(name))
-    source.put_texts(sets, "--set")
-    return Scenario.of(source)
-
-
-def _stopped(folder: Path, why: str) -> int:
-    from gandiag.comparison.trial import OUTCOME
-
-    played = len(list(folder.glob(f"*/*/{OUTCOME}")))
-    begun = f"stopped: {why}" if why else "stopped"
-    text = f"{begun}; {played} finished games are kept in {folder}; --resume plays only the rest"
-    click.echo(f"gandiag: {text}", err=True)
-    return INTERRUPTED

@@ -1,33 +1,33 @@
-"""A comparison on a terminal: a line for each arm, then what each fix does."""
+"""Prints a comparison on a terminal: a table of baseline and fixes, then all verdicts."""
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 
 from gandiag.comparison.results import Comparison
 from gandiag.diagnosis.diagnosis import humanize
+from gandiag.plugins.terminal import output_console
 
 
-def show(found: Comparison) -> None:
+def print_comparison(comparison: Comparison) -> None:
     """Print a comparison to standard output."""
     table = Table(box=None)
-    for name in ("Arm", *map(humanize, found.conditions)):
-        table.add_column(name, overflow="fold")
-    for name in ("Distance", "Coverage", "Cost"):
-        table.add_column(name, justify="right")
-    for result in found.results:
-        rates = (result.rates[c] for c in found.conditions)
+    for head in ("Fix", *map(humanize, comparison.conditions)):
+        table.add_column(head, overflow="fold")
+    for head in ("Distance", "Coverage", "Cost"):
+        table.add_column(head, justify="right")
+    for result in comparison.results:
+        rates = (result.rates[condition] for condition in comparison.conditions)
         table.add_row(
-            result.arm.name,
-            *(f"{rate.present} of {rate.judged}" for rate in rates),
+            result.compared.name,
+            *(f"{rate.present} of {rate.evaluated}" for rate in rates),
             f"{result.distance.value:.3g}",
             f"{result.coverage.value:.2f}",
             f"{result.cost.value:.2f}",
         )
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = output_console()
     console.print(table)
-    for result in found.fixed:
-        console.print(f"{result.arm.name}: {result.verdict}. {result.summary}", soft_wrap=True)
-    for note in found.notes:
+    for result in comparison.fix_results:
+        console.print(f"{result.compared.name}: {result.verdict}. {result.summary}", soft_wrap=True)
+    for note in comparison.notes:
         console.print(f"Note: {note}", soft_wrap=True)

@@ -8,72 +8,80 @@ from typing import Any
 
 from gandiag.monitoring.signals import SIGNALS, SignalInfo
 from gandiag.plugins import registry as plugins
-from gandiag.plugins.descriptions import Description
 from gandiag.plugins.errors import BadInput, nearest
-from gandiag.records.run_folder import relative
+from gandiag.records.run_folder import format_path
 from gandiag.scenario.schema import Scenario
 from gandiag.scenario.shipped import shipped
 
-SCENARIOS = "scenarios"
+# Families that are no plugins: nothing is imported or built for them.
 SIGNAL_FAMILY = "signals"
+SCENARIO_FAMILY = "scenarios"
 
 
-def entries(family: str | None = None, name: str | None = None) -> list[dict[str, Any]]:
-    """What there is, as plain data.
+def list_entries(family: str | None = None, name: str | None = None) -> list[dict[str, Any]]:
+    """Return what `family` holds as plain data; all families if None.
+
+    Args:
+        family: a plugin family, ``signals`` or ``scenarios``.
+        name: one entry of `family`; all of them if None.
 
     Raises:
-        BadInput: there is no such family, or nothing of that name in it.
+        BadInput: there is no such family, or no such entry in it.
     """
-    known = (*plugins.families(), SIGNAL_FAMILY, SCENARIOS)
-    if family is not None and family not in known:
-        raise BadInput(family, f"no such family; {nearest(family, known)}")
-    found = [entry for each in known if family in (None, each) for entry in _of(each)]
+    families = (*plugins.families(), SIGNAL_FAMILY, SCENARIO_FAMILY)
+    if family is not None and family not in families:
+        raise BadInput(family, f"no such family; {nearest(family, families)}")
+    entries = [entry for each in families if family in (None, each) for entry in _family(each)]
     if name is None:
-        return found
-    chosen = [entry for entry in found if entry["name"] == name]
+        return entries
+    chosen = [entry for entry in entries if entry["name"] == name]
     if not chosen:
-        names = [entry["name"] for entry in found]
+        names = [entry["name"] for entry in entries]
         raise BadInput(f"{family} {name}", f"not found; {nearest(name, names)}")
     return chosen
 
 
-def show(found: Sequence[dict[str, Any]], detail: bool) -> None:
-    """Print entries as a table, or one of them with all that is known of it."""
-    from rich.console import Console
+def print_entries(entries: Sequence[dict[str, Any]], in_detail: bool) -> None:
+    """Print entries as a table for each family, or the first entry with all its options."""
+    from gandiag.plugins.terminal import output_console
 
-    terminal = Console(highlight=False, markup=False, emoji=False)
-    if detail:
-        terminal.print(_detail(found[0]), soft_wrap=True)
-        options = found[0].get("options", ())
+    console = output_console()
+    if in_detail:
+        entry = entries[0]
+        text = entry.get("about", entry["summary"])
+        title = f"{entry['family']}: {entry['name']} ({entry['source']})"
+        console.print(f"{title}\n{text}", soft_wrap=True)
+        options = entry.get("options", ())
         if options:
             heads = ("name", "type", "default", "comment")
-            terminal.print(_table(heads, ([option[head] for head in heads] for option in options)))
+            rows = ([option[head] for head in heads] for option in options)
+            console.print(_make_table(heads, rows))
         return
-    for family in dict.fromkeys(entry["family"] for entry in found):
-        lines = [[e["name"], _summary(e)] for e in found if e["family"] == family]
-        terminal.print(_table((family, ""), lines))
+    for family in dict.fromkeys(entry["family"] for entry in entries):
+        lines = [[e["name"], _short_summary(e)] for e in entries if e["family"] == family]
+        console.print(_make_table((family, ""), lines))
 
 
-def _of(family: str) -> list[dict[str, Any]]:
-    if family == SCENARIOS:
-        return [_scenario(name) for name in shipped()]
+def _family(family: str) -> list[dict[str, Any]]:
+    """Every entry of a family."""
+    if family == SCENARIO_FAMILY:
+        return [_scenario_entry(name) for name in shipped()]
     if family == SIGNAL_FAMILY:
-        return [_signal(info) for info in SIGNALS.values()]
-    return [_plain(plugins.describe(family, name)) for name in plugins.names(family)]
+        return [_signal_entry(info) for info in SIGNALS.values()]
+    return [_plugin_entry(family, name) for name in plugins.names(family)]
 
 
-def _plain(description: Description) -> dict[str, Any]:
+def _plugin_entry(family: str, name: str) -> dict[str, Any]:
+    description = plugins.describe(family, name)
     options = [option._asdict() for option in description.options]
     return {**description._asdict(), "options": options}
 
 
-def _signal(info: SignalInfo) -> dict[str, Any]:
-    """One signal as plain data; infinite ends of a range become None."""
+def _signal_entry(info: SignalInfo) -> dict[str, Any]:
+    """One signal as plain data; JSON has no infinity, so an open end of its range is None."""
     ends = [end if math.isfinite(end) else None for end in (info.low, info.high)]
-    low, high = (
-        ("-inf" if ends[0] is None else f"{ends[0]:g}"),
-        ("inf" if ends[1] is None else f"{ends[1]:g}"),
-    )
+    low = "-inf" if ends[0] is None else f"{ends[0]:g}"
+    high = "inf" if ends[1] is None else f"{ends[1]:g}"
     better = "" if info.better == "-" else f"; {info.better} is better"
     baseline = "" if info.baseline is None else f"; {info.baseline:g} for real samples"
     return {
@@ -96,34 +104,31 @@ def _signal(info: SignalInfo) -> dict[str, Any]:
     }
 
 
-def _scenario(name: str) -> dict[str, Any]:
+def _scenario_entry(name: str) -> dict[str, Any]:
     path = shipped()[name]
     about = " ".join(Scenario.load(path).about.split())
-    first, stop, _ = about.partition(". ")
+    first_sentence, stop, _ = about.partition(". ")
     return {
-        "family": SCENARIOS,
+        "family": SCENARIO_FAMILY,
         "name": name,
-        "summary": first + stop.strip(),
+        "summary": first_sentence + stop.strip(),
         "about": about,
-        "source": relative(path),
+        "source": format_path(path),
     }
 
 
-def _summary(entry: dict[str, Any]) -> str:
-    stranger = entry["family"] != SCENARIOS and entry["source"] != "gandiag"
-    return f"{entry['summary']} [{entry['source']}]" if stranger else str(entry["summary"])
+def _short_summary(entry: dict[str, Any]) -> str:
+    """The summary of an entry, with the name of the package that a third-party plugin is from."""
+    is_third_party = entry["family"] != SCENARIO_FAMILY and entry["source"] != "gandiag"
+    return f"{entry['summary']} [{entry['source']}]" if is_third_party else str(entry["summary"])
 
 
-def _detail(entry: dict[str, Any]) -> str:
-    text = entry.get("about", entry["summary"])
-    return f"{entry['family']}: {entry['name']} ({entry['source']})\n{text}"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
+def _make_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for index, head in enumerate(heads):
+        # Names in the first column can be copied from the terminal only if they are not wrapped.
         table.add_column(head, no_wrap=index == 0, overflow="fold")
     for row in rows:
         table.add_row(*row)

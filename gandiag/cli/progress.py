@@ -1,4 +1,4 @@
-"""Shows a run while it happens: a bar on a terminal, a line for every tenth of it elsewhere."""
+"""Shows a run while it trains: a progress bar on a terminal, ten lines of text elsewhere."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
+from rich.progress import BarColumn, Progress, TextColumn
 
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.monitoring.signals import (
@@ -22,57 +21,61 @@ from gandiag.monitoring.signals import (
     P_REAL_OF_REAL,
     SCORE_GAP,
 )
+from gandiag.plugins.terminal import BAR_WIDTH, error_console, progress_bar
 from gandiag.records.record import Row
-from gandiag.reports.report import verdict
+from gandiag.reports.report import format_verdict
 from gandiag.scenario.schema import Scenario
 
 if TYPE_CHECKING:
     from rich.status import Status
 
 
-# label -> the signals shown under it, the first recorded of them
+# Signals shown on the progress line, by their label. Registry labels are too long for one line.
 _SHOWN = {
-    "loss D": (DISCRIMINATOR_LOSS,),
-    "G": (GENERATOR_LOSS,),
-    "D(real)": (P_REAL_OF_REAL,),
-    "D(fake)": (P_REAL_OF_FAKE,),
-    "gap": (SCORE_GAP,),
-    "diversity": (EFFECTIVE_MODES,),
-    "classes": (EFFECTIVE_CLASSES,),
+    "loss D": DISCRIMINATOR_LOSS,
+    "G": GENERATOR_LOSS,
+    "D(real)": P_REAL_OF_REAL,
+    "D(fake)": P_REAL_OF_FAKE,
+    "gap": SCORE_GAP,
+    "diversity": EFFECTIVE_MODES,
+    "classes": EFFECTIVE_CLASSES,
 }
-TENTHS = 10  # lines that a run prints where there is no terminal
+LINES = 10  # lines that a run prints where there is no terminal, one for each tenth of its steps
 
 
-class Progress:
-    """Follows a run on standard error. Use it with ``with``: it tidies up however the run ends.
+class RunProgress:
+    """Follows a run on standard error.
+
+    Use it in a ``with`` statement, which removes the bar from the terminal however the run ends.
 
     Args:
-        note: said once at the beginning.
-        before: called with the folder once the run is about to begin.
-        clock: seconds, for the speed.
-        console: where to; standard error if None.
+        note: printed once, behind the name of the run.
+        on_begin: called with the folder of the run directly before its first step.
+        clock: returns seconds; the speed is computed from it.
+        console: where the progress is shown; standard error if None.
     """
 
     def __init__(
         self,
         note: str = "",
-        before: Callable[[Path], None] | None = None,
+        on_begin: Callable[[Path], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         console: Console | None = None,
     ) -> None:
         self.step = 0
         self.total = 0
-        self.began: float | None = None
-        self._note, self._before, self._clock = note, before, clock
-        self._console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self.start_time: float | None = None
+        self._note, self._on_begin, self._clock = note, on_begin, clock
+        self._console = console or error_console()
         self._values: dict[str, float] = {}
-        self._told = 0
-        self._bar: Bar | None = None
+        self._printed_lines = 0
+        self._bar: Progress | None = None
         self._waiting: Status | None = None
 
-    def __enter__(self) -> Progress:
-        """Say that something is being made ready."""
+    def __enter__(self) -> RunProgress:
+        """Show that the run is being prepared."""
         if self._console.is_terminal:
+            # Importing torch and reading the data take several seconds.
             self._waiting = self._console.status("Loading torch, data and networks ...")
             self._waiting.start()
         return self
@@ -83,75 +86,78 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the terminal as it was."""
+        """Remove the bar."""
         self.end()
 
     def begin(self, scenario: Scenario | None, folder: Path | None) -> None:
-        """Say what is played, and where to; without a scenario nobody knows how long it takes."""
+        """Print the name and the folder of the run; a loop of the user has no known length."""
         self._stop_waiting()
-        self.began, self.total = self._clock(), scenario.training.steps if scenario else 0
-        where = f" -> {folder}" if folder else ""
+        self.start_time = self._clock()
+        self.total = scenario.training.steps if scenario else 0
+        place = f" -> {folder}" if folder else ""
         note = f" ({self._note})" if self._note else ""
-        name = f"{scenario.name}, seed {scenario.seed}" if scenario else "somebody's own loop"
-        self._console.print(f"{name}{where}{note}", soft_wrap=True)
-        if self._before is not None and folder is not None:
-            self._before(folder)
+        name = f"{scenario.name}, seed {scenario.seed}" if scenario else "attached training loop"
+        self._console.print(f"{name}{place}{note}", soft_wrap=True)
+        if self._on_begin is not None and folder is not None:
+            self._on_begin(folder)
         if self._console.is_terminal:
-            columns = (BarColumn(20), TextColumn("{task.description}", markup=False))
-            self._bar = Bar(*columns, console=self._console, transient=True)
+            columns = (BarColumn(BAR_WIDTH), TextColumn("{task.description}", markup=False))
+            self._bar = progress_bar(self._console, columns, transient=True)
             self._bar.add_task("", total=self.total)
             self._bar.start()
 
     def follow(self, rows: Sequence[Row], step: int) -> None:
-        """Show the newest numbers."""
+        """Show the newest values."""
         self.step = step
         for row in rows:
             self._values |= {k: v for k, v in row.signals.items() if isinstance(v, float)}
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=step, description=self.line())
-        elif self.total and step * TENTHS // self.total > self._told:
-            self._told = step * TENTHS // self.total
-            self._console.print(self.line(), soft_wrap=True)
+            task = self._bar.task_ids[0]
+            self._bar.update(task, completed=step, description=self.format_line())
+        elif self.total and step * LINES // self.total > self._printed_lines:
+            self._printed_lines = step * LINES // self.total
+            self._console.print(self.format_line(), soft_wrap=True)
 
     def alert(self, diagnosis: Diagnosis, step: int) -> None:
-        """Say that a condition has appeared, or has cleared."""
+        """Print that a condition has become present, or is no longer present."""
         if diagnosis.status == "present":
-            text = f"step {step}: {verdict([diagnosis])}. {diagnosis.summary}"
+            text = f"step {step}: {format_verdict([diagnosis])}. {diagnosis.summary}"
         else:
-            text = f"step {step}: {diagnosis.condition.replace('_', ' ')} has cleared"
+            text = f"step {step}: {diagnosis.condition.replace('_', ' ')} is no longer present"
         style = "bold red" if diagnosis.status == "present" else "green"
         self._console.print(text, style=style, soft_wrap=True)
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._stop_waiting()
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
-    def stopped(self, folder: Path) -> str:
-        """What is to be said of a run that was interrupted."""
-        if self.began is None:
+    def describe_interruption(self, folder: Path) -> str:
+        """Return the message for a run that Ctrl-C ended."""
+        if self.start_time is None:
             return "stopped before the first step; there is no record"
         kept = f"the record is kept: gandiag diagnose {folder}"
         return f"stopped after {self.step} of {self.total} steps; {kept}"
 
-    def line(self) -> str:
-        """Step, leading signals, speed and time left, on one line."""
+    def format_line(self) -> str:
+        """Return the step, the newest values, the speed and the time left, on one line."""
         parts = [f"step {self.step}/{self.total}"]
-        for label, names in _SHOWN.items():
-            found = [self._values[name] for name in names if name in self._values]
-            if found and not (label == "gap" and _SHOWN["D(real)"][0] in self._values):
-                parts.append(f"{label} {found[0]:.3g}")
-        return "  ".join([*parts, *self._speed()])
+        for label, signal in _SHOWN.items():
+            # A critic gives scores, not probabilities: only then is its gap shown.
+            is_redundant = signal == SCORE_GAP and P_REAL_OF_REAL in self._values
+            if signal in self._values and not is_redundant:
+                parts.append(f"{label} {self._values[signal]:.3g}")
+        return "  ".join([*parts, *self._format_speed()])
 
-    def _speed(self) -> list[str]:
-        spent = self._clock() - self.began if self.began is not None else 0.0
-        if not (spent > 0 and self.step):
+    def _format_speed(self) -> list[str]:
+        seconds = self._clock() - self.start_time if self.start_time is not None else 0.0
+        if not (seconds > 0 and self.step):
             return []
-        speed = self.step / spent
-        minutes, seconds = divmod(round((self.total - self.step) / speed), 60)
-        return [f"{speed:.3g} steps/s", f"{minutes}:{seconds:02} left"]
+        speed = self.step / seconds
+        minutes, left = divmod(round((self.total - self.step) / speed), 60)
+        return [f"{speed:.3g} steps/s", f"{minutes}:{left:02} left"]
 
     def _stop_waiting(self) -> None:
         if self._waiting is not None:

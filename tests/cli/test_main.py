@@ -1,4 +1,4 @@
-"""The command line: what it prints, where, and with which exit status."""
+"""The command line: the output of each command, its stream, and the exit status."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from gandiag.cli.main import main
-from gandiag.cli.progress import Progress
+from gandiag.cli.progress import RunProgress
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.records.record import Row
 from gandiag.scenario.shipped import shipped
@@ -37,7 +38,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def gandiag(*arguments: str) -> Result:
-    """Run a command here, with its two output streams apart."""
+    """Run a command in this process; standard output and standard error are kept separately."""
     return CliRunner().invoke(main, arguments)
 
 
@@ -47,8 +48,8 @@ def in_a_process(code: str) -> str:
     return ran.stdout.strip()
 
 
-def test_run_leaves_an_open_record(here: Path) -> None:
-    """A run writes its record under reports/name/seed and prints the verdict and its place."""
+def test_run_writes_its_record(here: Path) -> None:
+    """A run writes its record to reports/NAME/SEED and prints its diagnosis and the folder."""
     result = gandiag("run", "tiny.yaml", "--seed", "3")
     assert result.exit_code == 0, result.output
     folder = here / "reports" / "tiny" / "3"
@@ -59,7 +60,7 @@ def test_run_leaves_an_open_record(here: Path) -> None:
 
 
 def test_progress_without_a_terminal(here: Path) -> None:
-    """Without a terminal a run prints plain lines on standard error, none twice."""
+    """Without a terminal, a run prints plain lines on standard error, each of them once."""
     lines = gandiag("run", "tiny.yaml").stderr.splitlines()
     assert lines[0] == f"tiny, seed 0 -> {Path('reports', 'tiny', '0')}"
     assert lines[-1].startswith("step 60/60  loss D ")
@@ -70,8 +71,8 @@ def test_progress_without_a_terminal(here: Path) -> None:
     assert len(lines) == len(set(lines))
 
 
-def test_a_record_is_never_overwritten(here: Path) -> None:
-    """The second run of a scenario goes to SEED-2, says so, and leaves the first as it was."""
+def test_records_are_never_overwritten(here: Path) -> None:
+    """The second run of a scenario is saved in SEED-2, with a note; the first stays unchanged."""
     gandiag("run", "tiny.yaml")
     first = here / "reports" / "tiny" / "0" / "signals.jsonl"
     before = first.read_bytes()
@@ -81,21 +82,21 @@ def test_a_record_is_never_overwritten(here: Path) -> None:
     assert "holds an earlier run" in result.stderr
 
 
-def test_out_is_overwritten_only_on_demand(here: Path) -> None:
-    """A folder named with --out that holds a record is refused, or replaced with --overwrite."""
+def test_out_is_overwritten_only_with_overwrite(here: Path) -> None:
+    """A folder of --out that holds a record is refused; with --overwrite it is replaced."""
     assert gandiag("run", "tiny.yaml", "--out", "mine").exit_code == 0
-    sheet = here / "mine" / "samples" / "step-99999999.npy"
-    sheet.write_bytes(b"of an earlier run")
+    old_grid = here / "mine" / "samples" / "step-99999999.npy"
+    old_grid.write_bytes(b"of an earlier run")
     refused = gandiag("run", "tiny.yaml", "--out", "mine")
     assert refused.exit_code == 2
     assert "--overwrite" in refused.stderr
-    assert sheet.is_file()
+    assert old_grid.is_file()
     assert gandiag("run", "tiny.yaml", "--out", "mine", "--overwrite").exit_code == 0
-    assert not sheet.exists()
+    assert not old_grid.exists()
 
 
 def test_check_exits_1_on_a_difference(here: Path) -> None:
-    """--check prints expected and found where they differ, and exits 1; 0 where they agree."""
+    """--check prints each difference from `expect` and exits 1; without differences it exits 0."""
     with (here / "tiny.yaml").open("a") as file:
         file.write("expect: {mode_collapse: present}\n")
     wrong = gandiag("run", "tiny.yaml", "--check")
@@ -106,7 +107,7 @@ def test_check_exits_1_on_a_difference(here: Path) -> None:
 
 
 def test_set_reaches_every_depth(here: Path) -> None:
-    """--set takes YAML values at any depth: options, optimizers, probes, numbers like 1e-3."""
+    """--set takes dotted keys of any depth and YAML values, including numbers such as 1e-3."""
     changes = {
         "variant.vanilla.objective": "saturating",
         "variant.vanilla.r1": "1e-3",
@@ -119,17 +120,17 @@ def test_set_reaches_every_depth(here: Path) -> None:
     assert gandiag("run", "tiny.yaml", "--out", "out", *sets).exit_code == 0
     from gandiag import Scenario
 
-    played = Scenario.load(here / "out" / "scenario.yaml")
-    assert played.variant.options["objective"] == "saturating"
-    assert played.variant.options["r1"] == 0.001
-    assert played.variant.options["width"] == 8
-    assert played.training.discriminator.optimizer.lr == 0.001
-    assert played.probes["diversity"]["every"] == 25
-    assert "units" not in played.probes
+    used = Scenario.load(here / "out" / "scenario.yaml")
+    assert used.variant.options["objective"] == "saturating"
+    assert used.variant.options["r1"] == 0.001
+    assert used.variant.options["width"] == 8
+    assert used.training.discriminator.optimizer.lr == 0.001
+    assert used.probes["diversity"]["every"] == 25
+    assert "units" not in used.probes
 
 
-def test_a_run_can_be_played_again(here: Path) -> None:
-    """A run's folder is a scenario too, and the same numbers come out."""
+def test_runs_can_be_repeated(here: Path) -> None:
+    """The folder of a run can be given as the scenario, and the same numbers result."""
     gandiag("run", "tiny.yaml", "--out", "first")
     assert gandiag("run", "first", "--out", "second").exit_code == 0
     name = "signals.jsonl"
@@ -137,14 +138,14 @@ def test_a_run_can_be_played_again(here: Path) -> None:
 
 
 def test_interrupt_keeps_the_record(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C ends a run with one line that says what there is and how to go on, and status 130."""
+    """Ctrl-C ends a run with status 130 and one line with the steps done and the next command."""
 
-    def interrupt(self: Progress, rows: Sequence[Row], step: int) -> None:
+    def interrupt(self: RunProgress, rows: Sequence[Row], step: int) -> None:
         self.step = step
         if 50 <= step < 60:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(Progress, "follow", interrupt)
+    monkeypatch.setattr(RunProgress, "follow", interrupt)
     result = gandiag("run", "tiny.yaml")
     assert result.exit_code == 130
     last = result.stderr.strip().splitlines()[-1]
@@ -155,8 +156,8 @@ def test_interrupt_keeps_the_record(here: Path, monkeypatch: pytest.MonkeyPatch)
     assert gandiag("diagnose", str(folder)).exit_code == 0
 
 
-def test_diagnose_prints_json_alone(here: Path) -> None:
-    """--json prints the diagnoses and nothing else; nothing present is status 0."""
+def test_diagnose_prints_only_json(here: Path) -> None:
+    """--json prints the diagnoses and nothing else; the status is 0 if no failure is present."""
     gandiag("run", "tiny.yaml", "--out", "out")
     result = gandiag("diagnose", "out", "--json", "--detector", "mode_collapse")
     assert result.exit_code == 0
@@ -166,8 +167,8 @@ def test_diagnose_prints_json_alone(here: Path) -> None:
     assert found["status"] == "inconclusive"
 
 
-def test_diagnose_exits_1_on_presence(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Something present is status 1."""
+def test_diagnose_exits_1_on_a_failure(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status is 1 if a failure is present."""
     gandiag("run", "tiny.yaml", "--out", "out")
     from gandiag.diagnosis.detectors.mode_collapse import ModeCollapse
 
@@ -179,8 +180,8 @@ def test_diagnose_exits_1_on_presence(here: Path, monkeypatch: pytest.MonkeyPatc
     assert "mode collapse" in result.stdout.lower()
 
 
-def test_diagnose_until_sees_the_prefix(here: Path) -> None:
-    """--until judges the record as it stood at that step."""
+def test_diagnose_until_uses_the_prefix(here: Path) -> None:
+    """--until evaluates only the measurements up to that step."""
     gandiag("run", "tiny.yaml", "--out", "out")
     from gandiag.reports.saved_runs import reopen_report
 
@@ -188,8 +189,8 @@ def test_diagnose_until_sees_the_prefix(here: Path) -> None:
     assert gandiag("diagnose", "out", "--until", "30").exit_code == 0
 
 
-def test_report_prints_where(here: Path) -> None:
-    """The reports of a saved run are made again, and their places printed as seen from here."""
+def test_report_prints_paths(here: Path) -> None:
+    """The reports of a saved run are written again, and their relative paths are printed."""
     gandiag("run", "tiny.yaml", "--out", "out")
     result = gandiag("report", "out", "--to", "json")
     assert result.exit_code == 0, result.output
@@ -233,14 +234,14 @@ BAD = {
     "unknown device": ("run tiny.yaml --device tpu", "--device tpu: device: there are auto, cpu"),
     "condition": (
         "run tiny.yaml --set expect.mode_colapse=absent",
-        'nobody detects "mode_colapse"; nearest is "mode_collapse"',
+        'no detector of the scenario detects "mode_colapse"; nearest is "mode_collapse"',
     ),
     "nothing to check": ("run tiny.yaml --check", "--check: tiny.yaml has no expect"),
     "out is a file": ("run tiny.yaml --out tiny.yaml", "--out tiny.yaml: is a file"),
     "option of run": ("run tiny.yaml --sed 3", "--sed"),
     "command": ("rum", "rum"),
     "no record": ("diagnose nowhere", "nowhere: no such folder"),
-    "no run in it": ("diagnose .", "no record here"),
+    "no run in it": ("diagnose .", "the folder has no record"),
     "a file": ("diagnose tiny.yaml", "tiny.yaml: is not a run's folder"),
     "no such run": ("report nowhere", "nowhere: no such folder"),
     "family": ("list variant", 'nearest is "variants"'),
@@ -248,9 +249,9 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "said"), BAD.values(), ids=BAD)
-def test_bad_input_is_one_line(here: Path, arguments: str, said: str) -> None:
-    """Bad input is status 2 and one line with its place, and leaves nothing behind."""
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_line(here: Path, arguments: str, message: str) -> None:
+    """Bad input ends with status 2 and one line with its place, and no file is written."""
     (here / "variant.yaml").write_text(TINY.replace("variant: {vanilla", "\nvariant: {vanila"))
     (here / "option.yaml").write_text(TINY.replace("{width: 8", "{\n  objectve: saturating"))
     (here / "child.yaml").write_text("extends: option.yaml\nseed: 3\n")
@@ -259,13 +260,13 @@ def test_bad_input_is_one_line(here: Path, arguments: str, said: str) -> None:
     assert result.exit_code == 2, result.output
     (line,) = result.stderr.splitlines()
     assert line.startswith("gandiag: ")
-    assert said in line
+    assert message in line
     assert result.stdout == ""
     assert sorted(here.rglob("*")) == before
 
 
-def test_damage_is_told_apart(here: Path) -> None:
-    """A damaged record is bad input, with the damaged line's number."""
+def test_damaged_lines_are_named(here: Path) -> None:
+    """A damaged record is bad input; the message has the number of the damaged line."""
     gandiag("run", "tiny.yaml", "--out", "out")
     path = here / "out" / "signals.jsonl"
     path.write_text("{]\n" + path.read_text())
@@ -274,8 +275,8 @@ def test_damage_is_told_apart(here: Path) -> None:
     assert "signals.jsonl:1: not a row of a record" in result.stderr
 
 
-def test_runs_below_a_folder_are_named(here: Path) -> None:
-    """Who names the folder above some runs is told which runs there are."""
+def test_runs_in_a_folder_are_listed(here: Path) -> None:
+    """For a folder that contains runs, the message lists them."""
     gandiag("run", "tiny.yaml")
     result = gandiag("diagnose", "reports")
     assert result.exit_code == 2
@@ -283,7 +284,7 @@ def test_runs_below_a_folder_are_named(here: Path) -> None:
 
 
 def test_list_shows_every_family() -> None:
-    """The list holds every family and the shipped scenarios, each plugin with a summary."""
+    """The list has every family and the shipped scenarios, and each entry has a summary."""
     found = json.loads(gandiag("list", "--json").stdout)
     families = {entry["family"] for entry in found}
     assert {"datasets", "variants", "probes", "detectors", "fixes", "reporters"} < families
@@ -292,7 +293,7 @@ def test_list_shows_every_family() -> None:
 
 
 def test_list_shows_options() -> None:
-    """One plugin is shown with its options, their types, defaults and comments."""
+    """A single plugin is shown with the type, default and comment of each option."""
     shown = gandiag("list", "variants", "vanilla").stdout
     for part in (
         "objective",
@@ -300,30 +301,38 @@ def test_list_shows_options() -> None:
         "latent_size",
         "PositiveInt",
         "64",
-        "what the players",
     ):
         assert part in shown
 
 
 def test_list_shows_scenarios() -> None:
-    """Shipped scenarios are listed with the first sentence of their story."""
+    """Shipped scenarios are listed with the first sentence of their description."""
     shown = gandiag("list", "scenarios").stdout
     for name in shipped():
         assert name in shown
     assert "A game that goes well." in shown
 
 
-def test_help_teaches() -> None:
-    """Every command's help has an example and says what its exit statuses mean."""
+def test_help_has_examples() -> None:
+    """The help of every command, at any depth, has an example and explains the exit statuses."""
     assert gandiag().stdout == gandiag("--help").stdout
-    for command in ([], ["run"], ["diagnose"], ["report"], ["list"], ["compare"], ["treat"]):
+    assert gandiag("bench").stdout == gandiag("bench", "--help").stdout
+    for command in commands(main):
         text = gandiag(*command, "--help").stdout
-        assert "\n  gandiag " in text
-        assert "Exit status: 0" in text
+        assert "\n  gandiag " in text, command
+        assert "Exit status: 0" in text, command
+        assert all(len(line) <= 100 for line in text.splitlines()), command
 
 
-def test_help_imports_click_alone() -> None:
-    """What --help needs is click: no torch, no pydantic, no rich."""
+def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command of a group and of the groups in it."""
+    yield path
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, (*path, name))
+
+
+def test_help_imports_only_click() -> None:
+    """--help imports click, but not torch, pydantic or rich, which take seconds."""
     heavy = "{'torch', 'numpy', 'pydantic', 'rich', 'yaml', 'gandiag.scenario.schema'}"
     code = f"import gandiag.cli.main, sys; print(sorted({heavy} & set(sys.modules)))"
     assert in_a_process(code) == "[]"
@@ -331,7 +340,7 @@ def test_help_imports_click_alone() -> None:
 
 @pytest.mark.parametrize("arguments", [["list"], ["list", "variants", "vanilla"]])
 def test_list_imports_no_torch(arguments: list[str]) -> None:
-    """Plugins are listed from their sources: nothing imports torch."""
+    """Plugins are listed from their source files, so torch is not imported."""
     code = f"""
 import sys
 from gandiag.cli.main import main
@@ -343,8 +352,8 @@ except SystemExit as exit:
     assert in_a_process(code).splitlines()[-1] == "0 False"
 
 
-def test_a_missing_torch_is_one_line(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where torch cannot be imported, one line says so."""
+def test_missing_torch_is_one_line(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line reports that torch cannot be imported."""
     monkeypatch.setitem(sys.modules, "torch", None)
     result = gandiag("run", "tiny.yaml")
     assert result.exit_code == 2
@@ -353,7 +362,7 @@ def test_a_missing_torch_is_one_line(here: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_warnings_are_one_line(here: Path) -> None:
-    """A warning is shown on one line, without the source line that raised it."""
+    """A warning is printed on one line, without the source line that raised it."""
     code = """
 import sys, warnings
 from gandiag.reports import saved_runs

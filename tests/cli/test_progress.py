@@ -1,4 +1,4 @@
-"""What is shown of a run while it happens."""
+"""The progress of a run: a bar on a terminal, ten lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from gandiag.cli.progress import Progress
+from gandiag.cli.progress import RunProgress
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.records.record import Row
 from gandiag.scenario.schema import Scenario
@@ -18,7 +18,7 @@ PRESENT = Diagnosis("mode_collapse", "present", "One sample is made.", "total", 
 
 
 class Clock:
-    """A clock that is wound by hand."""
+    """A clock that a test sets."""
 
     now = 0.0
 
@@ -29,15 +29,15 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The hand-wound clock."""
+    """A clock at 0 seconds."""
     return Clock()
 
 
-def following(clock: Clock, terminal: bool = False) -> tuple[Progress, io.StringIO]:
-    """A follower, and what it writes to."""
+def make_progress(clock: Clock, terminal: bool = False) -> tuple[RunProgress, io.StringIO]:
+    """A progress display and the stream that it writes to."""
     written = io.StringIO()
     console = Console(file=written, force_terminal=terminal, width=100, markup=False)
-    return Progress("a note", clock=clock, console=console), written
+    return RunProgress("a note", clock=clock, console=console), written
 
 
 def row(step: int) -> Row:
@@ -52,27 +52,27 @@ def row(step: int) -> Row:
     return Row(step, signals)
 
 
-def test_the_line_leads_with_the_losses(clock: Clock) -> None:
-    """The line holds losses, D's answers and time left; a critic's gap only where there is no P."""
-    progress, _ = following(clock)
+def test_line_begins_with_the_losses(clock: Clock) -> None:
+    """The line has losses, D's probabilities, speed and time left, and no redundant score gap."""
+    progress, _ = make_progress(clock)
     progress.begin(Scenario(), None)
     clock.now = 4.0
     progress.follow([row(500)], 500)
-    line = progress.line()
+    line = progress.format_line()
     assert line == "step 500/2000  loss D 1.25  G nan  D(real) 0.5  125 steps/s  0:12 left"
 
 
-def test_a_critic_shows_its_gap(clock: Clock) -> None:
-    """A critic has no probabilities, so its gap is shown."""
-    progress, _ = following(clock)
+def test_critic_shows_its_score_gap(clock: Clock) -> None:
+    """A critic gives no probabilities, so its score gap is shown."""
+    progress, _ = make_progress(clock)
     progress.begin(Scenario(), None)
     progress.follow([Row(10, {"confidence/gap/discriminator": 3.0})], 10)
-    assert "gap 3" in progress.line()
+    assert "gap 3" in progress.format_line()
 
 
 def test_pipes_get_ten_lines(clock: Clock) -> None:
-    """Where there is no terminal, a line comes for every tenth of the run."""
-    progress, written = following(clock)
+    """Without a terminal, one line is printed for each tenth of the run."""
+    progress, written = make_progress(clock)
     with progress:
         progress.begin(Scenario(), Path("out"))
         for step in range(0, 2001, 50):
@@ -83,9 +83,9 @@ def test_pipes_get_ten_lines(clock: Clock) -> None:
     assert "\x1b" not in written.getvalue()
 
 
-def test_a_terminal_gets_a_bar(clock: Clock) -> None:
-    """A terminal shows a bar with the newest numbers, and is left clean."""
-    progress, written = following(clock, terminal=True)
+def test_terminals_get_a_bar(clock: Clock) -> None:
+    """A terminal shows a bar with the newest numbers, and the bar is erased at the end."""
+    progress, written = make_progress(clock, terminal=True)
     with progress:
         progress.begin(Scenario(), None)
         progress.follow([row(500)], 500)
@@ -93,23 +93,26 @@ def test_a_terminal_gets_a_bar(clock: Clock) -> None:
     shown = written.getvalue()
     assert "500/2000" in shown
     assert shown.rstrip().endswith("\x1b[2K")  # the bar's line is erased
-    assert progress.stopped(Path("out")).startswith("stopped after 500 of 2000 steps")
+    assert progress.describe_interruption(Path("out")).startswith("stopped after 500 of 2000 steps")
 
 
-def test_alerts_say_what_and_when(clock: Clock) -> None:
-    """An alert says when it was seen and since when; a cleared condition is said too."""
-    progress, written = following(clock)
+def test_alerts_have_condition_and_step(clock: Clock) -> None:
+    """An alert has the current step and the onset; the end of a condition is reported as well."""
+    progress, written = make_progress(clock)
     progress.begin(Scenario(), None)
     progress.alert(PRESENT, 550)
     progress.alert(Diagnosis("mode_collapse", "absent", ""), 900)
-    said = written.getvalue().splitlines()[1:]
+    lines = written.getvalue().splitlines()[1:]
     first = "step 550: mode collapse (total) since step 300. One sample is made."
-    assert said == [first, "step 900: mode collapse has cleared"]
+    assert lines == [first, "step 900: mode collapse is no longer present"]
 
 
-def test_nothing_began(clock: Clock) -> None:
-    """A run that was stopped while loading has no record."""
-    progress, _ = following(clock, terminal=True)
+def test_interrupted_before_the_first_step(clock: Clock) -> None:
+    """A run that is interrupted while data are loaded has no record."""
+    progress, _ = make_progress(clock, terminal=True)
     with progress:
         pass
-    assert progress.stopped(Path("out")) == "stopped before the first step; there is no record"
+    assert (
+        progress.describe_interruption(Path("out"))
+        == "stopped before the first step; there is no record"
+    )

@@ -1,0 +1,96 @@
+"""``gandiag diagnose``: applies the detectors to a saved run or to a log of another tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gandiag.cli import options
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@options.as_json('Print {"diagnoses": [...]} and nothing else.')
+@click.option(
+    "--detector",
+    "detectors",
+    multiple=True,
+    metavar="NAME",
+    help="Apply only this detector. Can be repeated.",
+)
+@click.option(
+    "--until",
+    type=click.IntRange(min=0),
+    metavar="STEP",
+    help="Use only the measurements up to this step.",
+)
+@click.option(
+    "--map",
+    "pairs",
+    multiple=True,
+    metavar="ROLE=COLUMN",
+    help="For a log: the column that has this role. Can be repeated.",
+)
+@click.option("--objective", metavar="NAME", help="For a log: the objective of the losses.")
+@click.option(
+    "--chance",
+    type=float,
+    help="For a log: D's loss when it cannot tell real and fake samples apart.",
+)
+@click.option("--class-weight", type=float, help="For a log: weight of the class term in D's loss.")
+@click.option(
+    "--mixed", is_flag=True, help="For a log: D's loss has terms that no column shows separately."
+)
+def diagnose(
+    path: Path,
+    as_json: bool,
+    detectors: tuple[str, ...],
+    until: int | None,
+    pairs: tuple[str, ...],
+    **log_options: Any,
+) -> int:
+    """Diagnose the saved run, or the log of another tool, in PATH.
+
+    PATH is a folder that `gandiag run` wrote; the run need not be complete. The detectors are those
+    of its scenario.yaml, or gandiag's default detectors if it has none.
+
+    \b
+    gandiag diagnose reports/mode_collapse/0
+    gandiag diagnose reports/mode_collapse/0 --until 800 --json
+
+    PATH may also be a log of the two losses that another tool wrote: CSV, JSON lines, a folder of
+    TensorBoard, or an offline run of Weights & Biases (gandiag list readers). Losses show whether
+    the discriminator saturates or diverges; a failure that losses cannot show is inconclusive.
+    gandiag guesses the columns from their names and the objective from the losses, and prints each
+    guess. Roles of columns are step, discriminator_loss, discriminator_loss_real,
+    discriminator_loss_fake, generator_loss and class_loss; objectives are non_saturating,
+    saturating, hinge, least_squares and wasserstein.
+
+    \b
+    gandiag diagnose log.csv
+    gandiag diagnose log.csv --map discriminator_loss=errD --map step=iter --objective hinge
+
+    Exit status: 0 no failure is present, 1 a failure is present, 2 bad input.
+    """
+    from gandiag.plugins import registry as plugins
+    from gandiag.records.logs import parse_column_map
+    from gandiag.reports.saved_runs import reopen_report
+
+    columns = {"columns": parse_column_map(pairs)} if pairs else {}
+    # Options that were not passed keep the defaults of the reader.
+    passed = {
+        name: value for name, value in log_options.items() if not (value is None or value is False)
+    }
+    report = reopen_report(path, until, detectors, **columns, **passed)
+    if as_json:
+        from gandiag.records.storage import format_json
+
+        found: dict[str, Any] = {"diagnoses": [d.as_json() for d in report.diagnoses]}
+        if "log" in report.record.environment:
+            found["log"] = report.record.environment["log"]
+        click.echo(format_json(found))
+    else:
+        plugins.build("reporters", "console").publish(report, report.record.folder or path)
+    return int(any(diagnosis.status == "present" for diagnosis in report.diagnoses))
