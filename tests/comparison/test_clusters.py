@@ -93,7 +93,7 @@ def test_an_interrupted_comparison_goes_on(
     with interrupted_after_first(Path("there")):
         stopped = CliRunner().invoke(main, arguments)
     assert stopped.exit_code == 130, stopped.output
-    assert "finished games are kept in there; --resume" in stopped.stderr
+    assert "finished runs are kept in there; --resume" in stopped.stderr
     before = played(Path("there"))
     assert before
     resumed = CliRunner().invoke(main, [*arguments, "--resume"])

@@ -229,7 +229,7 @@ def test_interrupt_says_how_to_go_on(here: Path, monkeypatch: pytest.MonkeyPatch
     arguments = "compare tiny.yaml --fix r1 --seeds 1 --jobs 1 --threads 1 --out out"
     result = CliRunner().invoke(main, arguments.split())
     assert result.exit_code == 130
-    assert "1 finished games are kept in out; --resume" in result.stderr
+    assert "1 finished runs are kept in out; --resume" in result.stderr
     assert CliRunner().invoke(main, [*arguments.split(), "--resume"]).exit_code == 0
     assert len(played(here / "out")) == 2
 

@@ -416,7 +416,7 @@ def test_interrupted_shows_what_there_is(folder: Path, monkeypatch: pytest.Monke
     quick = ("--set", "jacobian.draws=1", "--set", "jacobian.samples=8")
     result = examined(str(folder), *asked, *quick)
     assert result.exit_code == 130
-    assert "stopped; 1 of 2 were asked" in result.stderr
+    assert "stopped; 1 of 2 instruments finished" in result.stderr
     assert "The game" in result.stdout
 
 
