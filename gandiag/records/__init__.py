@@ -1,1 +1,1 @@
-"""Records."""
+"""Records: everything that a training run leaves on disk, and third-party logs read as records."""

@@ -1,4 +1,7 @@
-"""Names of signals and facts that records written by earlier versions have, and today's names."""
+"""Former names of signals and facts, and the current names under which old records are opened.
+
+A renamed signal or fact gets one line here. Records on disk are never rewritten.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-#: Earlier ``probe/quantity`` -> today's.
+#: Former ``probe/quantity`` -> current one.
 _SIGNALS: Mapping[str, str] = {
     "gradient/parameters": "gradient/parameter_norm",
     "gradient/passage": "gradient/backprop_gain",
@@ -44,7 +47,7 @@ _SIGNALS: Mapping[str, str] = {
     "plane/answer": "plane/probability",
 }
 
-#: Earlier facts -> today's.
+#: Former name of a fact -> current one.
 _FACTS: Mapping[str, str] = {
     "scale": "real_pair_distance",
     "bin_shares": "mode_shares",
@@ -53,17 +56,17 @@ _FACTS: Mapping[str, str] = {
 }
 
 
-@functools.cache
-def current_name(signal: str) -> str:
-    """Today's name of a signal; the name itself where it has not changed.
+@functools.cache  # a record repeats the same few dozen names in every row
+def rename_signal(signal: str) -> str:
+    """The current name of a signal; `signal` itself where the name has not changed.
 
-    >>> current_name("diversity/energy/generator")
+    >>> rename_signal("diversity/energy/generator")
     'diversity/energy_distance/generator'
     """
     quantity, _, network = signal.rpartition("/")
     return f"{_SIGNALS[quantity]}/{network}" if quantity in _SIGNALS else signal
 
 
-def current_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The same facts under today's names."""
+def rename_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The same facts under their current names."""
     return {_FACTS.get(name, name): value for name, value in facts.items()}

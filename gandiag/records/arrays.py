@@ -1,4 +1,4 @@
-"""Arrays of a record's signals, and aligning one signal to the steps of another."""
+"""Array types of a record's signals, and the alignment of one signal to the steps of another."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-
-
 Bools = NDArray[np.bool_]
 
 
 def align(steps: NDArray[np.int64], from_steps: NDArray[np.int64], values: Array) -> Array:
-    """The newest of `values` at or before each of `steps`, ``(m,)``; NaN before the first.
+    """The newest value at or before each step.
 
-    `from_steps` ``(n,)`` increases, and `values` ``(n,)`` are those at them.
+    Args:
+        steps: ``(m,)`` steps to align to.
+        from_steps: ``(n,)`` steps of `values`, increasing.
+        values: ``(n,)`` one value per step of `from_steps`.
+
+    Returns:
+        ``(m,)`` values; NaN before the first of `from_steps`.
 
     >>> align(np.array([5, 10]), np.array([6, 9]), np.array([1.0, 2.0])).tolist()
     [nan, 2.0]

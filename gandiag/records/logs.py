@@ -1,4 +1,4 @@
-"""Somebody else's log as a record: who reads it, and what its user knows and the log does not."""
+"""Third-party logs as records: choice of a reader, and facts that only the user knows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.plugins import registry as plugins
-from gandiag.plugins.errors import BadInput, nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest
 from gandiag.records.record import Record
 
+#: Names under which users know an objective -> gandiag's name of the objective.
 OBJECTIVES = {
     **{name: name for name in ("non_saturating", "saturating", "hinge", "least_squares")},
     **dict.fromkeys(("bce", "vanilla", "logistic", "cross_entropy"), "non_saturating"),
@@ -23,17 +24,19 @@ OBJECTIVES = {
 
 @dataclass(frozen=True)
 class LogOptions:
-    """What a log's user tells about it.
+    """What the user passes about a log, as the log itself does not contain it.
 
     Attributes:
         columns: names of columns by role: step, discriminator_loss, discriminator_loss_real,
             discriminator_loss_fake, generator_loss, class_loss.
-        objective: the losses' objective: non_saturating, saturating, hinge, least_squares,
-            wasserstein, or a usual name of one of them; guessed if None.
-        chance: discriminator's loss, as logged, where it gives every image the same, best score;
-            from the objective if None; 0 for a critic.
-        class_weight: of the class term that is logged apart, in the discriminator's loss.
-        mixed: whether other terms are in that loss, such as a class term, and not logged apart.
+        objective: objective of the losses: non_saturating, saturating, hinge, least_squares,
+            wasserstein, or another usual name of one of these (see `OBJECTIVES`); None if unknown,
+            then it is guessed from the losses.
+        chance: logged discriminator loss of the best constant discriminator, which gives every
+            sample the same score; 0 for a Wasserstein critic; None takes it from the objective.
+        class_weight: weight of a separately logged class term in the discriminator's loss.
+        mixed: whether the discriminator's loss includes other terms, such as a class term, that
+            are not logged separately.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -43,16 +46,17 @@ class LogOptions:
     mixed: bool = False
 
     def facts(self) -> dict[str, Any]:
-        """What was told, as facts of a record.
+        """The options as facts of a record.
 
         Raises:
-            BadInput: there is no such objective, or the chance level or weight is negative.
+            BadInput: the objective is unknown, `chance` or `class_weight` is negative or infinite,
+                or `chance` is 0 for an objective other than wasserstein.
         """
         facts: dict[str, Any] = {"mixed": True} if self.mixed else {}
         if self.objective is not None:
             name = self.objective.lower().replace("-", "_")
             if name not in OBJECTIVES:
-                problem = f"no such objective; {nearest(name, OBJECTIVES)}"
+                problem = f"unknown objective; {suggest_nearest(name, OBJECTIVES)}"
                 raise BadInput(f"--objective {self.objective}", problem)
             facts["objective"] = OBJECTIVES[name]
         for key, value in (("chance", self.chance), ("class_weight", self.class_weight)):
@@ -60,20 +64,22 @@ class LogOptions:
                 raise BadInput(f"--{key.replace('_', '-')} {value}", "must be 0 or more")
             if value is not None:
                 facts[key] = float(value)
-        critic = facts.get("chance") == 0
-        if critic and facts.setdefault("objective", "wasserstein") != "wasserstein":
-            raise BadInput("--chance 0", f"is a critic's, not that of {facts['objective']}")
+        # Only a Wasserstein critic has loss 0 at a constant score: mean D(fake) - mean D(real).
+        is_critic = facts.get("chance") == 0
+        if is_critic and facts.setdefault("objective", "wasserstein") != "wasserstein":
+            problem = f"is the level of a Wasserstein critic, not of {facts['objective']}"
+            raise BadInput("--chance 0", problem)
         return facts
 
 
 def parse_column_map(pairs: Sequence[str]) -> dict[str, str]:
-    """Column names by role, out of a command line's ``ROLE=COLUMN``.
+    """Column names by role, from the ``ROLE=COLUMN`` arguments of a command line.
 
     >>> parse_column_map(["discriminator_loss=errD"])
     {'discriminator_loss': 'errD'}
 
     Raises:
-        BadInput: a text has no equals sign.
+        BadInput: an argument has no equals sign.
     """
     for pair in pairs:
         if "=" not in pair:
@@ -81,22 +87,23 @@ def parse_column_map(pairs: Sequence[str]) -> dict[str, str]:
     return {role: name for role, _, name in (pair.partition("=") for pair in pairs)}
 
 
-def read_log(path: Path, told: LogOptions | None = None) -> Record:
-    """Read a log with the first reader that recognises it.
+def read_log(path: Path, options: LogOptions | None = None) -> Record:
+    """Read a log with the first reader that recognises the log.
 
     Args:
-        path: the log: a file or folder.
-        told: what its user knows of it.
+        path: file or folder of the log.
+        options: what the user passes about the log.
 
     Raises:
-        BadInput: nobody recognises it, it is damaged, or it does not show which loss is whose.
+        BadInput: no reader recognises the log, the log is damaged, or no column is found that is
+            the discriminator's loss.
     """
-    told = told or LogOptions()
-    facts = told.facts()
+    options = options or LogOptions()
+    facts = options.facts()
     for _, reader in plugins.build_all("readers"):
         if reader.recognises(path):
-            record: Record = reader.read(path, told.columns)
+            record: Record = reader.read(path, options.columns)
             return dataclasses.replace(record, facts={**record.facts, **facts})
-    known = ", ".join(plugins.names("readers"))
-    what = "no record here" if path.is_dir() else "is not a run's folder"
-    raise BadInput(str(path), f"{what}, nor a log that is known ({known})")
+    known = ", ".join(plugins.list_names("readers"))
+    what = "the folder has no record" if path.is_dir() else "is not a run's folder"
+    raise BadInput(str(path), f"{what}, and no reader recognises a log ({known})")

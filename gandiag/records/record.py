@@ -1,9 +1,9 @@
-"""Noun 3: the record, what a run leaves behind. It remembers and never judges.
+"""The record (noun 3 of five): the measurements of a training run. It contains no diagnosis.
 
-On disk a record is a folder: ``environment.json`` (where, when and with what it was made, and the
-facts of the run), ``signals.jsonl`` (append-only, one line a probed step; non-finite numbers are
-the strings "NaN", "Infinity" and "-Infinity") and ``samples/`` (sheets of samples). A run that is
-interrupted leaves a folder that opens: a half-written last line is left out.
+On disk a record is a folder with three parts. ``environment.json`` has versions, device and times,
+and the facts of the run. ``signals.jsonl`` is only ever appended to and has one line per evaluated
+step; non-finite numbers are the strings "NaN", "Infinity" and "-Infinity". ``samples/`` has the
+sample grids. The folder of an interrupted run opens too: a half-written last line is left out.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.aliases import current_facts
 from gandiag.records.arrays import align
-from gandiag.records.storage import Value, read_rows
+from gandiag.records.storage import Value, decode_facts, read_rows
 
-SIGNALS, ENVIRONMENT, SAMPLES = "signals.jsonl", "environment.json", "samples"
+SIGNALS_FILE, ENVIRONMENT_FILE, SAMPLES_FOLDER = "signals.jsonl", "environment.json", "samples"
 
 
 class Row(NamedTuple):
-    """What was measured at one step.
+    """The measurements of one step.
 
     Attributes:
-        step: generator steps completed.
-        signals: by name, ``probe/what/player``, a number or a vector; non-finite ones included.
+        step: number of completed generator steps.
+        signals: numbers and vectors by signal name, ``probe/quantity/network``; a value may be NaN
+            or infinite.
     """
 
     step: int
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """One named number (or vector) over steps.
+    """One measured number, or vector, over the steps of a run.
 
     Attributes:
         steps: ``(n,)`` int64, increasing.
@@ -52,11 +52,11 @@ class Signal(NamedTuple):
 
     @property
     def last(self) -> float:
-        """The newest value of a scalar signal; NaN where there is none."""
+        """The newest value of a scalar signal; NaN for a signal without values."""
         return float(self.values[-1]) if len(self.values) else math.nan
 
     def until(self, step: int) -> Signal:
-        """The part up to and including `step`."""
+        """The part of the signal up to and including `step`."""
         end = int(np.searchsorted(self.steps, step, side="right"))
         return Signal(self.steps[:end], self.values[:end])
 
@@ -66,13 +66,15 @@ EMPTY = Signal(np.empty(0, np.int64), np.empty(0, np.float64))
 
 @dataclass(frozen=True)
 class Record:
-    """Signals over steps, with the facts of the run.
+    """The signals of a run over its steps, and the facts of the run.
 
     Attributes:
-        signals: every signal by its name, ``probe/what/player``.
-        facts: what was known before the first step, such as ``steps`` (planned) and ``shape``.
-        environment: versions, device and times; for the page, never for a detector.
-        folder: where it lies, None while only in memory.
+        signals: every recorded signal by its name, ``probe/quantity/network``.
+        facts: properties of the run and its data that detectors may use, such as ``steps`` (number
+            of planned generator steps) and ``shape`` (of one sample).
+        environment: versions, device and times. They appear on the page; no detector reads them, so
+            that a diagnosis depends on the training alone.
+        folder: the record's folder; None for a record in memory.
     """
 
     signals: Mapping[str, Signal]
@@ -81,81 +83,92 @@ class Record:
     folder: Path | None = None
 
     def __getitem__(self, name: str) -> Signal:
-        """The signal of that name; an empty one where it was not recorded."""
+        """The signal of that name; an empty signal if it was not recorded."""
         return self.signals.get(name, EMPTY)
 
     def at(self, name: str, steps: NDArray[np.int64]) -> NDArray[np.float64]:
-        """A scalar signal's newest value at or before each of `steps`; NaN where there is none."""
+        """A scalar signal's newest value at or before each of `steps`; NaN before its first one."""
         signal = self[name]
         return align(steps, signal.steps, signal.values)
 
     @property
     def last_step(self) -> int:
-        """The newest step of any signal; 0 for an empty record."""
+        """The largest step of any signal; 0 for an empty record."""
         return max((int(s.steps[-1]) for s in self.signals.values() if len(s.steps)), default=0)
 
     def until(self, step: int) -> Record:
-        """The record as it stood at `step`: what a detector asked then would have seen."""
+        """The record as it was at `step`, for a diagnosis without the later measurements."""
         cut = {name: signal.until(step) for name, signal in self.signals.items()}
         kept = {name: signal for name, signal in cut.items() if len(signal.steps)}
         return Record(kept, self.facts, self.environment, self.folder)
 
     def sample_grids(self) -> list[tuple[int, Path]]:
-        """Sample sheets of the generator as (step, file), oldest first."""
+        """Sample grids of the generator as pairs of step and file, oldest first."""
         if self.folder is None:
             return []
-        files = sorted((self.folder / SAMPLES).glob("step-*.*"))
+        files = sorted((self.folder / SAMPLES_FOLDER).glob("step-*.*"))
         return [(int(file.stem.removeprefix("step-")), file) for file in files]
 
     @classmethod
     def from_rows(cls, rows: Iterable[Row], **other: Any) -> Record:
-        """Build a record from rows in the order of their steps."""
-        memory = Columns()
+        """Build a record from rows, which are in the order of their steps.
+
+        `other` are further attributes of the record, such as ``facts``.
+        """
+        buffer = SignalBuffer()
         for row in rows:
-            memory.add(row)
-        return cls(memory.signals(), **other)
+            buffer.add(row)
+        return cls(buffer.signals(), **other)
 
     @classmethod
     def load(cls, folder: Path | str) -> Record:
-        """Open a run's folder, finished or not.
+        """Read the record of a run, which may still be going on.
 
         Raises:
-            BadInput: the folder holds no record, or a line of it is damaged.
+            BadInput: the folder has no record, or a line other than the last is damaged.
         """
         folder = Path(folder)
-        path = folder / SIGNALS
-        if not path.is_file():
-            raise BadInput(str(folder), f"no record here: {SIGNALS} is missing")
-        about = folder / ENVIRONMENT
+        signals_file, environment_file = folder / SIGNALS_FILE, folder / ENVIRONMENT_FILE
+        if not signals_file.is_file():
+            raise BadInput(str(folder), f"not a record: {SIGNALS_FILE} is missing")
+        environment: dict[str, Any] = {}
         try:
-            environment = dict(json.loads(about.read_bytes())) if about.is_file() else {}
+            if environment_file.is_file():
+                environment = dict(json.loads(environment_file.read_bytes()))
         except (ValueError, TypeError) as error:
-            raise BadInput(str(about), f"not a JSON object ({error})") from error
-        facts = current_facts(environment.pop("facts", {}))
-        rows = (Row(step, signals) for step, signals in read_rows(path))
+            raise BadInput(str(environment_file), f"not a JSON object ({error})") from error
+        facts = decode_facts(environment.pop("facts", {}))
+        rows = (Row(step, signals) for step, signals in read_rows(signals_file))
         return cls.from_rows(rows, facts=facts, environment=environment, folder=folder)
 
 
-class Columns:
-    """Rows turned into columns as they come; each signal's vectors are of one length."""
+class SignalBuffer:
+    """Rows in memory, kept as one growing column per signal.
+
+    A vector signal has the same length in every row.
+    """
 
     def __init__(self) -> None:
-        self._columns: dict[str, _Column] = {}
+        self._columns: dict[str, _GrowingColumn] = {}
 
     def add(self, row: Row) -> None:
         """Append a row."""
         for name, value in row.signals.items():
             if name not in self._columns:
-                self._columns[name] = _Column(value)
+                self._columns[name] = _GrowingColumn(value)
             self._columns[name].add(row.step, value)
 
     def signals(self) -> dict[str, Signal]:
-        """All that was appended, by name."""
-        return {name: column.signal() for name, column in self._columns.items()}
+        """Every signal of the appended rows, by name."""
+        return {name: column.to_signal() for name, column in self._columns.items()}
 
 
-class _Column:
-    """A signal that grows: 16 bytes a number, turned into numpy arrays without touching each."""
+class _GrowingColumn:
+    """The steps and values of one signal.
+
+    `array.array` takes 16 bytes per scalar measurement (Python objects in lists about 70), and
+    numpy copies its buffer as a whole: a dashboard asks for the arrays at every refresh.
+    """
 
     def __init__(self, first: Value) -> None:
         self._steps, self._values = array("q"), array("d")
@@ -168,6 +181,6 @@ class _Column:
         else:
             self._values.append(value)
 
-    def signal(self) -> Signal:
+    def to_signal(self) -> Signal:
         values = np.array(self._values, np.float64)
         return Signal(np.array(self._steps, np.int64), values.reshape(-1, *self._shape))

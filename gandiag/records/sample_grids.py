@@ -1,4 +1,4 @@
-"""Sample sheets on disk: a PNG of images, or the numbers themselves for points."""
+"""Sample grids on disk: a PNG file for images, the coordinates as a .npy file for points."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from PIL import Image
 
 from gandiag.records.storage import write_file
 
-GAP = 2  # pixels between two images
-MIDDLE = 128  # grey of the gaps
+GAP_PIXELS = 2  # between two images of a grid
+GAP_GREY = 128  # 0 (black) to 255 (white): differs from black and from white backgrounds
 
 
-def write_grid(stem: Path, samples: NDArray[np.float32]) -> Path:
-    """Write ``(n, channels, height, width)`` images in [-1, 1] as PNG, ``(n, d)`` points as .npy.
+def write_sample_grid(stem: Path, samples: NDArray[np.float32]) -> Path:
+    """Write samples as one file, which appears as a whole or not at all.
 
-    Non-finite pixels are shown black.
+    Args:
+        stem: path of the file without its suffix.
+        samples: ``(n, channels, height, width)`` images in [-1, 1] with 1 or 3 channels, written as
+            PNG, or ``(n, d)`` points, written as .npy.
 
     Returns:
-        The file, `stem` with its suffix.
+        The path of the file, with its suffix.
     """
     buffer = io.BytesIO()
     if samples.ndim == 4:
@@ -36,19 +39,24 @@ def write_grid(stem: Path, samples: NDArray[np.float32]) -> Path:
 
 
 def tile_samples(samples: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Lay images out in a near-square grid.
+    """Arrange images in a near-square grid, row by row.
+
+    Args:
+        samples: ``(n, channels, height, width)`` images in [-1, 1]. Values outside the range are
+            clipped; NaN is shown black.
 
     Returns:
-        ``(H, W)`` for one channel, ``(H, W, 3)`` for three, 0 to 255.
+        Pixels 0 to 255, ``(H, W)`` for one channel and ``(H, W, 3)`` for three.
     """
     finite = np.nan_to_num(samples, nan=-1.0, posinf=1.0, neginf=-1.0)
     pixels = ((np.clip(finite, -1, 1) + 1) * 127.5).round().astype(np.uint8)
     count, channels, height, width = pixels.shape
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
-    shape = (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels)
-    sheet = np.full(shape, MIDDLE, np.uint8)
+    down, right = height + GAP_PIXELS, width + GAP_PIXELS  # from one image to the next
+    shape = (rows * down - GAP_PIXELS, columns * right - GAP_PIXELS, channels)
+    grid = np.full(shape, GAP_GREY, np.uint8)
     for index in range(count):
-        top, left = (index // columns) * (height + GAP), (index % columns) * (width + GAP)
-        sheet[top : top + height, left : left + width] = pixels[index].transpose(1, 2, 0)
-    return sheet[..., 0] if channels == 1 else sheet[..., :3]
+        top, left = (index // columns) * down, (index % columns) * right
+        grid[top : top + height, left : left + width] = pixels[index].transpose(1, 2, 0)
+    return grid[..., 0] if channels == 1 else grid[..., :3]

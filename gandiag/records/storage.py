@@ -15,20 +15,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.aliases import current_name
+from gandiag.records.aliases import rename_facts, rename_signal
 
 Value: TypeAlias = "float | list[float]"
 
-#: JSON strings that stand for a number. The last three are Python's own spellings; files that
-#: earlier versions of the benchmark's oracle wrote have them.
-_NON_FINITE = {
-    "NaN": math.nan,
-    "Infinity": math.inf,
-    "-Infinity": -math.inf,
-    "nan": math.nan,
-    "inf": math.inf,
-    "-inf": -math.inf,
-}
+#: JSON strings that stand for a number.
+_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+#: Python's spellings, in files that earlier versions of the benchmark's oracle wrote.
+_FORMER_NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def write_file(path: Path, content: str | bytes) -> None:
@@ -108,9 +102,25 @@ def decode_number(value: float | str) -> float:
     """
     if not isinstance(value, str):
         return float(value)
-    if value not in _NON_FINITE:
+    known = _NON_FINITE | _FORMER_NON_FINITE
+    if value not in known:
         raise ValueError(f"{value!r} is not a number")
-    return _NON_FINITE[value]
+    return known[value]
+
+
+def decode_facts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts out of ``environment.json``, under current names and with non-finite numbers restored.
+
+    >>> decode_facts({"scale": "NaN", "shape": [1, 28, 28]})
+    {'real_pair_distance': nan, 'shape': [1, 28, 28]}
+    """
+    return {name: _restore(value) for name, value in rename_facts(data).items()}
+
+
+def _restore(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_restore(item) for item in value]
+    return _NON_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 def encode_row(step: int, signals: Mapping[str, Value]) -> str:
@@ -120,14 +130,14 @@ def encode_row(step: int, signals: Mapping[str, Value]) -> str:
 
 
 def decode_row(line: bytes) -> tuple[int, dict[str, Value]]:
-    """The step and the signals of a line of ``signals.jsonl``, under today's signal names.
+    """The step and the signals of a line of ``signals.jsonl``, under the current signal names.
 
     Raises:
         ValueError: the line is not a row.
     """
     try:
         data = json.loads(line)
-        signals = {current_name(name): _decode(value) for name, value in data["signals"].items()}
+        signals = {rename_signal(name): _decode(value) for name, value in data["signals"].items()}
         return int(data["step"]), signals
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error

@@ -53,7 +53,7 @@ def test_log_is_diagnosed(sick: Path, healthy: Path) -> None:
         assert found["discriminator_saturation"]["status"] == status
         for condition in CONDITIONS[:3]:
             assert found[condition]["status"] == "inconclusive"
-            assert "gandiag.attach would settle it" in found[condition]["summary"]
+            assert "of gandiag.attach record" in found[condition]["summary"]
         assert answer["log"]["columns"]["discriminator_loss"] == "errD"
 
 
@@ -62,7 +62,7 @@ def test_what_was_read_is_said(sick: Path) -> None:
     result = CliRunner().invoke(main, ["diagnose", str(sick)])
     said = " ".join(result.stdout.split())
     assert "Read as csv: discriminator_loss is errD, generator_loss is errG (guessed" in said
-    assert "Steps are those of iter." in said
+    assert "Steps are taken from the column iter." in said
 
 
 def test_until_is_the_log_so_far(sick: Path) -> None:
@@ -102,7 +102,7 @@ def test_log_is_read_without_torch(healthy: Path) -> None:
     [
         (["--objective", "hing"], 'nearest is "hinge"'),
         (["--chance", "-1"], "must be 0 or more"),
-        (["--chance", "0", "--objective", "hinge"], "is a critic's"),
+        (["--chance", "0", "--objective", "hinge"], "Wasserstein critic"),
         (["--map", "errD"], "write ROLE=COLUMN"),
         (["--map", "discriminator_loss=errDD"], 'nearest is "errD"'),
     ],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gandiag.records.sample_grids import GAP, MIDDLE, tile_samples, write_grid
+from gandiag.records.sample_grids import GAP_GREY, GAP_PIXELS, tile_samples, write_sample_grid
 
 
 def images(*values: float, channels: int = 1, side: int = 3) -> np.ndarray:
@@ -33,9 +33,12 @@ def test_values_become_pixels(value: float, pixel: int) -> None:
 def test_grid_is_near_square(count: int, rows: int, columns: int) -> None:
     """Images lie in rows of a near-square grid with gaps between them."""
     sheet = tile_samples(images(*np.ones(count)))
-    assert sheet.shape == (rows * (3 + GAP) - GAP, columns * (3 + GAP) - GAP)
+    assert sheet.shape == (
+        rows * (3 + GAP_PIXELS) - GAP_PIXELS,
+        columns * (3 + GAP_PIXELS) - GAP_PIXELS,
+    )
     assert (sheet == 255).sum() == count * 9
-    assert ((sheet == 255) | (sheet == MIDDLE)).all()
+    assert ((sheet == 255) | (sheet == GAP_GREY)).all()
 
 
 def test_order_is_by_rows() -> None:
@@ -54,7 +57,7 @@ def test_colour_channels_come_last() -> None:
 def test_images_are_png(tmp_path: Path) -> None:
     """Images are written as a PNG that holds the sheet's very pixels."""
     samples = images(-1, 0.5, 1)
-    path = write_grid(tmp_path / "step-00000007", samples)
+    path = write_sample_grid(tmp_path / "step-00000007", samples)
     assert path == tmp_path / "step-00000007.png"
     with Image.open(path) as image:
         np.testing.assert_array_equal(np.asarray(image), tile_samples(samples))
@@ -65,6 +68,6 @@ def test_points_are_numbers(tmp_path: Path, normal: Callable[..., object]) -> No
     """Points are written as the numbers themselves, NaN included, and hold nothing to unpickle."""
     points = np.asarray(normal((9, 2)), np.float32)
     points[3, 1] = np.nan
-    path = write_grid(tmp_path / "real", points)
+    path = write_sample_grid(tmp_path / "real", points)
     assert path.suffix == ".npy"
     np.testing.assert_array_equal(np.load(path, allow_pickle=False), points)

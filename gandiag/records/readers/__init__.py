@@ -1,1 +1,1 @@
-"""Readers open somebody else's log as a record: one kind of log, one file."""
+"""Readers open a third-party log as a record: one module per log format."""

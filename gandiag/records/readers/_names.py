@@ -1,8 +1,9 @@
-"""What a column of somebody's log is, by its name.
+"""Guesses from a column's name which loss or step counter of a third-party log the column is.
 
-A name is cut into words: ``Loss/D_fake`` says loss, d, fake. Some words make a column a
-discriminator's loss, some forbid it, some say nothing; a name with fewer words that are not known
-is the better guess.
+A name is split into words: ``Loss/D_fake`` gives loss, d, fake. Some words are required for a role
+(a loss of the discriminator needs "d" or a synonym), some exclude a role ("grad", "val"), and some
+carry no information ("train"). Among several columns that fit, the one with the fewest unknown
+words is taken. The word lists come from the logs of published trainers; tests name the trainers.
 """
 
 from __future__ import annotations
@@ -20,20 +21,23 @@ ROLES = (
     "class_loss",
 )
 
-_PLAYERS = {
+_NETWORKS = {
     **dict.fromkeys(("d", "disc", "dis", "discrim", "discriminator", "critic", "netd"), "d"),
     **dict.fromkeys(("g", "gen", "generator", "netg"), "g"),
 }
-_LOSS = {"loss", "losses", "err", "error", "cost", "objective"}
+_LOSS_WORDS = {"loss", "losses", "err", "error", "cost", "objective"}
 _REAL, _FAKE = {"real"}, {"fake"}
 _ADVERSARIAL = {"adv", "adversarial", "gan"}
-_PLAIN = {"train", "training", "trainer", "total", "mean", "value", "values", "running", "scalar",
-          "scalars", "metrics", "log", "logs", "step", "batch", "iter", "net", "model", "current",
-          "per"}  # fmt: skip
+_UNINFORMATIVE = {
+    "train", "training", "trainer", "total", "mean", "value", "values", "running", "scalar",
+    "scalars", "metrics", "log", "logs", "step", "batch", "iter", "net", "model", "current", "per",
+}  # fmt: skip
 _SMOOTHED = {"avg", "average", "ema", "smooth", "smoothed", "epoch"}
-_CLASS = {"class", "classes", "cls", "classification", "aux", "auxiliary", "contrastive", "ac",
-          "cond", "conditional", "info", "mi"}  # fmt: skip
-_OTHER = {  # statistics of a loss, and losses that are not the game's
+_CLASS = {
+    "class", "classes", "cls", "classification", "aux", "auxiliary", "contrastive", "ac", "cond",
+    "conditional", "info", "mi",
+}  # fmt: skip
+_EXCLUDED = {  # statistics of a loss, and losses that are not part of the adversarial objective
     "std", "var", "num", "count", "min", "max", "val", "valid", "validation", "test",
     "eval", "grad", "grads", "gradient", "norm", "lr", "rate", "time", "sec", "secs",
     "seconds", "acc", "accuracy", "score", "scores", "logit", "logits", "prob", "probs",
@@ -51,10 +55,14 @@ _STEPS = {
     **dict.fromkeys(("nimg", "image", "images", "img", "imgs", "samples"), "image"),
     **dict.fromkeys(("tick", "ticks"), "tick"),
 }
-_WITHIN = {"batch", "batches", "i", "idx", "minibatch"}  # often begin anew with each epoch
-_UNITS = (STEP, "kimg", "image", "tick", EPOCH)  # the finer, the better
-_COUNTING = {"global", "total", "train", "training", "trainer", "progress", "current", "cur",
-             "num", "number", "no", "n", "count", "mean"}  # fmt: skip
+#: Counters that often restart at 0 in each epoch; a counter of the whole run is preferred.
+_WITHIN_EPOCH = {"batch", "batches", "i", "idx", "minibatch"}
+_UNITS = (STEP, "kimg", "image", "tick", EPOCH)  # in order of preference, finest first
+_COUNTER_WORDS = {
+    "global", "total", "train", "training", "trainer", "progress", "current", "cur", "num",
+    "number", "no", "n", "count", "mean",
+}  # fmt: skip
+#: Words written without a separator, such as "dloss" or "netD".
 _GLUED = re.compile(
     r"(d|g|disc|dis|gen|discriminator|generator|critic|adv|cls|class)(loss|losses|err|error|cost)"
     r"|(loss|err|error)(d|g|disc|dis|gen|discriminator|generator|critic)"
@@ -63,90 +71,95 @@ _GLUED = re.compile(
 )
 
 
-def best(role: str, names: Iterable[str]) -> tuple[str, ...]:
-    """The columns whose names fit a role best: none, one, or several that fit alike.
+def find_best_columns(role: str, names: Iterable[str]) -> tuple[str, ...]:
+    """The columns whose names fit a role best: none, one, or several that fit equally well.
 
-    >>> best("discriminator_loss", ["errD", "errG", "D_x", "errD_real"])
+    >>> find_best_columns("discriminator_loss", ["errD", "errG", "D_x", "errD_real"])
     ('errD',)
-    >>> best("discriminator_loss", ["loss_D_A", "loss_D_B"])
+    >>> find_best_columns("discriminator_loss", ["loss_D_A", "loss_D_B"])
     ('loss_D_A', 'loss_D_B')
     """
-    found = {name: misfit for name in names if (misfit := _misfit(role, name)) is not None}
-    least = min(found.values(), default=0.0)
-    return tuple(name for name, misfit in found.items() if misfit == least)
+    costs = {name: cost for name in names if (cost := _compute_cost(role, name)) is not None}
+    lowest = min(costs.values(), default=0.0)
+    return tuple(name for name, cost in costs.items() if cost == lowest)
 
 
-def adversarial(name: str) -> bool:
-    """Whether a name says that a loss is the adversarial one alone, with nothing added to it.
+def is_adversarial(name: str) -> bool:
+    """Whether a loss is the adversarial term alone by its name, without further terms.
 
-    >>> adversarial("disc_adv_loss"), adversarial("disc_total_loss")
+    >>> is_adversarial("disc_adv_loss"), is_adversarial("disc_total_loss")
     (True, False)
     """
-    return bool(set(_words(name)) & {"adv", "adversarial"})
+    return bool(set(_split_words(name)) & {"adv", "adversarial"})
 
 
-def unit_of(name: str) -> str:
-    """What a column of positions counts.
+def find_unit(name: str) -> str:
+    """The unit that a column of positions counts; the last such word of its name decides.
 
-    >>> unit_of("Epoch"), unit_of("Progress/kimg"), unit_of("n")
+    >>> find_unit("Epoch"), find_unit("Progress/kimg"), find_unit("n")
     ('epoch', 'kimg', 'step')
     """
-    units = [_STEPS[word] for word in _words(name) if word in _STEPS]
+    units = [_STEPS[word] for word in _split_words(name) if word in _STEPS]
     return units[-1] if units else STEP
 
 
-def _misfit(role: str, name: str) -> float | None:
-    """How badly a name fits a role: words that it could do without; None if it does not fit."""
-    words = _words(name)
+def _compute_cost(role: str, name: str) -> float | None:
+    """How badly a name fits a role, mainly its number of unknown words; None if it does not fit.
+
+    The weights of the single terms are chosen so that each published log in the tests is read
+    correctly; only the order of the costs matters.
+    """
+    words = _split_words(name)
     if role in (STEP, EPOCH):
-        return _misfit_of_position(role, name, words)
-    players = [_PLAYERS[word] for word in words if word in _PLAYERS]
-    rest = {word for word in words if word not in _PLAYERS}
-    says_loss = bool(rest & _LOSS) or words[:1] == ["l"]
-    rest -= _LOSS | {"l"}
-    if rest & _OTHER or not (says_loss or (len(words) == 1 and players)):
+        return _compute_position_cost(role, name, words)
+    networks = [_NETWORKS[word] for word in words if word in _NETWORKS]
+    rest = {word for word in words if word not in _NETWORKS}
+    names_loss = bool(rest & _LOSS_WORDS) or words[:1] == ["l"]
+    rest -= _LOSS_WORDS | {"l"}
+    if rest & _EXCLUDED or not (names_loss or (len(words) == 1 and networks)):
         return None
-    player = players[-1] if players else None  # loss_disc_fake_g is the generator's
-    part = "class_loss" if rest & _CLASS else _part(player, rest)
-    if part != role or (part == "class_loss" and player == "g"):
+    network = networks[-1] if networks else None  # the last: loss_disc_fake_g is the generator's
+    found = "class_loss" if rest & _CLASS else _find_loss_role(network, rest)
+    if found != role or (found == "class_loss" and network == "g"):
         return None
     rest -= _CLASS if role == "class_loss" else _REAL | _FAKE
-    misfit = 0.0 if says_loss else 4.0  # a bare "D"
-    misfit -= 0.5 * bool(rest & _ADVERSARIAL)  # apart from whatever is added to it
-    misfit += 0.25 * len(rest & _SMOOTHED)
-    return misfit + len(rest - _ADVERSARIAL - _SMOOTHED - _PLAIN)
+    cost = 0.0 if names_loss else 4.0  # a bare "D" may be an accuracy or a mean output
+    # The adversarial term is comparable between trainers; a sum with other terms is not.
+    cost -= 0.5 * bool(rest & _ADVERSARIAL)
+    cost += 0.25 * len(rest & _SMOOTHED)  # a running mean hides short events
+    return cost + len(rest - _ADVERSARIAL - _SMOOTHED - _UNINFORMATIVE)
 
 
-def _part(player: str | None, words: set[str]) -> str | None:
-    """Whose loss it is, and which part of it."""
-    if player != "d":
-        return "generator_loss" if player == "g" else None
+def _find_loss_role(network: str | None, words: set[str]) -> str | None:
+    """The role of a loss: its network, and the part on real or on generated samples."""
+    if network != "d":
+        return "generator_loss" if network == "g" else None
     real, fake = bool(words & _REAL), bool(words & _FAKE)
     return "discriminator_loss" + ("_real" * (real and not fake) + "_fake" * (fake and not real))
 
 
-def _misfit_of_position(role: str, name: str, words: list[str]) -> float | None:
+def _compute_position_cost(role: str, name: str, words: list[str]) -> float | None:
     units = [_STEPS[word] for word in words if word in _STEPS]
     if (
         not units
         or words[-1] in ("num", "count")
-        or set(words) & (_OTHER - {"num", "count", "steps"} | _LOSS)
+        or set(words) & (_EXCLUDED - {"num", "count", "steps"} | _LOSS_WORDS)
     ):
         return None
     if role == EPOCH:
         return None if units[-1] != EPOCH else 0.0
-    unknown = [word for word in words if word not in _STEPS and word not in _COUNTING]
-    misfit = 8.0 * _UNITS.index(units[-1]) + 2 * len(unknown)
-    misfit += 1.0 * name.startswith("_")  # W&B's own count of calls
-    misfit += 0.5 * bool(set(words) & _WITHIN)
-    return misfit - 0.25 * ("global" in words)
+    unknown = [word for word in words if word not in _STEPS and word not in _COUNTER_WORDS]
+    cost = 8.0 * _UNITS.index(units[-1]) + 2 * len(unknown)
+    cost += 1.0 * name.startswith("_")  # W&B's "_step" counts calls of run.log, not updates
+    cost += 0.5 * bool(set(words) & _WITHIN_EPOCH)
+    return cost - 0.25 * ("global" in words)
 
 
-def _words(name: str) -> list[str]:
-    """Cut a name into its words.
+def _split_words(name: str) -> list[str]:
+    """Split a name into lower-case words, also at changes of case and in glued words.
 
-    >>> _words("Loss/D_fake"), _words("errD"), _words("netDLoss"), _words("dloss")
-    (['loss', 'd', 'fake'], ['err', 'd'], ['net', 'd', 'loss'], ['d', 'loss'])
+    >>> _split_words("Loss/D_fake"), _split_words("netDLoss"), _split_words("dloss")
+    (['loss', 'd', 'fake'], ['net', 'd', 'loss'], ['d', 'loss'])
     """
     parts = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+\d*|[A-Z]+\d*|\d+", name)
     words: list[str] = []

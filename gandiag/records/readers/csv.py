@@ -1,4 +1,4 @@
-"""Reads tables of text: CSV, TSV, and columns set apart by spaces, gzipped or not."""
+"""Reads text tables: comma-, semicolon-, tab- and space-separated columns, also gzipped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.readers._table import Column, record_of
+from gandiag.records.readers._table import Column, build_record
 from gandiag.records.record import Record
 
 if TYPE_CHECKING:
@@ -24,22 +24,23 @@ SEPARATORS = (",", ";", "\t")
 
 @dataclass(frozen=True)
 class Csv:
-    """A table of text with a header line: `.csv`, `.tsv`, `.txt`, `.dat`, `.log`, or gzipped.
+    """A text table with a header line: `.csv`, `.tsv`, `.txt`, `.dat`, `.log`, or gzipped.
 
-    An empty cell is no number; the words nan and inf are numbers that were logged.
+    An empty cell is a missing number; the words nan and inf are numbers that were logged.
     """
 
-    comment: str = "#"  # sign with which lines begin that hold no data
+    # Lines that begin with this text are comments and are skipped.
+    comment: str = "#"
 
     def recognises(self, path: Path) -> bool:
-        """Whether the file's name says so."""
+        """Whether the file has the suffix of a text table."""
         return path.is_file() and path.name.lower().removesuffix(".gz").endswith(SUFFIXES)
 
     def read(self, path: Path, columns: Mapping[str, str]) -> Record:
-        """Read the table; the separator is the one found in the header."""
+        """Read the table; its separator is the first of , ; and tab in the header, else spaces."""
         import pandas as pd
 
-        skipped, header = self._header(path)
+        skipped, header = self._find_header(path)
         separator = next((sign for sign in SEPARATORS if sign in header), r"\s+")
         try:
             table = pd.read_csv(
@@ -47,7 +48,8 @@ class Csv:
                 sep=separator,
                 skiprows=skipped,
                 comment=self.comment,
-                keep_default_na=False,  # else an empty cell and a logged NaN are the same
+                # Only an empty cell is missing; by default pandas reads a logged "nan" the same.
+                keep_default_na=False,
                 na_values=[""],
                 skipinitialspace=True,
                 low_memory=False,
@@ -58,17 +60,17 @@ class Csv:
         if not len(table):
             raise BadInput(str(path), "the table has no rows")
         table.columns = table.columns.astype(str).str.strip()
-        named = ((str(name), _column(cells, str(name))) for name, cells in table.items())
-        found = {name: column for name, column in named if column is not None}
-        if not found:
-            raise BadInput(str(path), "no column of the table holds numbers")
-        return record_of(found, path, "csv", columns)
+        parsed = ((str(name), _parse_column(cells, str(name))) for name, cells in table.items())
+        numeric = {name: column for name, column in parsed if column is not None}
+        if not numeric:
+            raise BadInput(str(path), "no column of the table has numbers")
+        return build_record(numeric, path, "csv", columns)
 
-    def _header(self, path: Path) -> tuple[int, str]:
-        """Number of lines before the header, and the header."""
-        opened = gzip.open if path.name.endswith(".gz") else open
+    def _find_header(self, path: Path) -> tuple[int, str]:
+        """The number of lines before the header, and the header."""
+        open_file = gzip.open if path.name.endswith(".gz") else open
         try:
-            with opened(path, "rt", encoding="utf-8-sig", errors="replace") as file:
+            with open_file(path, "rt", encoding="utf-8-sig", errors="replace") as file:
                 for number, line in enumerate(file):
                     if line.strip() and not line.startswith(self.comment):
                         return number, line
@@ -77,22 +79,22 @@ class Csv:
         raise BadInput(str(path), "the file is empty")
 
 
-def _column(cells: Series, name: str) -> Column | None:
-    """A column's numbers with the rows that they stand in; None where most are none."""
+def _parse_column(cells: Series, name: str) -> Column | None:
+    """A column's numbers with their rows; None if most cells are not numbers."""
     import pandas as pd
 
     if cells.dtype == bool:
         return None
     if not pd.api.types.is_numeric_dtype(cells):
         words = cells.astype("string").str.strip()
-        cells = words.where(words != name)  # a header amid the table: the log was written on
+        cells = words.where(words != name)  # a resumed run may have appended a second header
         numbers = pd.to_numeric(cells, errors="coerce")
-        strange = numbers.isna() & cells.notna() & (cells.str.lower() != "nan")
-        if strange.sum() > len(cells) / 2 or not numbers.notna().any():
+        is_text = numbers.isna() & cells.notna() & (cells.str.lower() != "nan")
+        if is_text.sum() > len(cells) / 2 or not numbers.notna().any():
             return None
-        held = cells.notna() & ~strange
+        is_number = cells.notna() & ~is_text
         cells = numbers
     else:
-        held = cells.notna()
-    rows = np.flatnonzero(held.to_numpy())
+        is_number = cells.notna()
+    rows = np.flatnonzero(is_number.to_numpy())
     return Column(rows, cells.to_numpy(dtype=float, na_value=np.nan)[rows])

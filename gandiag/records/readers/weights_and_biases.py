@@ -1,4 +1,7 @@
-"""Reads runs that Weights & Biases kept offline: its files, which its library no longer reads."""
+"""Reads the `.wandb` files of offline runs of Weights & Biases.
+
+The format is parsed here, because current versions of wandb have no public reader for it.
+"""
 
 from __future__ import annotations
 
@@ -10,72 +13,76 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.readers._table import columns_of, record_of
-from gandiag.records.readers.json_lines import flat
+from gandiag.records.readers._table import build_record, collect_columns
+from gandiag.records.readers.json_lines import flatten_numbers
 from gandiag.records.record import Record
 
 FILES = "*.wandb"
-SIGN = b":W&B"  # then two bytes and a version
-BLOCK = 32768
-PIECE = struct.Struct("<IHB")  # checksum, length, type
-FULL, FIRST, LAST = 1, 2, 4
+MAGIC = b":W&B"  # first bytes of the file
+HEADER_SIZE = 7  # bytes: `MAGIC`, a magic number of 2 bytes, and a version of 1 byte
+# LevelDB's log format, https://github.com/google/leveldb/blob/main/doc/log_format.md
+BLOCK_SIZE = 32768  # bytes
+CHUNK_HEADER = struct.Struct("<IHB")  # checksum, length of the data, type
+FULL, FIRST, LAST = 1, 2, 4  # types of chunks; MIDDLE is 3
 
 
 @dataclass(frozen=True)
 class WeightsAndBiases:
-    """A run that W&B kept offline: its `.wandb` file, its folder, or a folder above with only one.
+    """An offline run of W&B: its `.wandb` file, its folder, or a folder with one such run.
 
-    It is read where it lies; no key is needed and nothing is sent.
+    Reading needs no API key and sends nothing.
     """
 
     def recognises(self, path: Path) -> bool:
-        """Whether it is, or holds, a `.wandb` file."""
+        """Whether the path is a `.wandb` file, or a folder with one at any depth."""
         return path.match(FILES) if path.is_file() else any(path.rglob(FILES))
 
     def read(self, path: Path, columns: Mapping[str, str]) -> Record:
-        """Read the history; an unfinished run's is read as far as it was written."""
+        """Read the history of the run, as far as it was written."""
         files = sorted({file.resolve() for file in path.rglob(FILES)}) if path.is_dir() else [path]
-        if len(files) > 1:  # latest-run is a link to one of them
+        if len(files) > 1:  # resolved above, as `latest-run` is a link to one of the runs
             several = ", ".join(str(file.parent.name) for file in files)
-            raise BadInput(str(path), f"holds several runs; name one of {several}")
-        found = columns_of(_history(files[0]))
+            raise BadInput(str(path), f"holds several runs; choose one of {several}")
+        found = collect_columns(_read_history(files[0]))
         if not found:
-            raise BadInput(str(path), "the run's history holds no numbers")
-        return record_of(found, path, "weights_and_biases", columns)
+            raise BadInput(str(path), "the run's history has no numbers")
+        return build_record(found, path, "weights_and_biases", columns)
 
 
-def _history(file: Path) -> Iterator[dict[str, float]]:
+def _read_history(file: Path) -> Iterator[dict[str, float]]:
     from wandb.proto import wandb_internal_pb2
 
-    for data in _entries(file):
+    for data in _read_entries(file):
         entry = wandb_internal_pb2.Record()  # type: ignore[attr-defined]  # made at import
         entry.ParseFromString(data)
         if entry.WhichOneof("record_type") == "history":
             items = entry.history.item
             row = {item.key or "/".join(item.nested_key): item.value_json for item in items}
-            yield flat({name: json.loads(text) for name, text in row.items()}, "/")
+            yield flatten_numbers({name: json.loads(text) for name, text in row.items()}, "/")
 
 
-def _entries(file: Path) -> Iterator[bytes]:
-    """The entries of a file in LevelDB's log format, as far as they are whole.
+def _read_entries(file: Path) -> Iterator[bytes]:
+    """The entries of a file in LevelDB's log format, up to the first incomplete one.
 
-    The format: blocks of 32 KiB; in a block pieces of (checksum, length, type) and data; an entry
-    is one piece of the type FULL, or a FIRST, some MIDDLE, and a LAST.
+    The file is a sequence of blocks; a block is a sequence of chunks, each with a header and data.
+    An entry is one chunk of type FULL, or a FIRST, any number of MIDDLE and a LAST chunk.
     """
     data = file.read_bytes()
-    if data[:4] != SIGN:
+    if data[: len(MAGIC)] != MAGIC:
         raise BadInput(str(file), "not a file that W&B wrote")
-    at, entry = len(SIGN) + 3, b""
-    while at + PIECE.size <= len(data):
-        left = BLOCK - at % BLOCK
-        if left < PIECE.size:  # the rest of a block is padding
-            at += left
+    position, entry = HEADER_SIZE, b""
+    while position + CHUNK_HEADER.size <= len(data):
+        left = BLOCK_SIZE - position % BLOCK_SIZE
+        if left < CHUNK_HEADER.size:  # too short for a header: the rest of the block is padding
+            position += left
             continue
-        checksum, length, kind = PIECE.unpack_from(data, at)
-        piece = data[at + PIECE.size : at + PIECE.size + length]
-        if zlib.crc32(piece, zlib.crc32(bytes([kind]))) != checksum:
-            return  # cut off while it was written
-        at += PIECE.size + length
-        entry = piece if kind in (FULL, FIRST) else entry + piece
-        if kind in (FULL, LAST):
+        checksum, length, chunk_type = CHUNK_HEADER.unpack_from(data, position)
+        start = position + CHUNK_HEADER.size
+        chunk = data[start : start + length]
+        # W&B's checksum covers the type and the data, with zlib's CRC-32 (LevelDB's is CRC-32C).
+        if zlib.crc32(chunk, zlib.crc32(bytes([chunk_type]))) != checksum:
+            return  # the run was killed while it wrote this chunk
+        position = start + length
+        entry = chunk if chunk_type in (FULL, FIRST) else entry + chunk
+        if chunk_type in (FULL, LAST):
             yield entry

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.readers._names import best
-from gandiag.records.readers._steps import newest_branch, unrolled
-from gandiag.records.readers._table import Column, record_of
+from gandiag.records.readers._names import find_best_columns
+from gandiag.records.readers._steps import find_newest_branch, unroll_counter
+from gandiag.records.readers._table import Column, build_record
 from gandiag.records.record import Record
 
 WHERE = Path("log")
@@ -70,7 +70,7 @@ def table(rows: int = 40, **columns: Any) -> dict[str, Column]:
 
 def read(columns: dict[str, Column], **wanted: str) -> Record:
     """The record of a table."""
-    return record_of(columns, WHERE, "table", wanted)
+    return build_record(columns, WHERE, "table", wanted)
 
 
 def notes(record: Record) -> str:
@@ -83,7 +83,7 @@ def test_published_names_are_known(name: str) -> None:
     """Columns of known trainers are found, and none is taken for what it is not."""
     columns, expected = LOGS[name]
     for short, role in ROLES.items():
-        found = best(role, columns)
+        found = find_best_columns(role, columns)
         assert found == ((expected[short],) if short in expected else ()), role
 
 
@@ -99,13 +99,13 @@ def test_published_names_are_known(name: str) -> None:
 )
 def test_finest_count_is_taken(columns: list[str], found: str) -> None:
     """Steps are preferred to images, images to epochs, and no time is taken for any of them."""
-    assert best("step", columns) == (found,)
+    assert find_best_columns("step", columns) == (found,)
 
 
 @given(st.lists(st.integers(0, 30), max_size=40))
 def test_branch_is_newest(steps: list[int]) -> None:
     """What is kept increases, ends with the last entry, and misses no step that was kept last."""
-    kept = newest_branch(np.asarray(steps, np.int64))
+    kept = find_newest_branch(np.asarray(steps, np.int64))
     left = [step for step, keep in zip(steps, kept, strict=True) if keep]
     assert left == sorted(set(left))
     assert left[-1:] == steps[-1:]
@@ -131,12 +131,12 @@ def test_batches_are_counted_on() -> None:
         record = read(table(**columns, d_loss=1, g_loss=1))
         assert record[D].steps.tolist() == list(range(0, 4000, 100))
         assert record.facts["unit"] == "step"
-        assert "counted on" in notes(record)
+        assert "restarts in each epoch" in notes(record)
 
 
 def test_one_return_is_no_epoch() -> None:
     """A counter that falls once was a run begun again."""
-    assert unrolled(np.array([0.0, 1.0, 2.0, 0.0, 1.0, 2.0]), None) is None
+    assert unroll_counter(np.array([0.0, 1.0, 2.0, 0.0, 1.0, 2.0]), None) is None
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_unit_is_told(columns: dict[str, Any], unit: str, last: int) -> None:
     """What the steps count is a fact of the record and is said, whatever it is."""
     record = read(table(**columns, d_loss=1, g_loss=1))
     assert (record.facts["unit"], record.last_step) == (unit, last)
-    assert ("rows" if unit == "row" else f"read {unit}") in notes(record)
+    assert ("rows are counted" if unit == "row" else f"unit of all steps is {unit}") in notes(record)
 
 
 def test_parts_are_summed() -> None:
@@ -177,9 +177,9 @@ def test_map_wins() -> None:
 @pytest.mark.parametrize(
     ("columns", "wanted", "told"),
     [
-        (["loss_D_A", "loss_D_B"], {}, r"which is .* loss_D_A or loss_D_B\? Say --map"),
-        (["loss", "fid"], {}, r"no column is known as the discriminator's loss"),
-        (["d_loss_real"], {}, r"no column is known .*d_loss_real"),
+        (["loss_D_A", "loss_D_B"], {}, r"loss may be loss_D_A or loss_D_B; add --map"),
+        (["loss", "fid"], {}, r"no column is recognised as the discriminator's loss"),
+        (["d_loss_real"], {}, r"no column is recognised .*d_loss_real"),
         (["errD"], {"discriminator_los": "errD"}, r'nearest is "discriminator_loss"'),
         (["errD"], {"discriminator_loss": "err"}, r'nearest is "errD"'),
     ],

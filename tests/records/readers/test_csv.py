@@ -69,8 +69,8 @@ def test_header_within_is_passed_over(tmp_path: Path) -> None:
     [
         ("", "the file is empty"),
         ("step,d_loss\n", "the table has no rows"),
-        ("name,word\na,b\n", "no column of the table holds numbers"),
-        ("step,fid\n1,2\n", "no column is known as the discriminator's loss"),
+        ("name,word\na,b\n", "no column of the table has numbers"),
+        ("step,fid\n1,2\n", "no column is recognised as the discriminator's loss"),
     ],
 )
 def test_bad_tables_are_refused(tmp_path: Path, text: str, told: str) -> None:
