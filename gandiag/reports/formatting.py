@@ -1,17 +1,17 @@
-"""How numbers, names and verdicts are put into words, the same in every report."""
+"""Format numbers, thresholds and verdicts, in the same way for every reporter."""
 
 from __future__ import annotations
 
 import math
 
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, humanize
+from gandiag.monitoring.signals import signal_info
 from gandiag.reports.report import Report, format_verdict
 
-PAGE_FILE, DIAGNOSES_FILE = (
-    "report.html",
-    "diagnoses.json",
-)  # what reporters write into a run's folder
-PAIR_FILE = "beside.html"  # ... and for two runs, into the first one's
+# Files that reporters write into a run's folder.
+PAGE_FILE = "report.html"
+DIAGNOSES_FILE = "diagnoses.json"
+PAIR_FILE = "beside.html"  # compares two runs; written into the folder of the first run
 FILM_FILE = "film.gif"
 
 MARKS = {"present": "●", "absent": "○", "inconclusive": "?"}
@@ -19,10 +19,12 @@ _STATUS_ORDER = {"present": 0, "inconclusive": 1, "absent": 2}
 
 
 def format_number(value: float) -> str:
-    """Write a number to three digits.
+    """Write a number with three significant digits.
 
-    >>> number(0.0421371), number(float("nan")), number(float("-inf")), number(12345678)
-    ('0.0421', 'NaN', '-infinity', '1.23e+07')
+    >>> format_number(0.0421371), format_number(12345678)
+    ('0.0421', '1.23e+07')
+    >>> format_number(float("nan")), format_number(float("-inf"))
+    ('NaN', '-infinity')
     """
     if math.isnan(value):
         return "NaN"
@@ -31,75 +33,87 @@ def format_number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def plain(name: str) -> str:
-    """Write a name as words.
+def format_signal(name: str) -> str:
+    """Name a signal for the title of a chart, with its unit; third-party signals keep their name.
 
-    >>> plain("mode_collapse")
-    'mode collapse'
+    >>> format_signal("loss/value/generator")
+    'loss of the generator'
+    >>> format_signal("update/relative/discriminator")
+    'relative update of the discriminator (1 / step)'
+    >>> format_signal("my_probe/quantity/generator")
+    'my_probe/quantity/generator'
     """
-    return humanize(name)
+    info = signal_info(name)
+    quantity, _, network = name.rpartition("/")
+    # Signals of single weights, such as gradient/norm.NAME, have no label of their own.
+    if info is None or info.quantity != quantity:
+        return name
+    label = info.label if len(info.networks) == 1 else f"{info.label} of the {network}"
+    # "1" is the unit of ratios and shares; a "score gap" needs no unit "score".
+    return label if info.unit == "1" or info.unit in info.label else f"{label} ({info.unit})"
 
 
 def format_threshold(evidence: Evidence) -> str:
-    """Say where the observed number must lie to speak for the condition.
+    """Write the threshold of an observed number and the side on which it counts as exceeded.
 
-    >>> gate(Evidence("a/b", 0.1, "<", 0.7, True, "diversity"))
+    >>> format_threshold(Evidence("a/b", 0.1, "<", 0.7, True, "diversity"))
     'below 0.7'
     """
     return f"{'below' if evidence.relation == '<' else 'above'} {format_number(evidence.threshold)}"
 
 
 def format_exceeded(evidence: Evidence) -> str:
-    """Say whether the evidence speaks for the condition; *unknown* where nothing was seen."""
+    """Whether the threshold is exceeded: yes, no, or *unknown* if nothing was measured."""
     if math.isnan(evidence.observed) and not evidence.holds:
         return "unknown"
     return "yes" if evidence.holds else "no"
 
 
 def format_verdict_sentence(report: Report) -> str:
-    """The verdict as a sentence."""
-    text = format_verdict(report.diagnoses) if report.diagnoses else "nothing was asked"
+    """Write the verdict of a run as a sentence."""
+    text = format_verdict(report.diagnoses) if report.diagnoses else "no detector was run"
     return f"{text[0].upper()}{text[1:]}."
 
 
 def list_notes(report: Report) -> list[str]:
-    """What a reader must know before trusting the verdict: a short run, an unexpected answer."""
-    record, found = report.record, list(report.record.environment.get("log", {}).get("notes", ()))
+    """List reasons for caution about the verdict: a short run, or an unexpected diagnosis."""
+    record = report.record
+    notes = list(record.environment.get("log", {}).get("notes", ()))
     planned = record.facts.get("steps")
-    played = record.environment.get("steps_played", record.last_step)
+    trained = record.environment.get("steps_played", record.last_step)
     if not record.signals:
-        found.append("The record is empty: nothing was measured.")
-    elif isinstance(planned, int) and played < planned:
-        how = "ended early, at" if "steps_played" in record.environment else "was interrupted at"
-        found.append(f"The run {how} step {played} of {planned} planned ones.")
+        notes.append("The record is empty: no signal was recorded.")
+    elif isinstance(planned, int) and trained < planned:
+        # A run that ends by itself, for example after NaN, still writes the number of its steps.
+        how = "ended early" if "steps_played" in record.environment else "was interrupted"
+        notes.append(f"The run {how} at step {trained} of {planned} planned steps.")
     for condition, expected, status in report.unexpected:
-        found.append(
-            f"Not as the scenario expects: {plain(condition)} is {status}, expected {expected}."
+        notes.append(
+            f"Unexpected: {humanize(condition)} is {status}; the scenario expects {expected}."
         )
-    return found
+    return notes
 
 
 def select_shown(diagnoses: tuple[Diagnosis, ...]) -> tuple[Diagnosis, ...]:
-    """All answers about the game, and those about the loop's code that found a fault."""
-    return tuple(d for d in diagnoses if d.about == "game" or d.status == "present")
+    """All diagnoses of the training, and those of the loop's code that found an error."""
+    return tuple(d for d in diagnoses if d.about != "loop" or d.status == "present")
 
 
 def summarize_loop_checks(diagnoses: tuple[Diagnosis, ...]) -> str:
-    """One sentence for the answers about the loop's code that found nothing; empty without any.
+    """One sentence about the checks of the loop's code that found no error; empty without any.
 
-    >>> folded((Diagnosis("idle_network", "absent", "", about="loop"),))
-    "The loop's code: 1 check found no fault (idle network)."
+    >>> summarize_loop_checks((Diagnosis("idle_network", "absent", "", about="loop"),))
+    "Checks of the training loop's code: 1 found no error (idle network)."
     """
-    rest = [d for d in diagnoses if d.about == "loop" and d.status != "present"]
-    said = []
-    for status, what in (("absent", "found no fault"), ("inconclusive", "could not tell")):
-        names = [plain(d.condition) for d in rest if d.status == status]
+    passed = [d for d in diagnoses if d.about == "loop" and d.status != "present"]
+    parts = []
+    for status, result in (("absent", "found no error"), ("inconclusive", "inconclusive")):
+        names = [humanize(d.condition) for d in passed if d.status == status]
         if names:
-            checks = "check" if len(names) == 1 else "checks"
-            said.append(f"{len(names)} {checks} {what} ({', '.join(names)})")
-    return f"The loop's code: {'; '.join(said)}." if said else ""
+            parts.append(f"{len(names)} {result} ({', '.join(names)})")
+    return f"Checks of the training loop's code: {'; '.join(parts)}." if parts else ""
 
 
 def sort_by_status(diagnoses: tuple[Diagnosis, ...]) -> list[Diagnosis]:
-    """Present ones first, by onset; then those that could not be judged; then absent ones."""
+    """Sort diagnoses: present ones by onset, then inconclusive ones, then absent ones."""
     return sorted(diagnoses, key=lambda d: (_STATUS_ORDER[d.status], d.onset or 0))

@@ -1,4 +1,4 @@
-"""Sample sheets as pictures, for what shows a run while it happens."""
+"""Sample grids as PNG, for reporters and servers that show a run while it trains."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gandiag.reports.page.gallery import find_real_grid
 
 
 class GridPicture(NamedTuple):
-    """A sheet of samples as a picture.
+    """A sample grid as a picture.
 
     Attributes:
-        name: what it is shown under.
-        step: of the generator; 0 for the real data.
-        png: the picture.
+        name: ``samples/generator`` or ``samples/real``.
+        step: generator step; 0 for the real data.
+        png: content of a PNG file.
         width: pixels.
         height: pixels.
     """
@@ -33,33 +33,38 @@ class GridPicture(NamedTuple):
 
 
 def read_new_grids(folder: Path | None, shown: set[str]) -> Iterator[GridPicture]:
-    """The sheets in a run's folder whose names are not in `shown` yet; they are put into it.
+    """Yield the sample grids in a run's folder whose file names are not yet in `shown`.
 
-    Points are drawn over the real ones. What cannot be read is left out.
+    The names are added to `shown`. Points are drawn over the real points. Unreadable files are
+    skipped.
     """
     if folder is None:
         return
     record = Record({}, folder=folder)
     real = find_real_grid(record)
-    sheets = [("samples/generator", step, path) for step, path in record.sample_grids()]
+    grids = [("samples/generator", step, path) for step, path in record.sample_grids()]
     if real is not None:
-        sheets.insert(0, ("samples/real", 0, real))
-    for name, step, path in sheets:
+        grids.insert(0, ("samples/real", 0, real))
+    for name, step, path in grids:
         if path.name not in shown:
             shown.add(path.name)
             try:
                 png = render_grid_png(path, real)
                 yield GridPicture(name, step, png, *_read_size(png))
-            except (OSError, ValueError):  # a file that somebody put there
+            except (OSError, ValueError):  # a damaged file, or one that gandiag did not write
                 continue
 
 
 def render_grid_png(path: Path, real: Path | None) -> bytes:
-    """A sheet as PNG; points are drawn over those of the sheet `real`, if there is one.
+    """Return a sample grid as PNG; points are drawn over those of the grid `real`.
+
+    Args:
+        path: a PNG of images, or a ``.npy`` file of points ``(n, d)``.
+        real: the grid of real samples; None draws no real points.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is no sheet.
+        OSError: the file cannot be read.
+        ValueError: the file is not a sample grid.
     """
     if path.suffix != ".npy":
         return path.read_bytes()

@@ -1,4 +1,4 @@
-"""How a report, or a watch over a loop that still runs, shows itself in a notebook."""
+"""HTML of a report, or of a running attachment, for a notebook cell."""
 
 from __future__ import annotations
 
@@ -9,66 +9,74 @@ from html import escape
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, humanize
 from gandiag.records.record import Record
 from gandiag.reports.figures import Picture, draw_confidence, draw_evidence, draw_losses
+from gandiag.reports.formatting import (
+    format_exceeded,
+    format_number,
+    format_threshold,
+    sort_by_status,
+)
 
 _COLOURS = {"present": "#bf4f00", "absent": "#00664a", "inconclusive": "#6b5200"}
-_STATUSES = tuple(_COLOURS)
-# its colours are those of the light page: in a notebook that is dark it needs its own paper
-_PAPER = "max-width: 46rem; padding: .5rem 1rem; background: #ffffff; color: #1d2430"
-_MAX_FIGURES = 3  # of the evidence on what is present; a cell is no page
+# The colours of the figures are those of the light page. A notebook may be dark, so the cell has a
+# white background of its own.
+_CELL_STYLE = "max-width: 46rem; padding: .5rem 1rem; background: #ffffff; color: #1d2430"
+_MAX_FIGURES = 3  # evidence figures of present failures: a cell should stay short
+_EVIDENCE_HEAD = "".join(
+    f"<th>{title}</th>" for title in ("Measured", "Signal", "Observed", "Threshold", "Exceeded")
+)
 
 
 def render_run(title: str, verdict: str, record: Record, diagnoses: Sequence[Diagnosis]) -> str:
-    """A piece of a page: the verdict, what each detector found, and a few curves.
+    """Render the verdict, each diagnosis and a few curves as a piece of HTML.
 
-    What came with a run is only text in it. It needs no script and loads nothing.
+    All texts of the run are escaped. The HTML needs no script and loads nothing.
 
     Args:
-        title: what is shown.
-        verdict: one line.
-        record: where the curves are from.
-        diagnoses: what was found.
+        title: name of the run.
+        verdict: one line, see `format_verdict`.
+        record: the signals of the curves.
+        diagnoses: the diagnoses to show.
     """
-    ordered = sorted(diagnoses, key=lambda d: (_STATUSES.index(d.status), d.onset or 0))
-    name = f"nb{uuid.uuid4().hex[:8]}"  # ids of figures, as the same cell may be shown twice
+    ordered = sort_by_status(tuple(diagnoses))
+    # The same cell can be shown twice in a notebook, but ids of SVG elements must be unique.
+    name = f"nb{uuid.uuid4().hex[:8]}"
+    pictures = [picture for picture in _draw_pictures(record, ordered, name) if picture is not None]
     parts = [
         f"<p>{escape(title)}<br><strong>{escape(verdict)}</strong></p>",
-        *(_render_diagnosis(diagnosis) for diagnosis in ordered),
-        *(
-            _render_picture(picture)
-            for picture in _draw_pictures(record, ordered, name)
-            if picture is not None
-        ),
+        *map(_render_diagnosis, ordered),
+        *map(_render_picture, pictures),
     ]
-    return f'<div style="{_PAPER}">{"".join(parts)}</div>'
+    return f'<div style="{_CELL_STYLE}">{"".join(parts)}</div>'
 
 
 def _render_diagnosis(diagnosis: Diagnosis) -> str:
-    """A diagnosis in words, with its evidence to be opened."""
-    kind = f" ({humanize(diagnosis.kind)})" if diagnosis.kind else ""
+    """A diagnosis with its evidence in a table that the reader can open."""
+    failure_type = f" ({humanize(diagnosis.kind)})" if diagnosis.kind else ""
     since = "" if diagnosis.onset is None else f" since step {diagnosis.onset}"
-    head = f"{humanize(diagnosis.condition)}: {diagnosis.status}{kind}{since}"
+    head = f"{humanize(diagnosis.condition)}: {diagnosis.status}{failure_type}{since}"
     rows = "".join(_render_evidence(item) for item in diagnosis.evidence)
-    table = f"<details><summary>evidence</summary><table>{rows}</table></details>" if rows else ""
-    colour = _COLOURS[diagnosis.status]
+    table = f"<table><tr>{_EVIDENCE_HEAD}</tr>{rows}</table>"
+    details = f"<details><summary>Evidence</summary>{table}</details>" if rows else ""
     return (
-        f'<p><strong style="color: {colour}">{escape(head)}</strong><br>'
-        f"{escape(diagnosis.summary)}</p>{table}"
+        f'<p><strong style="color: {_COLOURS[diagnosis.status]}">{escape(head)}</strong><br>'
+        f"{escape(diagnosis.summary)}</p>{details}"
     )
 
 
 def _render_evidence(item: Evidence) -> str:
-    gate = f"{'below' if item.relation == '<' else 'above'} {item.threshold:.3g}"
-    cells = (item.meaning, item.signal, f"{item.observed:.3g}", f"for it if {gate}")
+    observed = format_number(item.observed)
+    cells = (item.meaning, item.signal, observed, format_threshold(item), format_exceeded(item))
     return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
 
 def _draw_pictures(
     record: Record, diagnoses: Sequence[Diagnosis], name: str
 ) -> Iterator[Picture | None]:
-    """Curves of the evidence on what is present, then the losses and D's confidence."""
+    """Draw evidence of present failures, then the losses and the discriminator's P(real)."""
     present = [diagnosis for diagnosis in diagnoses if diagnosis.status == "present"]
-    shown = {e.signal: (d, e) for d in reversed(present) for e in d.evidence if e.holds}
-    for index, (diagnosis, item) in enumerate(list(shown.values())[-_MAX_FIGURES:]):
+    # Reversed, so that of two failures with the same signal the earlier one is kept.
+    evidence = {e.signal: (d, e) for d in reversed(present) for e in d.evidence if e.holds}
+    for index, (diagnosis, item) in enumerate(list(evidence.values())[-_MAX_FIGURES:]):
         yield draw_evidence(record, diagnosis, item, f"{name}-{index}")
     onset = present[0].onset if present else None
     yield draw_losses(record, f"{name}-loss", onset)

@@ -1,4 +1,7 @@
-"""Noun 5: the report, all that a page needs, with nothing rendered."""
+"""The report of a run: the record, the diagnoses and the suggested fixes, as plain data.
+
+Reporters turn a report into a page, a table, a film or a log entry. Nothing is rendered here.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.diagnosis.diagnosis import Diagnosis, diagnose, humanize
 from gandiag.diagnosis.objective import recognise_objectives
-from gandiag.diagnosis.stability import Evaluation, Stability, evaluate_history, stability_of
+from gandiag.diagnosis.stability import Evaluation, Stability, evaluate_history, assess_stability
 from gandiag.records.record import Record
-from gandiag.scenario.schema import Scenario, difference
+from gandiag.scenario.schema import Scenario, diff_scenarios
 
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector, Fix
@@ -19,11 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SuggestedFix:
-    """A fix that may help, written out for this scenario.
+    """A fix that may help, written as a change of this scenario.
 
     Attributes:
-        fix: its name in the catalogue.
-        condition: what it is suggested against.
+        fix: name of the fix, as in ``gandiag list fixes``.
+        condition: the failure that the fix is suggested for.
         advice: what to do, in one sentence.
         diff: unified diff of the scenario's YAML; empty where there is no scenario.
     """
@@ -36,15 +39,15 @@ class SuggestedFix:
 
 @dataclass(frozen=True)
 class Report:
-    """What was played, what was seen, what it means and what may help.
+    """The settings of a run, its measurements, the diagnoses and the fixes that may help.
 
     Attributes:
-        scenario: the run as it was written down; None for a loop or log of somebody's own.
-        record: what the run left behind.
-        diagnoses: one for each condition asked for.
-        treatments: fixes for the conditions that are present, best first.
-        detectors: those that were asked; their fields are the thresholds.
-        places: where its reports lie, a path or URL each; empty before they are published.
+        scenario: settings of the run; None for an attached training loop and for a log.
+        record: the recorded signals.
+        diagnoses: one for each detector, in the order of `detectors`.
+        suggested_fixes: fixes for the failures that are present, the most specific first.
+        detectors: the detectors that were run; their fields are the thresholds.
+        locations: path or URL of each published report; empty before publication.
     """
 
     scenario: Scenario | None
@@ -52,11 +55,11 @@ class Report:
     diagnoses: tuple[Diagnosis, ...]
     suggested_fixes: tuple[SuggestedFix, ...] = ()
     detectors: tuple[Detector, ...] = ()
-    places: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
-        """The scenario's name, or that of the record's folder."""
+        """Name of the scenario; without one, name of the record's folder or of the log."""
         if self.scenario is not None:
             return self.scenario.name
         if self.record.folder is not None:
@@ -65,24 +68,25 @@ class Report:
 
     @cached_property
     def history(self) -> tuple[Evaluation, ...]:
-        """What its detectors answered along the run; worked out when first asked for (seconds)."""
+        """Statuses at steps along the run; computed at the first access (about a second)."""
         return evaluate_history(self.record, self.detectors)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        from gandiag.reports.html_repr import render_run  # with its figures, for a notebook only
+        """HTML that a notebook shows for a report."""
+        # Imported here, as the figures load matplotlib: only notebooks need them.
+        from gandiag.reports.html_repr import render_run
 
         return render_run(self.title, format_verdict(self.diagnoses), self.record, self.diagnoses)
 
     def stability(self, diagnosis: Diagnosis) -> Stability:
-        """How sure one of its answers is, and what would settle it."""
+        """How stable one of the diagnoses is, and what would settle an open one."""
         known = {detector.condition: detector for detector in self.detectors}
         detector = known.get(diagnosis.condition)
-        return stability_of(diagnosis, self.record, self.history, detector)
+        return assess_stability(diagnosis, self.record, self.history, detector)
 
     @property
     def objectives(self) -> str:
-        """What the two players minimise, in words, where slopes were recorded that show it."""
+        """The recognised objectives of both networks in one sentence; empty if not recognised."""
         seen = recognise_objectives(self.record)
         return seen.describe() if any((seen.generator, seen.real, seen.fake)) else ""
 
@@ -92,7 +96,7 @@ class Report:
         found = {diagnosis.condition: diagnosis.status for diagnosis in self.diagnoses}
         expect: dict[str, Any] = dict(self.scenario.expect) if self.scenario else {}
         return tuple(
-            (condition, status, found.get(condition, "not asked"))
+            (condition, status, found.get(condition, "not evaluated"))
             for condition, status in expect.items()
             if found.get(condition) != status
         )
@@ -104,53 +108,72 @@ def build_report(
     detectors: Sequence[Detector],
     fixes: Sequence[tuple[str, Fix]],
 ) -> Report:
-    """Diagnose a record and look for fixes: a run's end, and all that a saved one needs."""
+    """Diagnose a record and suggest fixes.
+
+    Args:
+        record: signals of a finished or unfinished run.
+        scenario: settings of the run; without them no fix is suggested.
+        detectors: the detectors to run.
+        fixes: (name, fix) of every fix that may be suggested.
+    """
     diagnoses = diagnose(record, detectors)
-    treatments = suggest_fixes(scenario, diagnoses, fixes) if scenario is not None else ()
-    return Report(scenario, record, diagnoses, treatments, tuple(detectors))
+    suggested = suggest_fixes(scenario, diagnoses, fixes) if scenario is not None else ()
+    return Report(scenario, record, diagnoses, suggested, tuple(detectors))
 
 
 def format_verdict(diagnoses: Iterable[Diagnosis]) -> str:
-    """One line for a run.
+    """Sum up the diagnoses of a run in one line.
 
-    >>> verdict([Diagnosis("mode_collapse", "present", "", "total", 800)])
+    Failures that are present are named in the order of their onset. Otherwise the line names the
+    failures about which the record cannot decide: an inconclusive answer is not an absent failure.
+
+    >>> format_verdict([Diagnosis("mode_collapse", "present", "", "total", 800)])
     'mode collapse (total) since step 800'
-    >>> verdict([Diagnosis("mode_collapse", "absent", "")])
-    'nothing found'
+    >>> format_verdict([Diagnosis("mode_collapse", "absent", "")])
+    'no failure detected'
+    >>> format_verdict([Diagnosis("mode_collapse", "inconclusive", "")])
+    'inconclusive: mode collapse'
     """
     diagnoses = list(diagnoses)
     present = sorted((d for d in diagnoses if d.status == "present"), key=lambda d: d.onset or 0)
     if present:
-        return "; ".join(_phrase(diagnosis) for diagnosis in present)
-    asked = [d for d in diagnoses if d.about == "game"]
-    unclear = [humanize(d.condition) for d in asked if d.status == "inconclusive"]
-    return (
-        f"nothing found, but {', '.join(unclear)} could not be judged"
-        if unclear
-        else "nothing found"
-    )
+        return "; ".join(_format_failure(diagnosis) for diagnosis in present)
+    failures = [d for d in diagnoses if d.about != "loop"]
+    unclear = [humanize(d.condition) for d in failures if d.status == "inconclusive"]
+    if not unclear:
+        return "no failure detected"
+    rest = "; no other failure detected" if len(unclear) < len(failures) else ""
+    return f"inconclusive: {', '.join(unclear)}{rest}"
 
 
 def suggest_fixes(
     scenario: Scenario, diagnoses: Iterable[Diagnosis], fixes: Iterable[tuple[str, Fix]]
 ) -> tuple[SuggestedFix, ...]:
-    """Write out the fixes that treat what is present; those that know the cause come first."""
+    """Select the fixes for the failures that are present, each with its change of the scenario.
+
+    A fix that names causes is suggested only if the diagnosis has one of them as its cause or its
+    failure type. Fixes that change nothing, or the same as an earlier one, are left out.
+
+    Returns:
+        Fixes that name a cause first, then the general ones.
+    """
     found: list[tuple[bool, SuggestedFix]] = []
     fixes = list(fixes)
     for diagnosis in diagnoses:
         if diagnosis.status != "present":
             continue
-        why = {diagnosis.cause, diagnosis.kind}
+        causes = {diagnosis.cause, diagnosis.kind}
         for name, fix in fixes:
-            if diagnosis.condition not in fix.treats or (fix.causes and not fix.causes & why):
+            if diagnosis.condition not in fix.treats or (fix.causes and not fix.causes & causes):
                 continue
-            diff = difference(scenario, fix.apply(scenario))
+            diff = diff_scenarios(scenario, fix.apply(scenario))
             if diff and all(diff != other.diff for _, other in found):
-                specific = bool(fix.causes)
-                found.append((specific, SuggestedFix(name, diagnosis.condition, fix.advice, diff)))
-    return tuple(treatment for _, treatment in sorted(found, key=lambda item: not item[0]))
+                is_specific = bool(fix.causes)
+                suggestion = SuggestedFix(name, diagnosis.condition, fix.advice, diff)
+                found.append((is_specific, suggestion))
+    return tuple(suggestion for _, suggestion in sorted(found, key=lambda item: not item[0]))
 
 
-def _phrase(diagnosis: Diagnosis) -> str:
+def _format_failure(diagnosis: Diagnosis) -> str:
     kind = f" ({diagnosis.kind.replace('_', ' ')})" if diagnosis.kind else ""
     return f"{humanize(diagnosis.condition)}{kind} since step {diagnosis.onset}"

@@ -1,4 +1,4 @@
-"""The pages of saved runs: made again, written for somebody else, or two runs side by side."""
+"""Publish the reports of saved runs again, for another audience, or of two runs side by side."""
 
 from __future__ import annotations
 
@@ -18,31 +18,34 @@ if TYPE_CHECKING:
     from gandiag.plugins.protocols import Reporter
 
 
-FILM_FRAMES = 60  # of a film
+FILM_FRAMES = 60  # sample grids recorded for a film, spread evenly over the run
 
 
 def schedule_film_grids(source: Source) -> None:
-    """Have a game looked at often enough for a film; what is looked at more often stays so."""
-    scenario = Scenario.of(source)
+    """Make a scenario record enough sample grids for a film; a denser schedule is kept."""
+    scenario = Scenario.from_source(source)
     every = max(1, scenario.training.steps // FILM_FRAMES)
     if scenario.sample_grid_every > every:
-        source.put("sample_grid_every", every, "--film")
+        source.set_value("sample_grid_every", every, "--film")
     if scenario.probes.get("plane", {}).get("every", 0) > every:
-        source.put("probes.plane.every", every, "--film")
+        source.set_value("probes.plane.every", every, "--film")
 
 
 def republish_run(
     path: Path | str, names: Sequence[str] = (), audience: str | None = None
 ) -> tuple[str, ...]:
-    """Make a saved run's reports again, and say where they lie.
+    """Publish the reports of a saved run again.
 
     Args:
         path: the run's folder.
-        names: reporters to use; those of its scenario if empty.
-        audience: whom those that ask are to write for, as their option has it; None as set.
+        names: names of the reporters to use; if empty, those of the run's scenario.
+        audience: value for the option ``audience`` of the reporters that have one; None keeps it.
+
+    Returns:
+        Path or URL of each report.
 
     Raises:
-        BadInput: there is no run, or it is a log, which has no folder to write into.
+        BadInput: there is no run, or the path is a log, which has no folder to write into.
     """
     report = reopen_report(path)
     folder = _require_folder(report, path)
@@ -55,27 +58,35 @@ def republish_run(
 def republish_pair(
     path: Path | str, other: Path | str, names: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Set a saved run beside another, such as its cure; the pages lie in the first one's folder.
+    """Publish a page that compares two saved runs, such as a failing run and its fix.
+
+    Args:
+        path: folder of the first run; the page is written there.
+        other: folder of the second run.
+        names: names of the reporters to use; ``html`` if empty.
 
     Raises:
-        BadInput: there is no run, or no reporter of `names` can show two.
+        BadInput: there is no run, or no reporter of `names` can compare two runs.
     """
     reports = reopen_report(path), reopen_report(other)
     folder = _require_folder(reports[0], path)
     reporters = build_reporters(reports[0].scenario, names or ("html",))
     able = [reporter for reporter in reporters if isinstance(reporter, PairReporter)]
     if not able:
-        raise BadInput(f"--to {' '.join(names)}", "shows one run only; html shows two")
+        raise BadInput(f"--to {' '.join(names)}", "shows one run only; html compares two runs")
     return tuple(reporter.publish_pair(*reports, folder) for reporter in able)
 
 
 def _require_folder(report: Report, path: Path | str) -> Path:
     if report.record.folder is None:
-        raise BadInput(str(path), "is a log: it has no page; gandiag diagnose judges it")
+        raise BadInput(str(path), "is a log and has no folder for a page; use gandiag diagnose")
     return report.record.folder
 
 
 def _set_audience(reporter: Reporter, audience: str) -> Reporter:
-    chosen: Any = reporter
-    has = is_dataclass(chosen) and any(field.name == "audience" for field in fields(chosen))
-    return cast("Reporter", replace(chosen, audience=audience)) if has else reporter
+    """A copy of the reporter for another audience; itself where it has no such option."""
+    plugin: Any = reporter
+    options = fields(plugin) if is_dataclass(plugin) else ()
+    if not any(field.name == "audience" for field in options):
+        return reporter
+    return cast("Reporter", replace(plugin, audience=audience))

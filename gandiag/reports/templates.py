@@ -1,4 +1,4 @@
-"""Pages from templates: what a text of a user's holds stays text."""
+"""Load jinja templates; texts of a user are escaped, so that they cannot become markup."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 
 def load_templates(package: str) -> Environment:
-    """The templates that lie beside a package's modules; a name that is missing is an error."""
+    """Environment for the templates in a package's folder; an undefined name is an error."""
     return Environment(
         autoescape=True,
         loader=FunctionLoader(lambda name: read_text(package, name)),
@@ -19,5 +19,5 @@ def load_templates(package: str) -> Environment:
 
 
 def read_text(package: str, name: str) -> str:
-    """A file that lies beside a package's modules."""
+    """Read a text file in a package's folder."""
     return files(package).joinpath(name).read_text(encoding="utf-8")

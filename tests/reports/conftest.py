@@ -18,11 +18,11 @@ import pytest
 from gandiag.diagnosis.detectors.mode_collapse import ModeCollapse
 from gandiag.diagnosis.diagnosis import Diagnosis, compare_median
 from gandiag.records.record import Record, Row
-from gandiag.records.sample_grids import write_grid
+from gandiag.records.sample_grids import write_sample_grid
 from gandiag.records.writer import Recorder
 from gandiag.reports.report import Report, SuggestedFix
 from gandiag.reports.server.server import create_server
-from gandiag.scenario.schema import Scenario, difference
+from gandiag.scenario.schema import Scenario, diff_scenarios
 
 EFFECTIVE = "diversity/effective_modes/generator"
 ONSET = 350
@@ -101,10 +101,10 @@ def make_report(folder: Path, sick: bool, steps: int = 1000, every: int = 10) ->
     draw = np.random.default_rng(1)
     for name in ("real", *(f"step-{step:08d}" for step in range(100, 1001, 100))):
         images = draw.uniform(-1, 1, (16, 1, 8, 8)).astype(np.float32)
-        write_grid(folder / "samples" / name, images)
+        write_sample_grid(folder / "samples" / name, images)
     scenario = Scenario(name="sick" if sick else "healthy", about='A story with <tags> & "quotes".')
     changed = scenario.set({"training.discriminator.steps": 5})
-    diff = difference(scenario, changed)
+    diff = diff_scenarios(scenario, changed)
     treatment = SuggestedFix("linear_critic", "mode_collapse", "Use a critic <that> helps.", diff)
     record = Record.load(folder)
     return Report(
@@ -140,9 +140,9 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Report:
     )
     draw = np.random.default_rng(2)
     points = draw.normal(size=(32, 2)).astype(np.float32)
-    write_grid(folder / "samples" / "real", points)
+    write_sample_grid(folder / "samples" / "real", points)
     points[0] = np.nan
-    write_grid(folder / "samples" / "step-00000020", points)
+    write_sample_grid(folder / "samples" / "step-00000020", points)
     (folder / "samples" / "step-00000030.png").write_bytes(b"half a picture")
     record = Record.load(folder)
     evidence = (
@@ -180,7 +180,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Report:
         for step in range(0, 1001, 100)
     )
     points = np.random.default_rng(2).normal(size=(32, 2)).astype(np.float32)
-    write_grid(folder / "samples" / "real", points)
+    write_sample_grid(folder / "samples" / "real", points)
     record = Record.load(folder)
     seen = compare_median(EFFECTIVE, record[EFFECTIVE].values, "<", 0.7, "effective number of modes")
     absent = Diagnosis("mode_collapse", "absent", "All is there.", evidence=(seen,))

@@ -1,6 +1,6 @@
-"""Figures of a record, one function each. They show what was measured and compute nothing new.
+"""Figures of a record. They draw recorded numbers and compute no new ones.
 
-Each returns a `Picture`: SVG for a page, with the sentence that tells how to read it.
+Each function returns a `Picture`: SVG for a page, and a caption that explains how to read it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What curves have in common: scale, gaps, marks for values that no axis can hold, the onset."""
+"""Axes of curves: the scale, gaps, marks for values that are not finite, and the onset."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-LOG_DECADES = (1.7, 200.0)  # spans of values that are drawn on a log scale; ticks overflow beyond
-MAX_LINEAR = 1e300  # that a linear scale can hold with its margins
-EDGE_MARGIN = 0.03  # of the height: how far from the edge marks stand
+# Positive values that span more decades than the first number get a log scale. Beyond the second
+# one, matplotlib's ticks overflow.
+LOG_DECADES = (1.7, 200.0)
+MAX_LINEAR = 1e300  # largest value on a linear scale: its margins must stay finite floats
+EDGE_MARGIN = 0.03  # distance of marks from the edge, as a fraction of the axis height
 
 
 class Scale(NamedTuple):
-    """A vertical axis: logarithmic or not, and its ends."""
+    """The vertical axis: whether it is logarithmic, and its two ends."""
 
     is_log: bool
     low: float
@@ -30,13 +32,13 @@ class Scale(NamedTuple):
 
 
 def draw_curve(axes: Axes, signal: Signal, colour: str, label: str | None = None) -> None:
-    """Draw a scalar signal, broken where it is not finite, with a mark at the edge instead."""
+    """Draw a scalar signal; a value that is not finite leaves a gap and a mark at the edge."""
     axes.autoscale(enable=False)  # overflows at the largest floats; `fit_scale` sets the scale
     steps, values = thin_curve(signal.steps, signal.values)
     finite = np.isfinite(values)
     axes.plot(steps, np.where(finite, values, np.nan), color=colour, label=label)
     before, after = np.r_[False, finite[:-1]], np.r_[finite[1:], False]
-    alone = finite & ~before & ~after  # a line shows no point that has no neighbour
+    alone = finite & ~before & ~after  # a line does not show a point without a neighbour
     axes.plot(steps[alone], values[alone], ".", color=colour, markersize=4)
     for where, marker, height in (
         (np.isnan(values), "x", 1 - EDGE_MARGIN),
@@ -50,10 +52,15 @@ def draw_curve(axes: Axes, signal: Signal, colour: str, label: str | None = None
 
 
 def fit_scale(axes: Axes, curves: Sequence[Array], marks: Sequence[float] = ()) -> bool:
-    """Set the vertical scale so that all finite values and the marks are in sight.
+    """Set the vertical scale such that all finite values and the marks are visible.
+
+    Args:
+        axes: the axes with their curves already drawn.
+        curves: the values of the curves.
+        marks: further values, such as a threshold.
 
     Returns:
-        Whether the scale is logarithmic and there are zeros, which then stand at the lower edge.
+        Whether exact zeros are marked at the lower edge of a logarithmic scale.
     """
     scale = choose_scale(curves, marks)
     if scale is None:
@@ -62,14 +69,17 @@ def fit_scale(axes: Axes, curves: Sequence[Array], marks: Sequence[float] = ()) 
         return False
     if scale.is_log:
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")  # powers are slow to typeset
-        axes.minorticks_off()  # they would be of no length, and take a fifth of a figure's time
+        axes.yaxis.set_major_formatter(
+            lambda value, _: f"{value:g}"
+        )  # powers of ten are slow to set
+        # Minor ticks have length 0 in this style, but take a fifth of a figure's time.
+        axes.minorticks_off()
     axes.set_ylim(scale.low, scale.high)
     return scale.is_log and _mark_zeros(axes)
 
 
 def choose_scale(curves: Sequence[Array], marks: Sequence[float] = ()) -> Scale | None:
-    """A scale that has all finite values and marks in sight; None where there are none."""
+    """Choose a scale that shows all finite values and marks; None if there are none."""
     shown = np.concatenate([*(np.ravel(values) for values in curves), np.asarray(marks, float)])
     shown = shown[np.isfinite(shown)]
     if not len(shown):
@@ -84,16 +94,16 @@ def choose_scale(curves: Sequence[Array], marks: Sequence[float] = ()) -> Scale 
 
 
 def finish_axes(axes: Axes, last_step: int) -> None:
-    """What all curves over steps have below them."""
+    """Set the horizontal axis of curves over generator steps."""
     axes.set_xlim(0, max(last_step, 1))
     axes.set_xlabel("generator step")
-    axes.xaxis.set_label_coords(0.5, -0.17)  # said, not searched for: it takes time
+    axes.xaxis.set_label_coords(0.5, -0.17)  # a search for free room would take time
     axes.grid(visible=False, axis="x")
     axes.tick_params(length=0, which="both")
 
 
 def mark_onset(axes: Axes, onset: int, colour: str) -> None:
-    """Draw when it began."""
+    """Draw a dotted line at the onset, named above the axes."""
     axes.axvline(onset, color=colour, linestyle=(0, (1, 2)), linewidth=1.3)
     left, right = axes.get_xlim()
     align = "left" if onset < (left + right) / 2 else "right"
@@ -104,9 +114,9 @@ def mark_onset(axes: Axes, onset: int, colour: str) -> None:
 
 
 def describe_edge_marks(values: Array, zeros: bool = False) -> str:
-    """Say what the marks at the edges are; nothing where there are none.
+    """Explain the marks at the edges for a caption; empty if there are none.
 
-    >>> strange(np.array([1.0, np.nan, np.inf]))
+    >>> describe_edge_marks(np.array([1.0, np.nan, np.inf]))
     ' Crosses and triangles at the edges: 2 values that are not finite (1 NaN, 1 infinite).'
     """
     nans, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
@@ -120,7 +130,7 @@ def describe_edge_marks(values: Array, zeros: bool = False) -> str:
 
 
 def _mark_zeros(axes: Axes) -> bool:
-    """Mark exact zeros, which a log scale cannot hold, at the lower edge."""
+    """Mark exact zeros, which have no place on a log scale, at the lower edge."""
     found = False
     for line in list(axes.lines):
         steps, values = (np.asarray(data) for data in line.get_data())

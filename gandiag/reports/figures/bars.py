@@ -1,4 +1,4 @@
-"""Which classes the generator makes at the end, beside how often the real data have them."""
+"""Shares of the classes among the samples at the end of a run, beside their real shares."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ import numpy as np
 from gandiag.records.record import Signal
 from gandiag.reports.figures.style import INK, MUTED, ORANGE, RED, Picture, as_svg, new_figure
 
-EVALUATIONS = 5  # newest histograms that are averaged, as the detectors do
-MAX_CLASSES = 40  # classes that can be told apart as bars
+EVALUATIONS = 5  # histograms that are averaged, as many as the detectors use
+MAX_CLASSES = 40  # bars of more classes would be too narrow to read
 
 
 def draw_class_shares(
-    signal: Signal, real: Sequence[float], name: str, hardly: float | None = None
+    signal: Signal, real: Sequence[float], name: str, missing_below: float | None = None
 ) -> Picture | None:
-    """Draw each class's share of the samples over its real share; None where classes are unknown.
+    """Draw the share of each class in the samples and in the real data.
 
     Args:
-        signal: histograms over classes, ``(n, k)``.
+        signal: histograms over ``k`` classes, shape ``(n, k)``.
         real: the ``k`` real shares.
         name: id of the figure, unique in its page.
-        hardly: share of its real share below which a class is marked as hardly made.
+        missing_below: a class with less than this fraction of its real share is marked as missing.
+
+    Returns:
+        None if the real shares are unknown, or if there are too many classes.
     """
     shares = np.asarray(real, float)
     if (
@@ -32,14 +35,15 @@ def draw_class_shares(
     ):
         return None
     newest = signal.values[-EVALUATIONS:]
-    made = np.nan_to_num(newest, nan=0.0).mean(0)
-    missed = made < hardly * shares if hardly is not None else np.zeros(len(shares), bool)
+    generated = np.nan_to_num(newest, nan=0.0).mean(0)
+    # Without a limit no class is marked: a comparison with NaN is false.
+    missing = generated < (np.nan if missing_below is None else missing_below) * shares
     with new_figure(4.6, 2.4, below=0.7) as figure:
         axes = figure.subplots()
         places = np.arange(len(shares))
-        axes.bar(places, made, color=ORANGE, width=0.7, linewidth=0, label="samples")
+        axes.bar(places, generated, color=ORANGE, width=0.7, linewidth=0, label="samples")
         axes.hlines(shares, places - 0.45, places + 0.45, color=INK, linewidth=1.8, label="real")
-        for place in places[missed]:
+        for place in places[missing]:
             axes.annotate(
                 "missing",
                 (place, shares[place]),
@@ -52,23 +56,23 @@ def draw_class_shares(
                 fontsize=7.5,
             )
         axes.set_xticks(places, [str(place) for place in places])
-        axes.set_ylim(0, max(1.15 * float(made.max()), 2.6 * float(shares.max())))
+        axes.set_ylim(0, max(1.15 * float(generated.max()), 2.6 * float(shares.max())))
         axes.set_title("Share of each class at the end of the run")
         axes.set_xlabel("class")
-        axes.xaxis.set_label_coords(0.5, -0.17)  # said, not searched for: it takes time
+        axes.xaxis.set_label_coords(0.5, -0.17)  # a search for free room would take time
         axes.grid(visible=False, axis="x")
         axes.tick_params(length=0, colors=MUTED)
         figure.legend(loc="lower center", ncols=2, fontsize=8)
-        caption = _write_caption(places[missed].tolist(), len(newest), hardly)
+        caption = _write_caption(places[missing].tolist(), len(newest), missing_below)
         return Picture(as_svg(figure, name, f"Share of each class. {caption}"), caption)
 
 
-def _write_caption(missed: Sequence[int], looks: int, hardly: float | None) -> str:
+def _write_caption(missing: Sequence[int], evaluations: int, missing_below: float | None) -> str:
     text = (
-        f"Bars are the samples, averaged over the last {looks} looks; the short lines are the "
-        "real data: a bar far below its line is a class that is missing."
+        f"Bars show the samples, averaged over the last {evaluations} evaluations. Short lines "
+        "show the real data. A bar far below its line is a missing class."
     )
-    if hardly is None:
+    if missing_below is None:
         return text
-    found = ", ".join(map(str, missed)) or "none"
-    return f"{text} Made less than {hardly:.0%} as often as in the real data: {found}."
+    found = ", ".join(map(str, missing)) or "none"
+    return f"{text} Classes with less than {missing_below:.0%} of their real share: {found}."

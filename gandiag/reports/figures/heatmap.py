@@ -1,4 +1,4 @@
-"""Vectors over steps as heat maps."""
+"""Heat maps of vector signals over steps, such as class histograms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-MAX_COLUMNS = 150  # looks in a heat map; more cannot be told apart on a page
+MAX_COLUMNS = 150  # evaluations in a heat map; narrower columns could not be seen on a page
 
 
 def draw_heatmap(
@@ -27,21 +27,22 @@ def draw_heatmap(
     real: Sequence[float] = (),
     onset: int | None = None,
 ) -> Picture:
-    """Draw a vector signal: looks from left to right, entries from top to bottom.
+    """Draw a vector signal: evaluations from left to right, entries from top to bottom.
 
     Args:
         signal: values of shape ``(n, k)``.
         name: id of the figure, unique in its page.
-        title: what the entries are.
-        real: the same ``k`` entries for the real data, drawn beside; may be empty.
-        onset: step since which the condition has been there.
+        title: title of the figure.
+        real: the same ``k`` entries for the real data, drawn at the right; may be empty.
+        onset: onset of the failure, a generator step; None draws no line.
     """
     shown = np.unique(np.linspace(0, len(signal.steps) - 1, MAX_COLUMNS).astype(int))
     steps, values = signal.steps[shown], signal.values[shown].T
     values = np.where(np.isfinite(values), values, np.nan)
     beside = np.asarray(real, float)[:, None] if len(real) == len(values) else None
     with new_figure(4.6, 1.2 + min(0.11 * len(values), 1.8), below=0.5) as figure:
-        parts = [30, 1, 1] if beside is not None else [30, 1]  # the last one says what is how blue
+        # The last panel is the colour bar, the one before it shows the real data.
+        parts = [30, 1, 1] if beside is not None else [30, 1]
         panels = figure.subplots(1, len(parts), width_ratios=parts, gridspec_kw={"wspace": 0.09})
         top = float(np.nanmax([np.nanmax(values), *real, 1e-12])) if values.size else 1.0
         _draw_cells(panels[0], values, top)
@@ -49,7 +50,7 @@ def draw_heatmap(
         panels[0].set_title(title)
         if onset is not None:
             panels[0].set_xlim(0, len(steps))
-            column = int(np.searchsorted(steps, onset))
+            column = int(np.searchsorted(steps, onset))  # the horizontal axis counts columns
             mark_onset(panels[0], column, RED)
             panels[0].texts[-1].set_text(f"since {onset}")
         if beside is not None:
@@ -66,7 +67,7 @@ def _draw_cells(axes: Axes, values: Array, top: float) -> None:
     import seaborn
 
     style = {"cmap": seaborn.light_palette(BLUE, as_cmap=True), "vmin": 0, "vmax": top}
-    # a mesh of thousands of paths would be far larger than a picture of them: rasterized
+    # Thousands of cells as SVG paths would be far larger than one picture of them.
     seaborn.heatmap(values, ax=axes, cbar=False, xticklabels=False, rasterized=True, **style)
     rows = np.arange(0, len(values), max(1, len(values) // 16))
     axes.set_yticks(rows + 0.5, [str(row) for row in rows], rotation=0)
@@ -79,12 +80,13 @@ def _label_steps(axes: Axes, steps: NDArray[np.int64]) -> None:
     axes.set_xlabel("generator step")
 
 
-def _write_caption(signal: Signal, columns: int, beside: bool) -> str:
+def _write_caption(signal: Signal, columns: int, has_real: bool) -> str:
     some = "" if columns == len(signal.steps) else f" ({columns} of {len(signal.steps)} are shown)"
     text = (
-        f"Each column is one look{some}, each row one entry, the stronger its blue the larger; a "
-        "row without blue is hardly made, and stripes that come and go are samples that change"
+        f"Each column is one evaluation{some}, each row one entry; a larger value is a darker "
+        "blue. A row without blue is nearly missing from the samples; stripes that come and go "
+        "show samples that change."
     )
-    text += "; the column at the right is the real data." if beside else "."
-    lost = int((~np.isfinite(signal.values)).sum())
-    return text + (f" {lost} blank cells are not finite." if lost else "")
+    text += " The column at the right shows the real data." if has_real else ""
+    count = int((~np.isfinite(signal.values)).sum())
+    return text + (f" Blank cells: {count} values that are not finite." if count else "")

@@ -1,4 +1,4 @@
-"""One signal of two runs in one figure."""
+"""A figure of one signal of two runs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from gandiag.diagnosis.diagnosis import Evidence, humanize
 from gandiag.records.record import Record
 from gandiag.reports.figures.axes import describe_edge_marks, draw_curve, finish_axes, fit_scale
 from gandiag.reports.figures.style import BLUE, ORANGE, RED, Picture, as_svg, new_figure
+from gandiag.reports.formatting import format_signal
 
 
 class PairedEvidence(NamedTuple):
-    """What of two runs is set in one figure.
+    """The evidence whose signal is drawn for two runs.
 
     Attributes:
-        evidence: which signal, and what it says.
-        condition: what it speaks for beyond its threshold.
-        fits: whether that threshold lies on the signal's own scale.
+        evidence: the signal with its meaning and threshold.
+        condition: the failure that an exceeded threshold is a sign of.
+        is_on_signal_scale: whether the threshold has the scale of the signal itself.
     """
 
     evidence: Evidence
@@ -27,18 +28,18 @@ class PairedEvidence(NamedTuple):
 def draw_pair(
     records: tuple[Record, Record],
     labels: tuple[str, str],
-    compared: PairedEvidence,
+    paired: PairedEvidence,
     name: str,
 ) -> Picture | None:
-    """Draw a scalar signal of two runs over one scale; None where neither has it.
+    """Draw a scalar signal of two runs on one scale; None if neither run recorded it.
 
     Args:
-        records: the two runs.
-        labels: what they are called.
-        compared: which signal.
+        records: records of the two runs.
+        labels: names of the two runs.
+        paired: the evidence to draw.
         name: id of the figure, unique in its page.
     """
-    evidence, condition, fits = compared
+    evidence, condition, has_threshold = paired
     signals = [record[evidence.signal] for record in records]
     drawn = [s for s in signals if len(s.steps) and s.values.ndim == 1]
     if not drawn:
@@ -48,15 +49,17 @@ def draw_pair(
         for signal, label, colour in zip(signals, labels, (ORANGE, BLUE), strict=True):
             if any(signal is each for each in drawn):
                 draw_curve(axes, signal, colour, label)
-        zeros = fit_scale(axes, [s.values for s in drawn], (evidence.threshold,) if fits else ())
-        if fits:
+        zeros = fit_scale(
+            axes, [s.values for s in drawn], (evidence.threshold,) if has_threshold else ()
+        )
+        if has_threshold:
             axes.axhline(evidence.threshold, color=RED, linestyle=(0, (5, 3)), linewidth=1.2)
-        axes.set_title(evidence.meaning if fits else evidence.signal)
+        axes.set_title(evidence.meaning if has_threshold else format_signal(evidence.signal))
         finish_axes(axes, max(record.last_step for record in records))
         figure.legend(loc="lower center", ncols=2, fontsize=8)
-        caption = f"{labels[0]} is orange, {labels[1]} blue."
-        if fits:
+        caption = f"{labels[0]} is orange, {labels[1]} is blue."
+        if has_threshold:
             side = "below" if evidence.relation == "<" else "above"
-            caption += f" Values {side} the dashed line speak for {humanize(condition)}."
+            caption += f" Values {side} the dashed line are a sign of {humanize(condition)}."
         caption += "".join(describe_edge_marks(s.values, zeros) for s in drawn)
-        return Picture(as_svg(figure, name, f"{evidence.signal} of both. {caption}"), caption)
+        return Picture(as_svg(figure, name, f"{evidence.signal} of both runs. {caption}"), caption)

@@ -1,4 +1,4 @@
-"""Two-dimensional samples as scatter plots over the real data."""
+"""Scatter plots of two-dimensional samples over the real data."""
 
 from __future__ import annotations
 
@@ -17,37 +17,43 @@ if TYPE_CHECKING:
 Points = NDArray[np.float32]
 
 SCATTER_CAPTION = (
-    "Orange crosses are samples, grey dots real data; both should cover the same places."
+    "Orange crosses are samples, grey dots are real data; both should cover the same regions."
 )
-MAX_POINTS = 1000  # points of a kind; more make a blot
-VIEW_MARGIN = 0.3  # of the real data's extent, shown around it on each side
+MAX_POINTS = 1000  # points of each sort; with more, single points cannot be seen
+VIEW_MARGIN = 0.3  # margin around the real data on each side, as a fraction of their extent
 
 
 def draw_scatter(points: Points, real: Points, name: str, title: str) -> Picture:
-    """Draw samples over real ones: the first two coordinates of ``(n, d)`` each.
+    """Draw samples over real points as SVG.
 
-    All scatter plots over the same real data have the same scale.
+    All scatter plots over the same real data have the same scale, so that they can be compared.
+
+    Args:
+        points: samples, shape ``(n, d)``; the first two coordinates are drawn.
+        real: real points, shape ``(m, d)``.
+        name: id of the figure, unique in its page.
+        title: title of the figure; may be empty.
     """
     caption = SCATTER_CAPTION
     with new_figure(2.4, 2.4) as figure:
         outside = _draw_points(figure, points, real, title)
         if outside:
-            caption += f" Outside the view, marked red at the edge: {outside}."
-        lost = int((~np.isfinite(points)).any(axis=1).sum())
-        if lost:
-            caption += f" Not finite, so not drawn: {lost}."
+            caption += f" Outside the view, drawn red at its edge: {outside}."
+        count = int((~np.isfinite(points)).any(axis=1).sum())
+        if count:
+            caption += f" Not drawn, as not finite: {count}."
         return Picture(as_svg(figure, name, f"{title} {caption}".strip()), caption)
 
 
 def draw_scatter_png(points: Points, real: Points, title: str) -> bytes:
-    """Draw the same as PNG, for those who show no SVG."""
+    """Draw samples over real points as PNG, for programs that show no SVG."""
     with new_figure(3.6, 3.6) as figure:
         _draw_points(figure, points, real, title)
         return as_png(figure)
 
 
 def _draw_points(figure: Figure, points: Points, real: Points, title: str) -> int:
-    """Draw both, and return how many samples lie outside the view."""
+    """Draw both, and return the number of samples outside the view."""
     import seaborn
 
     axes = figure.subplots()
@@ -71,7 +77,7 @@ def _draw_points(figure: Figure, points: Points, real: Points, title: str) -> in
 
 
 def _choose_view(points: Points) -> tuple[float, float]:
-    """A range for both axes that holds all points, with room around them."""
+    """Choose one range for both axes that contains all points, with a margin."""
     if not points.size:
         return -1.0, 1.0
     low, high = float(points.min()), float(points.max())
@@ -80,7 +86,7 @@ def _choose_view(points: Points) -> tuple[float, float]:
 
 
 def _project(points: Points) -> Points:
-    """The first two coordinates of the finite points, ``(2, n)``; a missing one is 0."""
+    """First two coordinates of the finite points, shape ``(2, n)``; a missing one is 0."""
     flat = points.reshape(len(points), math.prod(points.shape[1:]))
     flat = flat[np.isfinite(flat).all(axis=1)]
     if flat.shape[1] < 2:

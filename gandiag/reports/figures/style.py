@@ -1,7 +1,7 @@
-"""One look for all figures, and SVG of which many can stand in one page.
+"""The common style of all figures, and their conversion to SVG and PNG.
 
-No pyplot: a figure is an object that is drawn, written and forgotten. The few colours are written
-as CSS variables with themselves as fallback, so a page can turn its figures dark.
+Figures are made without pyplot, which would keep them in a global state. Colours are written as CSS
+variables with the colour as fallback, so that a page can show its figures light or dark.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 INK, MUTED, LINE = "#1d2430", "#5a6472", "#dde2e8"
-# seaborn's "colorblind" palette, chosen to stay apart under the common colour deficiencies
+# seaborn's "colorblind" palette: its colours differ for readers with common colour deficiencies.
 BLUE, ORANGE, GREEN = "#0173b2", "#de8f05", "#029e73"
-RED = "#bf4f00"  # the palette's vermilion, darker: 4.9 to 1 on white, as text needs
+RED = "#bf4f00"  # darker than the palette's vermilion: text needs a contrast of 4.5 to 1 (WCAG)
 
 _VARIABLES = {
     INK: "--ink",
@@ -40,9 +40,9 @@ _STYLE: Mapping[str, Any] = {
     "axes.titlelocation": "left",
     "axes.titlesize": 9.5,
     "axes.titlepad": 14,
-    "axes.titley": 1.0,  # said, not searched for: that takes a quarter of a figure's time
+    "axes.titley": 1.0,  # a search for free room would take a quarter of a figure's time
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # measured with the widest, shown with the page's own
+    "font.sans-serif": ["DejaVu Sans"],  # sizes are those of this wide font; the page uses its own
     "font.size": 8.5,
     "grid.color": LINE,
     "grid.linewidth": 0.6,
@@ -51,9 +51,9 @@ _STYLE: Mapping[str, Any] = {
     "text.color": INK,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
-    "svg.fonttype": "none",  # text stays text: small, sharp and searchable
+    "svg.fonttype": "none",  # text is stored as text: small, sharp, searchable
 }
-DPI = 120  # pixels an inch of a PNG
+DPI = 120  # pixels per inch of a PNG
 _NO_DATE = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
@@ -61,8 +61,8 @@ class Picture(NamedTuple):
     """A figure for a page.
 
     Attributes:
-        svg: an ``<svg>`` element whose ids occur in no other figure.
-        caption: one sentence that tells how to read it.
+        svg: an ``<svg>`` element; its ids begin with the figure's name, so that they are unique.
+        caption: how to read the figure.
     """
 
     svg: str
@@ -73,13 +73,13 @@ class Picture(NamedTuple):
 def new_figure(
     width: float = 4.6, height: float = 2.2, below: float | None = None
 ) -> Iterator[Figure]:
-    """Give an empty figure with the common style in force while it is drawn.
+    """Open an empty figure; the common style holds inside the ``with`` block.
 
     Args:
-        width: of the figure in inches.
-        height: of the figure in inches.
-        below: room in inches for what stands below a single panel; None where room is to be found
-            for all that is drawn, which takes as long as drawing it.
+        width: inches.
+        height: inches.
+        below: inches below a single panel, for its axis and legend. With None matplotlib searches
+            for a layout of all panels, which takes as long as drawing the figure.
     """
     import matplotlib
     import seaborn
@@ -95,23 +95,25 @@ def new_figure(
 
 
 def as_svg(figure: Figure, name: str, label: str) -> str:
-    """Write a figure as an SVG element; the same figure always gives the same text.
+    """Write a figure as an SVG element; equal figures give equal text.
 
     Args:
-        figure: what was drawn.
-        name: put before every id; unique in the page.
-        label: what is to be seen, for those who cannot see it.
+        figure: the drawn figure.
+        name: prefix of every id, unique in the page.
+        label: description for screen readers.
     """
     import matplotlib
 
     buffer = io.StringIO()
-    style: Any = {**_STYLE, "svg.hashsalt": name}  # else ids are drawn at random
+    style: Any = {**_STYLE, "svg.hashsalt": name}  # without it matplotlib draws random ids
     with matplotlib.rc_context(style):
         _lay_out_once(figure)
         figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_DATE)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"<style.*?</style>", "", text, flags=re.S)  # it would style the whole page
+    text = re.sub(
+        r"<style.*?</style>", "", text, flags=re.S
+    )  # these styles would apply to the whole page
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'href="#', f'href="#{name}-', text)
     text = text.replace("url(#", f"url(#{name}-")
@@ -124,7 +126,7 @@ def as_svg(figure: Figure, name: str, label: str) -> str:
 
 
 def _lay_out_once(figure: Figure) -> None:
-    """Else the layout, half the time of a figure, is found anew each time something is drawn."""
+    """Compute the layout once: matplotlib would repeat it, half of a figure's time, when saving."""
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
@@ -132,18 +134,18 @@ def _lay_out_once(figure: Figure) -> None:
 
 
 def _to_hundredths(path: re.Match[str]) -> str:
-    """A path's coordinates to a hundredth of a point: less than half the bytes, nothing seen."""
+    """Round coordinates to a hundredth of a point: invisible, and less than half of the bytes."""
     return re.sub(r"(\.\d\d)\d+", r"\1", path[0])
 
 
 def as_png(figure: Figure) -> bytes:
-    """Write a figure as PNG on white."""
+    """Write a figure as PNG on a white background."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
 
 
 def _without_size(svg: str) -> str:
-    """Leave the size to the page; the view box keeps the proportions."""
+    """Remove the size, so that the page sets it; the view box keeps the proportions."""
     head, rest = svg.split(">", 1)
     return re.sub(r' (width|height|version)="[^"]*"', "", head) + ">" + rest

@@ -1,4 +1,4 @@
-"""The run at a glance: what was answered about each condition along it, and what came first."""
+"""The timeline of a run: the status of each failure along the run, and the onsets in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-LINE_WIDTHS = {"present": 9.0, "inconclusive": 1.6, "absent": 3.0}  # of a lane's line, in points
+LINE_WIDTHS = {"present": 9.0, "inconclusive": 1.6, "absent": 3.0}  # of a lane, in points
 
 
 def draw_timeline(
@@ -24,15 +24,15 @@ def draw_timeline(
     name: str,
     width: float = 9.2,
 ) -> Picture | None:
-    """Draw a lane a condition, the earliest onset on top; None where nothing was asked.
+    """Draw one lane for each failure, the earliest onset on top; None without any diagnosis.
 
-    A condition that is present at the end is drawn from its onset; one that came and went between
-    the steps at which it was asked.
+    A failure that is present at the end is drawn from its onset. A failure that was present only
+    for a time is drawn between the evaluations that found it.
 
     Args:
-        diagnoses: the answers at the end.
-        history: the answers along the run.
-        last_step: where the run ended.
+        diagnoses: the diagnoses at the end of the run.
+        history: statuses at steps along the run.
+        last_step: last generator step of the run.
         name: id of the figure, unique in its page.
         width: in inches.
     """
@@ -52,9 +52,9 @@ def draw_timeline(
         axes.tick_params(length=0)
         axes.spines["left"].set_visible(False)
         caption = (
-            "Each lane is one condition: a thick bar where it was present, a thin line where it "
-            "was absent, dots where it could not be judged yet; the triangle marks the step since "
-            "which it has been there, the earliest on top."
+            "Each lane is one failure: a thick bar where it was present, a thin line where it was "
+            "absent, dots where the evaluation was inconclusive. A triangle marks the onset; the "
+            "earliest onset is on top."
         )
         return Picture(as_svg(figure, name, f"{_describe_lanes(lanes)} {caption}"), caption)
 
@@ -85,10 +85,13 @@ def _draw_lane(
 def _find_spans(
     condition: str, history: Sequence[Evaluation]
 ) -> Iterator[tuple[tuple[int, int], Status | None]]:
-    """Where the answer stayed the same, as (begin, end) and the answer; each lasts until asked."""
+    """Yield (begin, end) and status of each span of equal statuses.
+
+    A span ends at the last evaluation with its status.
+    """
     begin = end = 0
-    for status, same in groupby(history, lambda asked: asked.statuses.get(condition)):
-        *_, last = same
+    for status, group in groupby(history, lambda each: each.statuses.get(condition)):
+        *_, last = group
         begin, end = end, last.step
         yield (begin, end), status
 
@@ -109,14 +112,15 @@ def _draw_span(axes: Axes, height: int, ends: tuple[int, int], status: Status | 
 
 
 def _onset_order(diagnosis: Diagnosis) -> tuple[bool, int]:
-    there = diagnosis.status == "present" and diagnosis.onset is not None
-    return not there, diagnosis.onset or 0
+    """Sort key: failures with an onset first, in the order of their onsets."""
+    has_onset = diagnosis.status == "present" and diagnosis.onset is not None
+    return not has_onset, diagnosis.onset or 0
 
 
 def _describe_lanes(lanes: Sequence[Diagnosis]) -> str:
-    """The figure in words, for those who do not see it."""
-    told = [
+    """Describe the figure in words, for screen readers."""
+    parts = [
         f"{humanize(d.condition)} {d.status}" + (f" since step {d.onset}" if d.onset else "")
         for d in lanes
     ]
-    return f"Timeline: {'; '.join(told)}."
+    return f"Timeline: {'; '.join(parts)}."

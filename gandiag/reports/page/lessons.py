@@ -68,7 +68,7 @@ def list_thresholds(detector: Detector | None) -> tuple[Threshold, ...]:
 
 def _read_option_comments(kind: type) -> dict[str, str]:
     """The options' comments, where the catalogue knows this very class."""
-    for name in plugins.names("detectors"):
+    for name in plugins.list_names("detectors"):
         try:
             known = plugins.load("detectors", name) is kind
         except BadInput:  # somebody else's broken plugin is no reason to lose the page

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from gandiag.scenario.schema import Scenario, difference
-from gandiag.scenario.shipped import shipped
+from gandiag.scenario.schema import Scenario, diff_scenarios
+from gandiag.scenario.shipped import list_shipped
 
 
 class Teaching(NamedTuple):
@@ -40,7 +40,7 @@ class FixedScenario(NamedTuple):
 
 def load_fixed_scenarios(taught: Teaching) -> tuple[FixedScenario, ...]:
     """The games that cure the taught one, each with its change as a unified diff."""
-    known = shipped()
+    known = list_shipped()
     ill = Scenario.load(known[taught.failing])
     return tuple(
         FixedScenario(name, diff_settings(ill, Scenario.load(known[name])))
@@ -51,7 +51,7 @@ def load_fixed_scenarios(taught: Teaching) -> tuple[FixedScenario, ...]:
 def diff_settings(first: Scenario, second: Scenario) -> str:
     """What differs in how two games are played, whatever they are called, and however watched."""
     unplayed = ("name", "about", "expect", "probes", "reporters", "sample_grid_every")
-    return difference(first, second.model_copy(update={k: getattr(first, k) for k in unplayed}))
+    return diff_scenarios(first, second.model_copy(update={k: getattr(first, k) for k in unplayed}))
 
 
 def _wrap_math(body: str) -> Markup:

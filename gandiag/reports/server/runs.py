@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import SIGNALS
+from gandiag.records.record import SIGNALS_FILE
 from gandiag.records.storage import decode_row
 from gandiag.reports.server.tail import read_environment
 
@@ -56,7 +56,7 @@ def list_runs(folder: Path) -> list[RunSummary]:
     found = []
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if SIGNALS in files:
+        if SIGNALS_FILE in files:
             folders.clear()  # what lies in a run's folder is the run's
             found.append(summarize_run(folder, Path(place), now))
     return sorted(found, key=lambda run: (-run.changed, run.name))
@@ -69,7 +69,7 @@ def find_run(folder: Path, name: str) -> Path:
         BadInput: there is no run of that name below `folder`.
     """
     place = (folder / name).resolve()
-    if not place.is_relative_to(folder.resolve()) or not (place / SIGNALS).is_file():
+    if not place.is_relative_to(folder.resolve()) or not (place / SIGNALS_FILE).is_file():
         raise BadInput(name, "no such run")
     return place
 
@@ -78,8 +78,8 @@ def summarize_run(folder: Path, place: Path, now: float) -> RunSummary:
     """One run, its record lying in `place`, at the time `now`."""
     name = place.relative_to(folder).as_posix() if place != folder else "."
     try:
-        changed = (place / SIGNALS).stat().st_mtime
-        step = _read_newest_step(place / SIGNALS)
+        changed = (place / SIGNALS_FILE).stat().st_mtime
+        step = _read_newest_step(place / SIGNALS_FILE)
     except (OSError, ValueError):
         return RunSummary(name, "broken", 0, None, {}, "", 0.0)
     environment = read_environment(place)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import ENVIRONMENT, SIGNALS, Columns, Record, Row
-from gandiag.records.storage import decode_row
+from gandiag.records.record import ENVIRONMENT_FILE, SIGNALS_FILE, SignalBuffer, Record, Row
+from gandiag.records.storage import decode_facts, decode_row
 
 
 class RecordTail:
@@ -23,7 +23,7 @@ class RecordTail:
         self.folder = folder
         self._read = 0  # bytes
         self._newest = -1  # step
-        self._columns = Columns()
+        self._columns = SignalBuffer()
 
     def read_new_rows(self) -> bool:
         """Read on; return whether there was anything new.
@@ -34,7 +34,7 @@ class RecordTail:
         Raises:
             BadInput: there is no record any more, or a line of it is damaged.
         """
-        path = self.folder / SIGNALS
+        path = self.folder / SIGNALS_FILE
         try:
             with path.open("rb") as file:
                 if file.seek(0, 2) < self._read:
@@ -63,17 +63,17 @@ class RecordTail:
     def record(self) -> Record:
         """All that was read so far."""
         environment = read_environment(self.folder)
-        facts = environment.pop("facts", {})
+        facts = decode_facts(environment.pop("facts", {}))
         return Record(self._columns.signals(), facts, environment, self.folder)
 
     def _reset(self) -> None:
-        self._read, self._newest, self._columns = 0, -1, Columns()
+        self._read, self._newest, self._columns = 0, -1, SignalBuffer()
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
     """What a run's folder says about where it was made; empty where it says nothing."""
     try:
-        data = json.loads((folder / ENVIRONMENT).read_bytes())
+        data = json.loads((folder / ENVIRONMENT_FILE).read_bytes())
     except (OSError, ValueError):
         return {}
     return dict(data) if isinstance(data, Mapping) else {}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gandiag.records.record import Record
-from gandiag.records.sample_grids import write_grid
+from gandiag.records.sample_grids import write_sample_grid
 from gandiag.reports.page.gallery import (
     MAX_FRAMES_LENGTH,
     MAX_IMAGE_BYTES,
@@ -43,7 +43,7 @@ def test_large_sheets_shrink(tmp_path: Path) -> None:
     """Noise in colour, the worst for a PNG, still travels in the page."""
     (tmp_path / "samples").mkdir()
     noise = np.random.default_rng(0).uniform(-1, 1, (64, 3, 64, 64)).astype(np.float32)
-    path = write_grid(tmp_path / "samples" / "step-00000001", noise)
+    path = write_sample_grid(tmp_path / "samples" / "step-00000001", noise)
     assert path.stat().st_size > MAX_IMAGE_BYTES
     (plate,) = build_grid_images(Record({}, folder=tmp_path), None)
     head, data = plate.url.split(",")
@@ -65,7 +65,7 @@ def test_film_fits(tmp_path: Path) -> None:
     (tmp_path / "samples").mkdir()
     noise = np.random.default_rng(0).uniform(-1, 1, (64, 1, 28, 28)).astype(np.float32)
     for step in range(50):
-        write_grid(tmp_path / "samples" / f"step-{step:08d}", noise)
+        write_sample_grid(tmp_path / "samples" / f"step-{step:08d}", noise)
     record = Record({}, folder=tmp_path)
     plates = build_grid_images(record, None)
     frames = build_frames(record, plates)

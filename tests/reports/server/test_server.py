@@ -16,7 +16,7 @@ from bokeh.models import ColumnDataSource
 
 import gandiag
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import SIGNALS, Record, Row
+from gandiag.records.record import SIGNALS_FILE, Record, Row
 from gandiag.records.writer import Recorder
 from gandiag.reports.report import Report
 from gandiag.reports.reporters.json import Json
@@ -82,7 +82,7 @@ def test_growing_record_is_the_record(tmp_path: Path) -> None:
     assert growing.read_new_rows()
     assert not growing.read_new_rows()
     recorder.add(losses(110, 150))
-    with (tmp_path / SIGNALS).open("a") as file:
+    with (tmp_path / SIGNALS_FILE).open("a") as file:
         file.write('{"step": 160, "sig')
     assert growing.read_new_rows()
     whole = Record.load(tmp_path)
@@ -106,7 +106,7 @@ def test_damaged_record_is_told(tmp_path: Path) -> None:
     """A line that is none, and steps that go back, are told and not guessed at."""
     for line in ("{}", '{"step": 5, "signals": {}}'):
         begun(tmp_path)
-        with (tmp_path / SIGNALS).open("a") as file:
+        with (tmp_path / SIGNALS_FILE).open("a") as file:
             file.write(line + "\n")
         with pytest.raises(BadInput):
             RecordTail(tmp_path).read_new_rows()
@@ -117,9 +117,9 @@ def test_state_is_told(finished: Path) -> None:
     begun(finished / "now")
     begun(finished / "early").add_environment(steps_played=100)
     begun(finished / "broken")
-    (finished / "broken" / SIGNALS).write_text("{}\n")
+    (finished / "broken" / SIGNALS_FILE).write_text("{}\n")
     (finished / "empty").mkdir()
-    (finished / "empty" / SIGNALS).write_text("")
+    (finished / "empty" / SIGNALS_FILE).write_text("")
     found = {run.name: run for run in list_runs(finished)}
     states = {name: run.phase for name, run in found.items()}
     assert states == {
