@@ -55,8 +55,8 @@ def ring() -> Data:
 
 @pytest.fixture(scope="session")
 def ring_reference(ring: Data) -> Reference:
-    """What the ring says about itself, for 512 fakes at a time."""
-    return Reference.of(ring.train, ring.held_out)
+    """Reference statistics of the ring, for 512 generated samples at a time."""
+    return Reference.from_samples(ring.train, ring.held_out)
 
 
 def random_points(shape: tuple[int, ...], seed: int = 0) -> Tensor:
@@ -71,20 +71,20 @@ def normal() -> Callable[..., Tensor]:
 
 
 @pytest.fixture
-def turn(ring_reference: Reference) -> Callable[..., Snapshot]:
-    """A snapshot of a generator's turn on the ring, complete but for what is given."""
+def make_snapshot(ring_reference: Reference) -> Callable[..., Snapshot]:
+    """Makes a snapshot of a generator step on the ring; keyword arguments set further fields."""
     generator = nn.Linear(4, 2)
     discriminator = Scorer(nn.Linear(2, 1))
 
-    def make(**given: Any) -> Snapshot:
-        fields: dict[str, Any] = {
+    def make(**fields: Any) -> Snapshot:
+        defaults: dict[str, Any] = {
             "step": 7,
-            "player": "generator",
+            "network_name": "generator",
             "generator": generator,
             "discriminator": discriminator,
             "reference": ring_reference,
         }
-        return Snapshot(**fields | given)
+        return Snapshot(**defaults | fields)
 
     return make
 

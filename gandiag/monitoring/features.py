@@ -1,4 +1,4 @@
-"""Samples as rows of numbers to be compared: flattened, or as an embedding sees them."""
+"""Feature vectors of samples: flattened pixels or an embedding, and their principal components."""
 
 from __future__ import annotations
 
@@ -6,64 +6,102 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 import torch
+from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from gandiag.monitoring.side_effects import without_side_effects
 
-Embedding: TypeAlias = "Callable[[Tensor], Tensor]"  # (n, *shape) samples -> (n, ...) features
+# A function from ``(n, *shape)`` samples to ``(n, ...)`` features.
+Embedding: TypeAlias = "Callable[[Tensor], Tensor]"
 
-SIDE = 32  # pixels; larger images are averaged down: diversity lies in the coarse content
-CHUNK = 256  # samples that an embedding is given at a time, as a network's memory may not take more
+# Pixels a side. Larger images are averaged down: modes differ in their coarse content.
+MAX_SIDE = 32
+# Samples that an embedding gets at a time, as its activations for more may not fit into memory.
+EMBEDDING_BATCH = 256
+# Principal components kept. In thousands of dimensions, distances between samples hardly differ.
+PRINCIPAL_COMPONENTS = 50
 
 
-class Rows(NamedTuple):
+class SampleFeatures(NamedTuple):
     """Samples as float32 rows.
 
     Attributes:
-        flat: ``(n, D)``, see `flatten`.
-        features: ``(n, E)``, what an embedding made of them; `flat` itself where there is none.
+        flat: ``(n, D)`` flattened samples, see `flatten_samples`.
+        features: ``(n, E)`` features of an embedding; the tensor `flat` itself without one.
     """
 
     flat: Tensor
     features: Tensor
 
     @classmethod
-    def of(cls, samples: Tensor, embedding: Embedding | None = None) -> Rows:
-        """Rows of ``(n, *shape)`` samples; the embedding is asked without leaving a trace in it.
+    def from_samples(cls, samples: Tensor, embedding: Embedding | None = None) -> SampleFeatures:
+        """Flatten and embed ``(n, *shape)`` samples; the embedding itself is not changed.
 
         Raises:
-            ValueError: the embedding does not give one row for each sample.
+            ValueError: the embedding does not return one row for each sample.
         """
-        flat = flatten(samples)
-        return cls(flat, flat if embedding is None else _embedded(samples, embedding))
+        flat = flatten_samples(samples)
+        return cls(flat, flat if embedding is None else _embed(samples, embedding))
 
-    def at(self, order: Tensor) -> Rows:
-        """Those at the places `order`, on the rows' own device."""
-        flat = self.flat[order.to(self.flat.device)]
-        own = self.features is self.flat
-        return Rows(flat, flat if own else self.features[order.to(self.features.device)])
+    def select(self, indices: Tensor) -> SampleFeatures:
+        """Return the rows at `indices`, on the device of these rows."""
+        flat = self.flat[indices.to(self.flat.device)]
+        if self.features is self.flat:
+            return SampleFeatures(flat, flat)
+        return SampleFeatures(flat, self.features[indices.to(self.features.device)])
 
 
-def flatten(samples: Tensor) -> Tensor:
-    """Samples ``(n, *shape)`` as float32 rows, ``(n, D)``; large images are averaged down.
+def flatten_samples(samples: Tensor) -> Tensor:
+    """Flatten samples ``(n, *shape)`` to float32 rows ``(n, D)``; large images are averaged down.
 
-    What is averaged is scaled up again, so that distances between smooth images stay what they are.
+    An averaged image has fewer pixels, so its values are multiplied by the square root of the
+    ratio: distances between smooth images stay what they were.
     """
     samples = samples.float()
-    if samples.ndim == 4 and max(samples.shape[2:]) > SIDE:
+    if samples.ndim == 4 and max(samples.shape[2:]) > MAX_SIDE:
         pixels = samples.shape[2] * samples.shape[3]
-        samples = adaptive_avg_pool2d(samples, SIDE) * (pixels**0.5 / SIDE)
+        samples = adaptive_avg_pool2d(samples, MAX_SIDE) * (pixels**0.5 / MAX_SIDE)
     return samples.flatten(1)
 
 
-def _embedded(samples: Tensor, embedding: Embedding) -> Tensor:
-    """What an embedding makes of samples, as float32 rows."""
+def find_principal_directions(features: Tensor, seed: int) -> Tensor | None:
+    """Principal directions ``(E, d)`` of ``(n, E)`` features, d <= `PRINCIPAL_COMPONENTS`.
+
+    Returns:
+        None for few dimensions, where none need to be left out, and for samples that are all equal,
+        which have no directions.
+    """
+    if features.shape[1] <= PRINCIPAL_COMPONENTS or bool((features == features[0]).all()):
+        return None
+    count = min(PRINCIPAL_COMPONENTS, len(features) - 1)
+    fitted = PCA(count, svd_solver="randomized", random_state=seed).fit(features.cpu().numpy())
+    return torch.from_numpy(fitted.components_.T.copy()).to(features)
+
+
+def project(features: Tensor, mean: Tensor, directions: Tensor | None) -> Tensor:
+    """Project ``(n, E)`` features on principal directions ``(E, d)``, as ``(n, d + 1)``.
+
+    The last coordinate is a sample's distance from the subspace: without this coordinate, noise
+    outside the subspace would be invisible. If `directions` is None, only `mean` is subtracted.
+    """
+    centred = features - mean
+    if directions is None:
+        return centred
+    inside = centred @ directions
+    # By Pythagoras from the lengths: the residual itself would take another 1.6 MB for digits.
+    lengths = torch.linalg.vector_norm(centred, dim=1)
+    outside = (lengths.square() - inside.square().sum(1)).clamp(min=0).sqrt()
+    return torch.cat([inside, outside[:, None]], 1)
+
+
+def _embed(samples: Tensor, embedding: Embedding) -> Tensor:
+    """Features of an embedding as float32 rows; its buffers and the random states are restored."""
     networks = [embedding] if isinstance(embedding, nn.Module) else []
     with without_side_effects(*networks):
-        parts = [embedding(part) for part in torch.split(samples.detach().float(), CHUNK)]
+        parts = [embedding(part) for part in torch.split(samples.detach().float(), EMBEDDING_BATCH)]
     rows = torch.cat(parts)
     if len(rows) != len(samples) or rows.ndim < 2:
         shapes = f"{tuple(rows.shape)} for {tuple(samples.shape)}"
-        raise ValueError(f"the embedding gives no row of features for each sample: {shapes}")
+        raise ValueError(f"the embedding returns no row of features for each sample: {shapes}")
     return rows.detach().flatten(1).float()

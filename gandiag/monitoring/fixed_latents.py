@@ -1,4 +1,4 @@
-"""How far a game has moved between two looks: samples at fixed latents, and the weights."""
+"""Displacement between two evaluations: of samples at fixed latents, and of the weights."""
 
 from __future__ import annotations
 
@@ -11,100 +11,133 @@ import torch
 from torch import Tensor, nn
 
 from gandiag.monitoring.forward_pass import ForwardPass
-from gandiag.monitoring.snapshot import Call, Player, Snapshot, first_tensor
+from gandiag.monitoring.snapshot import Call, NetworkName, Snapshot, first_tensor
 
-FIXED = 64  # fixed latents: an 8 x 8 sheet
-MOVED = 32  # of them, whose motion is taken; that of all 64 costs a DCGAN's loop 0.2 % more
-LAG = 100  # generator steps over which motion is taken; samples wander, so shorter lags read higher
-ENTRIES = 4096  # of a network's weights, spread evenly; their motion stands for that of all
+# Number of fixed latents: a sample grid of 8 x 8 images.
+FIXED_LATENTS = 64
+# Fixed latents at which the displacement is measured. All 64 would cost a DCGAN's loop 0.2 % more.
+DISPLACEMENT_LATENTS = 32
+# Generator steps over which the displacement is measured, at least. Samples move back and forth,
+# so the displacement per step is larger over shorter times.
+DISPLACEMENT_STEPS = 100
+# Weights of a network whose displacement stands for that of all; spread evenly over the network.
+WEIGHT_SAMPLE_SIZE = 4096
 
 
 class FixedLatents:
-    """The first inputs that the loop itself gave its generator, so that none need to be drawn.
+    """The first inputs with which the loop called its generator, kept as the fixed latents.
+
+    So gandiag draws no random numbers, and conditional generators get labels of the right form.
 
     Attributes:
-        calls: calls of the generator with these inputs.
-        count: how many samples they make, at most `FIXED`.
+        calls: the arguments of the generator's calls with these inputs.
+        count: number of samples that these calls generate, at most `FIXED_LATENTS`.
     """
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without latents."""
         self.calls: list[Call] = []
         self.count = 0
-        self._moving: list[Call] = []
-        self._outputs: deque[tuple[int, Tensor]] = deque()
+        self._displacement_calls: list[Call] = []
+        self._outputs: deque[tuple[int, Tensor]] = deque()  # (step, output), oldest first
 
     def add(self, batch: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Keep what a batch of so many samples was made from, as far as more are wanted."""
-        wanted = FIXED - self.count
-        self.calls.append(_first_of(Call(args, kwargs), batch, wanted))
-        if self.count < MOVED:
-            self._moving.append(_first_of(Call(args, kwargs), batch, MOVED - self.count))
-        self.count += min(batch, wanted)
+        """Keep the inputs of a call that generated `batch` samples, as far as more are needed."""
+        call, missing = Call(args, kwargs), FIXED_LATENTS - self.count
+        self.calls.append(_truncate_call(call, batch, missing))
+        if self.count < DISPLACEMENT_LATENTS:
+            self._displacement_calls.append(
+                _truncate_call(call, batch, DISPLACEMENT_LATENTS - self.count)
+            )
+        self.count += min(batch, missing)
 
-    def samples(self, generator: nn.Module) -> Tensor:
-        """The generator's output at them ``(count, *shape)``, in the mode the loop left it in."""
-        return _pass(generator, self.calls).output[:FIXED]
+    def generate_samples(self, generator: nn.Module) -> Tensor:
+        """Generate the fixed samples ``(count, *shape)``, in the generator's current mode."""
+        return _forward_pass(generator, self.calls).output[:FIXED_LATENTS]
 
-    def forward_pass(self, generator: nn.Module) -> ForwardPass:
-        """Gives the generator's output at the first `MOVED` of them ``(n, *shape)``.
+    def build_forward_pass(self, generator: nn.Module) -> ForwardPass:
+        """A forward pass at the first `DISPLACEMENT_LATENTS` latents, ``(n, *shape)``.
 
-        Samples beyond these belong to calls that could not be cut.
+        There are more samples if the inputs of a call could not be truncated.
         """
-        return _pass(generator, self._moving)
+        return _forward_pass(generator, self._displacement_calls)
 
-    def displacement(self, step: int, output: Tensor) -> dict[str, Any]:
-        """The snapshot's ``fixed``, and what it was `LAG` steps before, once that is known."""
-        fixed = output[:MOVED]
+    def update_displacement(self, step: int, output: Tensor) -> dict[str, Any]:
+        """Store the output at the fixed latents, and find the output to compare it with.
+
+        Args:
+            step: generator steps completed.
+            output: ``(n, *shape)`` output of `build_forward_pass`.
+
+        Returns:
+            The snapshot's fields ``fixed`` and, once there is an output that is at least
+            `DISPLACEMENT_STEPS` old, ``fixed_before`` and ``fixed_steps``.
+        """
+        fixed = output[:DISPLACEMENT_LATENTS]
         self._outputs.append((step, fixed))
-        while len(self._outputs) > 1 and self._outputs[1][0] <= step - LAG:
+        # The first output stays the newest of those that are old enough.
+        while len(self._outputs) > 1 and self._outputs[1][0] <= step - DISPLACEMENT_STEPS:
             self._outputs.popleft()
-        before, earlier = self._outputs[0]
-        if before > step - LAG:
+        earlier_step, earlier_output = self._outputs[0]
+        if earlier_step > step - DISPLACEMENT_STEPS:
             return {"fixed": fixed}
-        return {"fixed": fixed, "fixed_before": earlier, "fixed_steps": step - before}
+        return {
+            "fixed": fixed,
+            "fixed_before": earlier_output,
+            "fixed_steps": step - earlier_step,
+        }
 
 
 class WeightSample:
-    """A sample of each player's weights at the last look at them."""
+    """A sample of each network's weights at its last evaluation."""
 
     def __init__(self) -> None:
-        """Begin with none."""
-        self._last: dict[Player, tuple[int, Tensor]] = {}
+        """Start without weights."""
+        self._last: dict[NetworkName, tuple[int, Tensor]] = {}
 
-    def displacement(self, snapshot: Snapshot) -> dict[str, Any]:
-        """The snapshot's ``weights``, ``weights_before`` and ``weights_steps``."""
-        now, player = _sample_of(snapshot.parameters.values()), snapshot.player
-        if now is None:
+    def update_displacement(self, snapshot: Snapshot) -> dict[str, Any]:
+        """Store a sample of the stepping network's weights, and find the sample before.
+
+        Returns:
+            The snapshot's fields ``weights``, ``weights_before`` and ``weights_steps``; no fields
+            for a network without trainable weights.
+        """
+        weights, name = _sample_weights(snapshot.parameters.values()), snapshot.network_name
+        if weights is None:
             return {}
-        step, before = self._last.get(player, (snapshot.step, None))
-        self._last[player] = snapshot.step, now
-        return {"weights": now, "weights_before": before, "weights_steps": snapshot.step - step}
+        last_step, before = self._last.get(name, (snapshot.step, None))
+        self._last[name] = snapshot.step, weights
+        return {
+            "weights": weights,
+            "weights_before": before,
+            "weights_steps": snapshot.step - last_step,
+        }
 
 
-def _pass(generator: nn.Module, calls: Iterable[Call]) -> ForwardPass:
-    return ForwardPass(generator, *(partial(_made, generator, call) for call in calls))
+def _forward_pass(generator: nn.Module, calls: Iterable[Call]) -> ForwardPass:
+    return ForwardPass(generator, *(partial(_generate, generator, call) for call in calls))
 
 
-def _made(generator: nn.Module, call: Call) -> Tensor:
+def _generate(generator: nn.Module, call: Call) -> Tensor:
     return first_tensor(generator(*call.args, **call.kwargs))
 
 
-def _sample_of(parameters: Iterable[nn.Parameter]) -> Tensor | None:
-    """Entries of the weights, evenly spread over all that are trained; None without any."""
+def _sample_weights(parameters: Iterable[nn.Parameter]) -> Tensor | None:
+    """About `WEIGHT_SAMPLE_SIZE` weights ``(n,)``, every n-th of all trainable ones, or None."""
     weights = [p.detach() for p in parameters if p.requires_grad]
-    stride = max(1, sum(p.numel() for p in weights) // ENTRIES)
+    stride = max(1, sum(p.numel() for p in weights) // WEIGHT_SAMPLE_SIZE)
     parts = [p.reshape(-1)[::stride].float() for p in weights]
     return torch.cat(parts) if parts else None
 
 
-def _first_of(call: Call, batch: int, wanted: int) -> Call:
-    args = tuple(_first(value, batch, wanted) for value in call.args)
-    return Call(args, {key: _first(value, batch, wanted) for key, value in call.kwargs.items()})
+def _truncate_call(call: Call, batch: int, count: int) -> Call:
+    """The arguments for the first `count` samples of a batch."""
+    args = tuple(_truncate(value, batch, count) for value in call.args)
+    return Call(args, {key: _truncate(value, batch, count) for key, value in call.kwargs.items()})
 
 
-def _first(value: Any, batch: int, wanted: int) -> Any:
-    """The part of an input that belongs to the first samples of a batch; others as they are."""
+def _truncate(value: Any, batch: int, count: int) -> Any:
+    """The first rows of a tensor with one row per sample; any other value as it is."""
     if isinstance(value, Tensor):
-        return value[:wanted].detach().clone() if value.ndim and len(value) == batch else value
+        return value[:count].detach().clone() if value.ndim and len(value) == batch else value
     return value

@@ -1,4 +1,4 @@
-"""What is remembered of a game from look to look, and what of it a probe is shown."""
+"""What is kept between evaluations, and the snapshot fields that are computed from it."""
 
 from __future__ import annotations
 
@@ -8,105 +8,106 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gandiag.monitoring.fixed_latents import FIXED, FixedLatents, WeightSample
+from gandiag.monitoring.distributed import merge_shares
+from gandiag.monitoring.fixed_latents import FIXED_LATENTS, FixedLatents, WeightSample
 from gandiag.monitoring.recent_fakes import RecentFakes
-from gandiag.monitoring.reference import SIZE, Reference
+from gandiag.monitoring.reference import SAMPLE_SIZE, Reference
 from gandiag.monitoring.schedule import ScheduledProbe
-from gandiag.monitoring.sharing import merge_shares
 from gandiag.monitoring.snapshot import Snapshot
 
 
 class SampleHistory:
-    """Newest fakes, fixed latents and the weights at the last look.
+    """The newest generated samples, the fixed latents, and the weights at the last evaluation.
 
     Attributes:
-        reference: what the real data say about themselves; None while that is not known.
-        recent: the newest fakes.
-        latents: what the fixed samples are made from.
+        reference: reference statistics of the real data; None before they are computed.
+        recent_fakes: the newest generated samples.
+        latents: the fixed latents.
     """
 
     def __init__(self) -> None:
-        """Remember nothing yet."""
+        """Start without samples."""
         self.reference: Reference | None = None
-        self.recent = RecentFakes()
+        self.recent_fakes = RecentFakes()
         self.latents = FixedLatents()
         self._weights = WeightSample()
 
     @property
     def sample_size(self) -> int:
-        """How many fakes are compared at a time."""
-        return self.reference.size if self.reference else SIZE
+        """Number of generated samples that are compared at a time."""
+        return self.reference.sample_size if self.reference else SAMPLE_SIZE
 
     @property
     def is_full(self) -> bool:
-        """Whether there are as many fakes and latents as are wanted."""
-        return self.recent.count >= self.sample_size and self.latents.count == FIXED
+        """Whether all samples and fixed latents that are needed have been collected."""
+        return self.recent_fakes.count >= self.sample_size and self.latents.count == FIXED_LATENTS
 
     def add_batch(self, fake: Tensor, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Take note of a batch ``(B, *shape)`` and of what it was made from."""
-        self.recent.add(fake.detach(), self.sample_size)
-        if self.latents.count < FIXED:
+        """Add a generated batch ``(B, *shape)`` and the arguments that it was generated from."""
+        self.recent_fakes.add(fake.detach(), self.sample_size)
+        if self.latents.count < FIXED_LATENTS:
             self.latents.add(len(fake), args, kwargs)
 
-    def samples(self, generator: nn.Module) -> Tensor:
-        """The generator's output at the fixed latents, in the mode the loop left it in."""
-        return self.latents.samples(generator)
+    def generate_samples(self, generator: nn.Module) -> Tensor:
+        """Generate the fixed samples ``(count, *shape)``, in the generator's current mode."""
+        return self.latents.generate_samples(generator)
 
-    def complete(
+    def complete_snapshot(
         self, snapshot: Snapshot, due: Sequence[ScheduledProbe], others: Sequence[Tensor] = ()
     ) -> Snapshot:
-        """The snapshot with what the probes that are due use, and no more: it takes time.
+        """Add the fields that the due probes use; other fields are not computed, to save time.
 
-        A probe that uses what cannot be had is switched off.
+        If a field cannot be computed, the probes that use it are switched off.
 
         Args:
-            snapshot: of a turn.
-            due: who will be shown it.
-            others: newest fakes of other processes.
+            snapshot: the snapshot of a step.
+            due: the probes that will be evaluated.
+            others: newest generated samples of other processes.
         """
         found: dict[str, Any] = {"reference": self.reference}
-        if snapshot.player == "generator" and self.latents.count == FIXED:
-            found["fixed_pass"] = self.latents.forward_pass(snapshot.generator)
+        if snapshot.network_name == "generator" and self.latents.count == FIXED_LATENTS:
+            found["fixed_pass"] = self.latents.build_forward_pass(snapshot.generator)
         base = replace(snapshot, **found)
         if any("activations" in scheduled.probe.uses for scheduled in due):
-            for asked in (base.fixed_pass, base.real_pass):
-                if asked is not None:
-                    asked.watch()
-        ways: dict[str, Callable[[], Mapping[str, Any]]] = {
+            for forward_pass in (base.fixed_pass, base.real_pass):
+                if forward_pass is not None:
+                    forward_pass.record_activations()
+        compute_fields: dict[str, Callable[[], Mapping[str, Any]]] = {
             "recent": lambda: self._recent(base, others),
-            "fake_stats": lambda: self._placed(base, others),
-            "weights": lambda: self._weights.displacement(base),
-            "latents": self._calls,
+            "fake_stats": lambda: self._fake_stats(base, others),
+            "weights": lambda: self._weights.update_displacement(base),
+            "latents": self._latents,
             "fixed": lambda: self._fixed(base),
         }
-        for field, way in ways.items():
+        for field, compute in compute_fields.items():
             users = [scheduled for scheduled in due if field in scheduled.probe.uses]
             try:
-                found |= way() if users else {}
-            except Exception as error:  # a generator of one batch size, an embedding that fails
+                found |= compute() if users else {}
+            except Exception as error:  # such as a generator with a fixed batch size
                 for scheduled in users:
                     scheduled.switch_off(snapshot.step, error)
         return replace(base, **found)
 
     def _recent(self, snapshot: Snapshot, others: Sequence[Tensor]) -> dict[str, Any]:
-        if snapshot.player != "generator" or not self.recent.count:
+        if snapshot.network_name != "generator" or not self.recent_fakes.count:
             return {}
-        return {
-            "recent": merge_shares(self.recent.newest(self.sample_size), others, self.sample_size)
-        }
+        newest = self.recent_fakes.select_newest(self.sample_size)
+        return {"recent": merge_shares(newest, others, self.sample_size)}
 
-    def _placed(self, snapshot: Snapshot, others: Sequence[Tensor]) -> dict[str, Any]:
-        if snapshot.player != "generator" or not self.recent.count or self.reference is None:
+    def _fake_stats(self, snapshot: Snapshot, others: Sequence[Tensor]) -> dict[str, Any]:
+        if snapshot.network_name != "generator" or self.reference is None:
             return {}
-        return {"fake_stats": self.recent.stats(self.reference, others)}
+        if not self.recent_fakes.count:
+            return {}
+        return {"fake_stats": self.recent_fakes.update_stats(self.reference, others)}
 
-    def _calls(self) -> dict[str, Any]:
-        return {"latents": tuple(self.latents.calls)} if self.latents.count == FIXED else {}
+    def _latents(self) -> dict[str, Any]:
+        return {"latents": tuple(self.latents.calls)} if self.latents.count == FIXED_LATENTS else {}
 
     def _fixed(self, snapshot: Snapshot) -> dict[str, Any]:
-        made = snapshot.fixed_pass
-        if made is None:
+        forward_pass = snapshot.fixed_pass
+        if forward_pass is None:
             return {}
         if snapshot.evaluated_generator is not None:
-            made = self.latents.forward_pass(snapshot.evaluated_generator)
-        return self.latents.displacement(snapshot.step, made.output)
+            forward_pass = self.latents.build_forward_pass(snapshot.evaluated_generator)
+        return self.latents.update_displacement(snapshot.step, forward_pass.output)

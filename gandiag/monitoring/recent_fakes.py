@@ -1,4 +1,4 @@
-"""The newest fakes that a loop has made, and where they lie among the real samples."""
+"""The newest generated samples of a loop, and their statistics relative to the real samples."""
 
 from __future__ import annotations
 
@@ -8,65 +8,72 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from gandiag.monitoring.distributed import merge_shares
 from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.sample_metrics import FakeStats
-from gandiag.monitoring.sharing import merge_shares
 
 
 class RecentFakes:
-    """Keeps whole batches, as few as hold the number of fakes that is asked for.
+    """Keeps the newest batches of generated samples, no more than are needed.
+
+    Batches are kept whole, as references to the loop's own tensors: slices would be copies.
 
     Attributes:
-        count: fakes that are kept.
+        count: number of samples that are kept.
     """
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without samples."""
         self.count = 0
         self._batches: deque[Tensor] = deque()
-        self._new = 0  # how many were made since the last look at where they lie
+        self._new_count = 0  # samples added since the last update of the statistics
         self._stats: FakeStats | None = None
 
     @property
-    def batches(self) -> int:
-        """How many batches are kept."""
+    def batch_count(self) -> int:
+        """Number of batches that are kept."""
         return len(self._batches)
 
     def add(self, fake: Tensor, size: int) -> None:
-        """Take note of a batch ``(B, *shape)``, where `size` fakes will be asked for."""
+        """Add a batch ``(B, *shape)``, and drop batches beyond the newest `size` samples."""
         self._batches.append(fake)
         self.count += len(fake)
-        self._new += len(fake)
+        self._new_count += len(fake)
         while self.count - len(self._batches[0]) >= size:
             self.count -= len(self._batches.popleft())
 
-    def newest(self, count: int) -> Tensor:
-        """The newest fakes ``(n, *shape)``: whole batches that hold so many, or all there are."""
-        chosen = self._holding(count)
+    def select_newest(self, count: int) -> Tensor:
+        """The newest whole batches with at least `count` samples, ``(n, *shape)``, or all."""
+        chosen = self._newest_batches(count)
         return chosen[0] if len(chosen) == 1 else torch.cat(chosen)
 
-    def stats(self, reference: Reference, others: Sequence[Tensor]) -> FakeStats | None:
-        """Where the newest fakes lie; those that were placed before are known. None for too few.
+    def update_stats(self, reference: Reference, others: Sequence[Tensor]) -> FakeStats | None:
+        """Statistics of the newest samples; only samples since the last update are compared.
 
         Args:
-            reference: what they lie among.
-            others: fakes of other processes, which stand for this one's as well.
+            reference: the real samples.
+            others: generated samples of other processes, ``(n, *shape)`` each. With them all
+                samples are compared again, as the mixture changes at each update.
+
+        Returns:
+            Statistics of `Reference.sample_size` samples; None while there are fewer.
         """
-        size, new = reference.size, self._new
+        size, new_count = reference.sample_size, self._new_count
         if others:
-            together = merge_shares(self.newest(size), others, size)
-            return reference.fake_stats(together[-size:]) if len(together) >= size else None
+            merged = merge_shares(self.select_newest(size), others, size)
+            return reference.compute_fake_stats(merged[-size:]) if len(merged) >= size else None
         if self.count < size:
             return None
-        if self._stats is None or new >= size:
-            self._stats = reference.fake_stats(*self._exactly(size))
-        elif new:
-            self._stats = self._stats.updated(reference.fake_stats(*self._exactly(new)), size)
-        self._new = 0
+        if self._stats is None or new_count >= size:
+            self._stats = reference.compute_fake_stats(*self._newest_samples(size))
+        elif new_count:
+            newer = reference.compute_fake_stats(*self._newest_samples(new_count))
+            self._stats = self._stats.append(newer, size)
+        self._new_count = 0
         return self._stats
 
-    def _holding(self, count: int) -> list[Tensor]:
-        """Newest whole batches, the oldest first, that hold so many fakes, or all there are."""
+    def _newest_batches(self, count: int) -> list[Tensor]:
+        """Newest whole batches, oldest first, with at least `count` samples, or all there are."""
         chosen: list[Tensor] = []
         for batch in reversed(self._batches):
             if sum(map(len, chosen)) >= count:
@@ -74,7 +81,7 @@ class RecentFakes:
             chosen.append(batch)
         return chosen[::-1]
 
-    def _exactly(self, count: int) -> list[Tensor]:
-        """The newest `count` fakes, batch by batch."""
-        first, *others = self._holding(count)
+    def _newest_samples(self, count: int) -> list[Tensor]:
+        """Exactly the newest `count` samples, as batches."""
+        first, *others = self._newest_batches(count)
         return [first[sum(map(len, others)) - count :], *others]

@@ -1,4 +1,8 @@
-"""How like the real samples fakes are, in a feature space: diversity, fidelity, distance."""
+"""Metrics that compare generated samples with real ones in a feature space.
+
+The metrics measure diversity (effective modes, missing mass, coverage), fidelity (precision) and
+distance (energy distance, Jensen-Shannon divergence). `Reference` provides the real samples.
+"""
 
 from __future__ import annotations
 
@@ -9,180 +13,226 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-MISSED_SHARE = 0.2  # a bin below this share of its real mass counts as missed; K=32 needs n >= 256
-MIN_FAKES_PER_MODE = 4  # fakes that a bin must hold before its dispersion is read
-CACHED_DISTANCES = (
-    256_000  # distances that a CPU holds: 1 MB stays in its cache, 4 MB take 1.6 times as long
-)
+# A mode that contains less than this share of its real share counts as missed. With 32 modes, 512
+# samples put 16 into a mode on average; 3 or fewer happen by chance with P = 1e-4 (Poisson). With
+# 256 samples, 1 or fewer of 8 happen with P = 0.003, so 256 samples are the least to use.
+MISSED_SHARE = 0.2
+# Generated samples that a mode must contain before its variance is measured: the variance of
+# fewer samples says little.
+MIN_FAKES_PER_MODE = 4
+# Distances computed at a time on a CPU: 1 MB of float32 stays in the cache. Blocks of 4 MB take
+# 1.6 times as long.
+CACHED_DISTANCES = 256_000
 
 
 @dataclass(frozen=True)
 class RealStats:
-    """Real samples in a feature space, with the bins and neighbourhoods that they make there.
+    """Real samples in a feature space, with their modes and neighbourhoods.
 
     Attributes:
         features: ``(n, f)`` real samples in feature space.
-        centres: ``(K, f)`` k-means centres of `features`.
-        shares: ``(K,)`` share of the real samples in each bin.
-        spread: ``(K,)`` mean squared distance of a bin's real samples from its centre.
-        radii: ``(n,)`` distance of each feature to its k-th neighbour.
-        self_distance: mean distance between two features.
+        centres: ``(K, f)`` k-means centres of `features`; each k-means cell is one mode.
+        mode_shares: ``(K,)`` share of the real samples in each mode; the shares sum to 1.
+        mode_variances: ``(K,)`` mean squared distance of a mode's real samples from its centre.
+        radii: ``(n,)`` distance of each real sample to its k-th nearest real neighbour.
+        self_distance: mean distance between two different rows of `features`.
     """
 
     features: Tensor
     centres: Tensor
-    shares: Tensor
-    spread: Tensor
+    mode_shares: Tensor
+    mode_variances: Tensor
     radii: Tensor
     self_distance: float
 
-    def distances(self, features: Tensor, rows: int) -> Iterator[Tensor]:
-        """The rows of `torch.cdist` from the real samples, so many at a time, in the same memory.
+    def iterate_distances(self, features: Tensor, rows: int) -> Iterator[Tensor]:
+        """Yield the distances from the real samples to `features`, `rows` real samples at a time.
 
-        By its formula, |a|^2 - 2 ab + |b|^2 as one matrix product.
+        The distances are those of ``torch.cdist(self.features, features)``. They come from
+        |a|² - 2ab + |b|², written as one matrix product of extended vectors. Each block overwrites
+        the memory of the previous block.
+
+        Args:
+            features: ``(m, f)`` samples in feature space.
+            rows: number of real samples per block.
+
+        Yields:
+            ``(rows, m)`` distances; the last block may have fewer rows.
         """
         squares = features.square().sum(1, keepdim=True)
         right = torch.cat([features, torch.ones_like(squares), squares], 1).T
-        room = features.new_empty(min(rows, len(self.features)), len(features))
-        for part in torch.split(self._left, rows):
-            yield torch.mm(part, right, out=room[: len(part)]).clamp_(min=0).sqrt_()
+        block = features.new_empty(min(rows, len(self.features)), len(features))
+        for part in torch.split(self._extended_features, rows):
+            # Rounding can make the square of a small distance negative: hence the clamp.
+            yield torch.mm(part, right, out=block[: len(part)]).clamp_(min=0).sqrt_()
 
     @functools.cached_property
-    def _left(self) -> Tensor:
+    def _extended_features(self) -> Tensor:
+        """Rows ``[-2a, |a|², 1]``: the left factor of the product in `iterate_distances`."""
         squares = self.features.square().sum(1, keepdim=True)
         return torch.cat([-2 * self.features, squares, torch.ones_like(squares)], 1)
 
 
 @dataclass(frozen=True)
 class FakeStats:
-    """Fakes among real samples: what is known of each fake, and which real samples have one near.
+    """Generated samples compared with real samples: all that the metrics need of each sample.
+
+    These numbers do not depend on the other generated samples. So a new batch is added to the
+    numbers of the earlier ones (`append`), and only the new batch is compared with the real data.
 
     Attributes:
-        features: ``(m, f)`` of the fakes, in the order in which they were made.
-        largest: ``(m,)`` largest absolute value of each sample, in data units.
-        owner: ``(m,)`` bin of each.
-        squares: ``(m,)`` squared distance from the bin's centre.
-        distance: ``(m,)`` mean distance from the real samples.
-        around: ``(m,)`` how many real neighbourhoods each lies in.
-        newest: ``(n,)`` place of the newest fake in each real sample's neighbourhood, counted from
-            the first; negative where there is none.
+        features: ``(m, f)`` generated samples in feature space, oldest first.
+        max_abs: ``(m,)`` largest absolute value of each sample, in data units.
+        nearest_centre: ``(m,)`` index of the mode that each sample belongs to.
+        squared_distance: ``(m,)`` squared distance of each sample from the centre of its mode.
+        mean_distance: ``(m,)`` mean distance of each sample from the real samples.
+        neighbourhood_count: ``(m,)`` number of real neighbourhoods that contain the sample.
+        newest_neighbour: ``(n,)`` index of the newest generated sample in each real sample's
+            neighbourhood; negative where the neighbourhood contains none.
     """
 
     features: Tensor
-    largest: Tensor
+    max_abs: Tensor
     nearest_centre: Tensor
     squared_distance: Tensor
     mean_distance: Tensor
-    neighbourhoods: Tensor
-    newest: Tensor
+    neighbourhood_count: Tensor
+    newest_neighbour: Tensor
 
     @classmethod
-    def of(cls, reals: RealStats, features: Tensor, largest: Tensor) -> FakeStats:
-        """Place ``(m, f)`` float32 features of samples on the real ones' device."""
-        nearest, owner = torch.cdist(features, reals.centres).min(1)
-        distance, around = features.new_zeros((2, len(features)))
+    def from_features(cls, reals: RealStats, features: Tensor, max_abs: Tensor) -> FakeStats:
+        """Compare generated samples with the real ones.
+
+        Args:
+            reals: the real samples.
+            features: ``(m, f)`` float32 features of the samples, on the device of `reals`.
+            max_abs: ``(m,)`` largest absolute value of each sample, in data units.
+        """
+        to_centre, nearest_centre = torch.cdist(features, reals.centres).min(1)
+        distance_sum, neighbourhood_count = features.new_zeros((2, len(features)))
         order = torch.arange(1.0, len(features) + 1.0, device=features.device)
         newest = []
         rows = (
             len(reals.features) if features.is_cuda else max(1, CACHED_DISTANCES // len(features))
         )
-        limits = torch.split(reals.radii[:, None], rows)
-        for limit, distances in zip(limits, reals.distances(features, rows), strict=True):
+        radii = torch.split(reals.radii[:, None], rows)
+        for radius, distances in zip(radii, reals.iterate_distances(features, rows), strict=True):
+            # A product with a vector of ones is the fastest sum over rows.
             ones = distances.new_ones(len(distances))
-            distance = distance + ones @ distances
-            inside = distances.le_(limit)  # in place, as 0 and 1: faster than as bool
-            around = around + ones @ inside
+            distance_sum = distance_sum + ones @ distances
+            inside = distances.le_(radius)  # in place, as 0.0 and 1.0: faster than booleans
+            neighbourhood_count = neighbourhood_count + ones @ inside
             newest.append(inside.mul_(order).amax(1) - 1)
-        mean = distance / len(reals.features)
-        squares = nearest.square()
-        return cls(features, largest, owner, squares, mean, around, torch.cat(newest))
+        mean_distance = distance_sum / len(reals.features)
+        squared = to_centre.square()
+        return cls(
+            features=features,
+            max_abs=max_abs,
+            nearest_centre=nearest_centre,
+            squared_distance=squared,
+            mean_distance=mean_distance,
+            neighbourhood_count=neighbourhood_count,
+            newest_neighbour=torch.cat(newest),
+        )
 
-    def updated(self, later: FakeStats, size: int) -> FakeStats:
-        """The newest `size` of these fakes and of others that were made later."""
-        added = len(later.features)
-        lost = max(len(self.features) + added - size, 0)
-        shifted = later.newest + len(self.features)
+    def append(self, newer: FakeStats, size: int) -> FakeStats:
+        """Return the newest `size` of these samples followed by `newer` samples."""
+        dropped = max(len(self.features) + len(newer.features) - size, 0)
+        shifted = newer.newest_neighbour + len(self.features)
+        newest = torch.where(newer.newest_neighbour >= 0, shifted, self.newest_neighbour) - dropped
 
-        def joined(name: str) -> Tensor:
-            return torch.cat([getattr(self, name), getattr(later, name)])[-size:]
+        def join(name: str) -> Tensor:
+            return torch.cat([getattr(self, name), getattr(newer, name)])[-size:]
 
-        rows = (
+        per_sample = (
             "features",
-            "largest",
+            "max_abs",
             "nearest_centre",
             "squared_distance",
             "mean_distance",
-            "neighbourhoods",
+            "neighbourhood_count",
         )
-        newest = torch.where(later.newest >= 0, shifted, self.newest) - lost
-        return FakeStats(**{name: joined(name) for name in rows}, newest=newest)
+        return FakeStats(**{name: join(name) for name in per_sample}, newest_neighbour=newest)
 
 
-def compare_features(reals: RealStats, features: Tensor) -> dict[str, Tensor]:
-    """Compare ``(n, f)`` features of fakes with the real ones, see `compare`."""
-    return compare(reals, FakeStats.of(reals, features, largest_of(features)))
+def compute_feature_metrics(reals: RealStats, features: Tensor) -> dict[str, Tensor]:
+    """Compute the metrics of ``(n, f)`` features of samples, see `compute_sample_metrics`."""
+    fakes = FakeStats.from_features(reals, features, max_abs_per_sample(features))
+    return compute_sample_metrics(reals, fakes)
 
 
-def largest_of(rows: Tensor) -> Tensor:
-    """Largest absolute value ``(m,)`` in each row of ``(m, D)``; 0.7 of the time of ``abs()``."""
+def max_abs_per_sample(rows: Tensor) -> Tensor:
+    """Largest absolute value ``(m,)`` in each row of ``(m, D)``.
+
+    It takes 0.7 of the time of ``rows.abs().amax(1)``, which would store all absolute values.
+    """
     return torch.maximum(rows.amax(1), -rows.amin(1))
 
 
-def compare(reals: RealStats, fakes: FakeStats) -> dict[str, Tensor]:
-    """Compare fakes with real samples; no host synchronisation.
+def compute_sample_metrics(reals: RealStats, fakes: FakeStats) -> dict[str, Tensor]:
+    """Compare generated samples with real ones, without making the host wait for a GPU.
 
     Returns:
-        0-dim tensors, not yet divided by any null, and one vector; all NaN where a feature is not
-        finite:
+        0-dim tensors and one vector, not yet divided by the real-vs-real baseline. All of them are
+        NaN if a feature of a generated sample is not finite.
 
-        - ``mode_histogram`` ``(K,)``: share of the fakes in each bin.
-        - ``effective_modes``: exp H(bins) / exp H(real shares); 1 for equal diversity, 1/K' when
-          all lies in one of K' equal bins.
-        - ``missing_mass``: real mass of the bins that hold under `MISSED_SHARE` of their share,
-          [0, 1].
-        - ``js_divergence``: Jensen-Shannon divergence of the two histograms in nats, [0, ln 2].
-        - ``within_mode_variance``: median over bins of squared distance from the bin's centre, fake / real.
-        - ``precision``: share of fakes inside some real sample's neighbourhood (Kynkaanniemi et
-          al. 2019), [0, 1]. ``<=``, so that repeated samples do not break it.
-        - ``coverage``: share of real neighbourhoods that hold a fake (Naeem et al. 2020), [0, 1].
-        - ``energy_distance``: unbiased squared energy distance (Szekely & Rizzo 2013) over the real mean
-          pair distance; about 0 for equal distributions.
-        - ``pair_distance``: mean pair distance of the fakes over that of the reals.
+        - ``mode_histogram`` ``(K,)``: share of the generated samples in each mode.
+        - ``effective_modes``: exp(H(q) - H(p)) for the entropies H of the histograms of generated
+          (q) and real samples (p). It is 1 for equal diversity, and k/K if all generated samples
+          lie in k of K equal modes.
+        - ``missing_mass``: real share of the modes that contain less than `MISSED_SHARE` of their
+          real share, in [0, 1].
+        - ``js_divergence``: Jensen-Shannon divergence of both histograms in nats, in [0, ln 2].
+        - ``within_mode_variance``: median over modes of the mean squared distance from the mode's
+          centre, generated over real.
+        - ``precision``: share of generated samples inside the neighbourhood of a real sample
+          (Kynkäänniemi et al. 2019), in [0, 1]. A distance equal to the radius counts as inside,
+          so data with repeated samples (radius 0) work too.
+        - ``coverage``: share of real neighbourhoods that contain a generated sample (Naeem et al.
+          2020), in [0, 1].
+        - ``energy_distance``: unbiased squared energy distance (Székely & Rizzo 2013),
+          2 E|x - y| - E|x - x'| - E|y - y'|, over the mean distance between two real samples;
+          about 0 for equal distributions.
+        - ``pair_distance``: mean distance between two generated samples over that of two real ones.
     """
-    every_bin = torch.arange(len(reals.centres), device=fakes.nearest_centre.device)
-    member = (fakes.nearest_centre[:, None] == every_bin).to(fakes.features)
-    counts = member.sum(0)
-    bins = counts / len(fakes.nearest_centre)
-    spread = (member * fakes.squared_distance[:, None]).sum(0) / counts.clamp(min=1)
-    ratio = torch.where(
-        counts >= MIN_FAKES_PER_MODE, spread / reals.spread.clamp(min=1e-12), torch.nan
+    modes = torch.arange(len(reals.centres), device=fakes.nearest_centre.device)
+    # One-hot membership: bincount would make the host wait for the GPU.
+    is_member = (fakes.nearest_centre[:, None] == modes).to(fakes.features)
+    counts = is_member.sum(0)
+    histogram = counts / len(fakes.nearest_centre)
+    variances = (is_member * fakes.squared_distance[:, None]).sum(0) / counts.clamp(min=1)
+    variance_ratios = torch.where(
+        counts >= MIN_FAKES_PER_MODE, variances / reals.mode_variances.clamp(min=1e-12), torch.nan
     )
-    own = _mean_pair_distance(fakes.features)
-    shares = reals.shares
-    middle = (bins + shares) / 2
-    apart = 2 * fakes.mean_distance.mean() - own
-    found = {
-        "mode_histogram": bins,
-        "effective_modes": (_entropy(bins) - _entropy(shares)).exp(),
-        "missing_mass": (shares * (bins < MISSED_SHARE * shares)).sum(),
-        "js_divergence": _entropy(middle) - (_entropy(bins) + _entropy(shares)) / 2,
-        "within_mode_variance": ratio.nanmedian(0).values,  # without an axis it waits for the GPU
-        "precision": (fakes.neighbourhoods > 0).float().mean(),
-        "coverage": (fakes.newest >= 0).float().mean(),
-        "energy_distance": (apart - reals.self_distance) / reals.self_distance,
-        "pair_distance": own / reals.self_distance,
+    self_distance = _mean_pair_distance(fakes.features)
+    shares = reals.mode_shares
+    mixture = (histogram + shares) / 2
+    fake_part = 2 * fakes.mean_distance.mean() - self_distance
+    metrics = {
+        "mode_histogram": histogram,
+        "effective_modes": (_entropy(histogram) - _entropy(shares)).exp(),
+        "missing_mass": (shares * (histogram < MISSED_SHARE * shares)).sum(),
+        "js_divergence": _entropy(mixture) - (_entropy(histogram) + _entropy(shares)) / 2,
+        # Without the dimension argument, nanmedian makes the host wait for the GPU.
+        "within_mode_variance": variance_ratios.nanmedian(0).values,
+        "precision": (fakes.neighbourhood_count > 0).float().mean(),
+        "coverage": (fakes.newest_neighbour >= 0).float().mean(),
+        "energy_distance": (fake_part - reals.self_distance) / reals.self_distance,
+        "pair_distance": self_distance / reals.self_distance,
     }
-    ends = torch.stack(
-        torch.aminmax(fakes.features)
-    )  # a tenth of isfinite's time, NaN goes through
-    lost = torch.where(ends.isfinite().all(), 0.0, torch.nan)  # NaN would fall into some cell
-    return {name: value + lost for name, value in found.items()}
+    # A NaN sample would be counted in some mode. Minimum and maximum pass NaN on, and take a tenth
+    # of the time of isfinite() on all features.
+    extremes = torch.stack(torch.aminmax(fakes.features))
+    invalid = torch.where(extremes.isfinite().all(), 0.0, torch.nan)
+    return {name: value + invalid for name, value in metrics.items()}
 
 
 def _mean_pair_distance(features: Tensor) -> Tensor:
-    n = len(features)
-    return torch.cdist(features, features).sum() / max(n * (n - 1), 1)
+    """Mean distance between two different rows of ``(n, f)``: the diagonal is not counted."""
+    count = len(features)
+    return torch.cdist(features, features).sum() / max(count * (count - 1), 1)
 
 
 def _entropy(shares: Tensor) -> Tensor:
+    """Entropy in nats; xlogy makes an empty mode contribute 0."""
     return -torch.xlogy(shares, shares).sum()

@@ -1,4 +1,4 @@
-"""A probe with its cadence: when it looks, and that it ends nobody's training."""
+"""A probe with its schedule: when it is due, and what happens if it raises an exception."""
 
 from __future__ import annotations
 
@@ -8,54 +8,63 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gandiag.monitoring.snapshot import Player, Snapshot
+from gandiag.monitoring.snapshot import NetworkName, Snapshot
 from gandiag.plugins.protocols import Probe
 
 
 @dataclass
 class ScheduledProbe:
-    """A probe with its name and cadence.
+    """A probe with its name and schedule.
 
     Attributes:
-        name: what stands before its signals' names.
-        probe: what looks.
-        every: generator steps between two looks at one player, at least 1.
-        last: step of the last look at each player.
-        failed: whether it has raised, and is asked no more.
+        name: first part of the names of its signals.
+        probe: the probe.
+        every: generator steps between two evaluations of one network, at least 1.
+        last_steps: by network, step of its last evaluation.
+        is_switched_off: whether the probe has raised an exception; it is not used again then.
     """
 
     name: str
     probe: Probe
     every: int
-    last: dict[Player, int] = field(default_factory=dict)
-    failed: bool = False
+    last_steps: dict[NetworkName, int] = field(default_factory=dict)
+    is_switched_off: bool = False
 
-    def due(self, step: int, player: Player) -> bool:
-        """Whether it is to look at this player's turn at `step`."""
-        return step >= self.next(player)
+    def is_due(self, step: int, network_name: NetworkName) -> bool:
+        """Whether the probe is to evaluate this network at generator step `step`."""
+        return step >= self.next_step(network_name)
 
-    def next(self, player: Player) -> int:
-        """First step at which it is to look at this player again."""
-        return (self.last.get(player, -1) // self.every + 1) * self.every
+    def next_step(self, network_name: NetworkName) -> int:
+        """First generator step at which the probe is due for this network again.
+
+        The schedule consists of windows of `every` steps: one evaluation in each window, at the
+        network's first step in it.
+        """
+        return (self.last_steps.get(network_name, -1) // self.every + 1) * self.every
 
     def observe(self, snapshot: Snapshot) -> dict[str, float | Tensor]:
-        """What it sees, by ``probe/what/player``; nothing where it raises, and is switched off."""
+        """Evaluate the probe, without raising: a probe must not end the user's training.
+
+        Returns:
+            Numbers by ``probe/quantity/network``; no numbers if the probe raises an exception. Then
+            it is switched off.
+        """
         try:
             with torch.no_grad():
-                seen = self.probe.observe(snapshot)
-            return {f"{self.name}/{name}": _storable(value) for name, value in seen.items()}
-        except Exception as error:  # nobody's training may end because of a probe
+                found = self.probe.observe(snapshot)
+            return {f"{self.name}/{name}": _to_storable(value) for name, value in found.items()}
+        except Exception as error:  # third-party probes may raise anything
             self.switch_off(snapshot.step, error)
             return {}
 
     def switch_off(self, step: int, error: Exception) -> None:
-        """Ask it no more, and say so in one warning."""
-        self.failed = True
+        """Do not use the probe again, and report this in one warning."""
+        self.is_switched_off = True
         text = f"probe {self.name} is switched off since step {step}"
         warnings.warn(f"{text}: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
 
 
-def _storable(value: float | Tensor) -> float | Tensor:
+def _to_storable(value: float | Tensor) -> float | Tensor:
     if not isinstance(value, Tensor):
         return float(value)
     if value.ndim > 1:

@@ -1,4 +1,4 @@
-"""Forward passes that leave no trace in the networks or in anybody's random numbers."""
+"""Forward passes that leave networks and global random generators as they were."""
 
 from __future__ import annotations
 
@@ -12,67 +12,80 @@ import numpy as np
 import torch
 from torch import nn
 
-_kept = ContextVar("_kept", default=False)  # whether the global generators will be restored
+from gandiag.monitoring.torch_internals import module_buffers
+
+# Whether an enclosing block restores the global random generators of the host.
+_are_states_saved = ContextVar("_are_states_saved", default=False)
 
 
 @contextmanager
 def without_side_effects(*networks: nn.Module) -> Iterator[None]:
-    """Run forward passes that leave no trace: no graph, same buffers, same random state after.
+    """Run forward passes in evaluations without changing the training.
 
-    Random layers (dropout, noise) draw from a stream that starts anew each time, so that two looks
-    at the same weights agree. SyncBatchNorm normalises by this process's batch alone: to ask the
-    other ranks would hang where they are not looking.
+    No graph is recorded. Buffers (such as running means of batch normalisation or the vectors of a
+    power iteration) and the states of all global random generators are restored afterwards, also
+    after an error. Modes (train or eval) and weights are not changed.
+
+    Random layers (dropout, noise) draw from a stream with a fixed seed, so two evaluations of the
+    same weights agree. SyncBatchNorm uses the statistics of this process's batch only: to gather
+    those of the other processes would wait forever if they do not evaluate at the same moment.
+
+    Args:
+        *networks: the networks that are called within the block.
     """
     modules = {module for network in networks for module in network.modules()}
-    held = [(m, dict(m._buffers)) for m in modules if m._buffers]  # a module may replace a buffer
-    buffers = [(b, b.clone()) for _, named in held for b in named.values() if b is not None]
+    # Both are saved: which tensor is the buffer (a module may assign a new one), and its values.
+    owners = [(m, dict(module_buffers(m))) for m in modules if module_buffers(m)]
+    buffers = [(b, b.clone()) for _, named in owners for b in named.values() if b is not None]
     cuda = [torch.device("cuda", i) for i in _cuda_devices(networks)]
     cuda_states = [torch.cuda.get_rng_state(device) for device in cuda]
     synced = [(m, dict(vars(m))) for m in modules if isinstance(m, nn.SyncBatchNorm)]
     try:
-        for synced_module, _ in synced:
-            alone = functools.partial(nn.BatchNorm1d.forward, synced_module)
-            vars(synced_module)["forward"] = alone
+        for module, _ in synced:
+            # An instance attribute hides the method that gathers the other processes' statistics.
+            vars(module)["forward"] = functools.partial(nn.BatchNorm1d.forward, module)
         for device in cuda:
             torch.cuda.default_generators[device.index].manual_seed(0)
-        with _own_random_numbers(), torch.no_grad():
+        with _seeded_host_generators(), torch.no_grad():
             yield
     finally:
         for device, cuda_state in zip(cuda, cuda_states, strict=True):
             torch.cuda.set_rng_state(cuda_state, device)
-        for module, named in held:
-            module._buffers.update(named)
-        for synced_module, attributes in synced:
-            vars(synced_module).clear()
-            vars(synced_module).update(attributes)
+        for changed, named in owners:
+            module_buffers(changed).update(named)
+        for module, attributes in synced:
+            vars(module).clear()
+            vars(module).update(attributes)
         for buffer, saved in buffers:
             buffer.copy_(saved)
 
 
 @contextmanager
-def _own_random_numbers() -> Iterator[None]:
-    """Draw from streams of one's own; a look within a look only begins anew.
+def _seeded_host_generators() -> Iterator[None]:
+    """Seed torch's generator, and restore the generators of torch, NumPy and Python afterwards.
 
-    To save and restore the global generators takes 210 us, of which numpy's takes 180.
+    Within another such block only the seed is set again. Saving and restoring the states takes
+    210 us, of which NumPy's takes 180, so one block is put around several evaluations.
     """
-    if _kept.get():
+    if _are_states_saved.get():
         torch.default_generator.manual_seed(0)
         yield
         return
     state, numpy_state = torch.get_rng_state(), np.random.get_state()
-    python_state, token = random.getstate(), _kept.set(True)
+    python_state, token = random.getstate(), _are_states_saved.set(True)
     torch.default_generator.manual_seed(0)
     try:
         yield
     finally:
-        _kept.reset(token)
+        _are_states_saved.reset(token)
         torch.set_rng_state(state)
         np.random.set_state(numpy_state)
         random.setstate(python_state)
 
 
 def _cuda_devices(networks: Sequence[nn.Module]) -> list[int]:
-    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    """Indices of the GPUs that hold parameters; CUDA is not initialised for this question."""
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # untyped in torch
         return []
     tensors = (parameter for network in networks for parameter in network.parameters())
     return sorted({tensor.device.index or 0 for tensor in tensors if tensor.is_cuda})

@@ -1,4 +1,4 @@
-"""What a probe sees: one player's turn, after its backward pass and before its step."""
+"""A snapshot of one training step: the only input of a probe."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from torch import Tensor, nn
 from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.sample_metrics import FakeStats
+from gandiag.monitoring.torch_internals import tensor_norms
 
-Player = Literal["generator", "discriminator"]
+NetworkName = Literal["generator", "discriminator"]
 
 
 class Call(NamedTuple):
-    """What a network was called with."""
+    """The arguments of one call of a network."""
 
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
 
 
 def first_tensor(output: Any) -> Tensor:
-    """A network's output, or its first part where it gives several.
+    """A network's output, or the first tensor in it where a network returns several values.
 
     Raises:
-        TypeError: there is no tensor in it.
+        TypeError: the output contains no tensor.
     """
     if isinstance(output, Tensor):
         return output
@@ -42,31 +43,37 @@ def first_tensor(output: Any) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class LoopTrace:
-    """How a loop went about a turn: what it may get wrong where it is somebody's own.
+    """What a user's own loop did during a step, in so far as a loop may get it wrong.
+
+    The stepping network is the one whose optimizer is about to step.
 
     Attributes:
-        real_output: what D said to the real batch of its turn, raw, ``(B, ...)``.
-        real_slope: dL_D/d`real_output` as D's optimizer descends it, times the number of outputs.
-        fake_output: the same for the fakes of this turn.
-        fake_slope: dL/d`fake_output` of the acting player's loss, likewise.
-        certain: whether real and fake were told apart by memory or by the user, not by the slopes.
-        mixed: whether one call of D held real and fake samples.
-        penalised: whether the loop has asked for D's slope at its input by now, as penalties do.
-        leftover: norm of the acting player's gradients before the first backward pass of its turn,
-            0-dim; None where no backward pass was seen.
-        overlaid: whether the other player's backward pass added to these gradients between this
-            player's own and its step.
-        largest: largest absolute weight of D now, 0-dim.
-        largest_before: the same at the forward pass of D's turn.
-        steps: optimizer steps of the acting player so far.
+        real_output: D's raw output on the real batch of its step, ``(B, ...)``.
+        real_gradient: dL_D/d`real_output` as D's optimizer descends it, times the number of
+            outputs, so that it is the derivative of a loss that is a mean over the batch.
+        fake_output: D's raw output on the generated batch of this step, ``(B, ...)``.
+        fake_gradient: dL/d`fake_output` of the stepping network's loss, times the number of
+            outputs.
+        has_known_split: whether real and generated samples were told apart by their memory or by
+            the user's labels, not by the signs of the gradients.
+        has_mixed_batch: whether one call of D had both real and generated samples.
+        has_gradient_penalty: whether the loop has computed D's gradient at its input so far, as
+            gradient penalties do.
+        leftover_norm: norm of the stepping network's gradients before the first backward pass of
+            its step, 0-dim; None where no backward pass was observed.
+        has_foreign_gradients: whether the other network's backward pass added to these gradients
+            between this network's own backward pass and its step.
+        largest_weight: largest absolute weight of D now, 0-dim.
+        largest_weight_before: largest absolute weight of D at the forward pass of D's step, 0-dim.
+        steps: optimizer steps of the stepping network so far.
     """
 
     real_output: Tensor | None = None
     real_gradient: Tensor | None = None
     fake_output: Tensor | None = None
     fake_gradient: Tensor | None = None
-    certain: bool = False
-    mixed: bool = False
+    has_known_split: bool = False
+    has_mixed_batch: bool = False
     has_gradient_penalty: bool = False
     leftover_norm: Tensor | None = None
     has_foreign_gradients: bool = False
@@ -77,52 +84,52 @@ class LoopTrace:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One player's turn: its gradients are fresh, its weights not yet stepped. Read only.
+    """One step of one network: after its backward passes, before its optimizer step. Read only.
 
-    A field is None where the loop cannot tell it. Every tensor is detached and stays on its device.
+    A field is None where the loop cannot provide it. Every tensor is detached and stays on its
+    device. "This step" is the step of the network `network_name`.
 
     Attributes:
-        step: generator updates completed when the turn began.
-        player: whose turn it is. Only this player's ``.grad`` is its own: the generator's backward
-            pass adds to the discriminator's too.
-        generator: the network that makes samples.
-        judged: the network whose samples `recent` and `fixed` are: a running average of the
-            generator where the loop keeps one; None for the generator itself.
-        discriminator: the network that scores them.
-        real: the real batch that the discriminator saw last, ``(B, *shape)``, here and below
-            without instance noise.
-        fake: discriminator's turn: the fakes it scored; generator's turn: the fakes it is judged
-            by, ``(B, *shape)``.
-        real_scores: discriminator's output on `real` in its last turn, ``(B, ...)``.
-        fake_scores: discriminator's output on `fake` in this turn, ``(B, ...)``.
-        real_pass: scores the real batch of the discriminator's last turn again, with its weights
-            as they are now.
-        score_fake: the same for the fakes of that turn; to be called within
-            `gandiag.monitoring.side_effects`.
-        score_gradient: generator's turn: dL_G/dscores, shaped as `fake_scores`.
-        input_gradient: generator's turn: dL_G/dfake, shaped as `fake`.
-        probability: scores -> P(real), or None for a critic.
-        loss: what the player minimises in this turn, 0-dim.
-        recent: the newest fakes that the loop itself made, or the averaged generator from the same
-            latents, ``(n, *shape)``, newest last.
-        placed: the newest of them among the real samples, as many as the reference asks for; None
-            while there are fewer.
-        latents: calls of the generator that make the run's fixed samples; empty at first.
-        fixed_pass: makes the first of them, with its weights as they are now.
-        fixed: the output of `evaluated_generator` at the first fixed latents, ``(k, *shape)``.
-        fixed_before: the same at the newest look that is 100 steps old or older, None before.
-        fixed_steps: generator steps between the two.
-        reference: what the real data say about themselves.
-        gradient_scale: what ``.grad`` is multiplied with where a scaler leaves unscaling to the
-            optimizer's step (fused optimizers under `torch.amp.GradScaler`); 1 else.
-        weights: a sample of the acting player's weights, ``(n,)``.
-        weights_before: the same at the probes' last look at them, None before.
-        weights_steps: generator steps between the two.
-        conduct: how the loop went about this turn, where it is somebody's own.
+        step: generator steps completed before this step.
+        network_name: the network that is about to step. Only this network's ``.grad`` is
+            meaningful: the generator's backward pass also adds to the discriminator's.
+        generator: the network that generates samples.
+        discriminator: the network that scores samples.
+        evaluated_generator: the network that generated `recent` and `fixed`: a running average of
+            the generator's weights where the loop keeps one; None for the generator itself.
+        real: the real batch of D's last step, ``(B, *shape)``; like `fake`, without instance noise.
+        fake: generated batch, ``(B, *shape)``: in a discriminator step the batch that D scored, in
+            a generator step the batch from which G's loss is computed.
+        real_scores: D's output on `real` in its last step, ``(B, ...)``.
+        fake_scores: D's output on `fake` in this step, ``(B, ...)``.
+        real_pass: scores `real` again, with D's current weights.
+        score_fake: scores the generated batch of D's last step again, with D's current weights; to
+            be called within `gandiag.monitoring.side_effects.without_side_effects`.
+        score_gradient: in a generator step, dL_G/dscores, with the shape of `fake_scores`.
+        input_gradient: in a generator step, dL_G/dfake, with the shape of `fake`.
+        probability: function from scores to P(real); None for a Wasserstein critic.
+        loss: the loss that the network minimises in this step, 0-dim.
+        recent: the newest generated samples of the loop, ``(n, *shape)``, newest last; where the
+            loop averages the generator, samples of the average from the same latents.
+        fake_stats: the newest of these samples compared with the real data, as many as
+            `Reference.sample_size`; None while there are fewer.
+        latents: calls of the generator that generate the fixed samples; empty until complete.
+        fixed_pass: generates the first fixed samples, with the generator's current weights.
+        fixed: output of `evaluated_generator` at the first fixed latents, ``(k, *shape)``.
+        fixed_before: this output at the newest evaluation that is at least 100 steps old, None
+            before there is one.
+        fixed_steps: generator steps between `fixed_before` and `fixed`.
+        reference: reference statistics of the real data.
+        gradient_scale: factor that is still in ``.grad`` where the optimizer's step itself divides
+            by the loss scale (fused optimizers under `torch.amp.GradScaler`); else 1.
+        weights: a sample of the stepping network's weights, ``(n,)``.
+        weights_before: this sample at the last evaluation, None at the first one.
+        weights_steps: generator steps between `weights_before` and `weights`.
+        loop_trace: what the loop did during this step; None for gandiag's own loop.
     """
 
     step: int
-    player: Player
+    network_name: NetworkName
     generator: nn.Module
     discriminator: nn.Module
     evaluated_generator: nn.Module | None = None
@@ -152,22 +159,25 @@ class Snapshot:
 
     @property
     def network(self) -> nn.Module:
-        """The acting player's network."""
-        return self.generator if self.player == "generator" else self.discriminator
+        """The network that is about to step."""
+        return self.generator if self.network_name == "generator" else self.discriminator
 
     @functools.cached_property
     def parameters(self) -> Mapping[str, nn.Parameter]:
-        """The acting player's, by name; to walk through a network takes 20 us and more."""
+        """Parameters of the stepping network by name.
+
+        Cached, as walking through the modules of a network takes 20 us or more.
+        """
         return dict(self.network.named_parameters())
 
     @functools.cached_property
     def gradient_norms(self) -> Mapping[str, Tensor]:
-        """Euclidean norms of the parameters' ``.grad``, 0-dim, as they are, of those that have one.
+        """Euclidean norm of each parameter's ``.grad``, 0-dim, by name; without missing gradients.
 
-        Computed when first asked for, by one kernel for all tensors.
+        The norms still contain `gradient_scale`.
         """
-        graded = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
-        if not graded:
+        gradients = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
+        if not gradients:
             return {}
         with torch.no_grad():
-            return dict(zip(graded, torch._foreach_norm(list(graded.values())), strict=True))
+            return dict(zip(gradients, tensor_norms(list(gradients.values())), strict=True))

@@ -1,8 +1,9 @@
-"""The watch: shows each player's turn to the probes that are due, and fills the record.
+"""The watch: passes each network's step to the probes that are due, and fills the record.
 
-Both doors use it: gandiag's own loop hands it what it has, an attached loop what its hooks caught.
-It may look at everything and change nothing: no global random draw, no BatchNorm statistic, no
-train/eval flag, no gradient. A probe that raises is switched off with one warning.
+Both entry points use it: gandiag's own loop passes its tensors, an attached loop those that its
+hooks collected. The watch changes nothing of the training: no global random state, no BatchNorm
+statistic, no train or eval flag, no gradient. A probe that raises an exception is switched off with
+one warning.
 """
 
 from __future__ import annotations
@@ -15,38 +16,39 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gandiag.monitoring.distributed import Ranks
+from gandiag.monitoring.distributed import Message, Ranks, average_messages, rank_share
 from gandiag.monitoring.history import SampleHistory
 from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.schedule import ScheduledProbe
-from gandiag.monitoring.sharing import average_messages, rank_share
 from gandiag.monitoring.side_effects import without_side_effects
-from gandiag.monitoring.snapshot import Player, Snapshot
+from gandiag.monitoring.snapshot import NetworkName, Snapshot
 from gandiag.monitoring.transfer import to_rows
 from gandiag.records.record import Row
 from gandiag.records.writer import Recorder
 
-PLAYERS: tuple[Player, ...] = ("generator", "discriminator")
-FAKES = "fakes"  # in a message of another rank, beside its numbers
+NETWORKS: tuple[NetworkName, ...] = ("generator", "discriminator")
+# Key of the generated samples in a message of another rank; all other keys are signals.
+FAKES = "fakes"
 
 
 class Watch:
-    """Watches one game.
+    """Watches one training run.
 
-    `step` is the number of generator steps completed.
+    Attributes:
+        step: number of generator steps completed.
 
     Args:
-        probes: what to measure, and when.
-        recorder: what remembers it.
-        probability: scores -> P(real); None for a critic.
-        flush_every: steps between two copies of the measured numbers to the host.
-        sample_grid_every: steps between two sheets of samples, 0 for none.
-        save_sheet: ``(step, samples)`` writes one.
-        after_flush: ``(rows, step)`` is called with what is new; the followers and detectors hang
-            on it.
-        after_step: ``(step)`` is called after each generator step, when all else is done.
-        ranks: the processes that train together. Rank 0 averages what all have measured and looks
-            at the fakes of all; the others only tell it theirs, and record nothing.
+        probes: the probes with their schedules.
+        recorder: stores the measured numbers.
+        probability: function from scores to P(real); None for a Wasserstein critic.
+        flush_every: generator steps between two copies of the measured numbers to the host.
+        sample_grid_every: generator steps between two sample grids; 0 for no grids.
+        save_sample_grid: ``(step, samples)`` saves the samples of one grid.
+        after_flush: ``(rows, step)`` is called with the new rows of the record; live reporters and
+            the online monitor use it.
+        after_step: ``(step)`` is called at the end of each generator step.
+        ranks: the processes that train together. Rank 0 averages the numbers of all ranks and
+            evaluates the samples of all; the other ranks send theirs and record nothing.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class Watch:
         probability: Callable[[Tensor], Tensor] | None = None,
         flush_every: int = 50,
         sample_grid_every: int = 0,
-        save_sheet: Callable[[int, Tensor], None] | None = None,
+        save_sample_grid: Callable[[int, Tensor], None] | None = None,
         after_flush: Callable[[Sequence[Row], int], None] | None = None,
         after_step: Callable[[int], None] | None = None,
         ranks: Ranks | None = None,
@@ -67,128 +69,151 @@ class Watch:
         self.ranks = ranks or Ranks()
         self.step = 0
         self._flush_every = flush_every
-        self._sheet_every = sample_grid_every
-        self._save_sheet = save_sheet
+        self._grid_every = sample_grid_every
+        self._save_grid = save_sample_grid
         self._after_flush = after_flush
         self._after_step = after_step
-        self._pending: dict[int, dict[str, float | Tensor]] = {}
+        self._pending: dict[int, dict[str, float | Tensor]] = {}  # by step and signal
         self._history = SampleHistory()
-        self._next: dict[Player, int] = {}  # step before which no probe is due
-        self._flushed = -1
-        self._next_sheet = 0
+        self._next: dict[NetworkName, int] = {}  # step before which no probe is due
+        self._last_flush = -1
+        self._next_grid = 0
 
     def set_reference(self, reference: Reference) -> None:
-        """Measure against this reference from now on."""
+        """Compare the samples with this reference from now on, and store its facts."""
         self._history.reference = reference
-        self.recorder.add_facts(**reference.facts())
+        self.recorder.add_facts(**reference.to_facts())
 
-    def due(self, step: int, player: Player) -> bool:
-        """Whether some probe wants this turn. Cheap: asked before every step."""
-        if step < self._next.get(player, 0):
+    def is_due(self, step: int, network_name: NetworkName) -> bool:
+        """Whether a probe is due for this network; cheap, as it is called before every step."""
+        if step < self._next.get(network_name, 0):
             return False
-        alone = self.ranks.count == 1  # else all ranks look, though a probe may have failed on one
-        wanted = (probe for probe in self.probes if not (alone and probe.failed))
-        return any(probe.due(step, player) for probe in wanted)
+        # With several ranks, all evaluate at the same steps, though a probe may fail on one only.
+        is_alone = self.ranks.count == 1
+        active = (probe for probe in self.probes if not (is_alone and probe.is_switched_off))
+        return any(probe.is_due(step, network_name) for probe in active)
 
-    def wants(self, field: str, step: int) -> bool:
-        """Whether a probe that uses this field of a snapshot wants a turn at `step`."""
+    def is_field_due(self, field: str, step: int) -> bool:
+        """Whether a probe that uses this field of a snapshot is due at `step` for any network."""
         users = [probe for probe in self.probes if field in probe.probe.uses]
-        return any(probe.due(step, player) for probe in users for player in PLAYERS)
+        return any(probe.is_due(step, name) for probe in users for name in NETWORKS)
 
     def idle_until(self, ahead: int) -> int:
-        """Step before which there is nothing to do but to count; not above the next one for none.
+        """Step before which the watch needs no calls but the count of steps.
 
-        Batches are noted again before a look, so that it has all that it needs: as many steps as
-        it has batches, since a step makes one at least, and `ahead` more.
+        Collecting batches begins before the next evaluation, so that the samples are complete
+        then: as many steps before as there are batches, since each step adds at least one batch.
+
+        Args:
+            ahead: further steps that the caller needs before an evaluation.
+
+        Returns:
+            A generator step; not later than the next step if nothing can be skipped.
         """
         if not self._history.is_full or self._after_step is not None:
             return 0
-        look = min(self._next.get(player, 0) for player in PLAYERS)
-        flush = ((self._flushed - 1) // self._flush_every + 1) * self._flush_every
-        sheet = self._next_sheet - 1 if self._sheet_every else look
-        return min(look - self._history.recent.batches - ahead, flush, sheet)
+        evaluation = min(self._next.get(name, 0) for name in NETWORKS)
+        flush = ((self._last_flush - 1) // self._flush_every + 1) * self._flush_every
+        grid = self._next_grid - 1 if self._grid_every else evaluation
+        return min(evaluation - self._history.recent_fakes.batch_count - ahead, flush, grid)
 
     def add_batch(self, fake: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Take note of a batch that G, or its average, made in G's turn, and of its inputs.
+        """Add a batch that G, or the average of its weights, generated in a generator step.
 
-        `fake` is ``(B, *shape)``; the other arguments are what the network was called with. The
-        first of them become the fixed latents, so that none need to be drawn.
+        Args:
+            fake: ``(B, *shape)`` generated samples.
+            *args: positional arguments of the call that generated them. Those of the first calls
+                become the fixed latents, so that gandiag draws no random numbers.
+            **kwargs: keyword arguments of that call.
         """
         self._history.add_batch(fake, args, kwargs)
 
     def observe(self, snapshot: Snapshot) -> None:
-        """Show a turn to the probes that are due."""
-        due = [probe for probe in self.probes if probe.due(snapshot.step, snapshot.player)]
+        """Evaluate the probes that are due at this step."""
+        step, name = snapshot.step, snapshot.network_name
+        due = [probe for probe in self.probes if probe.is_due(step, name)]
         if not due:
             return
         for scheduled in due:
-            scheduled.last[snapshot.player] = snapshot.step
-        self._next[snapshot.player] = min(probe.next(snapshot.player) for probe in self.probes)
-        live = [probe for probe in due if not probe.failed]
-        about = f"{snapshot.step}/{snapshot.player}"
+            scheduled.last_steps[name] = step
+        self._next[name] = min(probe.next_step(name) for probe in self.probes)
+        active = [probe for probe in due if not probe.is_switched_off]
+        about = f"{step}/{name}"
         if not self.ranks.is_first:
-            self.ranks.send(about, self._rank_message(snapshot, live))
+            self.ranks.send(about, self._rank_message(snapshot, active))
             return
-        heard = self.ranks.receive(about)
-        snapshot = replace(snapshot, probability=self.probability)
-        own = (
-            without_side_effects() if snapshot.player == "generator" else nullcontext()
-        )  # once for all
-        with own:
-            full = self._history.complete(snapshot, live, [m[FAKES] for m in heard if FAKES in m])
-            row: dict[str, float | Tensor] = {}
-            for scheduled in live:
-                if not scheduled.failed:  # it may have just been switched off, by what it uses
-                    row.update(scheduled.observe(full))
-        self._pending.setdefault(snapshot.step, {}).update(average_messages(row, heard))
+        messages = self.ranks.receive(about)
+        row = self._evaluate(replace(snapshot, probability=self.probability), active, messages)
+        self._pending.setdefault(step, {}).update(average_messages(row, messages))
 
     def after_generator_step(self, step: int, generator: nn.Module) -> None:
-        """A generator step is complete: draw a sheet and flush where it is time."""
+        """Save a sample grid and flush where it is time, after generator step number `step`."""
         self.step = step
-        if self._sheet_every and step >= self._next_sheet and self._history.latents.calls:
-            self._next_sheet = (step // self._sheet_every + 1) * self._sheet_every
-            self._save_grid(step, generator)
-        if (step - 1) // self._flush_every > (self._flushed - 1) // self._flush_every:
-            self.flush(step)  # once the turns that began at a multiple are over, for most looks do
+        if self._grid_every and step >= self._next_grid and self._history.latents.calls:
+            self._next_grid = (step // self._grid_every + 1) * self._grid_every
+            self._save_sample_grid(step, generator)
+        # A flush comes one step after a multiple of `flush_every`: most evaluations are at
+        # multiples, and theirs are complete then.
+        if (step - 1) // self._flush_every > (self._last_flush - 1) // self._flush_every:
+            self.flush(step)
         if self._after_step is not None:
             self._after_step(step)
 
     def flush(self, step: int) -> None:
-        """Move what is pending to the host in one copy, and pass it on."""
-        self._flushed = step
+        """Copy the pending numbers to the host at once, record them, and pass them on."""
+        self._last_flush = step
         rows = to_rows(self._pending)
         self._pending = {}
         self.recorder.add(rows)
         if self._after_flush:
             self._after_flush(rows, step)
 
-    def samples(self, generator: nn.Module) -> Tensor:
-        """The generator's output at the fixed latents, in the mode the loop left it in."""
-        return self._history.samples(generator)
+    def generate_samples(self, generator: nn.Module) -> Tensor:
+        """Generate the fixed samples ``(count, *shape)``, in the generator's current mode."""
+        return self._history.generate_samples(generator)
 
-    def _save_grid(self, step: int, generator: nn.Module) -> None:
-        if self._save_sheet is None:
+    def _evaluate(
+        self, snapshot: Snapshot, active: Sequence[ScheduledProbe], messages: Sequence[Message]
+    ) -> dict[str, float | Tensor]:
+        """Numbers of the active probes, by ``probe/quantity/network``."""
+        # Most forward passes are made in generator steps: the random states are saved once for all.
+        is_generator_step = snapshot.network_name == "generator"
+        row: dict[str, float | Tensor] = {}
+        with without_side_effects() if is_generator_step else nullcontext():
+            others = [message[FAKES] for message in messages if FAKES in message]
+            complete = self._history.complete_snapshot(snapshot, active, others)
+            for scheduled in active:
+                # Completing the snapshot switches probes off whose fields cannot be computed.
+                if not scheduled.is_switched_off:
+                    row.update(scheduled.observe(complete))
+        return row
+
+    def _save_sample_grid(self, step: int, generator: nn.Module) -> None:
+        if self._save_grid is None:
             return
         try:
-            self._save_sheet(step, self.samples(generator))
-        except Exception as error:
-            self._sheet_every = 0
-            text = f"no sheets of samples since step {step}: {type(error).__name__}: {error}"
+            self._save_grid(step, self.generate_samples(generator))
+        except Exception as error:  # such as a generator with a fixed batch size, or a full disk
+            self._grid_every = 0
+            text = f"no sample grids since step {step}: {type(error).__name__}: {error}"
             warnings.warn(text, RuntimeWarning, stacklevel=2)
 
     def _rank_message(
-        self, snapshot: Snapshot, due: Sequence[ScheduledProbe]
+        self, snapshot: Snapshot, active: Sequence[ScheduledProbe]
     ) -> dict[str, float | Tensor]:
-        """What another rank than 0 tells of a turn: numbers of its own batch, and its fakes."""
-        memory = self._history
-        full = replace(snapshot, probability=self.probability, reference=memory.reference)
-        told: dict[str, float | Tensor] = {}
-        for scheduled in due:
+        """The message of a rank other than 0: numbers of its own batch, and its samples.
+
+        Probes that use samples of more than one batch are evaluated on rank 0 only, with the
+        samples of all ranks.
+        """
+        history = self._history
+        complete = replace(snapshot, probability=self.probability, reference=history.reference)
+        message: dict[str, float | Tensor] = {}
+        for scheduled in active:
             if scheduled.probe.uses <= {"reference", "loop_trace"}:
-                told.update(scheduled.observe(full))
-        wanted = any(scheduled.probe.uses & {"recent", "fake_stats"} for scheduled in due)
-        if wanted and snapshot.player == "generator" and memory.recent.count:
-            told[FAKES] = rank_share(
-                memory.recent.newest(memory.sample_size), memory.sample_size, self.ranks.count
-            )
-        return told
+                message.update(scheduled.observe(complete))
+        uses_samples = any(scheduled.probe.uses & {"recent", "fake_stats"} for scheduled in active)
+        if uses_samples and snapshot.network_name == "generator" and history.recent_fakes.count:
+            newest = history.recent_fakes.select_newest(history.sample_size)
+            message[FAKES] = rank_share(newest, history.sample_size, self.ranks.count)
+        return message

@@ -33,7 +33,7 @@ def test_made_once_and_only_if_asked(normal: Normal) -> None:
     """Nothing is computed before somebody asks, and then once for all."""
     network = Counting()
     asked = ForwardPass(network, lambda: network(normal((8, 4))))
-    asked.watch()
+    asked.record_activations()
     assert network.asked == 0
     assert asked.output is asked.output
     assert len(asked.activations) == 1
@@ -56,7 +56,7 @@ def test_calls_are_joined(normal: Normal) -> None:
     network = Counting()
     parts = [normal((5, 4), seed=seed) for seed in range(3)]
     asked = ForwardPass(network, *(lambda part=part: network(part) for part in parts))
-    asked.watch()
+    asked.record_activations()
     expected = torch.cat([network.layer(part) for part in parts])
     torch.testing.assert_close(asked.output, expected)
     assert len(asked.activations) == 1

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from gandiag.datasets.data import Data
 from gandiag.datasets.ring import Ring
-from gandiag.monitoring.probes.diversity import RATIOS, against_null
-from gandiag.monitoring.reference import BINS, DRAWS, NEIGHBOURS, REALS, Reference
-from gandiag.monitoring.sample_metrics import compare_features
+from gandiag.monitoring.probes.diversity import RATIO_METRICS, relate_to_baseline
+from gandiag.monitoring.reference import MAX_MODES, BASELINE_DRAWS, NEIGHBOURS, MAX_REAL_SAMPLES, Reference
+from gandiag.monitoring.sample_metrics import compute_feature_metrics
 
 Normal = Callable[..., Tensor]
 
@@ -27,7 +27,7 @@ def modes(*kept: int) -> tuple[float, ...]:
 
 def seen(reference: Reference, fakes: Tensor) -> dict[str, float]:
     """The numbers of a batch of fakes over the reference's nulls."""
-    found = against_null(reference, compare_features(reference, reference.embed(fakes)))
+    found = relate_to_baseline(reference, compute_feature_metrics(reference, reference.embed(fakes)))
     return {name: float(value) for name, value in found.items() if value.ndim == 0}
 
 
@@ -40,7 +40,7 @@ def test_fresh_reals_score_one(ring_reference: Reference) -> None:
     """Over 20 draws of fresh real samples, each ratio is 1 on average, and the rest 0."""
     rows = [seen(ring_reference, drawn(seed)) for seed in range(1, 21)]
     mean = {name: np.mean([row[name] for row in rows]) for name in rows[0]}
-    for name in RATIOS:
+    for name in RATIO_METRICS:
         assert mean[name] == pytest.approx(1, abs=0.07 if name == "within_mode_variance" else 0.02)
     assert mean["missing_mass"] == pytest.approx(0, abs=0.01)
     assert mean["energy_distance"] == pytest.approx(0, abs=0.002)
@@ -83,34 +83,34 @@ def test_garbage_is_no_collapse(ring_reference: Reference, normal: Normal) -> No
 
 def test_coverage_null_is_naeems(ring_reference: Reference) -> None:
     """Mean coverage of real draws is 1 - prod (N - i) / (M + N - i) (Naeem et al. 2020)."""
-    expected = 1 - math.prod((REALS - i) / (512 + REALS - i) for i in range(1, NEIGHBOURS + 1))
+    expected = 1 - math.prod((MAX_REAL_SAMPLES - i) / (512 + MAX_REAL_SAMPLES - i) for i in range(1, NEIGHBOURS + 1))
     sd = ring_reference.baseline_sd["coverage"]
     assert abs(ring_reference.baseline_mean["coverage"] - expected) < 3 * sd
 
 
 def test_entropy_null_is_millers(ring_reference: Reference) -> None:
     """The mean of the effective bins is exp(-(K - 1) / 2n), Miller and Madow's bias."""
-    expected = math.exp(-(BINS - 1) / (2 * 512))
+    expected = math.exp(-(MAX_MODES - 1) / (2 * 512))
     sd = ring_reference.baseline_sd["effective_modes"]
     assert abs(ring_reference.baseline_mean["effective_modes"] - expected) < 3 * sd
 
 
 def test_measure_twins_loops(normal: Normal) -> None:
     """Every number is what loops over samples, bins and pairs give."""
-    reference = Reference.of(normal((620, 2)), normal((60, 2), seed=1), size=40)
+    reference = Reference.from_samples(normal((620, 2)), normal((60, 2), seed=1), size=40)
     fakes = 1.3 * normal((40, 2), seed=2) + 0.4
     fast = {
         name: value.numpy()
-        for name, value in compare_features(reference, reference.embed(fakes)).items()
+        for name, value in compute_feature_metrics(reference, reference.embed(fakes)).items()
     }
     fake, real = (reference.embed(fakes).double().numpy(), reference.features.double().numpy())
-    centres, shares = reference.centres.double().numpy(), reference.shares.double().numpy()
+    centres, shares = reference.centres.double().numpy(), reference.mode_shares.double().numpy()
     owner = cdist(fake, centres).argmin(1)
     bins = np.array([(owner == k).mean() for k in range(len(centres))])
     perplexity = [math.exp(-sum(p * math.log(p) for p in q if p > 0)) for q in (bins, shares)]
     ratios = [
         np.mean([((fake[i] - centres[k]) ** 2).sum() for i in np.flatnonzero(owner == k)])
-        / float(reference.spread[k])
+        / float(reference.mode_variances[k])
         for k in range(len(centres))
         if (owner == k).sum() >= 4
     ]
@@ -137,10 +137,10 @@ def test_measure_twins_loops(normal: Normal) -> None:
 def test_energy_is_two_point_exact() -> None:
     """Two points at 0 and 1 against fakes at 3: (2 * 2.5 - 0 - 1) / 1 = 4."""
     points = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
-    reference = Reference.of(points, points, size=4)
+    reference = Reference.from_samples(points, points, size=4)
     fakes = torch.tensor([[3.0, 0.0]]).repeat(4, 1)
     assert float(
-        compare_features(reference, reference.embed(fakes))["energy_distance"]
+        compute_feature_metrics(reference, reference.embed(fakes))["energy_distance"]
     ) == pytest.approx(4, abs=1e-5)
 
 
@@ -149,12 +149,12 @@ def test_scale_is_mean_distance(ring: Data, ring_reference: Reference) -> None:
     assert ring_reference.pair_distance == pytest.approx(
         float(torch.pdist(ring.train[:3000]).mean()), rel=0.02
     )
-    assert ring_reference.extent == pytest.approx(float(ring.train.abs().max()), rel=0.02)
+    assert ring_reference.max_abs == pytest.approx(float(ring.train.abs().max()), rel=0.02)
 
 
 def test_scale_leaves_ratios(ring: Data, ring_reference: Reference) -> None:
     """Data in other units have other scales and the same ratios."""
-    other = Reference.of(1000 * ring.train, 1000 * ring.held_out)
+    other = Reference.from_samples(1000 * ring.train, 1000 * ring.held_out)
     fakes = drawn(weights=modes(0, 2, 4))
     assert other.pair_distance == pytest.approx(1000 * ring_reference.pair_distance, rel=1e-4)
     for name in ("effective_modes", "precision", "coverage", "pair_distance"):
@@ -166,7 +166,7 @@ def test_scale_leaves_ratios(ring: Data, ring_reference: Reference) -> None:
 def test_reference_repeats(normal: Normal) -> None:
     """The same data and seed give the same bits."""
     one, other = (
-        Reference.of(normal((300, 3)), normal((90, 3), seed=1), size=64) for _ in range(2)
+        Reference.from_samples(normal((300, 3)), normal((90, 3), seed=1), size=64) for _ in range(2)
     )
     assert torch.equal(one.features, other.features)
     assert torch.equal(one.centres, other.centres)
@@ -176,23 +176,23 @@ def test_reference_repeats(normal: Normal) -> None:
 def test_reference_draws_nothing(normal: Normal) -> None:
     """Building one leaves the global generators of torch and numpy where they were."""
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1]
-    Reference.of(normal((100, 60)), normal((50, 60), seed=1), size=32)
+    Reference.from_samples(normal((100, 60)), normal((50, 60), seed=1), size=32)
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert np.array_equal(np.random.get_state()[1], numpy_state)
 
 
 def test_nulls_hold_turnover(ring_reference: Reference) -> None:
     """Two draws of real data differ in their histograms by about sqrt(K / (pi n)) (science 3.2)."""
-    expected = math.sqrt(BINS / (math.pi * 512))
+    expected = math.sqrt(MAX_MODES / (math.pi * 512))
     assert ring_reference.baseline_mean["turnover"] == pytest.approx(expected, rel=0.25)
     assert set(ring_reference.baseline_mean) == set(ring_reference.baseline_sd)
-    assert DRAWS >= 100
+    assert BASELINE_DRAWS >= 100
 
 
 def test_images_live_in_few_dimensions(normal: Normal) -> None:
     """Large images are averaged down and projected to 50 directions and what is left of them."""
     reals = normal((120, 3, 40, 40))
-    reference = Reference.of(reals, normal((40, 3, 40, 40), seed=1), size=32)
+    reference = Reference.from_samples(reals, normal((40, 3, 40, 40), seed=1), size=32)
     assert reference.features.shape == (120, 51)
     assert reference.embed(reals[:7]).shape == (7, 51)
 
@@ -202,7 +202,7 @@ def test_noise_outside_space_shows(normal: Normal) -> None:
     basis = normal((3, 784))
     reals = (normal((400, 3), seed=1) @ basis).reshape(-1, 1, 28, 28)
     held_out = (normal((200, 3), seed=2) @ basis).reshape(-1, 1, 28, 28)
-    reference = Reference.of(reals, held_out, size=128)
+    reference = Reference.from_samples(reals, held_out, size=128)
     fresh = (normal((128, 3), seed=3) @ basis).reshape(-1, 1, 28, 28)
     noisy = fresh + normal((128, 1, 28, 28), seed=4)
     assert seen(reference, fresh)["precision"] > 0.7
@@ -223,19 +223,19 @@ ODD_REALS = {
 @pytest.mark.parametrize("reals", ODD_REALS.values(), ids=ODD_REALS)
 def test_odd_data_do_not_raise(reals: Tensor) -> None:
     """Ties, constants and single samples give a reference that knows its own data."""
-    reference = Reference.of(reals, reals[:20], size=16)
-    found = compare_features(reference, reference.embed(reals[:16]))
+    reference = Reference.from_samples(reals, reals[:20], size=16)
+    found = compute_feature_metrics(reference, reference.embed(reals[:16]))
     assert float(found["precision"]) == 1.0
     assert torch.isfinite(found["effective_modes"])
     assert torch.isfinite(found["mode_histogram"]).all()
-    assert float(reference.shares.sum()) == pytest.approx(1)
+    assert float(reference.mode_shares.sum()) == pytest.approx(1)
 
 
 def test_repeated_reals_are_covered(normal: Normal) -> None:
     """Real samples in copies have neighbourhoods of radius 0, which hold their copies."""
     reals = normal((10, 2)).repeat(20, 1)
-    reference = Reference.of(reals, reals[:50], size=32)
-    assert float(compare_features(reference, reference.embed(reals[:32]))["coverage"]) == 1.0
+    reference = Reference.from_samples(reals, reals[:50], size=32)
+    assert float(compute_feature_metrics(reference, reference.embed(reals[:32]))["coverage"]) == 1.0
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e30])
@@ -253,7 +253,7 @@ def test_blown_fakes_do_not_raise(ring_reference: Reference, bad: float, share: 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_few_fakes_are_measured(ring_reference: Reference, count: int) -> None:
     """A handful of fakes gives numbers in their ranges; those that need more are NaN."""
-    found = compare_features(ring_reference, ring_reference.embed(drawn()[:count]))
+    found = compute_feature_metrics(ring_reference, ring_reference.embed(drawn()[:count]))
     assert 0 < float(found["effective_modes"]) <= 1
     assert 0 <= float(found["missing_mass"]) <= 1
     assert float(found["mode_histogram"].sum()) == pytest.approx(1)
@@ -262,8 +262,8 @@ def test_few_fakes_are_measured(ring_reference: Reference, count: int) -> None:
 @pytest.mark.parametrize("dimensions", [1, 2, 20])
 def test_middle_of_a_gaussian(normal: Normal, dimensions: int) -> None:
     """In any dimension a Gaussian's mean lies 2^0.5 - 1 away: a difference is 2^0.5 as long."""
-    reference = Reference.of(normal((2000, dimensions)), normal((1100, dimensions)))
-    assert reference.facts()["mean_energy_distance"] == pytest.approx(2**0.5 - 1, abs=0.02)
+    reference = Reference.from_samples(normal((2000, dimensions)), normal((1100, dimensions)))
+    assert reference.to_facts()["mean_energy_distance"] == pytest.approx(2**0.5 - 1, abs=0.02)
 
 
 def test_middle_of_a_circle(ring_reference: Reference) -> None:
@@ -277,11 +277,11 @@ def test_no_single_point_is_much_nearer_than_the_middle(ring_reference: Referenc
     """One point made over and over is at least as far from the data as their middle is."""
     points = [ring_reference.mean + torch.tensor([x, y]) for x in (-1.0, 0, 0.5) for y in (0, 1.0)]
     for point in points:
-        found = compare_features(ring_reference, ring_reference.embed(point.expand(64, 2)))
+        found = compute_feature_metrics(ring_reference, ring_reference.embed(point.expand(64, 2)))
         assert float(found["energy_distance"]) >= ring_reference.mean_energy_distance - 0.01
 
 
 def test_identical_reals_have_a_middle() -> None:
     """Real samples that are all the same lie in their own middle."""
-    reference = Reference.of(torch.zeros(200, 2), torch.zeros(200, 2))
-    assert reference.facts()["mean_energy_distance"] == 0.0
+    reference = Reference.from_samples(torch.zeros(200, 2), torch.zeros(200, 2))
+    assert reference.to_facts()["mean_energy_distance"] == 0.0

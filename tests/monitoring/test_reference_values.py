@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from scipy.special import rel_entr
 from torch import Tensor
 
-from gandiag.comparison.sample_quality import frechet_of
+from gandiag.comparison.sample_quality import frechet_distance_of_features
 from gandiag.datasets.data import Data
 from gandiag.datasets.ring import Ring
-from gandiag.monitoring.probes.confidence import auc
+from gandiag.monitoring.probes.confidence import compute_auc
 from gandiag.monitoring.reference import NEIGHBOURS, Reference
-from gandiag.monitoring.sample_metrics import MISSED_SHARE, compare_features
+from gandiag.monitoring.sample_metrics import MISSED_SHARE, compute_feature_metrics
 from tests.conftest import random_points
 
 Normal = Callable[..., Tensor]
@@ -29,12 +29,12 @@ SPOTS = torch.stack([torch.arange(8.0), torch.arange(8.0).square()], 1)  # eight
 def spots() -> Reference:
     """Data of eight points in 50 copies each: eight cells of equal mass and no width."""
     reals = SPOTS.repeat(50, 1)
-    return Reference.of(reals, reals, size=80)
+    return Reference.from_samples(reals, reals, size=80)
 
 
 def at(reference: Reference, samples: Tensor) -> dict[str, float]:
     """The raw numbers of samples."""
-    found = compare_features(reference, reference.embed(samples))
+    found = compute_feature_metrics(reference, reference.embed(samples))
     return {name: float(value) for name, value in found.items() if value.ndim == 0}
 
 
@@ -60,7 +60,7 @@ def test_coverage_knows_no_dimension(
         both = torch.randn(reals + fakes, dimensions, generator=draw)
         radii = torch.cdist(both[:reals], both[:reals]).kthvalue(NEIGHBOURS + 1, dim=1).values
         reference = bare(both[:reals], radii)
-        found.append(float(compare_features(reference, both[reals:])["coverage"]))
+        found.append(float(compute_feature_metrics(reference, both[reals:])["coverage"]))
     error = np.std(found, ddof=1) / math.sqrt(len(found))
     assert abs(np.mean(found) - expected) < 4 * error
 
@@ -69,8 +69,8 @@ def bare(features: Tensor, radii: Tensor) -> Reference:
     """A reference of given features that knows their neighbourhoods, and one cell."""
     one = torch.ones(1)
     return Reference(
-        size=1, pair_distance=1.0, extent=1.0, mean=features.mean(0), basis=None, features=features,
-        centres=features.mean(0)[None], shares=one, spread=one, radii=radii,
+        sample_size=1, pair_distance=1.0, max_abs=1.0, mean=features.mean(0), principal_directions=None, features=features,
+        centres=features.mean(0)[None], mode_shares=one, mode_variances=one, radii=radii,
         self_distance=1.0, mean_energy_distance=0.4,
         baseline_mean={}, baseline_sd={}, baseline_max={},
     )  # fmt: skip
@@ -81,13 +81,13 @@ def test_entropy_null_follows_size(ring: Data) -> None:
 
     Compared between two sizes, where what the held-out samples happen to hold falls out.
     """
-    small, large = (Reference.of(ring.train, ring.held_out, size=n) for n in (128, 1024))
+    small, large = (Reference.from_samples(ring.train, ring.held_out, size=n) for n in (128, 1024))
     expected = math.exp(-31 / 2 * (1 / 128 - 1 / 1024))
     found = small.baseline_mean["effective_modes"] / large.baseline_mean["effective_modes"]
     error = math.hypot(*(r.baseline_sd["effective_modes"] / 10 for r in (small, large)))
     assert abs(found - expected) < 4 * error
     for reference in (small, large):  # two draws differ by sqrt(K / (pi n)) where cells are equal
-        turnover = math.sqrt(32 / (math.pi * reference.size))
+        turnover = math.sqrt(32 / (math.pi * reference.sample_size))
         assert reference.baseline_mean["turnover"] == pytest.approx(turnover, rel=0.1)
 
 
@@ -132,7 +132,7 @@ def test_dispersion_is_squared_width(ring_reference: Reference, width: float) ->
     features, centres = ring_reference.features, ring_reference.centres
     middle = centres[torch.cdist(features, centres).argmin(1)]
     fakes = middle + width * (features - middle)
-    found = float(compare_features(ring_reference, fakes)["within_mode_variance"])
+    found = float(compute_feature_metrics(ring_reference, fakes)["within_mode_variance"])
     assert found == pytest.approx(width**2, rel=1e-2)
 
 
@@ -152,7 +152,7 @@ def test_energy_of_shifted_normals(shift: float) -> None:
         reference = bare(reals, torch.ones(400))
         own = torch.cdist(reals, reals).sum() / (400 * 399)
         reference = Reference(**{**vars(reference), "self_distance": float(own)})
-        found.append(float(compare_features(reference, fakes + shift)["energy_distance"]))
+        found.append(float(compute_feature_metrics(reference, fakes + shift)["energy_distance"]))
     error = np.std(found, ddof=1) / math.sqrt(len(found))
     assert abs(np.mean(found) - expected) < 4 * error
 
@@ -162,10 +162,10 @@ def test_frechet_is_compare_gans() -> None:
     real, made = torch.ones(100, 2), 9 * torch.ones(100, 2)
     real[:50, 0] = 2
     made[50:, 0] = 2
-    assert frechet_of(real, made) == pytest.approx(89.090909, abs=1e-4)
+    assert frechet_distance_of_features(real, made) == pytest.approx(89.090909, abs=1e-4)
     normal = random_points((200_000, 2))
     moved = 2 * random_points((200_000, 2), seed=1) + torch.tensor([1.0, 0.0])
-    assert frechet_of(normal, moved) == pytest.approx(3, abs=0.05)  # N(0, I) and N(e1, 4 I)
+    assert frechet_distance_of_features(normal, moved) == pytest.approx(3, abs=0.05)  # N(0, I) and N(e1, 4 I)
 
 
 @pytest.mark.parametrize("shift", [-2.0, 0.0, 0.5, 3.0])
@@ -175,7 +175,7 @@ def test_auc_of_shifted_normals(shift: float) -> None:
     real, fake = (torch.randn(3000, generator=draw, dtype=torch.float64) for _ in range(2))
     expected = (1 + math.erf(shift / 2)) / 2
     error = math.sqrt((1 / 3000 + 1 / 3000) / 12) + 1e-9  # at most, of the rank statistic
-    assert abs(float(auc(real + shift, fake)) - expected) < 4 * error
+    assert abs(float(compute_auc(real + shift, fake)) - expected) < 4 * error
 
 
 # --- degenerate input
@@ -188,7 +188,7 @@ def test_ties_do_not_break_coverage() -> None:
     """
     draw = torch.Generator().manual_seed(0)
     reals, fakes = (torch.randint(0, 4, (400, 2), generator=draw).float() for _ in range(2))
-    reference = Reference.of(reals, fakes, size=200)
+    reference = Reference.from_samples(reals, fakes, size=200)
     assert float(reference.radii.max()) == 0
     found = at(reference, fakes[:200])
     assert found["coverage"] == found["precision"] == 1
@@ -199,9 +199,9 @@ def test_ties_do_not_break_coverage() -> None:
 def test_one_sample_over_and_over(ring_reference: Reference, which: int) -> None:
     """A real sample repeated has one bin, misses all others, no spread, and lies on the data."""
     reals = ring_reference.features
-    found = compare_features(ring_reference, reals[which : which + 1].repeat(512, 1))
-    share = float(ring_reference.shares[int(found["mode_histogram"].argmax())])
-    real = ring_reference.shares.double()
+    found = compute_feature_metrics(ring_reference, reals[which : which + 1].repeat(512, 1))
+    share = float(ring_reference.mode_shares[int(found["mode_histogram"].argmax())])
+    real = ring_reference.mode_shares.double()
     assert float(found["effective_modes"]) == pytest.approx(
         math.exp(float(torch.xlogy(real, real).sum())), rel=1e-4
     )
@@ -216,7 +216,7 @@ def test_fewer_samples_than_bins(ring_reference: Reference, count: int, seed: in
     """Few samples fill few bins; every number stays in its range, or says that it has none."""
     fakes = Ring(sd=0.02, seed=seed + 1, samples=count, held_out=1).load().train
     found = at(ring_reference, fakes)
-    real = ring_reference.shares
+    real = ring_reference.mode_shares
     most = count / math.exp(-float(torch.xlogy(real, real).sum()))
     assert 0 < found["effective_modes"] <= most * (1 + 1e-5)
     assert 0 <= found["missing_mass"] <= 1
@@ -239,16 +239,16 @@ def test_order_of_samples_does_not_matter(spots: Reference, random: object) -> N
 def test_extreme_scores_have_their_rank(lost: float, expected: float) -> None:
     """Equal scores are ranked at chance; an infinite one is above or below all others."""
     ones = torch.ones(8)
-    assert float(auc(ones, ones)) == 0.5
-    assert float(auc(torch.tensor([lost, 1.0]), torch.tensor([0.0, 0.0]))) == expected
+    assert float(compute_auc(ones, ones)) == 0.5
+    assert float(compute_auc(torch.tensor([lost, 1.0]), torch.tensor([0.0, 0.0]))) == expected
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -1.0])
 def test_constant_samples_are_one_point(normal: Normal, value: float) -> None:
     """Blank images, whichever their grey, are one kind of sample without any spread."""
     reals = normal((300, 1, 8, 8)).clamp(-1, 1)
-    reference = Reference.of(reals, normal((150, 1, 8, 8), seed=1).clamp(-1, 1), size=64)
-    found = compare_features(reference, reference.embed(torch.full((64, 1, 8, 8), value)))
+    reference = Reference.from_samples(reals, normal((150, 1, 8, 8), seed=1).clamp(-1, 1), size=64)
+    found = compute_feature_metrics(reference, reference.embed(torch.full((64, 1, 8, 8), value)))
     assert float(found["mode_histogram"].max()) == 1
     assert float(found["pair_distance"]) == pytest.approx(0, abs=1e-3)
     assert float(found["energy_distance"]) > 0.3

@@ -17,11 +17,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from gandiag.datasets.data import Data
 from gandiag.models.variants.vanilla import Vanilla
-from gandiag.monitoring.fixed_latents import FIXED, MOVED
+from gandiag.monitoring.fixed_latents import FIXED_LATENTS, DISPLACEMENT_LATENTS
 from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.schedule import ScheduledProbe
-from gandiag.monitoring.snapshot import Call, LoopTrace, Player, Snapshot
+from gandiag.monitoring.snapshot import Call, LoopTrace, NetworkName, Snapshot
 from gandiag.monitoring.watch import Watch
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.builtin import BUILT_IN
@@ -30,7 +30,7 @@ from gandiag.records.writer import Recorder
 from gandiag.scenario.schema import Scenario, Training
 from gandiag.training.trainer import train
 
-PLAYERS: tuple[Player, ...] = ("discriminator", "generator")
+PLAYERS: tuple[NetworkName, ...] = ("discriminator", "generator")
 Normal = Callable[..., Tensor]
 
 
@@ -44,7 +44,7 @@ class Diary:
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Remember the snapshot, and return its step."""
         self.seen.append(snapshot)
-        return {f"step/{snapshot.player}": float(snapshot.step)}
+        return {f"step/{snapshot.network_name}": float(snapshot.step)}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Says:
         """Return, or raise."""
         if isinstance(self.what, Exception):
             raise self.what
-        return {f"value/{snapshot.player}": self.what}  # type: ignore[dict-item]
+        return {f"value/{snapshot.network_name}": self.what}  # type: ignore[dict-item]
 
 
 def players() -> tuple[nn.Module, nn.Module]:
@@ -75,14 +75,14 @@ def play(watch: Watch, steps: int, batch: int = 16, d_steps: int = 1, g_steps: i
     while step < steps:
         turn = Snapshot(step, "discriminator", generator, discriminator)
         for _ in range(d_steps):
-            if watch.due(step, "discriminator"):
+            if watch.is_due(step, "discriminator"):
                 watch.observe(turn)
         for _ in range(min(g_steps, steps - step)):
             latents = torch.arange(made, made + batch).float()[:, None].repeat(1, 2)
             made += batch
             watch.add_batch(2 * latents, latents)
-            if watch.due(step, "generator"):
-                watch.observe(replace(turn, step=step, player="generator"))
+            if watch.is_due(step, "generator"):
+                watch.observe(replace(turn, step=step, network_name="generator"))
             step += 1
             watch.after_generator_step(step, generator)
     watch.flush(step)
@@ -104,7 +104,7 @@ def test_cadence_is_exact(every: int, d_steps: int, g_steps: int, steps: int) ->
         d_steps=d_steps,
         g_steps=g_steps,
     )
-    turns: dict[Player, list[int]] = {
+    turns: dict[NetworkName, list[int]] = {
         "generator": list(range(steps)),
         "discriminator": list(range(0, steps, g_steps)),
     }
@@ -112,7 +112,7 @@ def test_cadence_is_exact(every: int, d_steps: int, g_steps: int, steps: int) ->
         windows: dict[int, int] = {}
         for step in turns[player]:
             windows.setdefault(step // every, step)
-        assert [s.step for s in diary.seen if s.player == player] == list(windows.values())
+        assert [s.step for s in diary.seen if s.network_name == player] == list(windows.values())
 
 
 def test_broken_probe_is_switched_off(memory: Recorder) -> None:
@@ -210,7 +210,7 @@ def test_probes_do_not_wait(name: str, ring_reference: Reference, normal: Normal
         parameter.grad = torch.ones_like(parameter)
     points = 28 * 28 if name == "classes" else 2
     recent = normal((512, points)).reshape((512, 1, 28, 28) if name == "classes" else (512, 2))
-    probe, placed = plugins.build("probes", name), ring_reference.fake_stats(normal((512, 2)))
+    probe, placed = plugins.build("probes", name), ring_reference.compute_fake_stats(normal((512, 2)))
     conduct = LoopTrace(
         normal((8,)), normal((8,)), normal((8,)), normal((8,)), leftover_norm=normal(()),
         largest_weight=normal(()),
@@ -254,15 +254,15 @@ def test_fixed_latents_freeze(batch: int) -> None:
     watch = Watch([ScheduledProbe("diary", diary, 1)], Recorder(None, {}, {}))
     play(watch, 70, batch)
     complete = [s for s in diary.seen if s.latents]
-    first = math.ceil(FIXED / batch) - 1  # the step whose batch completes them
-    assert min(s.step for s in complete if s.player == "generator") == first
-    expected = torch.arange(FIXED).float()[:, None].repeat(1, 2)
+    first = math.ceil(FIXED_LATENTS / batch) - 1  # the step whose batch completes them
+    assert min(s.step for s in complete if s.network_name == "generator") == first
+    expected = torch.arange(FIXED_LATENTS).float()[:, None].repeat(1, 2)
     drawn = [torch.cat([call.args[0] for call in s.latents]) for s in complete]
     assert all(torch.equal(latents, expected) for latents in drawn)
     fixed = [s.fixed for s in complete if s.fixed is not None]
     assert fixed
-    assert all(torch.equal(output, 2 * expected[:MOVED]) for output in fixed)
-    assert torch.equal(watch.samples(players()[0]), 2 * expected)
+    assert all(torch.equal(output, 2 * expected[:DISPLACEMENT_LATENTS]) for output in fixed)
+    assert torch.equal(watch.generate_samples(players()[0]), 2 * expected)
 
 
 @pytest.mark.parametrize("batch", [1, 16, 64, 500, 512, 700])
@@ -274,13 +274,13 @@ def test_recent_holds_newest(batch: int, ring_reference: Reference, memory: Reco
     watch.set_reference(ring_reference)
     play(watch, steps, batch)
     for snapshot in diary.seen:
-        if snapshot.player == "discriminator":
+        if snapshot.network_name == "discriminator":
             assert snapshot.recent is None
             continue
         assert snapshot.recent is not None
         count, newest = len(snapshot.recent), 2.0 * (snapshot.step + 1) * batch
         assert snapshot.recent[:, 0].tolist() == [newest - 2 * k for k in range(count, 0, -1)]
-        assert count == batch * min(snapshot.step + 1, math.ceil(ring_reference.size / batch))
+        assert count == batch * min(snapshot.step + 1, math.ceil(ring_reference.sample_size / batch))
 
 
 @pytest.mark.parametrize("every", [1, 7, 30, 50, 100, 130, 250])
@@ -288,7 +288,7 @@ def test_motion_lag_is_long(every: int, memory: Recorder) -> None:
     """The earlier output is that of the newest look that is 100 steps old or older."""
     diary = Diary()
     play(Watch([ScheduledProbe("diary", diary, every)], memory), 520, batch=64)
-    looks = [s for s in diary.seen if s.player == "generator"]
+    looks = [s for s in diary.seen if s.network_name == "generator"]
     steps = [s.step for s in looks]
     assert steps == list(range(0, 520, every))
     for look in looks:
@@ -324,7 +324,7 @@ def test_stubborn_generator_goes_on(memory: Recorder) -> None:
         [ScheduledProbe("fixed", diary, 1), ScheduledProbe("other", Says(1.0), 1)],
         memory,
         sample_grid_every=5,
-        save_sheet=lambda step, samples: None,
+        save_sample_grid=lambda step, samples: None,
     )
     generator = OneSize()
 
@@ -337,7 +337,7 @@ def test_stubborn_generator_goes_on(memory: Recorder) -> None:
     with pytest.warns(RuntimeWarning) as caught:
         go_on()
     assert sorted(str(w.message).split(" since")[0] for w in caught) == [
-        "no sheets of samples",
+        "no sample grids",
         "probe fixed is switched off",
     ]
     watch.flush(20)
@@ -347,7 +347,7 @@ def test_stubborn_generator_goes_on(memory: Recorder) -> None:
 def test_sheets_come_in_time(memory: Recorder) -> None:
     """Sheets of the fixed latents are drawn after the first step and at each multiple."""
     sheets: dict[int, Tensor] = {}
-    watch = Watch([], memory, sample_grid_every=10, save_sheet=sheets.__setitem__)
+    watch = Watch([], memory, sample_grid_every=10, save_sample_grid=sheets.__setitem__)
     play(watch, 35, batch=64)
     assert list(sheets) == [1, 10, 20, 30]
     assert all(torch.equal(sheet, sheets[1]) for sheet in sheets.values())
@@ -405,12 +405,12 @@ def test_no_sync_between_flushes(ring: Data, memory: Recorder) -> None:
     samples = ring.train.cuda()
     scheduled = [ScheduledProbe(name, plugins.build("probes", name), 1) for name in probes]
     watch = Strict(scheduled, memory, gan.objective.probability)
-    watch.set_reference(Reference.of(samples, ring.held_out.cuda()))
+    watch.set_reference(Reference.from_samples(samples, ring.held_out.cuda()))
     try:
         assert train(gan, samples, Training(steps=160), 0, watch) == 160
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert not any(probe.failed for probe in scheduled)
+    assert not any(probe.is_switched_off for probe in scheduled)
 
 
 def test_weights_are_compared_with_the_last_look() -> None:

@@ -20,7 +20,7 @@ class Confidence:
 
     - ``real``, ``fake``: mean P(real) on the real and the fake batch, [0, 1].
     - ``gap``: mean score on real minus mean score on fake, in units of the scores.
-    - ``auc``: share of (real, fake) pairs that D ranks rightly, [0, 1]; 0.5 is chance. It is not
+    - ``compute_auc``: share of (real, fake) pairs that D ranks rightly, [0, 1]; 0.5 is chance. It is not
       folded: below 0.5 the fakes look more real than the reals.
     """
 
@@ -29,12 +29,14 @@ class Confidence:
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Return the reading of D's turn, before its step."""
         real, fake = snapshot.real_scores, snapshot.fake_scores
-        if snapshot.player != "discriminator" or real is None or fake is None:
+        if snapshot.network_name != "discriminator" or real is None or fake is None:
             return {}
-        return reading(snapshot, real, fake) | {"auc/discriminator": auc(real, fake)}
+        return confidence_signals(snapshot, real, fake) | {
+            "auc/discriminator": compute_auc(real, fake)
+        }
 
 
-def auc(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+def compute_auc(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
     """P(score of a real > score of a fake), ties counted half (Mann & Whitney 1947); may be NaN.
 
     >>> import torch
@@ -46,7 +48,7 @@ def auc(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
     return (won.mean() + 1) / 2
 
 
-def reading(snapshot: Snapshot, real: Tensor, fake: Tensor) -> dict[str, float | Tensor]:
+def confidence_signals(snapshot: Snapshot, real: Tensor, fake: Tensor) -> dict[str, float | Tensor]:
     """What scores of real samples and of fakes say of D's confidence."""
     seen: dict[str, float | Tensor] = {"gap/discriminator": real.mean() - fake.mean()}
     if snapshot.probability is not None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from gandiag.monitoring.probes.confidence import reading
+from gandiag.monitoring.probes.confidence import confidence_signals
 from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.monitoring.snapshot import Snapshot
 
@@ -27,10 +27,10 @@ class ConfidenceAfter:
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Return the reading in G's turn, when D has stepped."""
-        if snapshot.player != "generator":
+        if snapshot.network_name != "generator":
             return {}
         if snapshot.real_pass is None or snapshot.score_fake is None:
             return {}
         with without_side_effects(snapshot.discriminator):
             fake = snapshot.score_fake()
-        return reading(snapshot, snapshot.real_pass.output, fake)
+        return confidence_signals(snapshot, snapshot.real_pass.output, fake)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gandiag.monitoring.features import flatten
+from gandiag.monitoring.features import flatten_samples
 from gandiag.monitoring.snapshot import Snapshot
 
 TINY = 1e-3  # of the real scale: below it all samples are one, and only "far above 1" is meant
@@ -36,11 +36,11 @@ class Displacement:
         if snapshot.fixed is None or snapshot.reference is None:
             return {}
         scale = snapshot.reference.pair_distance
-        now = flatten(snapshot.fixed)
+        now = flatten_samples(snapshot.fixed)
         pairs = torch.pdist(now).mean() if len(now) > 1 else now.new_tensor(0.0)
         seen: dict[str, float | Tensor] = {"latent_spread/generator": pairs / scale}
         if snapshot.fixed_before is not None and snapshot.fixed_steps:
-            moved = (now - flatten(snapshot.fixed_before)).norm(dim=1).mean()
+            moved = (now - flatten_samples(snapshot.fixed_before)).norm(dim=1).mean()
             rate = 100 / snapshot.fixed_steps
             seen["distance/generator"] = moved / scale * rate
             seen["relative/generator"] = moved / pairs.clamp(min=TINY * scale) * rate

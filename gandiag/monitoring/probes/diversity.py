@@ -9,10 +9,16 @@ from typing import ClassVar
 from torch import Tensor
 
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.sample_metrics import compare
+from gandiag.monitoring.sample_metrics import compute_sample_metrics
 from gandiag.monitoring.snapshot import Snapshot
 
-RATIOS = ("effective_modes", "coverage", "precision", "within_mode_variance", "pair_distance")
+RATIO_METRICS = (
+    "effective_modes",
+    "coverage",
+    "precision",
+    "within_mode_variance",
+    "pair_distance",
+)
 
 
 @dataclass(frozen=True)
@@ -38,14 +44,14 @@ class Diversity:
         reference, placed = snapshot.reference, snapshot.fake_stats
         if reference is None or placed is None:
             return {}
-        seen = against_null(reference, compare(reference, placed))
-        seen["max_abs"] = placed.largest.max() / reference.extent
+        seen = relate_to_baseline(reference, compute_sample_metrics(reference, placed))
+        seen["max_abs"] = placed.max_abs.max() / reference.max_abs
         return {f"{name}/generator": value for name, value in seen.items()}
 
 
-def against_null(reference: Reference, raw: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Divide what `compare` returned by the reference's nulls."""
-    seen = {name: raw[name] / reference.baseline_mean[name] for name in RATIOS}
+def relate_to_baseline(reference: Reference, raw: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Divide what `compute_sample_metrics` returned by the reference's nulls."""
+    seen = {name: raw[name] / reference.baseline_mean[name] for name in RATIO_METRICS}
     seen["missing_mass"] = raw["missing_mass"] - reference.baseline_mean["missing_mass"]
     seen["js_divergence"] = raw["js_divergence"] / reference.baseline_max["js_divergence"]
     seen["energy_distance"] = raw["energy_distance"] - reference.baseline_mean["energy_distance"]

@@ -44,7 +44,7 @@ class Gradient:
         whole = torch.stack(norms).norm()
         size = torch.stack(torch._foreach_norm([p for _, p in named])).norm()
         weights = [(name, norm) for (name, p), norm in zip(named, norms, strict=True) if p.ndim > 1]
-        player = snapshot.player
+        player = snapshot.network_name
         seen: dict[str, float | Tensor] = {
             f"norm/{player}": whole,
             f"relative/{player}": whole / size,

@@ -33,7 +33,7 @@ class LearningSignal:
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Return the slopes of the generator's turn."""
-        if snapshot.player != "generator" or snapshot.score_gradient is None:
+        if snapshot.network_name != "generator" or snapshot.score_gradient is None:
             return {}
         score = snapshot.score_gradient.abs().sum()
         seen: dict[str, float | Tensor] = {"score_gradient/generator": score}

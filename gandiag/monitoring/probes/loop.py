@@ -52,7 +52,7 @@ class Loop:
         if conduct is None:
             return {}
         own = _player(snapshot, conduct)
-        player = snapshot.player
+        player = snapshot.network_name
         seen = {f"{name}/{player}": value for name, value in own.items()}
         critic = _critic(snapshot, conduct)
         return seen | {f"{name}/{player}": value for name, value in critic.items()}
@@ -78,12 +78,12 @@ def _player(snapshot: Snapshot, conduct: LoopTrace) -> dict[str, float | Tensor]
 def _critic(snapshot: Snapshot, conduct: LoopTrace) -> dict[str, float | Tensor]:
     network = snapshot.discriminator
     largest = conduct.largest_weight
-    if snapshot.player == "generator":
+    if snapshot.network_name == "generator":
         return {} if largest is None else {"max_weight": largest}
     norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.training]
     seen: dict[str, float | Tensor] = {
-        "mixed_batch": float(conduct.mixed),
-        "known_split": float(conduct.certain),
+        "mixed_batch": float(conduct.has_mixed_batch),
+        "known_split": float(conduct.has_known_split),
         "foreign_gradient": float(conduct.has_foreign_gradients),
         "gradient_penalty": float(conduct.has_gradient_penalty),
         "batch_norms": float(len(norms)),

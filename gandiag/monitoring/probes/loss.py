@@ -22,4 +22,4 @@ class Loss:
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Return the loss, or nothing where the loop cannot tell it."""
-        return {} if snapshot.loss is None else {f"value/{snapshot.player}": snapshot.loss}
+        return {} if snapshot.loss is None else {f"value/{snapshot.network_name}": snapshot.loss}

@@ -43,8 +43,8 @@ class Objective:
         ):
             if output is not None and slope is not None:
                 outputs, slopes = self._thinned(output, slope)
-                seen[f"outputs_{side}/{snapshot.player}"] = outputs
-                seen[f"gradients_{side}/{snapshot.player}"] = slopes
+                seen[f"outputs_{side}/{snapshot.network_name}"] = outputs
+                seen[f"gradients_{side}/{snapshot.network_name}"] = slopes
         return seen
 
     def _thinned(self, output: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.monitoring.snapshot import Snapshot, first_tensor
 
-ROOM = 0.3  # of the real data's extent, looked at around it on each side
+VIEW_MARGIN = 0.3  # of the real data's extent, looked at around it on each side
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Plane:
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Return the plane at the generator's turn."""
         fake, reference = snapshot.fake, snapshot.reference
-        if snapshot.player != "generator" or fake is None or reference is None:
+        if snapshot.network_name != "generator" or fake is None or reference is None:
             return {}
         if fake.shape[1:] != (2,) or reference.embedding is not None:  # features are no places
             return {}
@@ -90,7 +90,7 @@ def _view(reference: Reference) -> Tensor:
     """A range for both axes that holds all real points, with room around them."""
     real = reference.features + reference.mean
     low, high = real.min(), real.max()
-    margin = ROOM * (high - low)
+    margin = VIEW_MARGIN * (high - low)
     return torch.stack([low - margin, high + margin])
 
 

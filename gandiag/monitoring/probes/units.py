@@ -28,7 +28,7 @@ class Units:
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Look in G's turn at G on the fixed latents, and at D, once it has stepped, on reals."""
-        if snapshot.player != "generator":
+        if snapshot.network_name != "generator":
             return {}
         seen: dict[str, float | Tensor] = {}
         if snapshot.fixed_pass is not None:

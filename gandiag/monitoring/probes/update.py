@@ -27,4 +27,4 @@ class Update:
         if now is None or before is None or not snapshot.weights_steps:
             return {}
         moved = (now - before).norm() / before.norm().clamp(min=1e-30)
-        return {f"relative/{snapshot.player}": moved / snapshot.weights_steps}
+        return {f"relative/{snapshot.network_name}": moved / snapshot.weights_steps}

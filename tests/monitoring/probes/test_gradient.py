@@ -12,7 +12,7 @@ from torch import nn
 from gandiag.monitoring.probes.gradient import Gradient
 from gandiag.monitoring.snapshot import Snapshot
 
-Turn = Callable[..., Snapshot]
+MakeSnapshot = Callable[..., Snapshot]
 
 
 def network() -> nn.Sequential:
@@ -28,10 +28,10 @@ def network() -> nn.Sequential:
     return made
 
 
-def test_norms_are_known(turn: Turn) -> None:
+def test_norms_are_known(make_snapshot: MakeSnapshot) -> None:
     """With layer norms 3 and 4 the whole norm is 5, and the ratio of first to last 0.75."""
     with torch.no_grad():  # as the watch calls it
-        seen = Gradient().observe(turn(generator=network()))
+        seen = Gradient().observe(make_snapshot(generator=network()))
     expected = {
         "norm/generator": 5.0,
         "parameter_norm/generator": math.sqrt(9 + 12),
@@ -44,42 +44,42 @@ def test_norms_are_known(turn: Turn) -> None:
     assert {name: float(value) for name, value in seen.items()} == pytest.approx(expected)
 
 
-def test_other_player_is_not_read(turn: Turn) -> None:
+def test_other_player_is_not_read(make_snapshot: MakeSnapshot) -> None:
     """At one player's turn, the other's gradients are not its own and not shown."""
     other = network()
     for player, fields in (("generator", "discriminator"), ("discriminator", "generator")):
-        seen = Gradient().observe(turn(player=player, **{fields: other}))
+        seen = Gradient().observe(make_snapshot(network_name=player, **{fields: other}))
         assert seen == {}
 
 
-def test_dead_layer_shows(turn: Turn) -> None:
+def test_dead_layer_shows(make_snapshot: MakeSnapshot) -> None:
     """A gradient that is exactly 0 in the first layer gives a ratio of 0."""
     dying = network()
     dying[0].weight.grad.zero_()  # type: ignore[union-attr, operator]
-    seen = Gradient().observe(turn(generator=dying))
+    seen = Gradient().observe(make_snapshot(generator=dying))
     assert float(seen["first_to_last/generator"]) == 0
 
 
-def test_nonfinite_are_counted(turn: Turn) -> None:
+def test_nonfinite_are_counted(make_snapshot: MakeSnapshot) -> None:
     """NaN and infinite entries are counted, and the norms show them."""
     blown = network()
     grad = blown[1].weight.grad
     assert isinstance(grad, torch.Tensor)
     grad[1, 1], grad[2, 2], grad[0, 1] = torch.nan, torch.inf, -torch.inf
-    seen = Gradient().observe(turn(generator=blown))
+    seen = Gradient().observe(make_snapshot(generator=blown))
     assert float(seen["non_finite/generator"]) == 3
     assert not math.isfinite(float(seen["norm/generator"]))
 
 
-def test_layers_may_be_left_out(turn: Turn) -> None:
+def test_layers_may_be_left_out(make_snapshot: MakeSnapshot) -> None:
     """Without `layers` there is no signal by weight tensor, and the others stay."""
-    few = Gradient(layers=False).observe(turn(generator=network()))
-    many = Gradient().observe(turn(generator=network()))
+    few = Gradient(layers=False).observe(make_snapshot(generator=network()))
+    many = Gradient().observe(make_snapshot(generator=network()))
     assert {name for name in many if "norm." not in name} == set(few)
 
 
-def test_single_layer_has_no_ratio(turn: Turn) -> None:
+def test_single_layer_has_no_ratio(make_snapshot: MakeSnapshot) -> None:
     """A network of one weight tensor has no first-to-last ratio."""
     one = nn.Linear(2, 2)
     one.weight.grad = torch.ones(2, 2)
-    assert "first_to_last/generator" not in Gradient().observe(turn(generator=one))
+    assert "first_to_last/generator" not in Gradient().observe(make_snapshot(generator=one))

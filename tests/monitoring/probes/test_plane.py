@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from gandiag.models.gan import GAN
 from gandiag.models.networks import Scorer
-from gandiag.monitoring.probes.plane import ROOM, Plane
+from gandiag.monitoring.probes.plane import VIEW_MARGIN, Plane
 from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.snapshot import Call, Snapshot
 
-Turn = Callable[..., Snapshot]
+MakeSnapshot = Callable[..., Snapshot]
 Normal = Callable[..., Tensor]
 
 
@@ -29,22 +29,22 @@ def calls(latents: Tensor) -> tuple[Call, ...]:
     return (Call((latents,), {}),)
 
 
-def test_view_holds_the_data(turn: Turn, ring_reference: Reference, normal: Normal) -> None:
+def test_view_holds_the_data(make_snapshot: MakeSnapshot, ring_reference: Reference, normal: Normal) -> None:
     """All real points lie in the view, with room around them."""
-    low, high, points = tensor(Plane().observe(turn(fake=normal((8, 2))))["view/generator"])
+    low, high, points = tensor(Plane().observe(make_snapshot(fake=normal((8, 2))))["view/generator"])
     real = ring_reference.features + ring_reference.mean
     extent = float(real.max() - real.min())
-    assert math.isclose(float(real.min() - low), ROOM * extent, rel_tol=1e-4)
-    assert math.isclose(float(high - real.max()), ROOM * extent, rel_tol=1e-4)
+    assert math.isclose(float(real.min() - low), VIEW_MARGIN * extent, rel_tol=1e-4)
+    assert math.isclose(float(high - real.max()), VIEW_MARGIN * extent, rel_tol=1e-4)
     assert int(points) == Plane().points
 
 
-def test_answer_is_the_sigmoid_of_a_plane(turn: Turn, normal: Normal) -> None:
+def test_answer_is_the_sigmoid_of_a_plane(make_snapshot: MakeSnapshot, normal: Normal) -> None:
     """A linear D's P(real) is sigmoid(w x + b) at every point of the grid, rows from below."""
     body = nn.Linear(2, 1)
     fields = {"fake": normal((8, 2)), "latents": calls(normal((64, 4)))}
     seen = Plane(cells=5).observe(
-        turn(discriminator=Scorer(body), probability=torch.sigmoid, **fields)
+        make_snapshot(discriminator=Scorer(body), probability=torch.sigmoid, **fields)
     )
     low, high, _ = tensor(seen["view/generator"])
     along = torch.linspace(float(low), float(high), 5)
@@ -56,28 +56,28 @@ def test_answer_is_the_sigmoid_of_a_plane(turn: Turn, normal: Normal) -> None:
             )
 
 
-def test_critic_has_scores(turn: Turn, normal: Normal) -> None:
+def test_critic_has_scores(make_snapshot: MakeSnapshot, normal: Normal) -> None:
     """Where there is no P(real), the score itself is recorded under another name."""
-    seen = Plane().observe(turn(fake=normal((8, 2)), latents=calls(normal((64, 4)))))
+    seen = Plane().observe(make_snapshot(fake=normal((8, 2)), latents=calls(normal((64, 4)))))
     assert "score/discriminator" in seen
     assert "probability/discriminator" not in seen
 
 
-def test_pull_is_against_the_gradient(turn: Turn, normal: Normal) -> None:
+def test_pull_is_against_the_gradient(make_snapshot: MakeSnapshot, normal: Normal) -> None:
     """Each fake is pulled along -dL_G/dx of its own term of the mean, whatever the batch size."""
     fake = normal((8, 2)).requires_grad_()
     loss = (fake * torch.tensor([3.0, -1.0])).sum(1).mean()
     (gradient,) = torch.autograd.grad(loss, fake)
-    seen = Plane().observe(turn(fake=fake.detach(), input_gradient=gradient))
+    seen = Plane().observe(make_snapshot(fake=fake.detach(), input_gradient=gradient))
     pull = tensor(seen["gradient/generator"]).reshape(8, 2)
     torch.testing.assert_close(pull, torch.tensor([-3.0, 1.0]).expand(8, 2))
 
 
-def test_paths_of_a_linear_generator_are_ellipses(turn: Turn, normal: Normal) -> None:
+def test_paths_of_a_linear_generator_are_ellipses(make_snapshot: MakeSnapshot, normal: Normal) -> None:
     """G(cos(t) z + sin(t) z') = cos(t) G(z) + sin(t) G(z') for a linear G."""
     generator, latents = nn.Linear(4, 2, bias=False), normal((64, 4))
     fields = {"fake": normal((8, 2)), "latents": calls(latents), "generator": generator}
-    seen = Plane(paths=3, points=6).observe(turn(**fields))
+    seen = Plane(paths=3, points=6).observe(make_snapshot(**fields))
     paths = tensor(seen["latent_path/generator"]).reshape(3, 6, 2)
     ends, others = generator(latents), generator(latents.roll(1, 0))
     for point in range(6):
@@ -86,23 +86,23 @@ def test_paths_of_a_linear_generator_are_ellipses(turn: Turn, normal: Normal) ->
         torch.testing.assert_close(paths[:, point], expected.detach())
 
 
-def test_only_points_of_a_plane(turn: Turn, normal: Normal) -> None:
+def test_only_points_of_a_plane(make_snapshot: MakeSnapshot, normal: Normal) -> None:
     """Images, points in space, D's turn and a game without a reference are left alone."""
-    assert Plane().observe(turn(fake=normal((8, 3)))) == {}
-    assert Plane().observe(turn(fake=normal((8, 1, 4, 4)))) == {}
-    assert Plane().observe(turn(fake=normal((8, 2)), player="discriminator")) == {}
-    assert Plane().observe(turn(fake=normal((8, 2)), reference=None)) == {}
+    assert Plane().observe(make_snapshot(fake=normal((8, 3)))) == {}
+    assert Plane().observe(make_snapshot(fake=normal((8, 1, 4, 4)))) == {}
+    assert Plane().observe(make_snapshot(fake=normal((8, 2)), network_name="discriminator")) == {}
+    assert Plane().observe(make_snapshot(fake=normal((8, 2)), reference=None)) == {}
 
 
-def test_labels_are_not_guessed(turn: Turn, normal: Normal) -> None:
+def test_labels_are_not_guessed(make_snapshot: MakeSnapshot, normal: Normal) -> None:
     """A generator that is told labels too shows its fakes, and D is not asked without them."""
     labelled = (Call((normal((64, 4)), torch.zeros(64, dtype=torch.long)), {}),)
-    seen = Plane().observe(turn(fake=normal((8, 2)), latents=labelled))
+    seen = Plane().observe(make_snapshot(fake=normal((8, 2)), latents=labelled))
     assert set(seen) == {"view/generator", "fake/generator"}
 
 
 def test_look_leaves_no_trace(
-    turn: Turn, normal: Normal, build_noisy_gan: Callable[[], GAN]
+    make_snapshot: MakeSnapshot, normal: Normal, build_noisy_gan: Callable[[], GAN]
 ) -> None:
     """BatchNorm's statistics, dropout's random numbers and the weights are as before the look."""
     gan = build_noisy_gan()
@@ -110,7 +110,7 @@ def test_look_leaves_no_trace(
     before = {name: value.clone() for name, value in networks.state_dict().items()}
     state = torch.get_rng_state()
     fields = {"fake": normal((8, 2)), "latents": calls(normal((64, 4)))}
-    seen = Plane().observe(turn(generator=gan.generator, discriminator=gan.discriminator, **fields))
+    seen = Plane().observe(make_snapshot(generator=gan.generator, discriminator=gan.discriminator, **fields))
     assert "latent_path/generator" in seen
     assert torch.equal(torch.get_rng_state(), state)
     for name, value in networks.state_dict().items():

@@ -1,0 +1,157 @@
+"""The only module that uses interfaces of PyTorch (and CPython) that are not public.
+
+A release of PyTorch may rename or remove a private interface without notice. Each function here
+names the interface, why gandiag needs it, and what happens where it is gone. All of them exist in
+torch 2.4 to 2.15; tests/monitoring/test_torch_internals.py checks those of the installed version.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
+
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store
+
+# Stack frames to search for a gradient scaler: its `step` is 5 frames above a hook of the
+# optimizer, and wrappers such as those of Accelerate or Lightning add a few.
+_SCALER_FRAMES = 12
+
+
+def tensor_norms(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Euclidean norm of each tensor, 0-dim, computed by one kernel for all of them.
+
+    It relies on ``torch._foreach_norm``, which PyTorch's own gradient clipping uses. Where it is
+    gone, a loop replaces it: 1.2 times as long for 50 tensors of 64 x 64 on a CPU, and one kernel
+    launch a tensor on a GPU.
+
+    >>> tensor_norms([torch.tensor([3.0, 4.0])])
+    [tensor(5.)]
+    """
+    foreach_norm = getattr(torch, "_foreach_norm", None)
+    if foreach_norm is None:
+        return [torch.linalg.vector_norm(tensor) for tensor in tensors]
+    return list(foreach_norm(tensors))
+
+
+def current_backward_pass() -> int:
+    """Number of the backward pass that is running in this thread; later passes have larger ones.
+
+    It relies on ``torch._C._current_graph_task_id``. Without it all passes have the number -1, and
+    the tracker no longer detects that G's backward pass added to D's gradients.
+    """
+    task_id = getattr(torch._C, "_current_graph_task_id", None)
+    return -1 if task_id is None else int(task_id())
+
+
+def tensor_version(tensor: Tensor) -> int:
+    """How often a tensor was changed in place.
+
+    It relies on ``Tensor._version``, the counter by which autograd detects that a saved tensor was
+    changed. Without it the version is always 0, and no change is detected.
+    """
+    return int(getattr(tensor, "_version", 0))
+
+
+def module_buffers(module: nn.Module) -> dict[str, Tensor | None]:
+    """The dictionary in which a module stores its own buffers; changing it changes the module.
+
+    It relies on ``Module._buffers``. The public ``named_buffers`` gives copies of the entries, so a
+    buffer that a forward pass replaced or removed could not be restored as it was. Without the
+    attribute this raises AttributeError, and the probe that asked is switched off.
+    """
+    return module._buffers
+
+
+def batch_norm_layers() -> tuple[type[nn.Module], ...]:
+    """Base classes of batch normalisation layers, those of third parties included.
+
+    It relies on ``torch.nn.modules.batchnorm._BatchNorm``. Where the class is gone, the result is
+    PyTorch's public layers.
+    """
+    try:
+        from torch.nn.modules.batchnorm import _BatchNorm
+    except ImportError:
+        return (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+    return (_BatchNorm,)
+
+
+def dropout_layers() -> tuple[type[nn.Module], ...]:
+    """Base classes of dropout layers, those of third parties included.
+
+    It relies on ``torch.nn.modules.dropout._DropoutNd``. Where the class is gone, the result is
+    PyTorch's public layers.
+    """
+    try:
+        from torch.nn.modules.dropout import _DropoutNd
+    except ImportError:
+        plain = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+        return (*plain, nn.AlphaDropout, nn.FeatureAlphaDropout)
+    return (_DropoutNd,)
+
+
+def default_process_store() -> Store:
+    """The key-value store through which the processes of a distributed training found one another.
+
+    It relies on ``torch.distributed.distributed_c10d._get_default_store``. The public interface has
+    no way to it, and a store of gandiag's own would need an address and a port from the user.
+
+    Raises:
+        AttributeError: the function is gone. Then only rank 0 is watched (`Ranks.current`).
+    """
+    from torch.distributed import distributed_c10d  # not in every build of torch
+
+    return distributed_c10d._get_default_store()
+
+
+def has_compiled() -> bool:
+    """Whether `torch.compile` has compiled anything so far.
+
+    A graph compiled from a network without hooks ignores hooks that are registered later, so hooks
+    must not be taken off a network once something was compiled.
+
+    It relies on ``torch._dynamo.utils.counters``. Where the module is loaded and the counters are
+    gone, the answer is True: then hooks stay where they are, which costs microseconds a step.
+    """
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    return dynamo is not None and bool(getattr(dynamo, "counters", True))
+
+
+def loss_scale(optimizer: Optimizer) -> tuple[float | Tensor, float | Tensor]:
+    """Factors of a gradient scaler: in the loss, and still in ``.grad``; both 1 without a scaler.
+
+    To be called from a hook of the optimizer's step. `torch.amp.GradScaler.step` calls this step
+    itself, so the scaler is found on the stack, and the user need not pass it.
+
+    It relies on ``sys._getframe`` and ``GradScaler._scale``, and on the attribute ``grad_scale``
+    that the scaler sets on fused optimizers, which unscale the gradients themselves. Where one of
+    these is gone, the result is 1: gradient norms are then those of the scaled loss.
+    """
+    scaler = _find_calling_scaler()
+    scale = getattr(scaler, "_scale", None)  # None for a scaler that is disabled
+    if scale is None:
+        return 1.0, 1.0
+    remaining = getattr(optimizer, "grad_scale", None)
+    return scale, 1.0 if remaining is None else remaining
+
+
+def _find_calling_scaler() -> GradScaler | None:
+    """The scaler whose ``step`` method is running, None without one."""
+    get_frame = getattr(sys, "_getframe", None)  # not in every implementation of Python
+    frame: FrameType | None = None if get_frame is None else get_frame(1)
+    for _ in range(_SCALER_FRAMES):
+        if frame is None:
+            return None
+        # The code object identifies the method. Locals of other frames are never read.
+        if frame.f_code is GradScaler.step.__code__:
+            scaler = frame.f_locals["self"]
+            return scaler if isinstance(scaler, GradScaler) else None
+        frame = frame.f_back
+    return None
