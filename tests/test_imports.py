@@ -193,7 +193,7 @@ for family in ("detectors", "fixes", "reporters"):
     made = [registry.build(family, name) for name in registry.BUILT_IN[family]]
     if family == "detectors":
         assert len(diagnose(Record({{}}), made)) == len(made)
-for family in registry.families():
+for family in registry.list_families():
     for name in registry.BUILT_IN[family]:
         registry.describe(family, name)
 assert "torch" not in sys.modules

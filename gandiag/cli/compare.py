@@ -77,7 +77,7 @@ def compare(
     from gandiag.records.run_folder import format_path
     from gandiag.scenario.schema import Scenario
 
-    baseline = Scenario.of(options.read_source(scenario, sets))
+    baseline = Scenario.from_source(options.read_source(scenario, sets))
     folder = out or COMPARISONS / baseline.name
     try:
         comparison = compare_fixes(

@@ -69,7 +69,7 @@ def examine(
     from gandiag.scenario.source import Source
 
     instrument_options = Source({}, name="--set")
-    instrument_options.put_texts(sets, "--set")
+    instrument_options.set_values(sets, "--set")
     place = "--set" if sets else "--instrument"
     instruments = build_instruments(names, instrument_options.data, place)
     state, step = load_game_state(path, at, since)

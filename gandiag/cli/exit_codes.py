@@ -23,7 +23,7 @@ class CommandGroup(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and exit; an error in its input becomes one line and `BAD_INPUT`."""
-        from gandiag.plugins.errors import BadInput, one_line
+        from gandiag.plugins.errors import BadInput, join_lines
 
         try:
             with _one_line_warnings():
@@ -35,7 +35,7 @@ class CommandGroup(click.Group):
             status = INTERRUPTED
         except click.ClickException as error:
             command = getattr(getattr(error, "ctx", None), "command_path", "gandiag")
-            problem = one_line(error.format_message())
+            problem = join_lines(error.format_message())
             status = _report_bad_input(f"{problem} (see {command} --help)")
         except OSError as error:
             if error.filename is None:  # not about a file, such as a broken network connection

@@ -8,10 +8,10 @@ from typing import Any
 
 from gandiag.monitoring.signals import SIGNALS, SignalInfo
 from gandiag.plugins import registry as plugins
-from gandiag.plugins.errors import BadInput, nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest
 from gandiag.records.run_folder import format_path
 from gandiag.scenario.schema import Scenario
-from gandiag.scenario.shipped import shipped
+from gandiag.scenario.shipped import list_shipped
 
 # Families that are no plugins: nothing is imported or built for them.
 SIGNAL_FAMILY = "signals"
@@ -28,16 +28,16 @@ def list_entries(family: str | None = None, name: str | None = None) -> list[dic
     Raises:
         BadInput: there is no such family, or no such entry in it.
     """
-    families = (*plugins.families(), SIGNAL_FAMILY, SCENARIO_FAMILY)
+    families = (*plugins.list_families(), SIGNAL_FAMILY, SCENARIO_FAMILY)
     if family is not None and family not in families:
-        raise BadInput(family, f"no such family; {nearest(family, families)}")
+        raise BadInput(family, f"no such family; {suggest_nearest(family, families)}")
     entries = [entry for each in families if family in (None, each) for entry in _family(each)]
     if name is None:
         return entries
     chosen = [entry for entry in entries if entry["name"] == name]
     if not chosen:
         names = [entry["name"] for entry in entries]
-        raise BadInput(f"{family} {name}", f"not found; {nearest(name, names)}")
+        raise BadInput(f"{family} {name}", f"not found; {suggest_nearest(name, names)}")
     return chosen
 
 
@@ -65,10 +65,10 @@ def print_entries(entries: Sequence[dict[str, Any]], in_detail: bool) -> None:
 def _family(family: str) -> list[dict[str, Any]]:
     """Every entry of a family."""
     if family == SCENARIO_FAMILY:
-        return [_scenario_entry(name) for name in shipped()]
+        return [_scenario_entry(name) for name in list_shipped()]
     if family == SIGNAL_FAMILY:
         return [_signal_entry(info) for info in SIGNALS.values()]
-    return [_plugin_entry(family, name) for name in plugins.names(family)]
+    return [_plugin_entry(family, name) for name in plugins.list_names(family)]
 
 
 def _plugin_entry(family: str, name: str) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _signal_entry(info: SignalInfo) -> dict[str, Any]:
 
 
 def _scenario_entry(name: str) -> dict[str, Any]:
-    path = shipped()[name]
+    path = list_shipped()[name]
     about = " ".join(Scenario.load(path).about.split())
     first_sentence, stop, _ = about.partition(". ")
     return {

@@ -106,8 +106,8 @@ def read_source(scenario: str, sets: tuple[str, ...]) -> Source:
         BadInput: there is no such scenario, or a change is not ``KEY=VALUE``.
     """
     from gandiag.scenario.shipped import find_scenario
-    from gandiag.scenario.source import read
+    from gandiag.scenario.source import read_source
 
-    source = read(find_scenario(scenario))
-    source.put_texts(sets, "--set")
+    source = read_source(find_scenario(scenario))
+    source.set_values(sets, "--set")
     return source

@@ -76,10 +76,10 @@ def run(
     for option, value in shortcuts.items():
         if value is not None:
             key = "training.steps" if option == "steps" else option
-            source.put(key, value, f"--{option} {value}")
+            source.set_value(key, value, f"--{option} {value}")
     if film:
         republish.schedule_film_grids(source)
-    checked = Scenario.of(source)
+    checked = Scenario.from_source(source)
     if check and not checked.expect:
         problem = "has no expect; add, for example, expect: {mode_collapse: absent}"
         raise BadInput("--check", f"{source.name} {problem}")

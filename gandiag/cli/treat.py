@@ -58,7 +58,7 @@ def treat(
     from gandiag.records.run_folder import format_path
     from gandiag.scenario.schema import Scenario
 
-    baseline = Scenario.of(options.read_source(scenario, sets))
+    baseline = Scenario.from_source(options.read_source(scenario, sets))
     folder = out or TREATMENTS / baseline.name
     try:
         result = search_fix(

@@ -15,7 +15,7 @@ from gandiag.scenario.schema import Scenario
 POINTS = ("ring", "grid", "gaussian", "sine")  # datasets whose samples are points, not images
 
 
-def option(scenario: Scenario, name: str) -> Any:
+def get_option(scenario: Scenario, name: str) -> Any:
     """What the variant's option is set to, its default included; None where it has none."""
     known = _options(scenario.variant.name)
     if name not in known:
@@ -27,17 +27,17 @@ def option(scenario: Scenario, name: str) -> Any:
     return scenario.variant.options.get(name, default)
 
 
-def with_options(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
+def set_options(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     """The scenario with its variant's options changed; the same one where one cannot be so."""
     variant = scenario.variant.name
     known = _options(variant)
     if not all(name in known and _admits(known[name], value) for name, value in changes.items()):
         return scenario
-    new = {name: value for name, value in changes.items() if option(scenario, name) != value}
+    new = {name: value for name, value in changes.items() if get_option(scenario, name) != value}
     return scenario.set({f"variant.{variant}.{name}": value for name, value in new.items()})
 
 
-def has_points(scenario: Scenario) -> bool:
+def has_point_data(scenario: Scenario) -> bool:
     """Whether the data are points, as far as their name tells: weights differ from images'."""
     return scenario.data.name in POINTS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.fixes._options import has_points, option, with_options
+from gandiag.fixes._options import has_point_data, get_option, set_options
 from gandiag.scenario.schema import Scenario
 
 
@@ -32,14 +32,14 @@ class GradientPenalty:
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with a gradient penalty, where its variant has none yet."""
-        weight = self.points if has_points(scenario) else self.weight
-        if option(scenario, "lipschitz") == "clip":
-            return with_options(scenario, {"lipschitz": "gradient_penalty", "penalty": weight})
-        if option(scenario, "gradient_penalty") != 0:
+        weight = self.points if has_point_data(scenario) else self.weight
+        if get_option(scenario, "lipschitz") == "clip":
+            return set_options(scenario, {"lipschitz": "gradient_penalty", "penalty": weight})
+        if get_option(scenario, "gradient_penalty") != 0:
             return scenario
         changes: dict[str, object] = {"gradient_penalty": weight}
-        if option(scenario, "clip"):  # one bound is enough
+        if get_option(scenario, "clip"):  # one bound is enough
             changes["clip"] = 0.0
-        if option(scenario, "batch_norm"):  # scores must not depend on each other (section 4)
+        if get_option(scenario, "batch_norm"):  # scores must not depend on each other (section 4)
             changes["batch_norm"] = False
-        return with_options(scenario, changes)
+        return set_options(scenario, changes)

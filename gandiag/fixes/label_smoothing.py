@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.fixes._options import option, with_options
+from gandiag.fixes._options import get_option, set_options
 from gandiag.scenario.schema import Scenario
 
 
@@ -25,8 +25,12 @@ class LabelSmoothing:
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with smoothed labels, where its objective has targets."""
-        if option(scenario, "label_smoothing") != 0:
+        if get_option(scenario, "label_smoothing") != 0:
             return scenario
-        if option(scenario, "objective") not in ("non_saturating", "saturating", "least_squares"):
+        if get_option(scenario, "objective") not in (
+            "non_saturating",
+            "saturating",
+            "least_squares",
+        ):
             return scenario
-        return with_options(scenario, {"label_smoothing": self.by})
+        return set_options(scenario, {"label_smoothing": self.by})

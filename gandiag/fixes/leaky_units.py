@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.fixes._options import option, with_options
+from gandiag.fixes._options import get_option, set_options
 from gandiag.scenario.schema import Scenario
 
 
@@ -22,6 +22,6 @@ class LeakyUnits:
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with leaky units, where its variant has a choice of them."""
-        if option(scenario, "activation") not in ("relu", "tanh", "sigmoid"):
+        if get_option(scenario, "activation") not in ("relu", "tanh", "sigmoid"):
             return scenario
-        return with_options(scenario, {"activation": "leaky_relu"})
+        return set_options(scenario, {"activation": "leaky_relu"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.fixes._options import option, with_options
+from gandiag.fixes._options import get_option, set_options
 from gandiag.scenario.schema import Scenario
 
 
@@ -23,6 +23,6 @@ class LeastSquares:
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with least squares in place of cross-entropy."""
-        if option(scenario, "objective") not in ("saturating", "non_saturating"):
+        if get_option(scenario, "objective") not in ("saturating", "non_saturating"):
             return scenario
-        return with_options(scenario, {"objective": "least_squares"})
+        return set_options(scenario, {"objective": "least_squares"})

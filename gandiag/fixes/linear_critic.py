@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.fixes._options import has_points, option, with_options
+from gandiag.fixes._options import has_point_data, get_option, set_options
 from gandiag.scenario.schema import Scenario
 
 # What a critic does without: targets, other bounds, and scores that depend on each other.
@@ -32,11 +32,11 @@ class LinearCritic:
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with a linear critic and the settings that go with it."""
-        if option(scenario, "objective") in (None, "wasserstein"):
+        if get_option(scenario, "objective") in (None, "wasserstein"):
             return scenario
-        weight = self.points if has_points(scenario) else self.weight
-        known = {key: off for key, off in OTHERS.items() if option(scenario, key)}
-        critic = with_options(
+        weight = self.points if has_point_data(scenario) else self.weight
+        known = {key: off for key, off in OTHERS.items() if get_option(scenario, key)}
+        critic = set_options(
             scenario, {"objective": "wasserstein", "gradient_penalty": weight, **known}
         )
         if critic == scenario:

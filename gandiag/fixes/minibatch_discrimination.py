@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.fixes._options import option, with_options
+from gandiag.fixes._options import get_option, set_options
 from gandiag.scenario.schema import Scenario
 
 
@@ -23,8 +23,8 @@ class MinibatchDiscrimination:
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with minibatch discrimination in D, averaged over the batch."""
-        if option(scenario, "average") is False:  # on MNIST, batch 64, the sum did not cure
-            return with_options(scenario, {"average": True})
-        if option(scenario, "minibatch") in (None, "discrimination"):
+        if get_option(scenario, "average") is False:  # on MNIST, batch 64, the sum did not cure
+            return set_options(scenario, {"average": True})
+        if get_option(scenario, "minibatch") in (None, "discrimination"):
             return scenario
-        return with_options(scenario, {"minibatch": "discrimination"})
+        return set_options(scenario, {"minibatch": "discrimination"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.fixes._options import option, with_options
+from gandiag.fixes._options import get_option, set_options
 from gandiag.scenario.schema import Scenario
 
 
@@ -23,6 +23,6 @@ class MinibatchStddev:
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with that feature in D, where it sees nothing of its batch yet."""
-        if option(scenario, "minibatch") != "none":
+        if get_option(scenario, "minibatch") != "none":
             return scenario
-        return with_options(scenario, {"minibatch": "stddev"})
+        return set_options(scenario, {"minibatch": "stddev"})

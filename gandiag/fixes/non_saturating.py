@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.fixes._options import option, with_options
+from gandiag.fixes._options import get_option, set_options
 from gandiag.scenario.schema import Scenario
 
 
@@ -23,6 +23,6 @@ class NonSaturating:
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with the non-saturating objective in place of the saturating one."""
-        if option(scenario, "objective") != "saturating":
+        if get_option(scenario, "objective") != "saturating":
             return scenario
-        return with_options(scenario, {"objective": "non_saturating"})
+        return set_options(scenario, {"objective": "non_saturating"})

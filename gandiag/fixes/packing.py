@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.fixes._options import option, with_options
+from gandiag.fixes._options import get_option, set_options
 from gandiag.scenario.schema import Scenario
 
 
@@ -24,6 +24,6 @@ class Packing:
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with packs, where its variant has them and scores single samples."""
-        if option(scenario, "pack") != 1:
+        if get_option(scenario, "pack") != 1:
             return scenario
-        return with_options(scenario, {"pack": self.size})
+        return set_options(scenario, {"pack": self.size})

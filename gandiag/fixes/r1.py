@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.fixes._options import has_points, option, with_options
+from gandiag.fixes._options import has_point_data, get_option, set_options
 from gandiag.scenario.schema import Scenario
 
 
@@ -26,8 +26,8 @@ class R1:
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with an R1 penalty, where its variant has no stronger one."""
-        gamma = self.points if has_points(scenario) else self.gamma
-        there = option(scenario, "r1")
+        gamma = self.points if has_point_data(scenario) else self.gamma
+        there = get_option(scenario, "r1")
         if there is None or there >= gamma:
             return scenario
-        return with_options(scenario, {"r1": gamma})
+        return set_options(scenario, {"r1": gamma})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gandiag.fixes._options import option, with_options
+from gandiag.fixes._options import get_option, set_options
 from gandiag.scenario.schema import Scenario
 
 
@@ -27,6 +27,6 @@ class SpectralNorm:
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with spectral norm in its discriminator, where its variant has it."""
-        if option(scenario, "spectral_norm") is not False:
+        if get_option(scenario, "spectral_norm") is not False:
             return scenario
-        return with_options(scenario, {"spectral_norm": True})
+        return set_options(scenario, {"spectral_norm": True})

@@ -1,6 +1,6 @@
-"""The table of gandiag's own plugins, and which of them are used by default.
+"""The table of built-in plugins, and which of them are used by default.
 
-A name leads to ``module:Class``. Nothing is imported before it is used.
+The table maps a name to ``module:Class``, so that a plugin is imported only when it is used.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
 }
 
 #: Generator steps between two measurements of each default probe. A probe that is missing here is
-#: used only where a scenario or the caller of `gandiag.attach` asks for it. In an attached loop the
-#: probes measure less often, as every measurement delays somebody's own training.
+#: used only if a scenario or the caller of `gandiag.attach` selects it. In an attached loop the
+#: probes measure less often, because every measurement delays the user's training.
 PROBE_CADENCES: Mapping[str, Mapping[str, int]] = {
     "run": {
         "loss": 10,
@@ -150,10 +150,11 @@ PROBE_CADENCES: Mapping[str, Mapping[str, int]] = {
     },
 }
 
-#: Detectors of a failing training, used by default for every record.
+#: Detectors of training failures, used by default for every record.
 DETECTORS = ("vanishing_gradients", "mode_collapse", "non_convergence")
 
-#: Detectors of bugs in a training loop, used by default for attached loops, in the order shown.
+#: Detectors of bugs in a training loop, used by default for attached loops, in the order in which
+#: reports list them.
 LINTS = (
     "generator_ascends",
     "double_sigmoid",
@@ -171,8 +172,8 @@ LINTS = (
 #: Detectors for logs of losses alone, used by default beside `DETECTORS`.
 LOG_DETECTORS = ("discriminator_saturation",)
 
-#: Earlier names of plugins, which scenarios and saved runs may still use.
-RENAMED: Mapping[str, Mapping[str, str]] = {
+#: Earlier names of plugins, which older scenarios and saved runs contain, and their current names.
+RENAMED_PLUGINS: Mapping[str, Mapping[str, str]] = {
     "probes": {"slope": "learning_signal", "motion": "displacement"},
     "detectors": {"idle_player": "idle_network"},
 }

@@ -1,4 +1,7 @@
-"""Reads what a plugin is from its source, so that a list of plugins imports none of them."""
+"""Describes plugins by parsing their source files, so that listing plugins imports none of them.
+
+Importing a plugin may load torch, which takes seconds, or may fail; its source can still be read.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +17,32 @@ from typing import NamedTuple
 
 
 class Option(NamedTuple):
-    """One option of a plugin, as its source shows it."""
+    """One option of a plugin, which is one field of its dataclass, as written in the source."""
 
     name: str
     type: str
+    """The annotation."""
     default: str
+    """The expression of the default value, or ``required``."""
     comment: str
+    """The comment behind the field or in the lines directly above it."""
 
 
 class Description(NamedTuple):
-    """What `gandiag list` says of a plugin without importing it."""
+    """A plugin as `gandiag list` shows it."""
 
     family: str
     name: str
     summary: str
     options: tuple[Option, ...]
     source: str
-    """``gandiag`` or the distribution that brings it."""
+    """``gandiag``, or the name of the distribution that contains the plugin."""
 
 
 def read_description(family: str, name: str, entry: EntryPoint) -> Description:
-    """Read summary and options; a plugin that cannot be read has that as its summary."""
+    """Return summary and options of a plugin; its summary reports a source that cannot be read."""
     source = entry.dist.name if entry.dist else "gandiag"
-    path = _source_of(entry.module)
+    path = _find_source(entry.module)
     if path is None:
         return Description(family, name, f"broken: {entry.module} cannot be found", (), source)
     try:
@@ -50,11 +56,16 @@ def read_description(family: str, name: str, entry: EntryPoint) -> Description:
             summary = (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")
             options = _with_inherited(_Class(node, body, text))
             return Description(family, name, summary, tuple(options.values()), source)
-    return Description(family, name, f"({entry.attr} is not made in {path.name})", (), source)
+    # The class may be imported into the module, or made by a call.
+    problem = f"({entry.attr} is not defined in {path.name})"
+    return Description(family, name, problem, (), source)
 
 
-def _source_of(module: str) -> Path | None:
-    """The file of a module; its packages are not imported, as they might import anything."""
+def _find_source(module: str) -> Path | None:
+    """The file of a module, found without importing the packages that contain it.
+
+    `importlib.util.find_spec` would import them, and their ``__init__`` may load torch.
+    """
     top, *below = module.split(".")
     try:
         spec = importlib.util.find_spec(top)
@@ -70,7 +81,7 @@ def _source_of(module: str) -> Path | None:
 
 
 class _Class(NamedTuple):
-    """A class where it is made: its statement, and the module around it."""
+    """A class statement, with the statements and the text of its module."""
 
     node: ast.ClassDef
     body: Sequence[ast.stmt]
@@ -78,24 +89,26 @@ class _Class(NamedTuple):
 
 
 def _with_inherited(found: _Class) -> dict[str, Option]:
-    """A class's options after those of the classes that it extends, as a dataclass has them."""
+    """The options of a class, after those of its base classes, in the order of a dataclass."""
     options: dict[str, Option] = {}
     for base in found.node.bases:
-        above = _named(base.id, found.body, found.text) if isinstance(base, ast.Name) else None
-        options |= _with_inherited(above) if above else {}
+        parent = (
+            _find_class(base.id, found.body, found.text) if isinstance(base, ast.Name) else None
+        )
+        options |= _with_inherited(parent) if parent else {}
     return options | _options(found.node, found.text)
 
 
-def _named(name: str, body: Sequence[ast.stmt], text: str) -> _Class | None:
-    """The class of a name in a module, made there or imported by that name; None for others."""
+def _find_class(name: str, body: Sequence[ast.stmt], text: str) -> _Class | None:
+    """Find a class that a module defines, or imports by the same name; None if there is none."""
     for statement in body:
         if isinstance(statement, ast.ClassDef) and statement.name == name:
             return _Class(statement, body, text)
         if isinstance(statement, ast.ImportFrom) and name in {a.name for a in statement.names}:
-            path = _source_of(statement.module or "")
+            path = _find_source(statement.module or "")
             if path is not None:
                 source = path.read_text(encoding="utf-8")
-                return _named(name, ast.parse(source).body, source)
+                return _find_class(name, ast.parse(source).body, source)
     return None
 
 

@@ -1,4 +1,4 @@
-"""What gandiag says when its user asked for something it cannot do."""
+"""The exception for bad input, and how its messages are worded."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from collections.abc import Iterable
 
 
 class BadInput(ValueError):
-    """Input that cannot be used: one line that names the place and, where it helps, the way out.
+    """Input of the user that cannot be used.
 
-    The command line prints it without a traceback and exits with status 2.
+    The message is one line: the place of the mistake, the problem and, where there is one, the
+    nearest valid name. The command line prints it without a traceback and exits with status 2.
+
+    Attributes:
+        place: file and line, option or argument that contains the mistake; may be empty.
+        problem: description of the mistake, in lower case.
     """
 
     def __init__(self, place: str, problem: str) -> None:
@@ -17,37 +22,41 @@ class BadInput(ValueError):
         >>> str(BadInput("ring.yaml:3", "first\n  second"))
         'ring.yaml:3: first second'
         """
-        super().__init__(one_line(": ".join(part for part in (place, problem) if part)))
+        super().__init__(join_lines(": ".join(part for part in (place, problem) if part)))
         self.place = place
         self.problem = problem
 
     def __reduce__(self) -> tuple[type[BadInput], tuple[str, str]]:
-        """Come whole from the process that raised it; exceptions are pickled by their `args`."""
+        """Support pickling, with which worker processes pass exceptions to their parent.
+
+        By default an exception is rebuilt from `args`, which is only the joined message here.
+        """
         return type(self), (self.place, self.problem)
 
 
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """Say what `name` may have been meant to be.
+def suggest_nearest(name: str, choices: Iterable[str]) -> str:
+    """Return a hint for an unknown name: the most similar choice, and all choices.
 
-    >>> nearest("vanila", ["vanilla", "linear_critic"])
+    >>> suggest_nearest("vanila", ["vanilla", "linear_critic"])
     'nearest is "vanilla"; there are linear_critic, vanilla'
-    >>> nearest("x", [])
+    >>> suggest_nearest("x", [])
     'there are none'
     """
-    import difflib  # here: `gandiag --help` never needs it
+    import difflib  # imported here because `gandiag --help` does not need it
 
     known = sorted(choices)
     if not known:
         return "there are none"
+    # Cutoff of the similarity ratio in [0, 1]: 0.5 still finds names with several typing errors.
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     listing = "there are " + ", ".join(known)
     return f'nearest is "{close[0]}"; {listing}' if close else listing
 
 
-def one_line(text: str) -> str:
-    r"""Join the lines of a message.
+def join_lines(text: str) -> str:
+    r"""Join the lines of a message by spaces.
 
-    >>> one_line("a\n\n   b ")
+    >>> join_lines("a\n\n   b ")
     'a b'
     """
     return " ".join(filter(None, (line.strip() for line in text.splitlines())))

@@ -1,4 +1,4 @@
-"""Whether a plugin keeps its contract, and what it is given keeps to its options."""
+"""Checks that a plugin follows its protocol, and that the options passed to it are valid."""
 
 from __future__ import annotations
 
@@ -8,28 +8,35 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from gandiag.plugins.errors import BadInput, nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest
 
 
-def violation(found: Any, contract: type) -> str | None:
-    """How a loaded object breaks its contract; None if it keeps it."""
+def find_violation(found: Any, contract: type) -> str | None:
+    """Return how a loaded object violates the protocol of its family; None if it follows it."""
     if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
         return "is not a dataclass"
     if not found.__dataclass_params__.frozen:  # type: ignore[attr-defined]  # typeshed lacks it
         return "is not a frozen dataclass"
-    facts = inspect.get_annotations(contract)
-    lacking = [name for name in facts if not hasattr(found, name)]
+    attributes = inspect.get_annotations(contract)
+    missing = [name for name in attributes if not hasattr(found, name)]
     methods = [name for name in vars(contract) if not name.startswith("_")]
-    lacking += [name for name in methods if not callable(getattr(found, name, None))]
-    return f"lacks {', '.join(lacking)} of {contract.__name__}" if lacking else None
+    missing += [name for name in methods if not callable(getattr(found, name, None))]
+    return f"lacks {', '.join(missing)} of {contract.__name__}" if missing else None
 
 
 def validate_options(kind: type, options: Mapping[str, Any], name: str, place: str) -> Any:
-    """Make a plugin from its options, each turned into its field's type.
+    """Build a plugin from its options, each converted to the type of its field.
+
+    Args:
+        kind: class of the plugin.
+        options: values by the name of their field.
+        name: name of the plugin, for messages.
+        place: where the options were written, for messages.
 
     Raises:
-        BadInput: naming `place`, the plugin's `name` and the option.
+        BadInput: with `place`, `name` and the option.
     """
+    # pydantic takes a third of a second to import, and `gandiag list` never validates.
     from pydantic import (
         PydanticUndefinedAnnotation,
         PydanticUserError,
@@ -37,26 +44,31 @@ def validate_options(kind: type, options: Mapping[str, Any], name: str, place: s
         ValidationError,
     )
 
-    from gandiag.plugins.validation_messages import wording
+    from gandiag.plugins.validation_messages import describe_error
 
-    _refuse(kind, options, name, place)
+    _check_names_and_numbers(kind, options, name, place)
     try:
         return TypeAdapter(kind).validate_python(dict(options))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join([name, *map(str, first["loc"])])
-        raise BadInput(place, f"{key}: {wording(first, ())}") from error
+        raise BadInput(place, f"{key}: {describe_error(first, ())}") from error
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         problem = f"{name}: the types of its options cannot be read: {error}"
         raise BadInput(place, problem.partition("\n")[0]) from error
 
 
-def _refuse(kind: type, options: Mapping[str, Any], name: str, place: str) -> None:
-    """Refuse what pydantic lets pass: unknown options, infinite numbers, switches for numbers."""
+def _check_names_and_numbers(kind: type, options: Mapping[str, Any], name: str, place: str) -> None:
+    """Refuse options that pydantic accepts: unknown names, infinite numbers, booleans as numbers.
+
+    YAML reads ``yes`` as a boolean, which pydantic would convert to 1.
+    """
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
     for key, value in options.items():
         if key not in fields:
-            raise BadInput(place, f"{name}.{key}: unknown option; {nearest(str(key), fields)}")
+            raise BadInput(
+                place, f"{name}.{key}: unknown option; {suggest_nearest(str(key), fields)}"
+            )
         if isinstance(value, float) and not math.isfinite(value):
             raise BadInput(place, f"{name}.{key}: should be a finite number (got {value!r})")
         default = fields[key].default

@@ -1,4 +1,4 @@
-"""Says in one line what is wrong with a scenario or a plugin's options."""
+"""Describes an error of pydantic in one line, in words for an author of YAML files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from gandiag.plugins.errors import nearest
+from gandiag.plugins.errors import suggest_nearest
 
 _SCALARS = (str, int, float, bool, type(None))
 
-# pydantic's kinds of error, in the words of somebody who writes YAML
-_WORDS = {
+# Messages by the beginning of pydantic's error type. pydantic's own messages name Python types.
+_MESSAGES = {
     "int_": "should be a whole number",
     "float_": "should be a number",
     "finite_number": "should be a finite number",
@@ -30,6 +30,7 @@ _WORDS = {
     "bool_": "should be on or off",
     "missing": "is missing",
 }
+# Bounds by pydantic's error type: the key of the bound in the error's context, and its wording.
 _BOUNDS = {
     "greater_than": ("gt", "greater than"),
     "greater_than_equal": ("ge", "at least"),
@@ -38,34 +39,43 @@ _BOUNDS = {
 }
 
 
-def wording(first: ErrorDetails, known: Iterable[str]) -> str:
-    """Say what is wrong, and the nearest of the `known` keys where there is no such key.
+def describe_error(first: ErrorDetails, known: Iterable[str]) -> str:
+    """Describe an error of pydantic; for an unknown key, suggest the nearest of the `known` keys.
 
-    >>> wording({"type": "int_type", "loc": ("steps",), "msg": "", "input": "many"}, [])
+    >>> describe_error({"type": "int_type", "loc": ("steps",), "msg": "", "input": "many"}, [])
     "should be a whole number (got 'many')"
     """
-    kind, given, context = first["type"], first["input"], first.get("ctx", {})
+    kind, value, context = first["type"], first["input"], first.get("ctx", {})
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"unknown key; {nearest(str(first['loc'][-1]), known)}"
+        return f"unknown key; {suggest_nearest(str(first['loc'][-1]), known)}"
     if kind == "union_tag_invalid":
         names = str(context["expected_tags"]).replace("'", "").split(", ")
-        return f'no {first["loc"][-1]} "{context["tag"]}"; {nearest(str(context["tag"]), names)}'
+        name = str(context["tag"])
+        return f'no {first["loc"][-1]} "{name}"; {suggest_nearest(name, names)}'
     if kind in _BOUNDS:
-        name, words = _BOUNDS[kind]
-        return f"should be {words} {context[name]} (got {given!r})"
+        bound, relation = _BOUNDS[kind]
+        return f"should be {relation} {context[bound]} (got {value!r})"
     if kind == "literal_error":
         names = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-        return f"{nearest(str(given), names)} (got {given!r})"
-    words = next((text for start, text in _WORDS.items() if kind.startswith(start)), "")
-    words = words or _lower(first["msg"].removeprefix("Value error, "))
-    shown = "nothing" if given is None else repr(given)
-    return f"{words} (got {shown})" if isinstance(given, _SCALARS) else words
+        return f"{suggest_nearest(str(value), names)} (got {value!r})"
+    message = next((text for start, text in _MESSAGES.items() if kind.startswith(start)), "")
+    if not message:  # an error of a validator of gandiag, whose text pydantic begins with this
+        raised = first["msg"].removeprefix("Value error, ")
+        message = raised[:1].lower() + raised[1:]
+    shown = "nothing" if value is None else repr(value)
+    return f"{message} (got {shown})" if isinstance(value, _SCALARS) else message
 
 
-def keys_at(model: type[BaseModel], key: Iterable[str], data: Any) -> list[str]:
-    """Field names of the model that stands at `key` below `model`.
+def list_keys_at(model: type[BaseModel], key: Iterable[str], data: Any) -> list[str]:
+    """Return the field names of the model at a dotted path below `model`.
 
-    A union of models is told apart by ``name``, as `data` or the first one's default has it.
+    A union of models, such as the optimizers, is resolved by the key ``name`` in the data; if the
+    data has none, by the first model of the union.
+
+    Args:
+        model: where the path begins.
+        key: parts of the path.
+        data: what was read, from the same beginning.
     """
     kind: Any = model
     for part in key:
@@ -73,17 +83,14 @@ def keys_at(model: type[BaseModel], key: Iterable[str], data: Any) -> list[str]:
         kind = kind.model_fields[part].annotation if part in kind.model_fields else None
         members = typing.get_args(kind)
         if members:
-            chosen = data.get("name") if isinstance(data, Mapping) else None
-            kind = next((m for m in members if chosen in _tags(m)), members[0])
+            name = data.get("name") if isinstance(data, Mapping) else None
+            kind = next((member for member in members if name in _tags(member)), members[0])
         if not hasattr(kind, "model_fields"):
             return []
     return list(kind.model_fields)
 
 
 def _tags(kind: Any) -> tuple[Any, ...]:
+    """The values that the field ``name`` of a model can have."""
     fields = getattr(kind, "model_fields", {})
     return typing.get_args(fields["name"].annotation) if "name" in fields else ()
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]

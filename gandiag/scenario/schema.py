@@ -25,17 +25,17 @@ from pydantic import (
     model_validator,
 )
 
-from gandiag.plugins.builtin import DETECTORS, PROBE_CADENCES, RENAMED
+from gandiag.plugins.builtin import DETECTORS, PROBE_CADENCES, RENAMED_PLUGINS
 from gandiag.plugins.errors import BadInput
-from gandiag.plugins.validation_messages import keys_at, wording
-from gandiag.scenario.source import Source, ordered, put, read
+from gandiag.plugins.validation_messages import list_keys_at, describe_error
+from gandiag.scenario.source import Source, sort_outermost_first, set_by_key, read_source
 from gandiag.scenario.training_settings import (
     Count,
     Frozen,
     Seed,
     Training,
 )
-from gandiag.scenario.yaml_positions import dump
+from gandiag.scenario.yaml_positions import dump_yaml
 
 _RENAMED_KEYS = {"sheet_every": "sample_grid_every"}  # earlier keys of a scenario
 
@@ -80,7 +80,7 @@ def _with_cadence(options: dict[str, Any]) -> dict[str, Any]:
     return options | _Cadence(every=options.get("every", 50)).model_dump()
 
 
-Probing = Annotated[dict[str, Any], AfterValidator(_with_cadence)]  # every: generator steps
+ProbeOptions = Annotated[dict[str, Any], AfterValidator(_with_cadence)]  # every: generator steps
 
 
 class Scenario(Frozen):
@@ -91,7 +91,7 @@ class Scenario(Frozen):
     data: Choice = Choice(name="mnist")
     variant: Choice = Choice(name="vanilla")
     training: Training = Training()
-    probes: dict[str, Probing] = Field(default_factory=lambda: _probes({}))
+    probes: dict[str, ProbeOptions] = Field(default_factory=lambda: _probes({}))
     detection: Detection = Detection()
     reporters: tuple[Choice, ...] = (Choice(name="html"), Choice(name="json"))
     sample_grid_every: Count = 500  # generator updates between two sample sheets
@@ -134,13 +134,13 @@ class Scenario(Frozen):
         Raises:
             BadInput: naming file, line and key of the first mistake.
         """
-        source = read(Path(path))
-        for key, value in ordered(changes or {}):
-            source.put(key, value, f"{key}={value}")
-        return cls.of(source)
+        source = read_source(Path(path))
+        for key, value in sort_outermost_first(changes or {}):
+            source.set_value(key, value, f"{key}={value}")
+        return cls.from_source(source)
 
     @classmethod
-    def of(cls, source: Source) -> Scenario:
+    def from_source(cls, source: Source) -> Scenario:
         """Check what was read; a scenario without a name has its file's."""
         data = {"name": Path(source.name).stem, **source.data}
         try:
@@ -163,22 +163,22 @@ class Scenario(Frozen):
         5
         """
         data = self.as_data()
-        for key, value in ordered(changes):
-            put(data, key, value)
+        for key, value in sort_outermost_first(changes):
+            set_by_key(data, key, value)
         return Scenario.parse(data)
 
     def as_data(self) -> dict[str, Any]:
-        """Plain data with every default written out; `parse` reads it back."""
+        """Plain data with every default written out; `parse_yaml` reads it back."""
         data: dict[str, Any] = self.model_dump(mode="json")
         data["probes"] |= {name: False for name in PROBE_CADENCES["run"] if name not in self.probes}
         return data
 
     def as_yaml(self) -> str:
         """The resolved scenario as YAML."""
-        return dump(self.as_data())
+        return dump_yaml(self.as_data())
 
 
-def difference(before: Scenario, after: Scenario) -> str:
+def diff_scenarios(before: Scenario, after: Scenario) -> str:
     """Unified diff of two scenarios' YAML; empty where they are equal."""
     old, new = before.as_yaml().splitlines(), after.as_yaml().splitlines()
     return "\n".join(difflib.unified_diff(old, new, "before", "after", n=1, lineterm=""))
@@ -187,7 +187,7 @@ def difference(before: Scenario, after: Scenario) -> str:
 def _probes(written: Mapping[str, Any]) -> dict[str, Any]:
     probes: dict[str, Any] = {name: {"every": n} for name, n in PROBE_CADENCES["run"].items()}
     for written_name, options in written.items():
-        name = RENAMED["probes"].get(written_name, written_name)
+        name = RENAMED_PLUGINS["probes"].get(written_name, written_name)
         if options is False:
             probes.pop(name, None)
         elif options is None or options is True:
@@ -203,8 +203,8 @@ def _explain(error: ValidationError, source: Source) -> BadInput:
     first = error.errors()[0]
     tags = ("adam", "sgd", "rmsprop")  # pydantic names the member of a union too
     where = tuple(str(part) for part in first["loc"] if part not in tags)
-    known = keys_at(Scenario, where[:-1], source.data)
-    words = wording({**first, "loc": where}, known)
+    known = list_keys_at(Scenario, where[:-1], source.data)
+    words = describe_error({**first, "loc": where}, known)
     key = ".".join(part for part in where if part != "[key]")
     place = source.place_of((*where, "name") if first["type"] == "union_tag_invalid" else where)
     return BadInput(place, f"{key}: {words}" if key else words)

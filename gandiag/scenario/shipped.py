@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gandiag.plugins.errors import BadInput, nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest
 
-SCENARIO = "scenario.yaml"
+SCENARIO_FILE = "scenario.yaml"
 
 
-def shipped() -> dict[str, Path]:
+def list_shipped() -> dict[str, Path]:
     """The scenarios that come with gandiag, by name."""
     package = Path(__file__).parent.parent
     inside = package / "scenarios"  # a wheel's; in a checkout they lie next to the package
@@ -25,13 +25,15 @@ def find_scenario(name: str) -> Path:
         BadInput: there is no such scenario; the nearest names are told.
     """
     path = Path(name)
-    if path.is_dir() and (path / SCENARIO).is_file():
-        return path / SCENARIO
+    if path.is_dir() and (path / SCENARIO_FILE).is_file():
+        return path / SCENARIO_FILE
     if path.is_file():
         return path
-    known = shipped()
+    known = list_shipped()
     if name in known:
         return known[name]
     if path.suffix in (".yaml", ".yml"):
-        raise BadInput(name, f"no such file; shipped: {nearest(path.stem, known)}")
-    raise BadInput(name, f"no scenario of that name, and no such file; {nearest(name, known)}")
+        raise BadInput(name, f"no such file; shipped: {suggest_nearest(path.stem, known)}")
+    raise BadInput(
+        name, f"no scenario of that name, and no such file; {suggest_nearest(name, known)}"
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.plugins.errors import BadInput
-from gandiag.scenario.yaml_positions import Key, parse
+from gandiag.scenario.yaml_positions import Key, parse_yaml
 
 
 @dataclass
@@ -26,14 +26,14 @@ class Source:
     origins: dict[Key, str] = field(default_factory=dict)
     name: str = "scenario"
 
-    def put(self, key: str, value: Any, place: str) -> None:
+    def set_value(self, key: str, value: Any, place: str) -> None:
         """Set a value by dotted key; mistakes in it are blamed on `place`."""
-        put(self.data, key, value, place)
+        set_by_key(self.data, key, value, place)
         way = tuple(key.split("."))
         self.origins = {k: old for k, old in self.origins.items() if k[: len(way)] != way}
         self.origins[way] = place
 
-    def put_texts(self, texts: Sequence[str], option: str) -> None:
+    def set_values(self, texts: Sequence[str], option: str) -> None:
         """Set each ``key=value``, whose value is YAML; mistakes are blamed on `option`."""
         changes = {}
         for text in texts:
@@ -42,11 +42,11 @@ class Source:
                 problem = "write key=value, as in training.steps=500"
                 raise BadInput(f"{option} {text}", problem)
             try:
-                changes[key.strip()] = (parse(value, text)[0], f"{option} {text}")
+                changes[key.strip()] = (parse_yaml(value, text)[0], f"{option} {text}")
             except BadInput as error:
                 raise BadInput(f"{option} {text}", error.problem) from error
-        for key, (found, place) in ordered(changes):
-            self.put(key, found, place)
+        for key, (found, place) in sort_outermost_first(changes):
+            self.set_value(key, found, place)
 
     def place_of(self, key: Key) -> str:
         """Who wrote `key`, or else the nearest key below it or above it."""
@@ -78,7 +78,7 @@ class Source:
 _KEYS = re.compile(r'([\w.]+): (?:([\w.]+): |(?:no|nobody) \w+ "(.+?)")?')
 
 
-def read(path: Path, seen: tuple[Path, ...] = ()) -> Source:
+def read_source(path: Path, seen: tuple[Path, ...] = ()) -> Source:
     """Read a file and what it extends.
 
     Raises:
@@ -89,7 +89,7 @@ def read(path: Path, seen: tuple[Path, ...] = ()) -> Source:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a text file"
         raise BadInput(str(path), reason.lower()) from error
-    data, lines = parse(text, str(path))
+    data, lines = parse_yaml(text, str(path))
     if not isinstance(data, dict):
         empty = "empty; " if data is None else ""
         raise BadInput(str(path), f"{empty}a scenario is a mapping of keys to values")
@@ -108,7 +108,7 @@ def _extended(source: Source, path: Path, seen: tuple[Path, ...]) -> Source:
         raise BadInput(place, f"extends: {parent} leads back to itself")
     if not base.is_file():
         raise BadInput(place, f"extends: {base}: no such file")
-    below = read(base, (*seen, path.resolve()))
+    below = read_source(base, (*seen, path.resolve()))
     below.data.pop("name", None)  # a child is not its parent, nor do its runs go there
     merged = _merge(below.data, source.data)
     return Source(merged, {**below.origins, **source.origins}, source.name)
@@ -135,16 +135,16 @@ def _same_kind(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool
     return True
 
 
-def ordered(changes: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def sort_outermost_first(changes: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Changes from the outermost key inwards, so that none takes another away."""
     return sorted(changes.items(), key=lambda change: _depth(change[0]))
 
 
-def put(data: dict[str, Any], key: str, value: Any, place: str = "") -> None:
+def set_by_key(data: dict[str, Any], key: str, value: Any, place: str = "") -> None:
     """Set a value by dotted key, making the mappings on the way.
 
     >>> data = {"variant": "vanilla"}
-    >>> put(data, "variant.vanilla.width", 8)
+    >>> set_by_key(data, "variant.vanilla.width", 8)
     >>> data
     {'variant': {'vanilla': {'width': 8}}}
     """

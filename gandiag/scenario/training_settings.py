@@ -63,7 +63,7 @@ def _named(value: Any) -> Any:
 Optimizer = Annotated[Adam | SGD | RMSprop, Field(discriminator="name"), BeforeValidator(_named)]
 
 
-class PlayerTraining(Frozen):
+class NetworkTraining(Frozen):
     """How one player learns."""
 
     steps: Count = 1  # updates of this player an iteration
@@ -83,8 +83,8 @@ class Training(Frozen):
 
     steps: Count = 2000  # generator updates in all
     batch_size: Annotated[Count, Field(ge=2)] = 64
-    generator: PlayerTraining = PlayerTraining()
-    discriminator: PlayerTraining = PlayerTraining()
+    generator: NetworkTraining = NetworkTraining()
+    discriminator: NetworkTraining = NetworkTraining()
     instance_noise: InstanceNoise = InstanceNoise()
     averaging: Decay = 0.0  # decay of G's running average, which is judged in its place; 0: none
     decay_from: Share = 1.0  # share of the steps after which both rates fall linearly to 0

@@ -20,7 +20,7 @@ Key: TypeAlias = "tuple[str, ...]"
 _UNREADABLE = (yaml.YAMLError, ValueError, TypeError, RecursionError)
 
 
-def parse(text: str, name: str) -> tuple[Any, dict[Key, int]]:
+def parse_yaml(text: str, name: str) -> tuple[Any, dict[Key, int]]:
     """Read a text as plain data; None where it is empty.
 
     Returns:
@@ -29,7 +29,7 @@ def parse(text: str, name: str) -> tuple[Any, dict[Key, int]]:
     Raises:
         BadInput: naming `name` and line.
 
-    >>> parse("lr: 1e-3", "a.yaml")
+    >>> parse_yaml("lr: 1e-3", "a.yaml")
     ({'lr': 0.001}, {('lr',): 1})
     """
     lines: dict[Key, int] = {}
@@ -48,7 +48,7 @@ def parse(text: str, name: str) -> tuple[Any, dict[Key, int]]:
         raise BadInput(place, f"not YAML: {_reason(error)}") from error
 
 
-def dump(data: Any) -> str:
+def dump_yaml(data: Any) -> str:
     """Write plain data: stories as blocks, short lists on one line."""
     text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     return text

@@ -18,7 +18,7 @@ from gandiag.cli.main import main
 from gandiag.cli.progress import RunProgress
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.records.record import Row
-from gandiag.scenario.shipped import shipped
+from gandiag.scenario.shipped import list_shipped
 
 TINY = """\
 data: {ring: {samples: 300, held_out: 300}}
@@ -308,7 +308,7 @@ def test_list_shows_options() -> None:
 def test_list_shows_scenarios() -> None:
     """Shipped scenarios are listed with the first sentence of their description."""
     shown = gandiag("list", "scenarios").stdout
-    for name in shipped():
+    for name in list_shipped():
         assert name in shown
     assert "A game that goes well." in shown
 

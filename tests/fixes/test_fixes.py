@@ -12,11 +12,11 @@ import torch
 
 from gandiag.datasets.ring import Ring
 from gandiag.diagnosis.diagnosis import Diagnosis
-from gandiag.fixes._options import option
+from gandiag.fixes._options import get_option
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.builtin import BUILT_IN
 from gandiag.reports.report import suggest_fixes
-from gandiag.scenario.schema import Scenario, difference
+from gandiag.scenario.schema import Scenario, diff_scenarios
 from gandiag.training.trainer import train
 
 FIXES = list(BUILT_IN["fixes"])
@@ -43,7 +43,7 @@ SICK: list[dict[str, Any]] = [
 OF_THE_VARIANT = [
     name
     for name in FIXES
-    if "with_options" in plugins.load("fixes", name).apply.__code__.co_names  # type: ignore[attr-defined]
+    if "set_options" in plugins.load("fixes", name).apply.__code__.co_names  # type: ignore[attr-defined]
 ]
 every_fix = pytest.mark.parametrize("name", FIXES)
 every_scenario = pytest.mark.parametrize("sick", SICK, ids=range(len(SICK)))
@@ -93,14 +93,14 @@ def test_fix_keeps_the_rest(name: str, sick: dict[str, Any]) -> None:
 def test_second_dose_does_nothing(name: str, sick: dict[str, Any]) -> None:
     """A cured scenario has nothing left to fix."""
     once = fixed(name, Scenario.parse(sick))
-    assert difference(once, fixed(name, once)) == ""
+    assert diff_scenarios(once, fixed(name, once)) == ""
 
 
 @every_fix
 def test_fix_helps_somewhere(name: str) -> None:
     """Every fix changes some scenario: one that never does would be suggested in vain."""
     scenarios = [Scenario.parse(sick) for sick in SICK]
-    assert any(difference(scenario, fixed(name, scenario)) for scenario in scenarios)
+    assert any(diff_scenarios(scenario, fixed(name, scenario)) for scenario in scenarios)
 
 
 @every_fix
@@ -183,7 +183,7 @@ def test_variant_options_are_kept() -> None:
             assert after.variant.name == before.variant.name
             assert before.variant.options.keys() <= after.variant.options.keys()
             for size in ("width", "kernels", "classes"):
-                assert option(after, size) == option(before, size)
+                assert get_option(after, size) == get_option(before, size)
 
 
 def test_r1_never_weakens() -> None:
@@ -217,9 +217,9 @@ def test_nothing_to_change_is_the_same(name: str, sick: dict[str, Any]) -> None:
 
 def test_options_have_their_defaults() -> None:
     """An option that is not written is as its default; one that the variant lacks is None."""
-    assert option(Scenario.parse({}), "objective") == "non_saturating"
-    assert option(Scenario.parse({}), "spectral_norm") is False
-    assert option(Scenario.parse({}), "kernels") is None
+    assert get_option(Scenario.parse({}), "objective") == "non_saturating"
+    assert get_option(Scenario.parse({}), "spectral_norm") is False
+    assert get_option(Scenario.parse({}), "kernels") is None
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
@@ -283,8 +283,8 @@ def test_critic_is_given_a_bound(condition: str, kind: str, clip: float, fixes: 
     found = suggest_fixes(scenario, [diagnosis], plugins.build_all("fixes"))
     assert {treatment.fix for treatment in found} == fixes
     penalised = fixed("gradient_penalty", scenario)
-    assert option(penalised, "gradient_penalty") == 10.0
-    assert option(penalised, "clip") == 0.0
+    assert get_option(penalised, "gradient_penalty") == 10.0
+    assert get_option(penalised, "clip") == 0.0
 
 
 def test_readme_tells_every_fix() -> None:

@@ -20,7 +20,7 @@ from gandiag.diagnosis.diagnosis import Diagnosis, diagnose
 from gandiag.models.gan import GAN
 from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.snapshot import Call, LoopTrace, Player, Snapshot
+from gandiag.monitoring.snapshot import Call, LoopTrace, NetworkName, Snapshot
 from gandiag.plugins import protocols as contracts
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.builtin import BUILT_IN, PROBE_CADENCES
@@ -31,7 +31,7 @@ EVERY = [(family, name) for family, names in BUILT_IN.items() for name in names]
 DETECTORS = list(BUILT_IN["detectors"])
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 NEEDS_A_PATH = {("datasets", "npz"), ("datasets", "image_folder")}
-PLAYERS: tuple[Player, ...] = ("discriminator", "generator")
+PLAYERS: tuple[NetworkName, ...] = ("discriminator", "generator")
 BINS = 6  # of the histograms in the made-up records
 
 every_plugin = pytest.mark.parametrize(("family", "name"), EVERY)
@@ -254,10 +254,10 @@ def test_answers_survive_json(name: str) -> None:
 @pytest.fixture
 def noisy_turn(
     build_noisy_gan: Callable[[], GAN], ring_reference: Reference, normal: Callable[..., Tensor]
-) -> Callable[[Player, bool], Snapshot]:
+) -> Callable[[NetworkName, bool], Snapshot]:
     """A full turn of players with BatchNorm, dropout and gradients."""
 
-    def make(player: Player, digits: bool) -> Snapshot:
+    def make(player: NetworkName, digits: bool) -> Snapshot:
         gan = build_noisy_gan()
         latents, real = normal((64, 4)), normal((64, 2))
         fake = gan.generator(latents)
@@ -268,7 +268,7 @@ def noisy_turn(
         loss.backward()
         return Snapshot(
             step=100,
-            player=player,
+            network_name=player,
             generator=gan.generator,
             discriminator=gan.discriminator,
             real=real,
@@ -282,7 +282,7 @@ def noisy_turn(
             probability=torch.sigmoid,
             loss=loss.detach(),
             recent=normal((512, 1, 28, 28)) if digits else normal((512, 2)),
-            fake_stats=ring_reference.fake_stats(normal((512, 2))),
+            fake_stats=ring_reference.compute_fake_stats(normal((512, 2))),
             latents=(Call((latents,), {}),),
             fixed_pass=ForwardPass(gan.generator, lambda: gan.generator(latents)),
             fixed=fake.detach(),
@@ -337,7 +337,7 @@ def watched(name: str, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
 @every_probe
 @pytest.mark.parametrize("player", PLAYERS)
 def test_probe_leaves_no_trace(
-    name: str, player: Player, noisy_turn: Callable[[Player, bool], Snapshot]
+    name: str, player: NetworkName, noisy_turn: Callable[[NetworkName, bool], Snapshot]
 ) -> None:
     """Weights, gradients, buffers, flags, hooks, random states and the snapshot stay bit by bit."""
     snapshot = noisy_turn(player, name == "classes")
@@ -352,7 +352,9 @@ def test_probe_leaves_no_trace(
 
 
 @every_probe
-def test_probe_returns_numbers(name: str, noisy_turn: Callable[[Player, bool], Snapshot]) -> None:
+def test_probe_returns_numbers(
+    name: str, noisy_turn: Callable[[NetworkName, bool], Snapshot]
+) -> None:
     """Each answer is named `what/player` and is a number or a 0- or 1-dim tensor, and repeats."""
     seen: set[str] = set()
     for player in PLAYERS:
@@ -376,7 +378,7 @@ def test_probe_returns_numbers(name: str, noisy_turn: Callable[[Player, bool], S
 @every_probe
 @pytest.mark.parametrize("player", PLAYERS)
 def test_probe_bears_ignorance(
-    name: str, player: Player, build_noisy_gan: Callable[[], GAN]
+    name: str, player: NetworkName, build_noisy_gan: Callable[[], GAN]
 ) -> None:
     """Of a loop that tells only whose turn it is, a probe says what it can, and never fails."""
     gan = build_noisy_gan()
@@ -385,7 +387,9 @@ def test_probe_bears_ignorance(
 
 
 @every_probe
-def test_docstring_names_signals(name: str, noisy_turn: Callable[[Player, bool], Snapshot]) -> None:
+def test_docstring_names_signals(
+    name: str, noisy_turn: Callable[[NetworkName, bool], Snapshot]
+) -> None:
     """Every signal that a probe returns is explained in its docstring."""
     probe = plugins.build("probes", name)
     for player in PLAYERS:
@@ -395,7 +399,7 @@ def test_docstring_names_signals(name: str, noisy_turn: Callable[[Player, bool],
 
 
 @every_detector
-def test_needs_are_recorded(name: str, noisy_turn: Callable[[Player, bool], Snapshot]) -> None:
+def test_needs_are_recorded(name: str, noisy_turn: Callable[[NetworkName, bool], Snapshot]) -> None:
     """Every signal that a detector needs is one that a default probe returns, here or attached."""
     given_by = {
         f"{probe}/{signal}"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gandiag.plugins.errors import BadInput, nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest
 
 
 @settings(deadline=None)
@@ -34,4 +34,4 @@ def test_bad_input_is_a_value_error() -> None:
 @given(st.lists(st.sampled_from(["vanilla", "linear_critic", "dcgan"]), min_size=1, unique=True))
 def test_every_choice_is_named(choices: list[str]) -> None:
     """All choices are told, in alphabetical order, whatever their order was."""
-    assert nearest("x", choices) == "there are " + ", ".join(sorted(choices))
+    assert suggest_nearest("x", choices) == "there are " + ", ".join(sorted(choices))

@@ -19,7 +19,7 @@ from gandiag.plugins.descriptions import Option
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.schema import Scenario
 
-OURS = [(family, name) for family in plugins.families() for name in BUILT_IN[family]]
+OURS = [(family, name) for family in plugins.list_families() for name in BUILT_IN[family]]
 
 Install = Callable[..., None]
 
@@ -111,7 +111,7 @@ def test_missing_options_are_told() -> None:
 
 def test_own_checks_are_told() -> None:
     """What a plugin itself refuses is told in its words."""
-    assert refused("datasets", "ring", {"modes": 0}) == "ring: modes is at least 1"
+    assert refused("datasets", "ring", {"modes": 0}) == "ring: modes must be at least 1"
 
 
 def test_options_are_converted() -> None:
@@ -151,7 +151,7 @@ def test_broken_strangers_harm_nobody(install: Install, source: str) -> None:
     """Beside a broken plugin the others are listed and built as ever; it is listed too."""
     install("strange", source, variants="odd:Plugin", fixes="odd:Plugin")
     assert plugins.build("variants", "vanilla")
-    described = [plugins.describe("variants", name) for name in plugins.names("variants")]
+    described = [plugins.describe("variants", name) for name in plugins.list_names("variants")]
     assert described[-1].source == "stranger"
     assert described[-1].summary
     with pytest.warns(RuntimeWarning, match=r"^left out: fixes\.odd"):

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gandiag.plugins.errors import BadInput
-from gandiag.scenario.schema import Scenario, difference
-from gandiag.scenario.shipped import shipped
-from gandiag.scenario.source import Source, put, read
-from gandiag.scenario.yaml_positions import dump, parse
+from gandiag.scenario.schema import Scenario, diff_scenarios
+from gandiag.scenario.shipped import list_shipped
+from gandiag.scenario.source import Source, set_by_key, read_source
+from gandiag.scenario.yaml_positions import dump_yaml, parse_yaml
 
 # a busy machine is no failure
 LAW = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
@@ -80,8 +80,8 @@ def written(tmp_path: Path) -> Path:
 @given(SCENARIOS)
 def test_yaml_round_trip(scenario: Scenario) -> None:
     """What is written as YAML is read back as the same scenario."""
-    data, _ = parse(scenario.as_yaml(), "mine.yaml")
-    assert Scenario.of(Source(data, name="mine.yaml")) == scenario
+    data, _ = parse_yaml(scenario.as_yaml(), "mine.yaml")
+    assert Scenario.from_source(Source(data, name="mine.yaml")) == scenario
 
 
 @LAW
@@ -90,7 +90,7 @@ def test_data_round_trip(scenario: Scenario) -> None:
     """What is written as plain data is read back, and setting nothing changes nothing."""
     assert Scenario.parse(scenario.as_data()) == scenario
     assert scenario.set({}) == scenario
-    assert difference(scenario, scenario) == ""
+    assert diff_scenarios(scenario, scenario) == ""
 
 
 @LAW
@@ -112,25 +112,25 @@ def test_set_is_read_back(scenario: Scenario, steps: int, lr: float) -> None:
 @given(VALUES)
 def test_values_round_trip(value: Any) -> None:
     """Any plain value survives YAML, also texts that look like numbers and numbers like 1e-3."""
-    assert parse(dump({"value": value}), "x")[0] == {"value": value}
+    assert parse_yaml(dump_yaml({"value": value}), "x")[0] == {"value": value}
 
 
 @pytest.mark.parametrize("text", ["1e-3", "1.5e3", "+2E4", ".5e1", "off", "null", "1_000", "0x1f"])
 def test_texts_stay_texts(text: str) -> None:
     """A text that reads as a number or a switch is written in quotes."""
-    assert parse(dump({"value": text}), "x")[0] == {"value": text}
+    assert parse_yaml(dump_yaml({"value": text}), "x")[0] == {"value": text}
 
 
 @pytest.mark.parametrize(("text", "number"), [("1e-3", 0.001), ("-2E4", -20000.0), (".5e1", 5.0)])
 def test_exponents_are_numbers(text: str, number: float) -> None:
     """``1e-3`` is a number, as in YAML 1.2; PyYAML alone takes it for a text."""
-    assert parse(text, "x")[0] == number
+    assert parse_yaml(text, "x")[0] == number
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", list_shipped())
 def test_shipped_scenarios_are_sound(name: str) -> None:
     """Every shipped scenario can be read, tells its story and has its file's name."""
-    scenario = Scenario.load(shipped()[name])
+    scenario = Scenario.load(list_shipped()[name])
     assert scenario.name == Path(name).name
     assert scenario.about
     assert scenario.expect
@@ -205,13 +205,13 @@ def test_mistakes_have_a_place(
 
 
 @LAW
-@given(st.text() | VALUES.map(dump) | st.dictionaries(WORDS, VALUES).map(dump))
+@given(st.text() | VALUES.map(dump_yaml) | st.dictionaries(WORDS, VALUES).map(dump_yaml))
 def test_no_text_breaks_the_reader(text: str) -> None:
     """Whatever the text, the answer is a scenario or `BadInput`."""
     with contextlib.suppress(BadInput):
-        data, _ = parse(text, "x")
+        data, _ = parse_yaml(text, "x")
         if isinstance(data, dict):
-            Scenario.of(Source(data, name="x.yaml"))
+            Scenario.from_source(Source(data, name="x.yaml"))
 
 
 @pytest.mark.parametrize(("path", "said"), [("none.yaml", "no such file"), (".", "is a directory")])
@@ -261,10 +261,10 @@ def test_blame_goes_to_the_author(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("extends: a.yaml\ntraining: {steps: 5}\n")
     with pytest.raises(BadInput, match=r"a\.yaml:3: training\.batch_size"):
         Scenario.load(tmp_path / "b.yaml")
-    source = read(tmp_path / "b.yaml")
-    source.put_texts(["training.batch_size=0"], "--set")
+    source = read_source(tmp_path / "b.yaml")
+    source.set_values(["training.batch_size=0"], "--set")
     with pytest.raises(BadInput, match=r"^--set training\.batch_size=0: training\.batch_size: "):
-        Scenario.of(source)
+        Scenario.from_source(source)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_blame_goes_to_the_author(tmp_path: Path) -> None:
 def test_set_knows_plugins(key: str, value: Any, expected: Any) -> None:
     """Setting an option of another plugin chooses that plugin, with its own options only."""
     data: dict[str, Any] = {"variant": {"vanilla": {"r1": 1.0}}}
-    put(data, key, value)
+    set_by_key(data, key, value)
     assert data == {"variant": expected}
 
 

@@ -13,7 +13,7 @@ import yaml
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.builtin import DETECTORS
 from gandiag.scenario.schema import Scenario
-from gandiag.scenario.shipped import shipped
+from gandiag.scenario.shipped import list_shipped
 from gandiag.training.components import Components
 
 SHORTEST, LONGEST = (
@@ -26,13 +26,13 @@ SHEETS = 4  # a story in pictures needs a few
 CHANGES = 3  # keys at most by which a cure differs
 MACHINE = re.compile(r"""(?:^|[\s"'(:=])(?:/|~|[A-Za-z]:\\|file:)\S""")  # an absolute path
 
-every_scenario = pytest.mark.parametrize("name", shipped())
+every_scenario = pytest.mark.parametrize("name", list_shipped())
 
 
 @cache
 def scenario(name: str) -> Scenario:
     """A shipped scenario with every default written out."""
-    return Scenario.load(shipped()[name])
+    return Scenario.load(list_shipped()[name])
 
 
 def conditions() -> set[str]:
@@ -41,7 +41,7 @@ def conditions() -> set[str]:
     return {kind.condition for kind in own}  # type: ignore[attr-defined]
 
 
-FAILING = [name for name in shipped() if "present" in scenario(name).expect.values()]
+FAILING = [name for name in list_shipped() if "present" in scenario(name).expect.values()]
 
 
 def changed(before: Scenario, after: Scenario) -> set[str]:
@@ -87,7 +87,7 @@ def test_scenario_expects_real_conditions(name: str) -> None:
 @every_scenario
 def test_scenario_can_be_made(name: str) -> None:
     """Every plugin and option that it names exists."""
-    parts = Components.of(scenario(name), name)
+    parts = Components.from_scenario(scenario(name), name)
     assert parts.probes
     assert parts.detectors
 
@@ -95,17 +95,17 @@ def test_scenario_can_be_made(name: str) -> None:
 @every_scenario
 def test_scenario_extends_a_neighbour(name: str) -> None:
     """What it extends is shipped too, and lies in its folder, wherever gandiag is installed."""
-    file = shipped()[name]
+    file = list_shipped()[name]
     written = yaml.safe_load(file.read_text(encoding="utf-8"))
     if "extends" in written:
         assert Path(written["extends"]).name == written["extends"]
-        assert file.with_name(written["extends"]) in shipped().values()
+        assert file.with_name(written["extends"]) in list_shipped().values()
 
 
 @every_scenario
 def test_scenario_names_no_machine(name: str) -> None:
     """It holds no path of the machine that it was written on, and leaves the device open."""
-    text = shipped()[name].read_text(encoding="utf-8")
+    text = list_shipped()[name].read_text(encoding="utf-8")
     assert not MACHINE.search(text)
     assert scenario(name).device == "auto"
 
