@@ -13,11 +13,11 @@ from gandiag.cli.main import main
 from gandiag.records.logs import LogOptions
 
 CONDITIONS = ["vanishing_gradients", "mode_collapse", "non_convergence", "discriminator_saturation"]
-RESTLESS = 0.9 + 0.1 * np.sin(np.arange(100))  # a healthy discriminator's loss
+HEALTHY_LOSS = 0.9 + 0.1 * np.sin(np.arange(100))  # of a discriminator
 
 
-def written(path: Path, discriminator: Any, generator: Any = 6.0, rows: int = 100) -> Path:
-    """A log of losses, a row every 100 steps."""
+def write_log(path: Path, discriminator: Any, generator: Any = 6.0, rows: int = 100) -> Path:
+    """Write a log of losses with a row every 100 steps, and return its path."""
     columns = [100 * np.arange(1, rows + 1), discriminator, generator]
     table = np.stack([np.broadcast_to(np.asarray(column, float), rows) for column in columns], 1)
     text = "\n".join(",".join(f"{cell:.6g}" for cell in row) for row in table)
@@ -26,27 +26,27 @@ def written(path: Path, discriminator: Any, generator: Any = 6.0, rows: int = 10
 
 
 @pytest.fixture
-def sick(tmp_path: Path) -> Path:
+def failing(tmp_path: Path) -> Path:
     """A log of a discriminator that saturates."""
-    return written(tmp_path / "sick.csv", np.where(np.arange(100) < 40, RESTLESS, 1e-5))
+    return write_log(tmp_path / "failing.csv", np.where(np.arange(100) < 40, HEALTHY_LOSS, 1e-5))
 
 
 @pytest.fixture
 def healthy(tmp_path: Path) -> Path:
-    """A log of one that does not."""
-    return written(tmp_path / "healthy.csv", RESTLESS, generator=1.2)
+    """A log of a discriminator that does not saturate."""
+    return write_log(tmp_path / "healthy.csv", HEALTHY_LOSS, generator=1.2)
 
 
-def asked(*arguments: object) -> tuple[int, dict[str, Any]]:
-    """Exit status and answer of ``gandiag diagnose --json``."""
+def diagnose(*arguments: object) -> tuple[int, dict[str, Any]]:
+    """Exit status and output of ``gandiag diagnose --json``."""
     result = CliRunner().invoke(main, ["diagnose", *map(str, arguments), "--json"])
     return result.exit_code, json.loads(result.stdout)
 
 
-def test_log_is_diagnosed(sick: Path, healthy: Path) -> None:
-    """Status 1 if something is present, 0 if not; three conditions stay open and say why."""
-    for path, status, exits in ((sick, "present", 1), (healthy, "absent", 0)):
-        code, answer = asked(path)
+def test_log_is_diagnosed(failing: Path, healthy: Path) -> None:
+    """Status 1 if a failure is present, else 0; three conditions are inconclusive."""
+    for path, status, exits in ((failing, "present", 1), (healthy, "absent", 0)):
+        code, answer = diagnose(path)
         found = {item["condition"]: item for item in answer["diagnoses"]}
         assert code == exits
         assert list(found) == CONDITIONS
@@ -57,48 +57,48 @@ def test_log_is_diagnosed(sick: Path, healthy: Path) -> None:
         assert answer["log"]["columns"]["discriminator_loss"] == "errD"
 
 
-def test_what_was_read_is_said(sick: Path) -> None:
-    """The terminal says which reader, which columns, and that they were guessed."""
-    result = CliRunner().invoke(main, ["diagnose", str(sick)])
-    said = " ".join(result.stdout.split())
-    assert "Read as csv: discriminator_loss is errD, generator_loss is errG (guessed" in said
-    assert "Steps are taken from the column iter." in said
+def test_columns_are_reported(failing: Path) -> None:
+    """The terminal shows the reader, the columns, and that the columns were guessed."""
+    result = CliRunner().invoke(main, ["diagnose", str(failing)])
+    text = " ".join(result.stdout.split())
+    assert "Read as csv: discriminator_loss is errD, generator_loss is errG (guessed" in text
+    assert "Steps are taken from the column iter." in text
 
 
-def test_until_is_the_log_so_far(sick: Path) -> None:
-    """Asked about an earlier step, the later rows do not count."""
-    assert asked(sick, "--until", 3900)[0] == 0
-    assert asked(sick, "--until", 9000)[0] == 1
+def test_until_leaves_later_rows_out(failing: Path) -> None:
+    """A diagnosis at an earlier step does not depend on later rows."""
+    assert diagnose(failing, "--until", 3900)[0] == 0
+    assert diagnose(failing, "--until", 9000)[0] == 1
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_blown_losses_are_divergence(tmp_path: Path, value: float) -> None:
-    """A loss that is no number is divergence, from the losses alone."""
-    losses = np.where(np.arange(100) < 60, RESTLESS, value)
-    _, answer = asked(written(tmp_path / "log.csv", losses))
+def test_non_finite_losses_are_divergence(tmp_path: Path, value: float) -> None:
+    """A loss that is NaN or infinite is divergence, even if only losses were logged."""
+    losses = np.where(np.arange(100) < 60, HEALTHY_LOSS, value)
+    _, answer = diagnose(write_log(tmp_path / "log.csv", losses))
     (found,) = (item for item in answer["diagnoses"] if item["condition"] == "non_convergence")
     assert (found["status"], found["kind"], found["onset"]) == ("present", "divergence", 6100)
 
 
-def test_options_are_told(tmp_path: Path) -> None:
-    """Columns, objective and level at chance may be told, on the command line and from Python."""
-    path = written(tmp_path / "log.csv", 0.02 + 1e-3 * np.sin(np.arange(100)))
+def test_options_can_be_passed(tmp_path: Path) -> None:
+    """Columns, objective and chance level can be passed, on the command line and in Python."""
+    path = write_log(tmp_path / "log.csv", 0.02 + 1e-3 * np.sin(np.arange(100)))
     options = ["--map", "discriminator_loss=errD", "--objective", "lsgan", "--chance", "0.1"]
-    assert asked(path, *options)[0] == 0
-    assert asked(path, *options[:2], "--objective", "bce")[0] == 1
-    told: dict[str, Any] = {"columns": {"discriminator_loss": "errD"}, "objective": "bce"}
-    record = gandiag.load(path, **told)
+    assert diagnose(path, *options)[0] == 0
+    assert diagnose(path, *options[:2], "--objective", "bce")[0] == 1
+    log_options: dict[str, Any] = {"columns": {"discriminator_loss": "errD"}, "objective": "bce"}
+    record = gandiag.load(path, **log_options)
     assert record.facts["objective"] == "non_saturating"
     assert gandiag.diagnose(record)[-1].status == "present"
 
 
-def test_log_is_read_without_torch(healthy: Path) -> None:
-    """A log in memory is a record like any other: its detectors are found by themselves."""
+def test_log_is_diagnosed_from_python(healthy: Path) -> None:
+    """`gandiag.diagnose` takes the path of a log and chooses the detectors."""
     assert [found.condition for found in gandiag.diagnose(healthy)] == CONDITIONS
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--objective", "hing"], 'nearest is "hinge"'),
         (["--chance", "-1"], "must be 0 or more"),
@@ -107,21 +107,21 @@ def test_log_is_read_without_torch(healthy: Path) -> None:
         (["--map", "discriminator_loss=errDD"], 'nearest is "errD"'),
     ],
 )
-def test_mistakes_are_one_line(sick: Path, arguments: list[str], told: str) -> None:
-    """What cannot be meant is refused in one line, with status 2."""
-    result = CliRunner().invoke(main, ["diagnose", str(sick), *arguments])
+def test_mistakes_are_one_line(failing: Path, arguments: list[str], message: str) -> None:
+    """An option that cannot be right is an error of one line, with status 2."""
+    result = CliRunner().invoke(main, ["diagnose", str(failing), *arguments])
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
     assert result.stderr.count("\n") == 1
 
 
-def test_logs_have_no_page(sick: Path) -> None:
-    """A page is made of a run's folder only, and a log is not taken for one."""
-    result = CliRunner().invoke(main, ["report", str(sick)])
+def test_logs_have_no_page(failing: Path) -> None:
+    """A page needs the folder of a run; for a log, the error says so."""
+    result = CliRunner().invoke(main, ["report", str(failing)])
     assert result.exit_code == 2
     assert "is a log" in result.stderr
 
 
-def test_chance_of_a_critic_is_nought() -> None:
-    """A level of 0 at chance means a critic."""
+def test_chance_level_of_zero_means_a_critic() -> None:
+    """A chance level of 0 means a Wasserstein critic."""
     assert LogOptions(chance=0.0).facts()["objective"] == "wasserstein"

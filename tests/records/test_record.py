@@ -1,10 +1,8 @@
-"""Laws of the record: it remembers everything, in order, and opens whatever happened."""
+"""The record keeps every measurement in order, and opens after any interruption."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import tempfile
 from pathlib import Path
 
@@ -15,19 +13,20 @@ from hypothesis import strategies as st
 
 from gandiag.plugins.errors import BadInput
 from gandiag.records.record import Record, Row, Signal
-from gandiag.records.storage import write_file
 from gandiag.records.writer import Recorder
 
-LENGTHS = {"a/x/generator": 0, "b/y/discriminator": 0, "c/bins/generator": 3}  # 0: a number
-values = st.floats(width=32)  # NaN and infinities too
+# Length of each signal's vector; 0 for a scalar signal.
+LENGTHS = {"a/x/generator": 0, "b/y/discriminator": 0, "c/modes/generator": 3}
+values = st.floats(width=32)  # NaN and infinities included
 
 
 def some_signals() -> st.SearchStrategy[dict[str, float | list[float]]]:
-    """Values for any of the signals, each of its own length."""
-    kinds = {
-        n: st.lists(values, min_size=k, max_size=k) if k else values for n, k in LENGTHS.items()
+    """Values for any subset of the signals, each with its own length."""
+    optional = {
+        name: st.lists(values, min_size=length, max_size=length) if length else values
+        for name, length in LENGTHS.items()
     }
-    return st.fixed_dictionaries({}, optional=kinds)
+    return st.fixed_dictionaries({}, optional=optional)
 
 
 rows = st.lists(st.tuples(st.integers(1, 30), some_signals()), max_size=12).map(
@@ -38,16 +37,16 @@ rows = st.lists(st.tuples(st.integers(1, 30), some_signals()), max_size=12).map(
 )
 
 
-def same(one: Record, other: Record) -> None:
-    """Assert that two records hold the same signals, NaN being NaN."""
+def assert_same(one: Record, other: Record) -> None:
+    """Assert that two records have the same signals; NaN equals NaN."""
     assert one.signals.keys() == other.signals.keys()
     for name, signal in one.signals.items():
         np.testing.assert_array_equal(signal.steps, other[name].steps)
         np.testing.assert_array_equal(signal.values, other[name].values)
 
 
-def recorded(folder: Path, count: int = 4) -> Path:
-    """A folder with a record of a few rows."""
+def write_record(folder: Path, count: int = 4) -> Path:
+    """Write a record of a few rows and return its folder."""
     recorder = Recorder(folder, {"steps": 100}, {"python": "3"})
     recorder.add(Row(10 * k, {"a/x/generator": float(k)}) for k in range(count))
     return folder
@@ -56,17 +55,17 @@ def recorded(folder: Path, count: int = 4) -> Path:
 @settings(deadline=None)
 @given(rows, st.integers(0, 12))
 def test_record_survives_disk(written: list[Row], split: int) -> None:
-    """What is read back is what memory held, non-finite numbers and vectors included."""
+    """The record on disk equals the record in memory, with non-finite numbers and vectors."""
     with tempfile.TemporaryDirectory() as place:
         recorder = Recorder(Path(place), {}, {})
         recorder.add(written[:split])
         recorder.add(written[split:])
-        same(recorder.record(), Record.load(place))
+        assert_same(recorder.record(), Record.load(place))
 
 
 @given(rows)
-def test_memory_twins_rows(written: list[Row]) -> None:
-    """A signal is the column of its values, to seven digits, at the steps that have it."""
+def test_signals_are_columns_of_rows(written: list[Row]) -> None:
+    """A signal has the values of its rows, to seven digits, at the steps that have the signal."""
     recorder = Recorder(None, {}, {})
     recorder.add(written)
     record = recorder.record()
@@ -80,20 +79,20 @@ def test_memory_twins_rows(written: list[Row]) -> None:
 
 @given(rows, st.integers(-1, 400))
 def test_until_is_prefix(written: list[Row], step: int) -> None:
-    """The record until a step is the one made from the rows until that step."""
+    """The record until a step equals the record of the rows until that step."""
     prefix = [row for row in written if row.step <= step]
-    same(Record.from_rows(written).until(step), Record.from_rows(prefix))
+    assert_same(Record.from_rows(written).until(step), Record.from_rows(prefix))
 
 
 @given(rows, st.integers(0, 300), st.integers(0, 300))
-def test_cutting_twice_is_once(written: list[Row], one: int, other: int) -> None:
-    """A prefix of a prefix is the shorter of the two."""
+def test_until_twice_is_the_shorter(written: list[Row], one: int, other: int) -> None:
+    """Of two cuts the earlier one counts, in either order."""
     record = Record.from_rows(written)
-    same(record.until(one).until(other), record.until(min(one, other)))
+    assert_same(record.until(one).until(other), record.until(min(one, other)))
 
 
 def test_file_only_grows(tmp_path: Path) -> None:
-    """Adding rows appends to the file and leaves what it held."""
+    """Adding rows appends to the file and leaves its content unchanged."""
     recorder = Recorder(tmp_path, {}, {})
     file = tmp_path / "signals.jsonl"
     before = b""
@@ -105,27 +104,12 @@ def test_file_only_grows(tmp_path: Path) -> None:
         before = now
 
 
-def test_file_is_strict_json(tmp_path: Path) -> None:
-    """Non-finite numbers are strings, so that any JSON reader can read the file."""
-    recorder = Recorder(tmp_path, {}, {})
-    recorder.add([Row(3, {"a": math.nan, "b": math.inf, "c": [-math.inf, 1.0]})])
-
-    def refuse(name: str) -> float:
-        raise AssertionError(f"{name} is no JSON")
-
-    line = (tmp_path / "signals.jsonl").read_text()
-    assert json.loads(line, parse_constant=refuse) == {
-        "step": 3,
-        "signals": {"a": "NaN", "b": "Infinity", "c": ["-Infinity", 1.0]},
-    }
-
-
 @given(cut=st.integers(1, 60))
 @settings(deadline=None)
-def test_interrupted_write_opens(cut: int) -> None:
-    """A last line that is half written is left out, and the lines before it are kept."""
+def test_half_written_line_is_left_out(cut: int) -> None:
+    """A half-written last line is left out, and the lines before it are kept."""
     with tempfile.TemporaryDirectory() as place:
-        file = recorded(Path(place)) / "signals.jsonl"
+        file = write_record(Path(place)) / "signals.jsonl"
         whole = file.read_bytes()
         end = max(len(whole) - cut, 0)
         file.write_bytes(whole[:end])
@@ -150,8 +134,8 @@ def test_interrupted_write_opens(cut: int) -> None:
     ],
 )
 def test_damaged_line_is_named(tmp_path: Path, damage: bytes) -> None:
-    """A line that cannot be a row, with others after it, is bad input and named."""
-    file = recorded(tmp_path, count=3) / "signals.jsonl"
+    """A damaged line before the last one is an error that gives its line number."""
+    file = write_record(tmp_path, count=3) / "signals.jsonl"
     lines = file.read_bytes().splitlines()
     file.write_bytes(b"\n".join([*lines[:1], damage, *lines[2:], b""]))
     with pytest.raises(BadInput, match=r"signals\.jsonl:2: not a row of a record"):
@@ -159,7 +143,7 @@ def test_damaged_line_is_named(tmp_path: Path, damage: bytes) -> None:
 
 
 def test_folder_without_record_is_bad(tmp_path: Path) -> None:
-    """A folder, or nothing at all, without signals is bad input that says so."""
+    """A folder without signals, or one that does not exist, is an error with the reason."""
     for place in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(BadInput, match=r"signals\.jsonl is missing"):
             Record.load(place)
@@ -167,15 +151,15 @@ def test_folder_without_record_is_bad(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["", "{", "[1]", "3"])
 def test_damaged_environment_is_named(tmp_path: Path, damage: str) -> None:
-    """An environment that is no JSON object is bad input and named."""
-    recorded(tmp_path)
+    """An environment that is not a JSON object is an error that names the file."""
+    write_record(tmp_path)
     (tmp_path / "environment.json").write_text(damage)
     with pytest.raises(BadInput, match=r"environment\.json: not a JSON object"):
         Record.load(tmp_path)
 
 
 def test_facts_survive_disk(tmp_path: Path) -> None:
-    """Facts, environment and later notes are read back, each in its place."""
+    """Facts and environment are read back, entries that were added later included."""
     recorder = Recorder(tmp_path, {"steps": 7, "shape": [1, 28, 28]}, {"python": "3.11"})
     recorder.add_environment(seconds=1.5)
     record = Record.load(tmp_path)
@@ -184,15 +168,15 @@ def test_facts_survive_disk(tmp_path: Path) -> None:
     assert record.folder == tmp_path
 
 
-def test_new_run_begins_anew(tmp_path: Path) -> None:
-    """A recorder in a used folder does not mix its rows with the old ones."""
-    recorded(tmp_path)
+def test_new_run_replaces_the_old_one(tmp_path: Path) -> None:
+    """A recorder in a used folder does not mix its rows with the old rows."""
+    write_record(tmp_path)
     Recorder(tmp_path, {}, {}).add([Row(1, {"b/y/generator": 2.0})])
     assert set(Record.load(tmp_path).signals) == {"b/y/generator"}
 
 
 def test_unknown_signal_is_empty() -> None:
-    """A signal that was not recorded has no steps, and reads NaN wherever it is asked."""
+    """A signal that was not recorded has no steps, and is NaN at every step."""
     record = Record({})
     assert len(record["a/x/generator"].steps) == 0
     assert math.isnan(record["a/x/generator"].last)
@@ -202,7 +186,7 @@ def test_unknown_signal_is_empty() -> None:
 
 
 def test_at_takes_newest_before() -> None:
-    """A signal is read at its newest step that is not later than the one asked about."""
+    """At a step, a signal has its newest value at or before that step."""
     record = Record({"a": Signal(np.array([10, 20]), np.array([1.0, 2.0]))})
     np.testing.assert_array_equal(
         record.at("a", np.array([9, 10, 19, 20, 99])), [np.nan, 1, 1, 2, 2]
@@ -211,24 +195,9 @@ def test_at_takes_newest_before() -> None:
     assert record.last_step == 20
 
 
-def test_sheets_are_in_order(tmp_path: Path) -> None:
-    """Sheets come oldest first, without real samples and without files half written."""
+def test_sample_grids_are_in_order(tmp_path: Path) -> None:
+    """Sample grids come oldest first, without the real samples and unfinished files."""
     recorder = Recorder(tmp_path, {}, {})
     for name in ("step-00000100.png", "step-00000020.npy", "real.png", ".step-00000001.png.9.part"):
         (tmp_path / "samples" / name).touch()
     assert [step for step, _ in recorder.record().sample_grids()] == [20, 100]
-
-
-def test_whole_file_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write that fails leaves the old file as it was, and nothing beside it."""
-    path = tmp_path / "page.html"
-    write_file(path, "old")
-
-    def full(*_: object) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="disk full"):
-        write_file(path, b"new")
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["page.html"]

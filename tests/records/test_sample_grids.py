@@ -1,4 +1,4 @@
-"""Laws of the sample sheets."""
+"""Sample grids: pixels, layout and files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def images(*values: float, channels: int = 1, side: int = 3) -> np.ndarray:
      (3e38, 255), (-3e38, 0)],
 )  # fmt: skip
 def test_values_become_pixels(value: float, pixel: int) -> None:
-    """[-1, 1] is black to white; what lies outside, and NaN, is shown and does not raise."""
+    """[-1, 1] is black to white; values outside are clipped, and NaN is black."""
     assert set(tile_samples(images(value)).ravel()) == {pixel}
 
 
@@ -32,19 +32,19 @@ def test_values_become_pixels(value: float, pixel: int) -> None:
 )
 def test_grid_is_near_square(count: int, rows: int, columns: int) -> None:
     """Images lie in rows of a near-square grid with gaps between them."""
-    sheet = tile_samples(images(*np.ones(count)))
-    assert sheet.shape == (
+    grid = tile_samples(images(*np.ones(count)))
+    assert grid.shape == (
         rows * (3 + GAP_PIXELS) - GAP_PIXELS,
         columns * (3 + GAP_PIXELS) - GAP_PIXELS,
     )
-    assert (sheet == 255).sum() == count * 9
-    assert ((sheet == 255) | (sheet == GAP_GREY)).all()
+    assert (grid == 255).sum() == count * 9
+    assert ((grid == 255) | (grid == GAP_GREY)).all()
 
 
 def test_order_is_by_rows() -> None:
-    """Images go from left to right, then down."""
-    sheet = tile_samples(images(-1, 0, 1, 1))
-    assert [sheet[0, 0], sheet[0, -1], sheet[-1, 0], sheet[-1, -1]] == [0, 128, 255, 255]
+    """Images are placed from left to right, then down."""
+    grid = tile_samples(images(-1, 0, 1, 1))
+    assert [grid[0, 0], grid[0, -1], grid[-1, 0], grid[-1, -1]] == [0, 128, 255, 255]
 
 
 def test_colour_channels_come_last() -> None:
@@ -55,7 +55,7 @@ def test_colour_channels_come_last() -> None:
 
 
 def test_images_are_png(tmp_path: Path) -> None:
-    """Images are written as a PNG that holds the sheet's very pixels."""
+    """Images are written as a PNG with exactly the pixels of the grid."""
     samples = images(-1, 0.5, 1)
     path = write_sample_grid(tmp_path / "step-00000007", samples)
     assert path == tmp_path / "step-00000007.png"
@@ -64,8 +64,8 @@ def test_images_are_png(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_points_are_numbers(tmp_path: Path, normal: Callable[..., object]) -> None:
-    """Points are written as the numbers themselves, NaN included, and hold nothing to unpickle."""
+def test_points_are_coordinates(tmp_path: Path, normal: Callable[..., object]) -> None:
+    """Points are written as their coordinates, NaN included, in a file that needs no pickle."""
     points = np.asarray(normal((9, 2)), np.float32)
     points[3, 1] = np.nan
     path = write_sample_grid(tmp_path / "real", points)

@@ -1,4 +1,4 @@
-"""Made-up games as a trainer might have logged them."""
+"""An artificial training run as a trainer might have logged it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-class Game(NamedTuple):
-    """Steps and both players' losses, a row every 100 steps."""
+class LoggedRun(NamedTuple):
+    """Steps and the losses of both networks, with a row every 100 steps."""
 
     steps: NDArray[np.int64]
     discriminator: Array
@@ -20,11 +20,11 @@ class Game(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def game() -> Game:
-    """A hinge game whose discriminator saturates at step 5000 of 10,000."""
-    draw = np.random.default_rng(0)
+def logged_run() -> LoggedRun:
+    """A run with hinge loss whose discriminator saturates at step 5000 of 10,000."""
+    rng = np.random.default_rng(0)
     steps = np.arange(100, 10_001, 100)
-    sick = steps >= 5000
-    discriminator = np.where(sick, 0.0, 0.8 + 0.2 * draw.random(len(steps)))
-    generator = np.where(sick, 6.0, 0.4) + draw.normal(0, 0.5, len(steps))
-    return Game(steps, discriminator, generator)
+    is_saturated = steps >= 5000
+    discriminator = np.where(is_saturated, 0.0, 0.8 + 0.2 * rng.random(len(steps)))
+    generator = np.where(is_saturated, 6.0, 0.4) + rng.normal(0, 0.5, len(steps))
+    return LoggedRun(steps, discriminator, generator)

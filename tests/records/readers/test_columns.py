@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gandiag.monitoring.signals import (
+    CLASS_LOSS,
+    DISCRIMINATOR_LOSS,
+    FAKE_LOSS,
+    GENERATOR_LOSS,
+    REAL_LOSS,
+)
 from gandiag.plugins.errors import BadInput
 from gandiag.records.readers._names import find_best_columns
+from gandiag.records.readers._roles import SIGNAL_OF_ROLE
 from gandiag.records.readers._steps import find_newest_branch, unroll_counter
 from gandiag.records.readers._table import Column, build_record
 from gandiag.records.record import Record
@@ -17,7 +25,7 @@ from gandiag.records.record import Record
 WHERE = Path("log")
 D, G = "loss/value/discriminator", "loss/value/generator"
 
-# names as published trainers log them: columns, then what is to be found
+# Columns as published trainers log them, and the expected column of each role.
 LOGS: dict[str, tuple[list[str], dict[str, str]]] = {
     "DCGAN": (["iter", "errD", "errG", "D_x", "D_G_z1"], {"d": "errD", "g": "errG"}),
     "Keras": (["epoch", "d_loss", "g_loss", "d_acc"], {"d": "d_loss", "g": "g_loss"}),
@@ -61,7 +69,7 @@ ROLES = {
 
 
 def table(rows: int = 40, **columns: Any) -> dict[str, Column]:
-    """Columns of a table; what is not finite stands for itself."""
+    """Columns of a table; single numbers are repeated in each row."""
     return {
         name: Column(np.arange(rows), np.broadcast_to(np.asarray(values, float), rows))
         for name, values in columns.items()
@@ -74,13 +82,13 @@ def read(columns: dict[str, Column], **wanted: str) -> Record:
 
 
 def notes(record: Record) -> str:
-    """What was said about a log."""
+    """All notes on a log as one text."""
     return " ".join(record.environment["log"]["notes"])
 
 
 @pytest.mark.parametrize("name", LOGS)
-def test_published_names_are_known(name: str) -> None:
-    """Columns of known trainers are found, and none is taken for what it is not."""
+def test_columns_of_published_trainers_are_found(name: str) -> None:
+    """Each role gets the expected column of a published trainer, or none."""
     columns, expected = LOGS[name]
     for short, role in ROLES.items():
         found = find_best_columns(role, columns)
@@ -97,14 +105,14 @@ def test_published_names_are_known(name: str) -> None:
         (["epoch", "batch"], "batch"),
     ],
 )
-def test_finest_count_is_taken(columns: list[str], found: str) -> None:
-    """Steps are preferred to images, images to epochs, and no time is taken for any of them."""
+def test_finest_counter_is_used(columns: list[str], found: str) -> None:
+    """Steps are preferred to images, images to epochs; a time is not a counter."""
     assert find_best_columns("step", columns) == (found,)
 
 
 @given(st.lists(st.integers(0, 30), max_size=40))
 def test_branch_is_newest(steps: list[int]) -> None:
-    """What is kept increases, ends with the last entry, and misses no step that was kept last."""
+    """An entry is kept if every later one is larger; so kept steps increase to the last entry."""
     kept = find_newest_branch(np.asarray(steps, np.int64))
     left = [step for step, keep in zip(steps, kept, strict=True) if keep]
     assert left == sorted(set(left))
@@ -114,7 +122,7 @@ def test_branch_is_newest(steps: list[int]) -> None:
 
 
 def test_resumed_run_keeps_newest() -> None:
-    """Where a run went back, the rows that were done again replace the first ones; it is said."""
+    """Rows that a resumed run repeats replace the first ones, and a note gives their number."""
     first, second = np.arange(1.0, 31), np.arange(11.0, 41)
     values = np.concatenate([np.full(30, 1.0), np.full(30, 2.0)])
     record = read(table(60, step=np.concatenate([first, second]), d_loss=values, g_loss=1))
@@ -124,8 +132,8 @@ def test_resumed_run_keeps_newest() -> None:
     assert "20 rows" in notes(record)
 
 
-def test_batches_are_counted_on() -> None:
-    """A counter that begins anew with each epoch is counted on, with an epoch's column or not."""
+def test_counter_is_continued_over_epochs() -> None:
+    """A counter that restarts in each epoch is continued, with and without an epoch column."""
     epoch, batch = np.divmod(np.arange(40.0), 10)
     for columns in ({"epoch": epoch, "batch": 100 * batch}, {"batch": 100 * batch}):
         record = read(table(**columns, d_loss=1, g_loss=1))
@@ -134,8 +142,8 @@ def test_batches_are_counted_on() -> None:
         assert "restarts in each epoch" in notes(record)
 
 
-def test_one_return_is_no_epoch() -> None:
-    """A counter that falls once was a run begun again."""
+def test_single_restart_is_not_an_epoch() -> None:
+    """A counter that goes back once belongs to a run that was started again."""
     assert unroll_counter(np.array([0.0, 1.0, 2.0, 0.0, 1.0, 2.0]), None) is None
 
 
@@ -144,29 +152,31 @@ def test_one_return_is_no_epoch() -> None:
     [
         ({"epoch": np.arange(40)}, "epoch", 39),
         ({"kimg": 6.4 * np.arange(40)}, "kimg", 249),
-        ({"epoch": np.arange(40) / 10}, "row", 40),  # several rows an epoch
+        ({"epoch": np.arange(40) / 10}, "row", 40),  # several rows per epoch
         ({"epoch": np.arange(40) // 10}, "row", 40),
         ({"seconds": np.arange(40)}, "row", 40),
         ({}, "row", 40),
     ],
 )
-def test_unit_is_told(columns: dict[str, Any], unit: str, last: int) -> None:
-    """What the steps count is a fact of the record and is said, whatever it is."""
+def test_unit_is_reported(columns: dict[str, Any], unit: str, last: int) -> None:
+    """The unit of the steps is a fact of the record and part of a note."""
     record = read(table(**columns, d_loss=1, g_loss=1))
     assert (record.facts["unit"], record.last_step) == (unit, last)
-    assert ("rows are counted" if unit == "row" else f"unit of all steps is {unit}") in notes(record)
+    assert ("rows are counted" if unit == "row" else f"unit of all steps is {unit}") in notes(
+        record
+    )
 
 
 def test_parts_are_summed() -> None:
-    """Without the whole, the discriminator's loss is the sum of its terms for real and fake."""
+    """Without a whole loss of D, the loss is the sum of its parts on real and fake samples."""
     record = read(table(d_loss_real=0.25, d_loss_fake=0.5, g_loss=1))
     assert set(record[D].values) == {0.75}
     assert "sum of its two parts" in notes(record)
     assert set(read(table(d_loss_real=1, d_loss_fake=2, d_loss=9))[D].values) == {9.0}
 
 
-def test_map_wins() -> None:
-    """A column that is named for a role is taken, whatever it is called."""
+def test_named_columns_are_used() -> None:
+    """A column that the user names for a role is used, whatever its name is."""
     columns = table(a=1, b=2, n=np.arange(40), d_loss=3, g_loss=4)
     record = read(columns, discriminator_loss="a", generator_loss="b", step="n")
     assert (record[D].values[0], record[G].values[0], record.last_step) == (1, 2, 39)
@@ -175,7 +185,7 @@ def test_map_wins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "wanted", "told"),
+    ("columns", "wanted", "message"),
     [
         (["loss_D_A", "loss_D_B"], {}, r"loss may be loss_D_A or loss_D_B; add --map"),
         (["loss", "fid"], {}, r"no column is recognised as the discriminator's loss"),
@@ -184,27 +194,36 @@ def test_map_wins() -> None:
         (["errD"], {"discriminator_loss": "err"}, r'nearest is "errD"'),
     ],
 )
-def test_doubt_is_refused(columns: list[str], wanted: dict[str, str], told: str) -> None:
-    """Where the discriminator's loss is not clear, one line says what to tell."""
-    with pytest.raises(BadInput, match=told):
+def test_unclear_discriminator_loss_is_an_error(
+    columns: list[str], wanted: dict[str, str], message: str
+) -> None:
+    """If the discriminator's loss is unclear, the error says which option to add."""
+    with pytest.raises(BadInput, match=message):
         read(table(**dict.fromkeys(columns, 1)), **wanted)
 
 
 def test_generator_may_be_unclear() -> None:
-    """Without the generator's loss there is still something to judge; what was left out is said."""
+    """The generator's loss is optional; a note names the columns that were left out."""
     record = read(table(loss_D=1, loss_G_A=1, loss_G_B=2))
     assert record[G].steps.size == 0
     assert "generator_loss may be loss_G_A or loss_G_B" in notes(record)
 
 
-def test_unclear_class_terms_forbid_a_verdict() -> None:
-    """Class terms of which none can be chosen are a fact: the loss is mixed."""
+def test_unclear_class_terms_make_the_loss_mixed() -> None:
+    """If it is unclear which column is the class term, the record has the fact `mixed`."""
     assert read(table(d_loss=1, d_loss_cls=1, d_loss_aux=1)).facts["mixed"] is True
     assert "mixed" not in read(table(d_loss=1, d_loss_cls=1)).facts
 
 
 def test_non_finite_values_are_data() -> None:
-    """NaN and infinities stay where they were logged."""
+    """NaN and infinities are kept at their steps."""
     values = np.ones(40)
     values[[3, 7]] = np.nan, np.inf
     np.testing.assert_array_equal(read(table(d_loss=values))[D].values, values)
+
+
+def test_losses_are_registered_signals() -> None:
+    """Readers record losses under names of the registry, which they cannot import themselves."""
+    assert set(SIGNAL_OF_ROLE.values()) == {
+        DISCRIMINATOR_LOSS, REAL_LOSS, FAKE_LOSS, GENERATOR_LOSS, CLASS_LOSS
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The published logs of PyTorch-StudioGAN, where somebody has put them beside this checkout."""
+"""The published logs of PyTorch-StudioGAN, if they are in the folder `shared`."""
 
 from __future__ import annotations
 
@@ -18,18 +18,26 @@ pytestmark = pytest.mark.skipif(not LOGS.is_dir(), reason="the public logs are n
 
 
 class Run(NamedTuple):
-    """A published run: whether it went wrong, what is in its loss, and the answer."""
+    """A published run: its published label, the terms of its loss, and the diagnosis.
+
+    Attributes:
+        name: of the run.
+        is_failing: whether its label is not "ok".
+        is_mixed: whether D's loss includes a class or contrastive term.
+        is_separate: whether that term is logged separately.
+        found: diagnosis of discriminator saturation from step and two losses.
+    """
 
     name: str
-    sick: bool
-    mixed: bool
-    apart: bool
+    is_failing: bool
+    is_mixed: bool
+    is_separate: bool
     found: Diagnosis
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
-    """Every run, judged from step and two losses alone."""
+    """Every run with a diagnosis from step and two losses alone."""
     import pandas as pd
 
     folder, found = tmp_path_factory.mktemp("logs"), []
@@ -39,24 +47,26 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
             path = folder / f"{row['run']}.csv"
             whole[["step", "discriminator_loss", "generator_loss"]].to_csv(path, index=False)
             answer = DiscriminatorSaturation().detect(read_log(path))
-            mixed = row["class_or_contrastive_in_d_loss"] == "yes"
-            apart = "class_loss" in whole
-            found.append(Run(row["run"], row["label"] != "ok", mixed, apart, answer))
+            is_mixed = row["class_or_contrastive_in_d_loss"] == "yes"
+            is_separate = "class_loss" in whole
+            found.append(Run(row["run"], row["label"] != "ok", is_mixed, is_separate, answer))
     return found
 
 
-def test_failures_are_seen(runs: list[Run]) -> None:
-    """Eight of the nine failed runs are seen; the ninth is a critic's whose losses look well."""
-    missed = [r.name for r in runs if r.sick and not r.mixed and r.found.status != "present"]
+def test_failures_are_detected(runs: list[Run]) -> None:
+    """Eight of nine failing runs are detected; the ninth has the losses of a healthy critic."""
+    missed = [
+        r.name for r in runs if r.is_failing and not r.is_mixed and r.found.status != "present"
+    ]
     assert missed == ["cifar10-wgan-dra-20200916-051822"]
 
 
-def test_no_healthy_run_is_accused(runs: list[Run]) -> None:
-    """None of the runs that went well is called saturated, whatever is in their losses."""
-    assert not [r.name for r in runs if not r.sick and r.found.status == "present"]
+def test_no_healthy_run_is_called_saturated(runs: list[Run]) -> None:
+    """No healthy run is called saturated, whatever terms its losses include."""
+    assert not [r.name for r in runs if not r.is_failing and r.found.status == "present"]
 
 
 def test_mixed_losses_are_inconclusive(runs: list[Run]) -> None:
-    """Class terms that nobody logged apart keep the answer open."""
-    open_ = {r.found.status for r in runs if r.mixed and not r.apart}
-    assert open_ == {"inconclusive"}
+    """With class terms that are not logged separately, the answer is inconclusive."""
+    statuses = {r.found.status for r in runs if r.is_mixed and not r.is_separate}
+    assert statuses == {"inconclusive"}
