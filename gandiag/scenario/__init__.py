@@ -1,1 +1,1 @@
-"""Scenario."""
+"""Scenario files: their schema, the positions of mistakes, and the shipped scenarios."""

@@ -1,8 +1,8 @@
-"""Noun 1: the scenario, a run written down before it happens.
+"""The scenario: a description of a training run, written before the run begins.
 
-A scenario is a YAML file. Only what differs from the defaults needs to be written; a file that
-begins with ``extends: other.yaml`` needs only what differs from that one. A plugin is written as
-its name, or as its name with options::
+A scenario is a YAML file. Every key has a default, so a file contains only the keys that differ
+from it. A file with ``extends: other.yaml`` contains only the keys that differ from the other file.
+A plugin is written as its name, or as its name with options::
 
     variant: vanilla
     variant: {vanilla: {objective: saturating}}
@@ -27,8 +27,8 @@ from pydantic import (
 
 from gandiag.plugins.builtin import DETECTORS, PROBE_CADENCES, RENAMED_PLUGINS
 from gandiag.plugins.errors import BadInput
-from gandiag.plugins.validation_messages import list_keys_at, describe_error
-from gandiag.scenario.source import Source, sort_outermost_first, set_by_key, read_source
+from gandiag.plugins.validation_messages import describe_error, list_keys_at
+from gandiag.scenario.source import Source, read_source, set_by_key, sort_outermost_first
 from gandiag.scenario.training_settings import (
     Count,
     Frozen,
@@ -37,7 +37,8 @@ from gandiag.scenario.training_settings import (
 )
 from gandiag.scenario.yaml_positions import dump_yaml
 
-_RENAMED_KEYS = {"sheet_every": "sample_grid_every"}  # earlier keys of a scenario
+# Earlier keys, which the scenarios of saved runs contain, and their current names.
+_RENAMED_KEYS = {"sheet_every": "sample_grid_every"}
 
 
 class Choice(Frozen):
@@ -65,11 +66,11 @@ class Choice(Frozen):
 
 
 class Detection(Frozen):
-    """Which conditions are looked for, and how often while the run goes on."""
+    """Detectors of a run, and how often they are evaluated during the run."""
 
-    every: Count = 100  # generator updates between two looks
+    every: Count = 100  # generator steps between two evaluations of the detectors
     detectors: tuple[Choice, ...] = tuple(Choice(name=name) for name in DETECTORS)
-    stop_on: tuple[str, ...] = ()  # conditions that end the run once they are present
+    stop_on: tuple[str, ...] = ()  # conditions that end the run as soon as they are present
 
 
 class _Cadence(Frozen):
@@ -84,17 +85,17 @@ ProbeOptions = Annotated[dict[str, Any], AfterValidator(_with_cadence)]  # every
 
 
 class Scenario(Frozen):
-    """A run written down before it happens. Immutable; `set` returns a changed copy."""
+    """A training run and its monitoring. Immutable; `set` returns a changed copy."""
 
-    name: str = "unnamed"  # names the folder of its runs
-    about: str = ""  # the story: what is to be seen and why
+    name: str = "unnamed"  # also the name of the folder that holds its runs
+    about: str = ""  # what the run shows and why, for readers of the report
     data: Choice = Choice(name="mnist")
     variant: Choice = Choice(name="vanilla")
     training: Training = Training()
     probes: dict[str, ProbeOptions] = Field(default_factory=lambda: _probes({}))
     detection: Detection = Detection()
     reporters: tuple[Choice, ...] = (Choice(name="html"), Choice(name="json"))
-    sample_grid_every: Count = 500  # generator updates between two sample sheets
+    sample_grid_every: Count = 500  # generator steps between two sample grids
     seed: Seed = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:1, ...
     expect: dict[str, Literal["present", "absent", "inconclusive"]] = Field(default_factory=dict)
@@ -102,21 +103,22 @@ class Scenario(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _use_current_keys(cls, data: Any) -> Any:
-        """Accept the keys of earlier versions, which saved runs have in their scenario."""
+        """Accept keys of earlier versions, which the scenarios of saved runs contain."""
         if not isinstance(data, Mapping):
             return data
         return {_RENAMED_KEYS.get(key, key): value for key, value in data.items()}
 
     @field_validator("name")
     @classmethod
-    def _names_a_folder(cls, name: str) -> str:
+    def _check_folder_name(cls, name: str) -> str:
         if not re.fullmatch(r"[^/\\. ][^/\\]{0,99}", name) or not name.isprintable():
+            # Runs are saved in reports/NAME; a name such as ../x would leave that folder.
             raise ValueError("should name a folder: printable, no slashes, at most 100 characters")
         return name
 
     @field_validator("device")
     @classmethod
-    def _is_a_device(cls, device: str) -> str:
+    def _check_device(cls, device: str) -> str:
         if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", device):
             raise ValueError("there are auto, cpu, cuda and cuda:<number>")
         return device
@@ -124,15 +126,19 @@ class Scenario(Frozen):
     @field_validator("probes", mode="before")
     @classmethod
     def _fill_probes(cls, probes: Any) -> Any:
-        """Probes that are not mentioned keep their cadence; ``name: off`` leaves one out."""
+        """Add the default probes that are not mentioned; ``name: off`` removes one."""
         return _probes(probes) if isinstance(probes, Mapping) else {} if probes is None else probes
 
     @classmethod
     def load(cls, path: Path | str, changes: Mapping[str, Any] | None = None) -> Scenario:
-        """Read a scenario file, with `changes` by dotted key on top.
+        """Read a scenario file.
+
+        Args:
+            path: the file.
+            changes: values by dotted key, which replace those of the file.
 
         Raises:
-            BadInput: naming file, line and key of the first mistake.
+            BadInput: with file, line and key of the first mistake.
         """
         source = read_source(Path(path))
         for key, value in sort_outermost_first(changes or {}):
@@ -141,7 +147,11 @@ class Scenario(Frozen):
 
     @classmethod
     def from_source(cls, source: Source) -> Scenario:
-        """Check what was read; a scenario without a name has its file's."""
+        """Validate a source; a scenario without a name is named after its file.
+
+        Raises:
+            BadInput: with the place and key of the first mistake.
+        """
         data = {"name": Path(source.name).stem, **source.data}
         try:
             return cls.model_validate(data)
@@ -150,7 +160,11 @@ class Scenario(Frozen):
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], place: str = "scenario") -> Scenario:
-        """Check plain data; raise `BadInput` naming `place` and key of the first mistake."""
+        """Validate plain data.
+
+        Raises:
+            BadInput: with `place` and the key of the first mistake.
+        """
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -168,8 +182,9 @@ class Scenario(Frozen):
         return Scenario.parse(data)
 
     def as_data(self) -> dict[str, Any]:
-        """Plain data with every default written out; `parse_yaml` reads it back."""
+        """Plain data with every default written out; `parse` reads it back."""
         data: dict[str, Any] = self.model_dump(mode="json")
+        # A default probe that is missing would be added again when the data are read.
         data["probes"] |= {name: False for name in PROBE_CADENCES["run"] if name not in self.probes}
         return data
 
@@ -179,12 +194,13 @@ class Scenario(Frozen):
 
 
 def diff_scenarios(before: Scenario, after: Scenario) -> str:
-    """Unified diff of two scenarios' YAML; empty where they are equal."""
+    """Return the unified diff of the YAML of two scenarios; empty if they are equal."""
     old, new = before.as_yaml().splitlines(), after.as_yaml().splitlines()
     return "\n".join(difflib.unified_diff(old, new, "before", "after", n=1, lineterm=""))
 
 
 def _probes(written: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of all probes of a scenario that contains these options."""
     probes: dict[str, Any] = {name: {"every": n} for name, n in PROBE_CADENCES["run"].items()}
     for written_name, options in written.items():
         name = RENAMED_PLUGINS["probes"].get(written_name, written_name)
@@ -193,15 +209,17 @@ def _probes(written: Mapping[str, Any]) -> dict[str, Any]:
         elif options is None or options is True:
             probes.setdefault(name, {})
         else:
-            known = isinstance(options, Mapping)
-            probes[name] = probes.get(name, {}) | dict(options) if known else options
+            # Anything but a mapping is passed on: pydantic then reports it.
+            is_mapping = isinstance(options, Mapping)
+            probes[name] = probes.get(name, {}) | dict(options) if is_mapping else options
     return probes
 
 
 def _explain(error: ValidationError, source: Source) -> BadInput:
-    """The first mistake, as one line."""
+    """The first mistake, as one line with its place and dotted key."""
     first = error.errors()[0]
-    tags = ("adam", "sgd", "rmsprop")  # pydantic names the member of a union too
+    # pydantic adds the name of the optimizer to the path, which is no key of the file.
+    tags = ("adam", "sgd", "rmsprop")
     where = tuple(str(part) for part in first["loc"] if part not in tags)
     known = list_keys_at(Scenario, where[:-1], source.data)
     words = describe_error({**first, "loc": where}, known)

@@ -1,4 +1,4 @@
-"""Finds scenarios: files, run folders, and those that come with gandiag."""
+"""Finds scenarios: files, folders of runs, and the scenarios that come with gandiag."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ SCENARIO_FILE = "scenario.yaml"
 
 
 def list_shipped() -> dict[str, Path]:
-    """The scenarios that come with gandiag, by name."""
+    """Return the files of the scenarios that come with gandiag, by name."""
     package = Path(__file__).parent.parent
-    inside = package / "scenarios"  # a wheel's; in a checkout they lie next to the package
+    inside = package / "scenarios"  # in an installed wheel; in a checkout, next to the package
     top = inside if inside.is_dir() else package.parent / "scenarios"
     files = sorted(top.rglob("*.yaml"), key=lambda file: (len(file.parts), file))
     return {file.relative_to(top).with_suffix("").as_posix(): file for file in files}
 
 
 def find_scenario(name: str) -> Path:
-    """The file that `name` means: a file, a run's folder to be played again, or a shipped one.
+    """Return the file of a scenario.
+
+    Args:
+        name: path of a file, path of a run's folder, or name of a shipped scenario.
 
     Raises:
-        BadInput: there is no such scenario; the nearest names are told.
+        BadInput: there is no such scenario; the message has the nearest name.
     """
     path = Path(name)
     if path.is_dir() and (path / SCENARIO_FILE).is_file():
@@ -30,7 +33,7 @@ def find_scenario(name: str) -> Path:
     if path.is_file():
         return path
     known = list_shipped()
-    if name in known:
+    if name in known:  # after the files, so that a file of the user with this name is preferred
         return known[name]
     if path.suffix in (".yaml", ".yml"):
         raise BadInput(name, f"no such file; shipped: {suggest_nearest(path.stem, known)}")

@@ -1,4 +1,4 @@
-"""How the game is played: steps, batches and optimizers."""
+"""Settings of the training: steps, batches, optimizers, and noise."""
 
 from __future__ import annotations
 
@@ -9,29 +9,32 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Frozen(BaseModel):
-    """Settings that cannot be changed, with no key but the known ones."""
+    """Immutable settings; an unknown key is an error, and so is an infinite number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def _no_switch(value: Any) -> Any:
-    if isinstance(value, bool):  # else ``steps: yes`` would be one step
-        raise ValueError("should be a number, not a switch")
+def _reject_boolean(value: Any) -> Any:
+    if isinstance(value, bool):  # YAML reads ``steps: yes`` as True, which pydantic takes for 1
+        raise ValueError("should be a number, not on or off")
     return value
 
 
-Count = Annotated[int, Field(ge=1), BeforeValidator(_no_switch)]
-Seed = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_no_switch)]  # what torch takes
-Size = Annotated[float, Field(gt=0.0), BeforeValidator(_no_switch)]
-Share = Annotated[float, Field(gt=0.0, le=1.0), BeforeValidator(_no_switch)]
-Decay = Annotated[float, Field(ge=0.0, lt=1.0), BeforeValidator(_no_switch)]  # of a running mean
+Count = Annotated[int, Field(ge=1), BeforeValidator(_reject_boolean)]
+# torch.Generator.manual_seed takes signed 64-bit integers.
+Seed = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_reject_boolean)]
+Size = Annotated[float, Field(gt=0.0), BeforeValidator(_reject_boolean)]
+Share = Annotated[float, Field(gt=0.0, le=1.0), BeforeValidator(_reject_boolean)]
+# Decay of a running mean: the share of the old mean that one step keeps.
+Decay = Annotated[float, Field(ge=0.0, lt=1.0), BeforeValidator(_reject_boolean)]
 
 
 class Adam(Frozen):
     """Adam (Kingma & Ba 2015)."""
 
     name: Literal["adam"] = "adam"
-    lr: Size = 2e-4  # with betas (0.5, 0.999): Radford et al. 2016, section 4
+    # Learning rate and betas are those of DCGAN (Radford et al. 2016, section 4).
+    lr: Size = 2e-4
     betas: tuple[Decay, Decay] = (0.5, 0.999)
     eps: Size = 1e-8
 
@@ -45,7 +48,7 @@ class SGD(Frozen):
 
 
 class RMSprop(Frozen):
-    """RMSprop, as used for clipped critics (Arjovsky et al. 2017, algorithm 1)."""
+    """RMSprop, the optimizer of the clipped Wasserstein critic (Arjovsky et al. 2017, alg. 1)."""
 
     name: Literal["rmsprop"] = "rmsprop"
     lr: Size = 5e-5
@@ -53,38 +56,47 @@ class RMSprop(Frozen):
     eps: Size = 1e-8
 
 
-def _named(value: Any) -> Any:
-    """``optimizer: sgd`` is one; ``optimizer: {lr: 1e-3}`` is Adam."""
+def _add_optimizer_name(value: Any) -> Any:
+    """Complete ``optimizer: sgd`` to a mapping, and ``optimizer: {lr: 1e-3}`` to one of Adam."""
     if isinstance(value, str):
         return {"name": value}
     return {"name": "adam", **value} if isinstance(value, Mapping) else value
 
 
-Optimizer = Annotated[Adam | SGD | RMSprop, Field(discriminator="name"), BeforeValidator(_named)]
+Optimizer = Annotated[
+    Adam | SGD | RMSprop, Field(discriminator="name"), BeforeValidator(_add_optimizer_name)
+]
 
 
 class NetworkTraining(Frozen):
-    """How one player learns."""
+    """Training of one network."""
 
-    steps: Count = 1  # updates of this player an iteration
+    steps: Count = 1  # optimizer steps of this network in each iteration of the loop
     optimizer: Optimizer = Adam()
 
 
 class InstanceNoise(Frozen):
-    """Noise on all that the discriminator sees, fading out (Sønderby et al. 2017)."""
+    """Gaussian noise on all inputs of D, falling linearly to 0 (Sønderby et al. 2017, section 3).
 
-    sd: Annotated[float, Field(ge=0.0), BeforeValidator(_no_switch)] = 0.0  # at first, over the
-    # real data's own standard deviation; 0 is none
-    until: Share = 1.0  # share of the run's steps after which it has gone, linearly
+    It makes the distributions of real and generated samples overlap, so that D cannot separate them
+    perfectly.
+    """
+
+    # Standard deviation at the first step, relative to that of the real data; 0 for no noise.
+    sd: Annotated[float, Field(ge=0.0), BeforeValidator(_reject_boolean)] = 0.0
+    # Share of the run's steps after which the noise is 0.
+    until: Share = 1.0
 
 
 class Training(Frozen):
-    """How long and how the game is played."""
+    """Length and method of the training."""
 
-    steps: Count = 2000  # generator updates in all
+    steps: Count = 2000  # generator steps of the whole run
     batch_size: Annotated[Count, Field(ge=2)] = 64
     generator: NetworkTraining = NetworkTraining()
     discriminator: NetworkTraining = NetworkTraining()
     instance_noise: InstanceNoise = InstanceNoise()
-    averaging: Decay = 0.0  # decay of G's running average, which is judged in its place; 0: none
-    decay_from: Share = 1.0  # share of the steps after which both rates fall linearly to 0
+    # Decay of a running average of G's weights, from which samples are then evaluated; 0 for none.
+    averaging: Decay = 0.0
+    # Share of the steps after which both learning rates fall linearly to 0; 1 for constant rates.
+    decay_from: Share = 1.0

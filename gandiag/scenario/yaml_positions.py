@@ -1,7 +1,7 @@
-"""YAML in, with the line of every key, and YAML out.
+"""Reads YAML with the line of every key, and writes YAML.
 
-Numbers are read as YAML 1.2 reads them (``1e-3`` is one), switches as YAML 1.1 does (``off`` is
-one). A key that stands twice in a mapping is refused: one of the two would be lost in silence.
+Numbers are read as in YAML 1.2, where ``1e-3`` is a number; booleans as in YAML 1.1, where ``off``
+is one. A key that a mapping contains twice is an error: PyYAML would ignore the first one silently.
 """
 
 from __future__ import annotations
@@ -16,18 +16,23 @@ from gandiag.plugins.errors import BadInput
 
 Key: TypeAlias = "tuple[str, ...]"
 
-# A bad date raises ValueError, an unhashable key TypeError, a thousand brackets RecursionError.
+# PyYAML raises ValueError for an impossible date, TypeError for a key that cannot be hashed, and
+# RecursionError for a thousand nested brackets.
 _UNREADABLE = (yaml.YAMLError, ValueError, TypeError, RecursionError)
 
 
 def parse_yaml(text: str, name: str) -> tuple[Any, dict[Key, int]]:
-    """Read a text as plain data; None where it is empty.
+    """Read a text as plain data.
+
+    Args:
+        text: the YAML.
+        name: name of the text, for messages.
 
     Returns:
-        The data, and the line of every key, counted from 1.
+        The data, None for an empty text, and the line of every key, counted from 1.
 
     Raises:
-        BadInput: naming `name` and line.
+        BadInput: with `name` and line of the mistake.
 
     >>> parse_yaml("lr: 1e-3", "a.yaml")
     ({'lr': 0.001}, {('lr',): 1})
@@ -38,82 +43,87 @@ def parse_yaml(text: str, name: str) -> tuple[Any, dict[Key, int]]:
         node = loader.get_single_node()
         if node is None:
             return None, lines
-        lines.update(_lines(node, (), frozenset(), name))
+        lines.update(_find_lines(node, (), frozenset(), name))
         return loader.construct_document(node), lines
     except BadInput:
         raise
     except _UNREADABLE as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{name}:{mark.line + 1}" if mark else name
-        raise BadInput(place, f"not YAML: {_reason(error)}") from error
+        raise BadInput(place, f"not YAML: {_describe_yaml_error(error)}") from error
 
 
 def dump_yaml(data: Any) -> str:
-    """Write plain data: stories as blocks, short lists on one line."""
+    """Write plain data as YAML: long texts as blocks, flat lists on one line."""
     text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     return text
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads plain data only; nothing in the text is run."""
+    """Reads plain data only; a tag such as ``!!python/object`` is an error."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Repeats what stands twice, where PyYAML would write an anchor."""
+    """Writes a value that occurs twice in full both times, not as an anchor and an alias."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 _NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE][-+]?[0-9]+$")
-for _kind in (_Loader, _Dumper):  # both, so that the text "1e-3" is written in quotes
-    _kind.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-+.0123456789"))
+for _class in (_Loader, _Dumper):  # the dumper too, so that the text "1e-3" is written in quotes
+    _class.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-+.0123456789"))
 
 
-_BREAKS = set("\r\x85\u2028\u2029")
+# Characters that YAML takes for line breaks; in a block they would be read back as "\n".
+_LINE_BREAKS = set("\r\x85\u2028\u2029")
 
 
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     style = "|" if "\n" in value else None
-    if _BREAKS & set(value):  # line breaks to YAML, which would be read back as others
+    if _LINE_BREAKS & set(value):
         style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
-def _list(dumper: yaml.SafeDumper, value: list[Any]) -> yaml.SequenceNode:
-    flow = not any(isinstance(item, (dict, list)) for item in value)
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=flow)
+def _represent_list(dumper: yaml.SafeDumper, value: list[Any]) -> yaml.SequenceNode:
+    is_flat = not any(isinstance(item, (dict, list)) for item in value)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=is_flat)
 
 
-_Dumper.add_representer(str, _text)
-_Dumper.add_representer(list, _list)
+_Dumper.add_representer(str, _represent_text)
+_Dumper.add_representer(list, _represent_list)
 
 
-def _lines(
+def _find_lines(
     node: yaml.Node, key: Key, above: frozenset[yaml.Node], name: str
 ) -> Iterator[tuple[Key, int]]:
-    """Every key below a node, with its line; refuses what stands twice or holds itself."""
+    """Yield every key below a node with its line.
+
+    Raises:
+        BadInput: a mapping contains a key twice, or an alias refers to a node that contains it.
+    """
     line = node.start_mark.line + 1
     if node in above:
-        raise BadInput(f"{name}:{line}", f"{'.'.join(key)}: an alias that leads back to itself")
+        raise BadInput(f"{name}:{line}", f"{'.'.join(key)}: an alias that contains itself")
     inside = above | {node}
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield (*key, str(index)), item.start_mark.line + 1
-            yield from _lines(item, (*key, str(index)), inside, name)
+            yield from _find_lines(item, (*key, str(index)), inside, name)
     elif isinstance(node, yaml.MappingNode):
         first: dict[str, int] = {}
         for word, value in node.value:
             below, line = (*key, str(word.value)), word.start_mark.line + 1
             if below[-1] in first and isinstance(word, yaml.ScalarNode):
-                where = f"{'.'.join(below)} stands twice, in lines {first[below[-1]]} and {line}"
-                raise BadInput(f"{name}:{line}", where)
+                both = f"lines {first[below[-1]]} and {line}"
+                raise BadInput(f"{name}:{line}", f"{'.'.join(below)} is written twice, in {both}")
             first[below[-1]] = line
             yield below, line
-            yield from _lines(value, below, inside, name)
+            yield from _find_lines(value, below, inside, name)
 
 
-def _reason(error: Exception) -> str:
+def _describe_yaml_error(error: Exception) -> str:
     problem = getattr(error, "problem", None)
     if isinstance(error, RecursionError):
         return "nested too deeply"

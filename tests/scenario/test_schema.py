@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.schema import Scenario, diff_scenarios
 from gandiag.scenario.shipped import list_shipped
-from gandiag.scenario.source import Source, set_by_key, read_source
+from gandiag.scenario.source import Source, read_source, set_by_key
 from gandiag.scenario.yaml_positions import dump_yaml, parse_yaml
 
 # a busy machine is no failure
@@ -148,15 +148,15 @@ MISTAKES = {
     "? [a]\n: 1": "mine.yaml:1: not YAML: while constructing a mapping, found unhashable key",
     "x: !!python/object:os.system {}": "mine.yaml:1: not YAML: could not determine a constructor",
     "[" * 5000: "mine.yaml: not YAML: nested too deeply",
-    "about: &a {b: *a}": "mine.yaml:1: about.b: an alias that leads back to itself",
-    "seed: 1\nname: x\nseed: 2": "mine.yaml:3: seed stands twice, in lines 1 and 3",
-    "training:\n  steps: 3\n  steps: 4": "mine.yaml:3: training.steps stands twice, in lines 2",
+    "about: &a {b: *a}": "mine.yaml:1: about.b: an alias that contains itself",
+    "seed: 1\nname: x\nseed: 2": "mine.yaml:3: seed is written twice, in lines 1 and 3",
+    "training:\n  steps: 3\n  steps: 4": "mine.yaml:3: training.steps is written twice, in lines 2",
     "1: 2": "mine.yaml:1: 1: a key should be a word",
     "seed: 1\ntrainig: {}": 'mine.yaml:2: trainig: unknown key; nearest is "training"',
     "training:\n  stps: 5": 'mine.yaml:2: training.stps: unknown key; nearest is "steps"',
     "training: {steps: 0}": "mine.yaml:1: training.steps: should be at least 1 (got 0)",
     "training: {steps: 1.5}": "training.steps: should be a whole number (got 1.5)",
-    "training: {steps: yes}": "training.steps: should be a number, not a switch (got True)",
+    "training: {steps: yes}": "training.steps: should be a number, not on or off (got True)",
     "training: {batch_size: 1}": "training.batch_size: should be at least 2 (got 1)",
     "training:": "training: should be a mapping of keys to values (got nothing)",
     "training:\n  generator:\n    optimizer:\n      lr: .nan": "mine.yaml:4: training.gen",
@@ -184,7 +184,7 @@ MISTAKES = {
     "device: tpu": "device: there are auto, cpu, cuda and cuda:<number> (got 'tpu')",
     "expect: {mode_collapse: presnt}": 'expect.mode_collapse: nearest is "present"',
     "extends: none.yaml": "mine.yaml:1: extends: ",
-    "extends: mine.yaml": "mine.yaml:1: extends: mine.yaml leads back to itself",
+    "extends: mine.yaml": "mine.yaml:1: extends: mine.yaml extends itself",
     "extends:": "mine.yaml:1: extends: write the path of one file",
 }
 
@@ -251,7 +251,7 @@ def test_extends_may_not_lead_back(tmp_path: Path) -> None:
     """Two files that extend one another are refused."""
     (tmp_path / "a.yaml").write_text("extends: b.yaml\n")
     (tmp_path / "b.yaml").write_text("seed: 1\nextends: a.yaml\n")
-    with pytest.raises(BadInput, match=r"b\.yaml:2: extends: a\.yaml leads back to itself"):
+    with pytest.raises(BadInput, match=r"b\.yaml:2: extends: a\.yaml extends itself"):
         Scenario.load(tmp_path / "a.yaml")
 
 
@@ -293,7 +293,7 @@ def test_set_changes_an_optimizer() -> None:
 
 @pytest.mark.parametrize(
     ("key", "said"),
-    [("", "is no key"), ("a..b", "is no key"), ("reporters.html", "reporters is a list")],
+    [("", "is not a key"), ("a..b", "is not a key"), ("reporters.html", "reporters is a list")],
 )
 def test_set_refuses_what_is_no_key(key: str, said: str) -> None:
     """A key that leads nowhere is refused, not made."""
