@@ -1,4 +1,4 @@
-"""Convolutional bodies for small images."""
+"""Convolutional networks for small images, after DCGAN (Radford et al. 2016)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ from torch import nn
 
 from gandiag.models.networks import NEGATIVE_SLOPE, Scorer
 
-WEIGHT_SD = 0.02  # of the initial weights (Radford et al. 2016, section 4)
+WEIGHT_SD = 0.02  # standard deviation of the initial weights (Radford et al. 2016, section 4)
 
 
 def build_dcgan_generator(latent_size: int, width: int, shape: tuple[int, ...]) -> nn.Sequential:
-    """A linear layer and two transposed convolutions, BatchNorm and ReLU between them, tanh last.
+    """Return a generator, ``(B, latent_size) -> (B, *shape)``, with values in [-1, 1].
+
+    A linear layer makes an image of ``2 * width`` channels and a quarter of the height and width.
+    Two transposed convolutions double height and width each. BatchNorm and ReLU follow each layer
+    but the last, which has tanh.
 
     Args:
-        latent_size: entries of a latent.
-        width: channels before the last convolution; twice as many before the first.
-        shape: ``(channels, height, width)``, height and width divisible by 4.
+        latent_size: number of entries of a latent vector.
+        width: channels before the last convolution; the first one has twice as many.
+        shape: ``(channels, height, width)``; height and width are divisible by 4.
     """
     channels, height, breadth = shape
     small = (2 * width, height // 4, breadth // 4)
     body = nn.Sequential(
+        # Layers before BatchNorm need no bias: BatchNorm subtracts it again.
         nn.Linear(latent_size, small[0] * small[1] * small[2], bias=False),
         nn.Unflatten(1, small),
         nn.BatchNorm2d(2 * width),
@@ -40,15 +45,19 @@ def build_dcgan_discriminator(
     extra: int = 0,
     batch_norm: bool = False,
 ) -> Scorer:
-    """Two strided convolutions with LeakyReLU, and a linear layer.
+    """Return a discriminator, ``(B, *shape) -> (B,)``, without a sigmoid.
+
+    Two convolutions halve height and width each, with LeakyReLU after them. A linear layer gives
+    the score.
 
     Args:
-        shape: ``(channels, height, width)``, height and width divisible by 4.
-        width: channels after the first convolution; twice as many after the second.
-        before_last: adds `extra` features to the flattened ones, of which there are
-            `count_flat_features`.
-        extra: features that `before_last` adds.
-        batch_norm: after the second convolution; never at D's input (Radford et al. 2016).
+        shape: ``(channels, height, width)``; height and width are divisible by 4.
+        width: channels after the first convolution; the second one has twice as many.
+        before_last: layer before the linear one, from ``(B, n)`` to ``(B, n + extra)`` with n of
+            `count_flat_features`; None for no such layer.
+        extra: number of features that `before_last` adds.
+        batch_norm: whether BatchNorm follows the second convolution. The first one never has
+            BatchNorm, as it would destabilise training (Radford et al. 2016, section 3).
     """
     body = nn.Sequential(
         nn.Conv2d(shape[0], width, 4, stride=2, padding=1),
@@ -59,17 +68,19 @@ def build_dcgan_discriminator(
         nn.Flatten(),
         nn.Linear(count_flat_features(shape, width) + extra, 1),
     ).apply(_initialize_weights)
-    if before_last is not None:  # it has an initialisation of its own
+    # Inserted after apply(), which would overwrite the layer's own initial weights.
+    if before_last is not None:
         body.insert(len(body) - 1, before_last)
     return Scorer(body)
 
 
 def count_flat_features(shape: tuple[int, ...], width: int) -> int:
-    """How many features the discriminator's last layer sees of a sample."""
+    """Return the number of features of a sample at the last layer of the discriminator."""
     return 2 * width * (shape[1] // 4) * (shape[2] // 4)
 
 
 def _initialize_weights(layer: nn.Module) -> None:
+    """Draw weights from N(0, 0.02^2) and BatchNorm's factors from N(1, 0.02^2); biases are 0."""
     if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.normal_(layer.weight, 0.0, WEIGHT_SD)
         if layer.bias is not None:

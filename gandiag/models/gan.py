@@ -1,4 +1,4 @@
-"""Noun 2: the game. What it is played with (`Data`), for (`Objective`) and by whom (`GAN`)."""
+"""The types of a GAN: `Objective`, a pair of loss functions, and `GAN`, two networks with it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.optim.swa_utils import AveragedModel
 
 
 class Objective(NamedTuple):
-    """The pair of functions that the players minimise.
+    """The loss functions of both networks. Scores have the shape ``(B,)``.
 
     Attributes:
-        discriminator: ``(real_scores, fake_scores) -> loss``, a 0-dim tensor.
-        generator: ``fake_scores -> loss``, a 0-dim tensor.
-        probability: ``scores -> P(real)`` in [0, 1]; None for a critic, whose score has no such
-            reading.
+        discriminator: ``(real_scores, fake_scores) -> loss``, a 0-dim tensor that D minimises.
+        generator: ``fake_scores -> loss``, a 0-dim tensor that G minimises.
+        probability: ``scores -> P(real)`` in [0, 1]; None for a critic, because its scores are
+            unbounded and have no probability.
     """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
@@ -27,19 +27,20 @@ class Objective(NamedTuple):
 
 @dataclass(frozen=True)
 class GAN:
-    """Two networks and the game between them.
+    """Two networks and the losses, penalties and constraints of their training.
 
     Attributes:
         generator: ``(B, latent_size) -> (B, *shape)``.
-        discriminator: ``(B, *shape) -> (B,)`` scores: logits, or a critic's unbounded values. Of
-            packed samples there are fewer, see `gandiag.models.networks.PackedDiscriminator`.
-        objective: what each player minimises.
-        latent_size: length of a latent vector; latents are drawn from N(0, I).
-        penalty: ``(discriminator, real, fake) -> loss`` added to the discriminator's loss, or None;
-            it calls the discriminator with samples alone.
-        constrain: called with the discriminator after each of its steps, or None (weight clipping).
-        classes: labels 0 to classes - 1, ``(B,)`` int64, are the second argument of both networks;
-            0 for networks that take none.
+        discriminator: ``(B, *shape) -> (B,)`` scores: logits, or the unbounded values of a critic.
+            Packing gives fewer scores, see `gandiag.models.networks.PackedDiscriminator`.
+        objective: the loss functions of both networks.
+        latent_size: number of entries of a latent vector; latents are drawn from N(0, I).
+        penalty: ``(discriminator, real, fake) -> loss``, a 0-dim tensor that is added to the
+            discriminator's loss, or None. The penalty calls `discriminator` with samples alone.
+        constrain: called with the discriminator after each of its steps, as for weight clipping,
+            or None.
+        classes: number of classes. Both networks take ``(B,)`` int64 labels from 0 to
+            ``classes - 1`` as their second argument; 0 for networks without labels.
         averaged: running average of the generator's weights over its steps, or None.
     """
 
@@ -54,5 +55,5 @@ class GAN:
 
     @property
     def evaluated_generator(self) -> nn.Module:
-        """The generator whose samples are shown and judged: the averaged one where there is one."""
+        """The network whose samples are evaluated: `averaged` if there is one, else `generator`."""
         return self.generator if self.averaged is None else self.averaged

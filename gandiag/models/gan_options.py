@@ -1,4 +1,4 @@
-"""The rules of a game, whatever its networks: what is minimised, and what holds D back."""
+"""Options of the discriminator's training that all variants share: objective, penalties, norms."""
 
 from __future__ import annotations
 
@@ -13,51 +13,65 @@ from gandiag.models.gan import GAN
 from gandiag.models.losses import smooth_labels
 from gandiag.models.networks import PackedDiscriminator
 from gandiag.models.penalties import (
-    Penalty,
     Discriminator,
-    build_weight_clipper,
+    Penalty,
     build_gradient_penalty,
     build_r1_penalty,
+    build_weight_clipper,
 )
 
-NORMALIZED_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)  # layers that have a spectral norm
+# Spectral normalisation applies to the layers whose weight is a matrix or a convolution kernel.
+NORMALIZED_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
 @dataclass(frozen=True)
 class GANOptions:
-    """Options that every variant has which inherits them; a stranger's may do so too.
+    """Base class of variants: objective, penalties and constraints of the discriminator.
 
-    A variant's `build` makes its discriminator for samples of `discriminator_shape`, passes it
-    through `constrain_discriminator`, and both networks through `build_gan`.
+    A variant, built-in or third-party, inherits these options. Its `build` makes a discriminator
+    for samples of `discriminator_shape`, passes it through `constrain_discriminator`, and passes
+    both networks to `build_gan`. A fix that sets one of these options then applies to it.
     """
 
+    # The objective gives the loss functions of both networks.
     objective: Literal["non_saturating", "saturating", "least_squares", "hinge", "wasserstein"] = (
-        "non_saturating"  # what the players minimise
+        "non_saturating"
     )
-    label_smoothing: NonNegativeFloat = (
-        0.0  # D's target for reals is 1 less this (Salimans et al. 2016, 3.4: 0.1); 0 is none
-    )
-    r1: NonNegativeFloat = 0.0  # weight gamma of the R1 penalty on real samples; 0 is none
-    gradient_penalty: NonNegativeFloat = (
-        0.0  # weight of (slope - 1)^2 between real and fake (images 10, points 0.1); 0 is none
-    )
-    clip: NonNegativeFloat = 0.0  # bound of each weight of D (Arjovsky et al. 2017: 0.01); 0: none
-    spectral_norm: bool = False  # divide D's weights by their largest singular value
-    pack: PositiveInt = 1  # samples that D scores together (Lin et al. 2018: 2 to 4)
+    # Label smoothing lowers D's target for real samples from 1 to 1 - label_smoothing, and 0
+    # disables it (Salimans et al. 2016, section 3.4, propose 0.1).
+    label_smoothing: NonNegativeFloat = 0.0
+    # The R1 penalty adds r1 / 2 times the squared norm of D's gradient at real samples to D's loss,
+    # and 0 disables it (Mescheder et al. 2018, section 4.1).
+    r1: NonNegativeFloat = 0.0
+    # The gradient penalty adds this weight times (norm of D's gradient - 1)^2, between real and
+    # generated samples, and 0 disables it (Gulrajani et al. 2017: 10 for images, 0.1 for points).
+    gradient_penalty: NonNegativeFloat = 0.0
+    # Weight clipping keeps each weight of D in [-clip, clip] after each step, and 0 disables it
+    # (Arjovsky et al. 2017, algorithm 1: 0.01).
+    clip: NonNegativeFloat = 0.0
+    # Spectral normalisation divides each weight matrix of D by its largest singular value
+    # (Miyato et al. 2018).
+    spectral_norm: bool = False
+    # Packing gives D this number of samples for one score (PacGAN, Lin et al. 2018: 2 to 4).
+    pack: PositiveInt = 1
 
     def __post_init__(self) -> None:
-        """Refuse smoothing that leaves no target, or where there is none to be smoothed."""
+        """Check the label smoothing.
+
+        Raises:
+            ValueError: the smoothing is 1 or more, or the objective has no target to smooth.
+        """
         if self.label_smoothing >= 1:
             raise ValueError("label_smoothing lies below 1")
         smooth_labels(self.objective, self.label_smoothing)
 
     def discriminator_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of what D scores at a time, for samples of `shape`: packs lie along axis 0."""
+        """Return the shape of D's input for samples of `shape`: packs lie along the first axis."""
         return (self.pack * shape[0], *shape[1:])
 
     def constrain_discriminator(self, discriminator: nn.Module) -> nn.Module:
-        """The discriminator with the norms and packs that the rules ask for."""
-        if self.spectral_norm:  # Miyato et al. 2018, algorithm 1: one power iteration a pass
+        """Return the discriminator with spectral normalisation and packing, as the options say."""
+        if self.spectral_norm:  # one power iteration a forward pass (Miyato 2018, algorithm 1)
             for module in [m for m in discriminator.modules() if isinstance(m, NORMALIZED_LAYERS)]:
                 spectral_norm(module)
         return PackedDiscriminator(discriminator, self.pack) if self.pack > 1 else discriminator
@@ -65,7 +79,15 @@ class GANOptions:
     def build_gan(
         self, generator: nn.Module, discriminator: nn.Module, latent_size: int, classes: int = 0
     ) -> GAN:
-        """The two networks with what they minimise and what holds D back."""
+        """Return both networks with the objective, the penalties and the weight clipping.
+
+        Args:
+            generator: ``(B, latent_size) -> (B, *shape)``, with labels as second argument if
+                `classes` is positive.
+            discriminator: as `constrain_discriminator` returns it.
+            latent_size: number of entries of a latent vector.
+            classes: number of classes; 0 for networks without labels.
+        """
         return GAN(
             generator=generator,
             discriminator=discriminator,

@@ -1,4 +1,8 @@
-"""Network bodies that variants share."""
+"""Fully connected networks of the variants, and wrappers for labels and packs of samples.
+
+B is the batch size. ``shape`` is the shape of one sample: ``(channels, height, width)`` for images,
+``(d,)`` for points.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-NEGATIVE_SLOPE = 0.2  # of LeakyReLU below zero (Radford et al. 2016, section 4)
+NEGATIVE_SLOPE = 0.2  # derivative of LeakyReLU below zero (Radford et al. 2016, section 4)
 
 ActivationName = Literal["leaky_relu", "relu", "tanh", "sigmoid"]
 
@@ -23,7 +27,7 @@ _ACTIVATIONS: Mapping[ActivationName, Callable[[], nn.Module]] = {
 
 
 class Scorer(nn.Module):
-    """Scores of shape ``(B,)`` from a network that ends in one output."""
+    """Discriminator with scores of shape ``(B,)``, from a network with one output a sample."""
 
     def __init__(self, body: nn.Module) -> None:
         """Wrap `body`, which maps ``(B, *shape)`` to ``(B, 1)``."""
@@ -31,17 +35,17 @@ class Scorer(nn.Module):
         self.body = body
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Return one score a sample."""
+        """Map ``(B, *shape)`` samples to ``(B,)`` scores."""
         scores: Tensor = self.body(samples).squeeze(1)
         return scores
 
 
 class PackedDiscriminator(nn.Module):
-    """One score for each pack of samples that lie side by side (Lin et al. 2018).
+    """Discriminator with one score for each pack of samples (PacGAN, Lin et al. 2018).
 
-    Of B samples, n = B // size packs are made; pack k holds the samples k, k + n, k + 2n, ... along
-    their first axis. Up to size - 1 samples are left over and unseen. Fewer samples than one pack
-    are repeated.
+    B samples give n = B // size packs. Pack k joins the samples k, k + n, k + 2n, ... along their
+    first axis. Up to size - 1 samples are left over and get no score. A batch that is smaller than
+    one pack is repeated.
     """
 
     def __init__(self, body: nn.Module, size: int) -> None:
@@ -50,7 +54,7 @@ class PackedDiscriminator(nn.Module):
         self.body, self.size = body, size
 
     def forward(self, samples: Tensor) -> Tensor:
-        """``(B, c, ...) -> (n,)``."""
+        """Map ``(B, c, ...)`` samples to ``(n,)`` scores."""
         packs = max(len(samples) // self.size, 1)
         if packs * self.size > len(samples):
             samples = samples.repeat(self.size, *[1] * (samples.ndim - 1))
@@ -60,29 +64,29 @@ class PackedDiscriminator(nn.Module):
 
 
 class LabelledGenerator(nn.Module):
-    """Samples from latents and labels (Mirza & Osindero 2014, section 3.2)."""
+    """Generator that takes latents and labels (Mirza & Osindero 2014, section 3.2)."""
 
     def __init__(self, body: nn.Module, classes: int) -> None:
-        """Wrap `body`, which takes a latent and a label's one-hot vector as one row."""
+        """Wrap `body`, which takes ``(B, latent_size + classes)``: a latent and a one-hot label."""
         super().__init__()
         self.body, self.classes = body, classes
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """``(B, latent_size)`` latents and ``(B,)`` int64 labels to ``(B, *shape)`` samples."""
+        """Map ``(B, latent_size)`` latents and ``(B,)`` int64 labels to ``(B, *shape)`` samples."""
         samples: Tensor = self.body(_append_one_hot(latents, labels, self.classes))
         return samples
 
 
 class LabelledDiscriminator(nn.Module):
-    """Scores from samples and labels (Mirza & Osindero 2014, section 3.2)."""
+    """Discriminator that takes samples and labels (Mirza & Osindero 2014, section 3.2)."""
 
     def __init__(self, body: nn.Module, classes: int) -> None:
-        """Wrap `body`, which takes a flat sample and a label's one-hot vector as one row."""
+        """Wrap `body`, which takes ``(B, D + classes)``: D entries and a one-hot label."""
         super().__init__()
         self.body, self.classes = body, classes
 
     def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
-        """``(B, *shape)`` samples and ``(B,)`` int64 labels to scores."""
+        """Map ``(B, *shape)`` samples and ``(B,)`` int64 labels to ``(B,)`` scores."""
         scores: Tensor = self.body(_append_one_hot(samples.flatten(1), labels, self.classes))
         return scores
 
@@ -98,9 +102,16 @@ def build_mlp_generator(
     depth: int = 2,
     activation: ActivationName = "leaky_relu",
 ) -> nn.Sequential:
-    """Linear layers from latents to samples, `depth` of them hidden.
+    """Return a fully connected generator, ``(B, latent_size) -> (B, *shape)``.
 
-    Images, ``(channels, height, width)``, end in tanh; points, ``(d,)``, stay unbounded.
+    Images end in tanh, because their pixels lie in [-1, 1]; points are unbounded.
+
+    Args:
+        latent_size: number of entries of a latent vector.
+        width: units of each hidden layer.
+        shape: shape of one sample.
+        depth: number of hidden layers.
+        activation: activation after each hidden layer.
     """
     body = [
         *_build_hidden_layers(latent_size, width, depth, activation),
@@ -119,15 +130,16 @@ def build_mlp_discriminator(
     depth: int = 2,
     activation: ActivationName = "leaky_relu",
 ) -> Scorer:
-    """Linear layers from samples to scores.
+    """Return a fully connected discriminator, ``(B, *shape) -> (B,)``, without a sigmoid.
 
     Args:
-        shape: of a sample.
-        width: units of a hidden layer.
-        before_last: maps the ``(B, width)`` features to ``(B, width + extra)``.
-        extra: features that `before_last` adds.
+        shape: shape of one sample.
+        width: units of each hidden layer.
+        before_last: layer before the last one, from ``(B, width)`` to ``(B, width + extra)``;
+            None for no such layer.
+        extra: number of features that `before_last` adds.
         depth: number of hidden layers.
-        activation: after each of them.
+        activation: activation after each hidden layer.
     """
     hidden = _build_hidden_layers(math.prod(shape), width, depth, activation)
     middle = [] if before_last is None else [before_last]

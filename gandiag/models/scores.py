@@ -1,4 +1,8 @@
-"""How a discriminator's raw output is read: as logits, probabilities, or a critic's values."""
+"""Conversion of a discriminator's raw output to scores: logits, or the values of a critic.
+
+A discriminator in a user's own training loop may end in a sigmoid. Probes need its logits, because
+a float32 sigmoid rounds to 0 or 1 where the discriminator is certain.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,12 @@ ScoreType = Literal["logits", "probabilities", "critic"]
 
 
 class ScoreFunctions(NamedTuple):
-    """What turns a raw output into the score that probes see.
+    """Functions from the raw output of a discriminator to the scores that probes measure.
 
     Attributes:
-        score: raw output -> score, of the same shape.
-        slope: (raw output, gradient at it) -> gradient at the score.
-        probability: score -> P(real), or None for a critic.
+        score: ``output -> score``, of the same shape.
+        gradient: ``(output, dL/doutput) -> dL/dscore``, of the same shape.
+        probability: ``score -> P(real)`` in [0, 1], or None for a critic.
     """
 
     score: Callable[[Tensor], Tensor]
@@ -26,13 +30,14 @@ class ScoreFunctions(NamedTuple):
 
 
 def _compute_logits(probabilities: Tensor) -> Tensor:
+    """Return log p - log(1 - p); the clamp bounds it to about +-87 where p is 0 or 1."""
     tiny = torch.finfo(torch.float32).tiny
     p = probabilities.float()
     return p.clamp(min=tiny).log() - (1 - p).clamp(min=tiny).log()
 
 
 def _compute_logit_gradient(probabilities: Tensor, gradient: Tensor) -> Tensor:
-    """dL/dlogit = dL/dp p (1 - p): exactly 0 where a sigmoid has rounded to 0 or 1."""
+    """Return dL/dlogit = dL/dp * p (1 - p): exactly 0 where a sigmoid has rounded to 0 or 1."""
     p = probabilities.float()
     return gradient.float() * p * (1 - p)
 

@@ -1,4 +1,4 @@
-"""Laws of the network bodies."""
+"""The fully connected networks and the wrappers around them."""
 
 from __future__ import annotations
 
@@ -22,41 +22,41 @@ Normal = Callable[..., Tensor]
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_samples_have_shape(shape: tuple[int, ...], normal: Normal) -> None:
-    """A generator gives one sample of the shape for each latent."""
+    """A generator returns one sample of the given shape for each latent vector."""
     assert build_mlp_generator(5, 7, shape)(normal((3, 5))).shape == (3, *shape)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_scores_are_flat(shape: tuple[int, ...], normal: Normal) -> None:
-    """A discriminator gives one score a sample, also for a batch of one."""
+    """A discriminator returns one score for each sample, also for a batch of one."""
     discriminator = build_mlp_discriminator(shape, 7)
     for batch in (1, 3):
         assert discriminator(normal((batch, *shape))).shape == (batch,)
 
 
 def test_images_are_bounded(normal: Normal) -> None:
-    """Images lie in [-1, 1], however large the latents are; points are not bounded."""
+    """Images are in [-1, 1] even for huge latents, and points are unbounded."""
     images = build_mlp_generator(5, 7, (1, 4, 4))(1e3 * normal((50, 5)))
     points = build_mlp_generator(5, 7, (2,))(1e3 * normal((50, 5)))
     assert images.abs().max() <= 1
     assert points.abs().max() > 1
 
 
-def test_scores_need_no_sigmoid(normal: Normal) -> None:
-    """Scores are logits: nothing bounds them."""
+def test_scores_are_unbounded(normal: Normal) -> None:
+    """Scores are logits, not probabilities: they exceed 1."""
     discriminator = build_mlp_discriminator((2,), 7)
     assert discriminator(1e6 * normal((50, 2))).abs().max() > 1
 
 
-def test_sample_scores_alone(normal: Normal) -> None:
-    """Without `before_last`, a sample's score does not depend on its batch."""
+def test_scores_are_independent_of_batch(normal: Normal) -> None:
+    """Without a batch layer, a sample's score does not depend on its batch."""
     discriminator, samples = build_mlp_discriminator((2,), 7), normal((6, 2))
     alone = torch.cat([discriminator(sample[None]) for sample in samples])
     torch.testing.assert_close(discriminator(samples), alone)
 
 
-def test_known_weights_known_score() -> None:
-    """With eye weights and no biases, the score is what the layers do to the input by hand."""
+def test_known_weights_give_known_scores() -> None:
+    """With identity weights and zero biases, the scores can be computed by hand."""
     discriminator = build_mlp_discriminator((2,), 2)
     for layer in discriminator.modules():
         if isinstance(layer, nn.Linear):
@@ -67,7 +67,7 @@ def test_known_weights_known_score() -> None:
 
 
 def test_before_last_widens(normal: Normal) -> None:
-    """What `before_last` adds reaches the last layer."""
+    """The last layer takes the features that `before_last` adds."""
 
     class Double(nn.Module):
         def forward(self, features: Tensor) -> Tensor:
@@ -77,13 +77,13 @@ def test_before_last_widens(normal: Normal) -> None:
 
 
 def test_scorer_takes_one_column(normal: Normal) -> None:
-    """A scorer drops the last axis of its body's output and nothing else."""
+    """A scorer removes the last axis of its body's output, and no other."""
     torch.testing.assert_close(Scorer(nn.Identity())(torch.ones(1, 1)), torch.ones(1))
 
 
 @pytest.mark.parametrize(("batch", "packs"), [(6, 3), (7, 3), (2, 1), (1, 1)])
 def test_packs_are_strided(batch: int, packs: int) -> None:
-    """Of B samples, pack k of n holds k and k + n, side by side; alone, one is its own mate."""
+    """Pack k of n joins the samples k and k + n; a single sample is joined with itself."""
     seen: list[Tensor] = []
 
     class Spy(nn.Module):
@@ -98,7 +98,7 @@ def test_packs_are_strided(batch: int, packs: int) -> None:
 
 
 def test_images_are_packed_by_channel(normal: Normal) -> None:
-    """A pack of images is one image with the channels of each."""
+    """A pack of images is one image with the channels of all its members."""
     images, seen = normal((4, 3, 2, 2)), []
 
     class Spy(nn.Module):
@@ -112,17 +112,17 @@ def test_images_are_packed_by_channel(normal: Normal) -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
 @pytest.mark.parametrize(
-    ("activation", "kind"),
+    ("activation", "layer_type"),
     [("leaky_relu", nn.LeakyReLU), ("relu", nn.ReLU), ("tanh", nn.Tanh), ("sigmoid", nn.Sigmoid)],
 )
-def test_hidden_layers_are_as_asked(
-    depth: int, activation: ActivationName, kind: type[nn.Module]
+def test_depth_and_activation_are_options(
+    depth: int, activation: ActivationName, layer_type: type[nn.Module]
 ) -> None:
-    """There are as many hidden layers as asked, each with the activation that was asked for."""
+    """Both networks have `depth` hidden layers, each with the given activation."""
     for network in (
         build_mlp_generator(5, 7, (2,), depth, activation),
         build_mlp_discriminator((2,), 7, depth=depth, activation=activation),
     ):
         layers = list(network.modules())
-        assert sum(isinstance(layer, kind) for layer in layers) == depth
+        assert sum(isinstance(layer, layer_type) for layer in layers) == depth
         assert sum(isinstance(layer, nn.Linear) for layer in layers) == depth + 1

@@ -1,4 +1,4 @@
-"""Laws of the penalties: closed forms on linear discriminators."""
+"""The penalties: closed forms on linear discriminators."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gandiag.models.networks import PackedDiscriminator, Scorer
-from gandiag.models.penalties import build_weight_clipper, build_gradient_penalty, build_r1_penalty
+from gandiag.models.penalties import build_gradient_penalty, build_r1_penalty, build_weight_clipper
 
 Normal = Callable[..., Tensor]
 
@@ -22,13 +22,13 @@ def linear(*weights: float) -> Scorer:
 
 
 def test_gradient_penalty_is_tf_gans(normal: Normal) -> None:
-    """For D(x) = sum of 2 x in four dimensions the slope is 4 and the penalty (4 - 1)^2 = 9."""
+    """For D(x) = sum of 2 x in 4-d, the gradient has norm 4 and the penalty is (4 - 1)^2 = 9."""
     penalty = build_gradient_penalty(1.0)
     assert penalty(linear(2, 2, 2, 2), normal((8, 4)), normal((8, 4), seed=1)).item() == 9.0
 
 
-def test_unit_slope_costs_nothing(normal: Normal) -> None:
-    """A critic of slope 1 pays no gradient penalty, whatever its weight."""
+def test_unit_gradient_has_no_penalty(normal: Normal) -> None:
+    """For a gradient of norm 1, the gradient penalty is 0 for any weight."""
     assert (
         build_gradient_penalty(10)(linear(0.6, 0.8), normal((9, 2)), normal((9, 2))).item() < 1e-11
     )
@@ -41,8 +41,8 @@ def test_penalty_scales_with_weight(normal: Normal) -> None:
     assert _r1(4)(critic, real, fake).item() == pytest.approx(4 / 2 * 9)
 
 
-def test_penalty_looks_between(normal: Normal) -> None:
-    """The slope is taken on the lines between real and fake, and nowhere else."""
+def test_penalty_is_taken_between_real_and_fake(normal: Normal) -> None:
+    """The points of the gradient penalty lie on the lines between real and fake samples."""
     seen: list[Tensor] = []
 
     class Spy(nn.Module):
@@ -60,13 +60,13 @@ def test_penalty_looks_between(normal: Normal) -> None:
 
 
 def test_small_real_batch_is_enough(normal: Normal) -> None:
-    """With fewer real samples than fakes, as in a small data set, the pairs there are count."""
+    """With fewer real than fake samples, as in a small data set, only full pairs are used."""
     penalty = build_gradient_penalty(1.0)
     assert penalty(linear(2, 2, 2, 2), normal((3, 4)), normal((8, 4), seed=1)).item() == 9.0
 
 
 def test_r1_is_squared_weight(normal: Normal) -> None:
-    """For a linear D, R1 is gamma / 2 |w|^2 and its gradient gamma w."""
+    """For a linear D, the R1 penalty is gamma / 2 |w|^2 and its gradient is gamma w."""
     critic = linear(3.0, 4.0)
     loss = _r1(0.5)(critic, normal((6, 2)), normal((6, 2)))
     assert loss.item() == pytest.approx(0.25 * 25)
@@ -76,8 +76,8 @@ def test_r1_is_squared_weight(normal: Normal) -> None:
     torch.testing.assert_close(weight.grad, torch.tensor([[1.5, 2.0]]))
 
 
-def test_r1_looks_at_reals() -> None:
-    """For D(x) = x^2 the slope is 2 x on the real samples; the fakes do not matter."""
+def test_r1_uses_real_samples() -> None:
+    """For D(x) = x^2, the gradient is 2 x at the real samples; fake samples have no effect."""
 
     class Square(nn.Module):
         def forward(self, samples: Tensor) -> Tensor:
@@ -89,12 +89,12 @@ def test_r1_looks_at_reals() -> None:
 
 
 def test_no_weight_no_penalty() -> None:
-    """A gamma of 0 asks for no penalty at all."""
+    """For a gamma of 0, there is no penalty function."""
     assert build_r1_penalty(0.0) is None
 
 
 def test_penalty_leaves_samples(normal: Normal) -> None:
-    """The batches that a penalty is given neither require nor hold gradients after it."""
+    """A penalty leaves its batches without requires_grad and without gradients."""
     real, fake = normal((4, 2)), normal((4, 2), seed=1)
     for penalty in (build_gradient_penalty(1), _r1(1)):
         penalty(linear(1.0, 1.0), real, fake).backward()
@@ -102,8 +102,8 @@ def test_penalty_leaves_samples(normal: Normal) -> None:
         assert real.grad is None
 
 
-def test_clip_bounds_all() -> None:
-    """Every parameter ends within the bound; those that were there already stay as they are."""
+def test_clipping_bounds_all_weights() -> None:
+    """Parameters beyond the bound are set to it, and all others are unchanged."""
     critic = linear(-3.0, 0.005, 3.0)
     build_weight_clipper(0.01)(critic)
     (weight,) = critic.parameters()
@@ -117,8 +117,8 @@ def _r1(gamma: float) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
     return penalty
 
 
-class PackNorm(nn.Module):
-    """Scores packs of two points by the dot product with one known vector."""
+class PackDiscriminator(nn.Module):
+    """Discriminator of packs of two points: the dot product with a known vector."""
 
     def __init__(self, weights: Tensor) -> None:
         super().__init__()
@@ -140,12 +140,12 @@ class _Dot(nn.Module):
 
 
 @pytest.mark.parametrize("batch", [2, 4, 7])
-def test_slope_is_that_of_a_pack(batch: int, normal: Normal) -> None:
-    """A pack's score has one slope, at all samples of the pack: for w . pack it is |w|.
+def test_gradient_is_that_of_a_pack(batch: int, normal: Normal) -> None:
+    """The score of a pack has one gradient, at all samples of the pack: w for w . pack.
 
-    Samples that are left over, as the seventh, count for nothing.
+    Samples that are left over, such as the seventh, have no effect.
     """
-    critic = PackNorm(torch.tensor([1.0, 2.0, 2.0, 4.0]))  # |w| = 5
+    critic = PackDiscriminator(torch.tensor([1.0, 2.0, 2.0, 4.0]))  # |w| = 5
     real, fake = normal((batch, 2)), normal((batch, 2), seed=1)
     assert _r1(2.0)(critic, real, fake).item() == pytest.approx(25)
     penalty = build_gradient_penalty(1.0)

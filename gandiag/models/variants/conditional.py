@@ -1,4 +1,4 @@
-"""A GAN that is told which class to make."""
+"""A conditional GAN: both networks take the class of each sample."""
 
 from __future__ import annotations
 
@@ -21,26 +21,32 @@ from gandiag.models.networks import (
 
 @dataclass(frozen=True)
 class Conditional(GANOptions):
-    """Vanilla whose two networks get each sample's class too (Mirza & Osindero 2014).
+    """Vanilla with the class of each sample as input of both networks (Mirza & Osindero 2014).
 
-    It needs data with labels. Fakes are asked for in the classes of real samples.
+    The data need labels. Generated samples get the classes of randomly drawn real samples.
     """
 
-    classes: PositiveInt = 10  # labels are 0 to classes - 1; MNIST has 10, a ring one a mode
-    latent_size: PositiveInt = 64  # entries of a latent, drawn from N(0, I)
-    width: PositiveInt = 256  # units of a hidden layer
-    depth: PositiveInt = 2  # hidden layers of each network
-    activation: Literal["leaky_relu", "relu", "tanh", "sigmoid"] = "leaky_relu"  # of hidden layers
-    minibatch: Literal["none", "discrimination", "stddev"] = "none"  # what D sees of its batch
+    # Labels are 0 to classes - 1 (MNIST has 10 classes; each mode of a ring or grid is a class).
+    classes: PositiveInt = 10
+    latent_size: PositiveInt = 64  # A latent vector has this number of entries from N(0, 1).
+    width: PositiveInt = 256  # Each hidden layer has this number of units.
+    depth: PositiveInt = 2  # Each network has this number of hidden layers.
+    # The activation follows each hidden layer of both networks.
+    activation: Literal["leaky_relu", "relu", "tanh", "sigmoid"] = "leaky_relu"
+    # The minibatch layer shows the discriminator statistics of its whole batch before its last
+    # layer, against mode collapse.
+    minibatch: Literal["none", "discrimination", "stddev"] = "none"
 
     def build(self, shape: tuple[int, ...]) -> GAN:
         """Return the GAN for samples of `shape`; both networks take labels as well."""
         layer, extra = build_batch_layer(self.minibatch, self.width)
+        # The class is a one-hot vector beside the latent, and beside the flat sample. Packing then
+        # keeps each sample together with its class.
         inputs = self.latent_size + self.classes
         generator = build_mlp_generator(inputs, self.width, shape, self.depth, self.activation)
-        seen = self.discriminator_shape((math.prod(shape) + self.classes,))
+        input_shape = self.discriminator_shape((math.prod(shape) + self.classes,))
         discriminator = build_mlp_discriminator(
-            seen, self.width, layer, extra, self.depth, self.activation
+            input_shape, self.width, layer, extra, self.depth, self.activation
         )
         return self.build_gan(
             LabelledGenerator(generator, self.classes),

@@ -1,4 +1,4 @@
-"""Two numbers against each other: the smallest game that need not converge."""
+"""The Dirac-GAN: one weight a network, the smallest GAN that need not converge."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from gandiag.models.networks import Scorer
 
 @dataclass(frozen=True)
 class Dirac(GANOptions):
-    """A shift against a linear score: the Dirac-GAN of Mescheder et al. 2018, section 2.
+    """A learned shift and a linear score: the Dirac-GAN of Mescheder et al. 2018, section 2.
 
-    The generator only moves a cloud of fixed width about; the discriminator's score is a product
-    with one weight an axis. Against data around 0 the equilibrium is 0 for both. Plain steps on
-    the minimax objective or with a linear critic go round it for ever; the R1 penalty lets both
-    spiral in.
+    The generator is ``G(z) = shift + sd * z``, with one learned shift for each axis. The
+    discriminator is ``D(x) = weight . x``. For data around 0, shift and weight are both 0 at the
+    equilibrium. Gradient descent with the minimax or the Wasserstein objective circles around the
+    equilibrium without end. With the R1 penalty it converges.
     """
 
-    sd: NonNegativeFloat = 0.1  # of the samples around the shift, in data units; 0 is one point
-    start: PositiveFloat = 1.0  # of both weights, give or take a tenth; far from 0 shows the cycle
+    # Samples have this standard deviation around the shift, in data units; 0 gives a single point.
+    sd: NonNegativeFloat = 0.1
+    # Initial shifts and weights are drawn from N(start, (start / 10)^2); values far from 0 show the
+    # cycle.
+    start: PositiveFloat = 1.0
 
     def build(self, shape: tuple[int, ...]) -> GAN:
-        """Return the GAN for samples of `shape`; a latent has as many entries as a sample."""
+        """Return the GAN for samples of `shape`; a latent vector has the entries of a sample."""
         entries = math.prod(shape)
         score = nn.Linear(self.pack * entries, 1, bias=False)
         with torch.no_grad():
@@ -39,7 +42,7 @@ class Dirac(GANOptions):
 
 
 class _Shift(nn.Module):
-    """Adds its one weight an axis to scaled latents."""
+    """Generator that adds one learned shift for each axis to scaled latents."""
 
     def __init__(self, shape: tuple[int, ...], sd: float, start: float) -> None:
         super().__init__()
@@ -47,5 +50,5 @@ class _Shift(nn.Module):
         self.shift = nn.Parameter(start * (1 + torch.randn(shape) / 10))
 
     def forward(self, latents: Tensor) -> Tensor:
-        """``(B, prod(shape)) -> (B, *shape)``."""
+        """Map ``(B, prod(shape))`` latents to ``(B, *shape)`` samples."""
         return self.shift + self.sd * latents.view(-1, *self.shape)

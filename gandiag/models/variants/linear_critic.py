@@ -1,4 +1,8 @@
-"""A GAN whose discriminator is a critic: its score is linear, and no probability."""
+"""A Wasserstein GAN: the discriminator is a critic, and the losses are linear in its scores.
+
+A linear loss has the same derivative at every score. Therefore the generator's gradient does not
+vanish when the critic separates real and generated samples perfectly.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +19,14 @@ from gandiag.models.variants.vanilla import Vanilla
 class LinearCritic:
     """A Wasserstein critic with clipped weights (Arjovsky et al. 2017) or a gradient penalty."""
 
-    lipschitz: Literal["gradient_penalty", "clip"] = "gradient_penalty"  # what bounds the slope
-    penalty: PositiveFloat = (
-        10.0  # weight of the gradient penalty (Gulrajani et al. 2017; 0.1 for points)
-    )
-    bound: PositiveFloat = 0.01  # of each clipped weight (Arjovsky et al. 2017, algorithm 1)
-    latent_size: PositiveInt = 64  # entries of a latent, drawn from N(0, I)
-    width: PositiveInt = 256  # units of a hidden layer
+    # The Lipschitz constraint bounds the critic's gradient by a penalty or by clipped weights.
+    lipschitz: Literal["gradient_penalty", "clip"] = "gradient_penalty"
+    # The gradient penalty has this weight (Gulrajani et al. 2017: 10 for images, 0.1 for points).
+    penalty: PositiveFloat = 10.0
+    # Clipping keeps each weight in [-bound, bound] (Arjovsky et al. 2017, algorithm 1).
+    bound: PositiveFloat = 0.01
+    latent_size: PositiveInt = 64  # A latent vector has this number of entries from N(0, 1).
+    width: PositiveInt = 256  # Each hidden layer has this number of units.
 
     def build(self, shape: tuple[int, ...]) -> GAN:
         """Return the GAN for samples of `shape`."""

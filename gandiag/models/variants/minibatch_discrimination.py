@@ -1,4 +1,4 @@
-"""A GAN whose discriminator sees how alike the samples of its batch are."""
+"""A GAN whose discriminator compares the samples of its batch with one another."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ from gandiag.models.networks import build_mlp_discriminator, build_mlp_generator
 
 @dataclass(frozen=True)
 class MinibatchDiscrimination(GANOptions):
-    """Vanilla with minibatch discrimination before D's last layer (Salimans et al. 2016, 3.2)."""
+    """Vanilla with minibatch discrimination before D's last layer (Salimans et al. 2016, 3.2).
 
-    latent_size: PositiveInt = 64  # entries of a latent, drawn from N(0, I)
-    width: PositiveInt = 256  # units of a hidden layer
-    kernels: PositiveInt = (
-        16  # similarities a sample gets (paper: 100 on CIFAR-10); cost batch^2 x kernels
-    )
-    dimensions: PositiveInt = 5  # length of the rows that are compared (paper: 5)
-    average: bool = False  # divide the sum by batch - 1, so that it does not grow with the batch
+    The variant has all options of the layer. Other variants have it with fixed sizes, as
+    ``minibatch: discrimination``.
+    """
+
+    latent_size: PositiveInt = 64  # A latent vector has this number of entries from N(0, 1).
+    width: PositiveInt = 256  # Each hidden layer has this number of units.
+    # Each sample gets this number of similarities, at a cost proportional to batch^2 * kernels
+    # (the paper uses 100 on CIFAR-10).
+    kernels: PositiveInt = 16
+    # The vectors that are compared have this number of entries (the paper uses 5).
+    dimensions: PositiveInt = 5
+    # Averaging divides each similarity by batch - 1, so that it does not grow with the batch.
+    average: bool = False
 
     def build(self, shape: tuple[int, ...]) -> GAN:
         """Return the GAN for samples of `shape`."""

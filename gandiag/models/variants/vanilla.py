@@ -1,4 +1,4 @@
-"""The plain GAN: two small networks and cross-entropy on logits."""
+"""The plain GAN: two small fully connected networks and cross-entropy on logits."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ from gandiag.models.networks import build_mlp_discriminator, build_mlp_generator
 
 @dataclass(frozen=True)
 class Vanilla(GANOptions):
-    """Three linear layers each, LeakyReLU 0.2, cross-entropy on logits (Goodfellow et al. 2014)."""
+    """Three linear layers each, LeakyReLU 0.2, cross-entropy on logits (Goodfellow et al. 2014).
 
-    latent_size: PositiveInt = 64  # entries of a latent, drawn from N(0, I)
-    width: PositiveInt = 256  # units of a hidden layer
-    depth: PositiveInt = 2  # hidden layers of each network
-    activation: Literal["leaky_relu", "relu", "tanh", "sigmoid"] = "leaky_relu"  # of hidden layers
-    minibatch: Literal["none", "discrimination", "stddev"] = "none"  # what D sees of its batch
+    Samples may be images, ``(channels, height, width)``, or points, ``(d,)``.
+    """
+
+    latent_size: PositiveInt = 64  # A latent vector has this number of entries from N(0, 1).
+    width: PositiveInt = 256  # Each hidden layer has this number of units.
+    depth: PositiveInt = 2  # Each network has this number of hidden layers.
+    # The activation follows each hidden layer of both networks.
+    activation: Literal["leaky_relu", "relu", "tanh", "sigmoid"] = "leaky_relu"
+    # The minibatch layer shows the discriminator statistics of its whole batch before its last
+    # layer, against mode collapse.
+    minibatch: Literal["none", "discrimination", "stddev"] = "none"
 
     def build(self, shape: tuple[int, ...]) -> GAN:
         """Return the GAN for samples of `shape`."""

@@ -1,4 +1,4 @@
-"""Laws of every variant: the shapes of what it builds, its seed, and its options together."""
+"""All variants: the shapes of their networks, their seeds, and combinations of options."""
 
 from __future__ import annotations
 
@@ -19,30 +19,29 @@ from gandiag.training.trainer import train
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (2,)]
 VARIANTS = list(BUILT_IN["variants"])
-RULED = [
+WITH_GAN_OPTIONS = [
     name
     for name in VARIANTS
     if issubclass(plugins.load("variants", name), GANOptions)
-    and hasattr(plugins.load("variants", name), "width")  # networks that can be made small
+    and hasattr(plugins.load("variants", name), "width")  # its networks can be made small
 ]
-BATCH = {"minibatch": "stddev"}  # an option of most variants
-BOUND = {"spectral_norm": True, "r1": 0.1, "gradient_penalty": 0.1, "clip": 0.5}
-TOGETHER: list[dict[str, Any]] = [
+BATCH_LAYER = {"minibatch": "stddev"}  # an option of most variants
+CONSTRAINTS = {"spectral_norm": True, "r1": 0.1, "gradient_penalty": 0.1, "clip": 0.5}
+COMBINATIONS: list[dict[str, Any]] = [
     {"objective": "least_squares", "label_smoothing": 0.1, "pack": 2},
-    {"objective": "hinge", **BOUND},
-    {"objective": "wasserstein", "pack": 3, **BOUND},
+    {"objective": "hinge", **CONSTRAINTS},
+    {"objective": "wasserstein", "pack": 3, **CONSTRAINTS},
 ]
 
 every_variant = pytest.mark.parametrize("name", VARIANTS)
-every_shape = pytest.mark.parametrize("shape", SHAPES)
-every_game = pytest.mark.parametrize(
+every_variant_and_shape = pytest.mark.parametrize(
     ("name", "shape"),
     [(name, shape) for name in VARIANTS for shape in SHAPES if name != "dcgan" or len(shape) == 3],
 )
 
 
 def build(name: str, shape: tuple[int, ...], seed: int = 0, **options: object) -> GAN:
-    """A variant's GAN from a seed."""
+    """Return a variant's GAN with initial weights from a seed."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         gan: GAN = plugins.build("variants", name, options).build(shape)
@@ -50,13 +49,13 @@ def build(name: str, shape: tuple[int, ...], seed: int = 0, **options: object) -
 
 
 def labels_for(gan: GAN, batch: int) -> tuple[Tensor, ...]:
-    """A label for each sample, where the GAN has classes."""
+    """Return one label for each sample as a 1-tuple; empty for a GAN without classes."""
     return (torch.arange(batch) % gan.classes,) if gan.classes else ()
 
 
-@every_game
+@every_variant_and_shape
 def test_shapes_fit(name: str, shape: tuple[int, ...], normal: Callable[..., Tensor]) -> None:
-    """Latents become samples of the shape, and samples one finite score each."""
+    """The generator returns samples of the shape, and the discriminator one finite score each."""
     gan = build(name, shape)
     labels = labels_for(gan, 6)
     fakes = gan.generator(normal((6, gan.latent_size)), *labels)
@@ -66,19 +65,19 @@ def test_shapes_fit(name: str, shape: tuple[int, ...], normal: Callable[..., Ten
     assert scores.isfinite().all()
 
 
-@every_game
+@every_variant_and_shape
 def test_seed_fixes_weights(name: str, shape: tuple[int, ...]) -> None:
     """The same seed gives the same weights, and another seed gives others."""
     first, again, other = (build(name, shape, seed) for seed in (0, 0, 1))
-    for player in ("generator", "discriminator"):
-        weights = [getattr(gan, player).state_dict() for gan in (first, again, other)]
+    for network in ("generator", "discriminator"):
+        weights = [getattr(gan, network).state_dict() for gan in (first, again, other)]
         assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
         assert not all(torch.equal(weights[0][key], weights[2][key]) for key in weights[0])
 
 
 @every_variant
-def test_signal_reaches_first_layer(name: str, normal: Callable[..., Tensor]) -> None:
-    """At the start, both losses have a gradient at every weight of the player that learns."""
+def test_gradient_reaches_all_weights(name: str, normal: Callable[..., Tensor]) -> None:
+    """At the initial weights, each loss has a gradient at every weight of its own network."""
     shape = (1, 8, 8) if name == "dcgan" else (2,)
     gan = build(name, shape)
     labels = labels_for(gan, 8)
@@ -89,28 +88,28 @@ def test_signal_reaches_first_layer(name: str, normal: Callable[..., Tensor]) ->
     gan.objective.discriminator(gan.discriminator(real, *labels), fake_scores).backward()
     for network in (gan.generator, gan.discriminator):
         for key, weight in network.named_parameters():
-            if not key.endswith("bias"):  # a critic's loss does not see a constant
+            if not key.endswith("bias"):  # a critic's loss does not depend on a constant
                 assert weight.grad is not None
                 assert weight.grad.abs().sum() > 0
 
 
 def small(name: str) -> dict[str, Any]:
-    """Options that make a variant's networks small."""
+    """Return options that make a variant's networks small."""
     return {"width": 4, "latent_size": 3, **({"classes": 8} if name == "conditional" else {})}
 
 
-@pytest.mark.parametrize("name", RULED)
-@pytest.mark.parametrize("options", TOGETHER, ids=[o["objective"] for o in TOGETHER])
-def test_rules_go_together(
+@pytest.mark.parametrize("name", WITH_GAN_OPTIONS)
+@pytest.mark.parametrize("options", COMBINATIONS, ids=[o["objective"] for o in COMBINATIONS])
+def test_options_can_be_combined(
     name: str, options: dict[str, Any], normal: Callable[..., Tensor]
 ) -> None:
-    """Every variant that inherits the rules plays with several of them at once, and stays finite.
+    """A variant with `GANOptions` trains with several of them at once to finite weights.
 
-    A batch of 10 does not fill packs of 3, and one of 2 does not fill any.
+    A batch of 10 leaves one sample over in packs of 3, and a batch of 2 is smaller than a pack.
     """
     shape = (1, 8, 8) if name == "dcgan" else (2,)
-    batch = {} if name == "minibatch_discrimination" else BATCH
-    gan = build(name, shape, **small(name), **batch, **options)
+    batch_layer = {} if name == "minibatch_discrimination" else BATCH_LAYER
+    gan = build(name, shape, **small(name), **batch_layer, **options)
     labels = torch.arange(40) % 8
     for size in (10, 2):
         plan = Training.model_validate({"steps": 2, "batch_size": size})
@@ -119,7 +118,7 @@ def test_rules_go_together(
         assert all(value.isfinite().all() for value in network.state_dict().values())
 
 
-@pytest.mark.parametrize("name", RULED)
+@pytest.mark.parametrize("name", WITH_GAN_OPTIONS)
 def test_spectral_norm_is_one(name: str) -> None:
     """With spectral norm, each layer's largest singular value is 1 after power iterations."""
     shape = (1, 8, 8) if name == "dcgan" else (2,)
@@ -127,15 +126,15 @@ def test_spectral_norm_is_one(name: str) -> None:
     layers = [m for m in critic.modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
     assert len(layers) >= 3
     for layer in layers:
-        for _ in range(200):  # each look at the weights in training mode is one more iteration
+        for _ in range(200):  # each access in training mode is one more power iteration
             weight = layer.weight
         largest = torch.linalg.matrix_norm(weight.detach().flatten(1), 2)
         assert float(largest) == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", RULED)
+@pytest.mark.parametrize("name", WITH_GAN_OPTIONS)
 def test_packs_have_one_score(name: str, normal: Callable[..., Tensor]) -> None:
-    """A discriminator of packs of 3 gives 64 samples 21 scores, and G stays as it is."""
+    """With packs of 3, 64 samples get 21 scores, and the generator has the same shapes."""
     shape = (1, 8, 8) if name == "dcgan" else (2,)
     plain, packed = (build(name, shape, **small(name), pack=pack) for pack in (1, 3))
     scores = packed.discriminator(normal((64, *shape)), *labels_for(packed, 64))
@@ -145,6 +144,8 @@ def test_packs_have_one_score(name: str, normal: Callable[..., Tensor]) -> None:
 
 
 def test_smoothing_needs_a_target() -> None:
-    """Smoothing where the objective has no target is refused when the variant is made."""
-    with pytest.raises(BadInput, match="label_smoothing needs a target for reals, and hinge has"):
+    """Label smoothing for an objective without targets is rejected when the variant is built."""
+    with pytest.raises(
+        BadInput, match="label_smoothing needs a target for real samples, and hinge has"
+    ):
         plugins.build("variants", "vanilla", {"objective": "hinge", "label_smoothing": 0.1}, "x")

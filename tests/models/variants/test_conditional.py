@@ -1,4 +1,4 @@
-"""Laws of the conditional GAN: labels reach both networks, and nobody else."""
+"""The conditional GAN: both networks use the labels, and each sample keeps its own label."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ Normal = Callable[..., Tensor]
 
 
 def small(**options: float) -> GAN:
-    """A conditional GAN for points of eight classes."""
+    """Return a conditional GAN for points of eight classes."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return Conditional(classes=8, latent_size=3, width=8, **options).build((2,))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("player", ["generator", "discriminator"])
-def test_labels_matter(player: str, normal: Normal) -> None:
-    """The same latents or samples with other labels give something else, in both networks."""
-    network, rows = getattr(small(), player), normal((8, 3 if player == "generator" else 2))
+@pytest.mark.parametrize("name", ["generator", "discriminator"])
+def test_labels_change_the_output(name: str, normal: Normal) -> None:
+    """With other labels for the same inputs, the output of each network changes."""
+    network, rows = getattr(small(), name), normal((8, 3 if name == "generator" else 2))
     labels = torch.arange(8)
     assert not torch.allclose(network(rows, labels), network(rows, labels.flip(0)))
 
 
 def test_pack_keeps_labels_together(normal: Normal) -> None:
-    """Of 8 samples in packs of 2, sample i and its label lie beside sample i + 4 and its label."""
+    """A pack of 2 out of 8 samples joins sample i and its label with sample i + 4 and its label."""
     critic, samples, labels = small(pack=2).discriminator, normal((8, 2)), torch.arange(8)
     whole = critic(samples, labels)
     for k in range(4):
@@ -51,85 +51,92 @@ def test_pack_keeps_labels_together(normal: Normal) -> None:
         torch.testing.assert_close(critic(samples[both], labels[both])[0], whole[k])
 
 
-def test_fakes_have_the_datas_classes(memory: Recorder) -> None:
-    """The fixed latents' labels are drawn from those of the data, in their shares."""
+def test_fixed_labels_follow_the_data(memory: Recorder) -> None:
+    """The labels of the fixed latents are drawn with the class shares of the data."""
     labels = torch.tensor([0, 3, 3, 3] * 100)
-    asked: list[Tensor] = []
+    fixed_labels: list[Tensor] = []
 
     @dataclass(frozen=True)
-    class Asks:
+    class CollectLabels:
         uses: ClassVar[frozenset[str]] = frozenset({"latents"})
 
         def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-            """Keep the labels of the fixed latents."""
-            asked.extend(call.args[1] for call in snapshot.latents)
+            """Store the labels of the fixed latents."""
+            fixed_labels.extend(call.args[1] for call in snapshot.latents)
             return {}
 
     plan = Training.model_validate({"steps": 3, "batch_size": 64})
-    watch = Watch([ScheduledProbe("asks", Asks(), 1)], memory)
+    watch = Watch([ScheduledProbe("collect_labels", CollectLabels(), 1)], memory)
     train(small(), torch.zeros(400, 2), plan, 0, watch, labels)
-    shares = torch.bincount(asked[0], minlength=8) / 64
+    shares = torch.bincount(fixed_labels[0], minlength=8) / 64
     assert shares[[1, 2, 4, 5, 6, 7]].sum() == 0
     assert float(shares[3]) == pytest.approx(0.75, abs=5 * (0.75 * 0.25 / 64) ** 0.5)
 
 
 def test_labels_are_needed(ring: Data) -> None:
-    """Without labels a GAN with classes is not trained."""
+    """Training a GAN with classes without labels raises an error."""
     with pytest.raises(ValueError, match="samples with labels"):
         train(small(), ring.train, Training(), 0, None)
 
 
 @pytest.mark.parametrize(
-    ("data", "classes", "said"),
+    ("data", "classes", "message"),
     [
         ({"sine": {"samples": 300, "held_out": 300}}, 8, "the data have no labels"),
         ({"ring": {"samples": 300, "held_out": 300}}, 7, "labels are 0 to 7"),
     ],
 )
-def test_unfit_labels_are_refused(data: dict[str, object], classes: int, said: str) -> None:
-    """Data without labels, or with more classes than the GAN, are refused before the first step."""
+def test_unfit_labels_are_refused(data: dict[str, object], classes: int, message: str) -> None:
+    """Data without labels, or with too many classes, are rejected before the first step."""
     scenario = Scenario.parse({"data": data, "variant": {"conditional": {"classes": classes}}})
-    with pytest.raises(BadInput, match=said) as caught:
+    with pytest.raises(BadInput, match=message) as caught:
         run(scenario, place="x.yaml")
     assert caught.value.place == "x.yaml: variant"
 
 
-class Says(nn.Module):
-    """A generator whose samples are their labels."""
+class LabelGenerator(nn.Module):
+    """A generator whose samples equal their labels."""
 
     def __init__(self) -> None:
         super().__init__()
         self.shift = nn.Parameter(torch.zeros(1))
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """``(B, 1)`` labels as numbers."""
+        """Return the labels as samples, ``(B, 1)``."""
         return labels[:, None] + 0 * self.shift
 
 
-class Hears(nn.Module):
-    """A discriminator that notes which samples came with which labels."""
+class RecordingDiscriminator(nn.Module):
+    """A discriminator that stores the samples and labels of each call."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.slope = nn.Parameter(torch.ones(1))
+        self.weight = nn.Parameter(torch.ones(1))
         self.calls: list[tuple[list[float], list[int]]] = []
 
     def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
-        """``(B,)`` scores."""
+        """Return ``(B,)`` scores."""
         self.calls.append((samples[:, 0].tolist(), labels.tolist()))
-        return self.slope * samples[:, 0]
+        return self.weight * samples[:, 0]
 
 
 @pytest.mark.parametrize("count", [100, 5])
-def test_loop_keeps_labels_with_samples(count: int) -> None:
-    """Whatever D is shown, real, fake or for a penalty, comes with the labels it was made for."""
+def test_samples_keep_their_labels(count: int) -> None:
+    """Each call of D, for real, fake or penalty samples, has the labels of these samples."""
     labels = torch.arange(count) % 8
-    gan = GAN(Says(), Hears(), NON_SATURATING, 3, penalty=build_r1_penalty(1.0), classes=8)
+    gan = GAN(
+        LabelGenerator(),
+        RecordingDiscriminator(),
+        NON_SATURATING,
+        3,
+        penalty=build_r1_penalty(1.0),
+        classes=8,
+    )
     plan = Training.model_validate({"steps": 4, "batch_size": 16, "discriminator": {"steps": 2}})
     train(gan, labels[:, None].float(), plan, 0, None, labels)
     calls = gan.discriminator.calls
     assert len(calls) == 4 * (2 * 3 + 1)
-    for samples, told in calls:
-        assert samples == told
+    for samples, call_labels in calls:
+        assert samples == call_labels
     real, fake = calls[0][1], calls[1][1]
-    assert fake == (real * 16)[:16]  # of the same classes, so that a penalty may mix the two
+    assert fake == (real * 16)[:16]  # equal classes, because a penalty interpolates

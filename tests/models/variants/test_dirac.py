@@ -1,4 +1,4 @@
-"""Laws of the Dirac-GAN: what Mescheder et al. 2018 work out by hand for two numbers."""
+"""The Dirac-GAN: the results that Mescheder et al. 2018 derive for two weights."""
 
 from __future__ import annotations
 
@@ -12,69 +12,71 @@ from gandiag.models.variants.dirac import Dirac
 from gandiag.scenario.schema import Training
 from gandiag.training.trainer import train
 
-STEP = 0.2  # of plain gradient descent
+LEARNING_RATE = 0.2  # of gradient descent
 
 
-def played(steps: int, **options: object) -> list[tuple[float, float]]:
-    """Shift and weight after each of the generator's steps, beginning with those at the start."""
+def train_path(steps: int, **options: object) -> list[tuple[float, float]]:
+    """Return shift and weight at the start and after each generator step."""
     torch.manual_seed(0)
     gan = Dirac(sd=0.0, **options).build((1,))  # type: ignore[arg-type]
-    way = [weights(gan)]
-    plain = {"optimizer": {"name": "sgd", "lr": STEP}}
-    once = Training.model_validate(
-        {"steps": 1, "batch_size": 2, "generator": plain, "discriminator": plain}
+    path = [weights(gan)]
+    sgd = {"optimizer": {"name": "sgd", "lr": LEARNING_RATE}}
+    one_step = Training.model_validate(
+        {"steps": 1, "batch_size": 2, "generator": sgd, "discriminator": sgd}
     )
     for _ in range(steps):
-        train(gan, torch.zeros(4, 1), once, 0, None)
-        way.append(weights(gan))
-    return way
+        train(gan, torch.zeros(4, 1), one_step, 0, None)
+        path.append(weights(gan))
+    return path
 
 
 def weights(gan: GAN) -> tuple[float, float]:
-    """The generator's number and the discriminator's."""
+    """Return the only weight of the generator and of the discriminator."""
     (shift,), (weight,) = gan.generator.parameters(), gan.discriminator.parameters()
     return shift.item(), weight.item()
 
 
 def sigmoid(score: float) -> float:
-    """1 / (1 + exp(-score))."""
+    """Return 1 / (1 + exp(-score))."""
     return 1 / (1 + math.exp(-score))
 
 
-def test_critic_turns_with_known_period() -> None:
-    """With a linear critic, alternating steps are the matrix of the bilinear game."""
-    way = played(40, objective="wasserstein")
-    shift, weight = way[0]
-    for found in way[1:]:
-        weight -= STEP * shift
-        shift += STEP * weight
+def test_critic_steps_are_linear() -> None:
+    """With the Wasserstein objective, each step is the linear map of the bilinear game."""
+    path = train_path(40, objective="wasserstein")
+    shift, weight = path[0]
+    for found in path[1:]:
+        weight -= LEARNING_RATE * shift
+        shift += LEARNING_RATE * weight
         assert found == pytest.approx((shift, weight), abs=1e-5)
 
 
-def test_critic_keeps_its_ellipse() -> None:
-    """That matrix keeps ``a^2 + b^2 - h a b``: the game neither converges nor blows up."""
-    kept = [a * a + b * b - STEP * a * b for a, b in played(60, objective="wasserstein")]
-    assert kept == pytest.approx([kept[0]] * len(kept), rel=1e-4)
+def test_critic_stays_on_an_ellipse() -> None:
+    """This map keeps ``a^2 + b^2 - h a b`` (h: learning rate), so the path never converges."""
+    invariant = [
+        a * a + b * b - LEARNING_RATE * a * b for a, b in train_path(60, objective="wasserstein")
+    ]
+    assert invariant == pytest.approx([invariant[0]] * len(invariant), rel=1e-4)
 
 
 def test_minimax_steps_are_sigmoids() -> None:
-    """Under the minimax objective each step is a sigmoid times the other's number."""
-    way = played(40, objective="saturating")
-    shift, weight = way[0]
-    for found in way[1:]:
-        weight -= STEP * shift * sigmoid(weight * shift)
-        shift += STEP * weight * sigmoid(weight * shift)
+    """With the minimax objective, each step is a sigmoid times the other weight."""
+    path = train_path(40, objective="saturating")
+    shift, weight = path[0]
+    for found in path[1:]:
+        weight -= LEARNING_RATE * shift * sigmoid(weight * shift)
+        shift += LEARNING_RATE * weight * sigmoid(weight * shift)
         assert found == pytest.approx((shift, weight), abs=1e-5)
 
 
-def test_r1_spirals_in() -> None:
-    """The critical R1 penalty, gamma = 1, takes both numbers to the equilibrium."""
-    begin, *_, end = played(120, objective="non_saturating", r1=1.0)
-    assert math.hypot(*end) < 1e-3 * math.hypot(*begin)
+def test_r1_converges() -> None:
+    """With the critical R1 penalty, gamma = 1, both weights converge to the equilibrium."""
+    start, *_, end = train_path(120, objective="non_saturating", r1=1.0)
+    assert math.hypot(*end) < 1e-3 * math.hypot(*start)
 
 
-def test_samples_have_their_width() -> None:
-    """Samples lie around the shift with the standard deviation that was asked for."""
+def test_samples_have_standard_deviation_sd() -> None:
+    """Samples have the mean `shift` and the standard deviation `sd`."""
     gan = Dirac(sd=0.1).build((3,))
     latents = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(0))
     samples = gan.generator(latents).detach()

@@ -1,4 +1,4 @@
-"""Laws of the linear critic: no sigmoid, and one bound on its slope."""
+"""The linear critic: no sigmoid, and exactly one bound on its gradient."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor
 from gandiag.models.variants.linear_critic import LinearCritic
 
 
-def test_scores_are_no_probabilities() -> None:
-    """A critic has no reading of its scores as P(real)."""
+def test_scores_have_no_probability() -> None:
+    """The scores of a critic have no P(real)."""
     assert LinearCritic().build((2,)).objective.probability is None
 
 
 def test_one_bound_at_a_time() -> None:
-    """The slope is bounded by the penalty or by clipping, never by both or neither."""
+    """The gradient is bounded either by the penalty or by clipping."""
     penalised, clipped = LinearCritic().build((2,)), LinearCritic("clip").build((2,))
     assert penalised.penalty is not None
     assert penalised.constrain is None
@@ -25,7 +25,7 @@ def test_one_bound_at_a_time() -> None:
 
 
 def test_clipping_bounds_weights() -> None:
-    """After clipping, no weight of the critic is larger than the bound."""
+    """After clipping, no weight of the critic exceeds the bound."""
     gan = LinearCritic("clip", bound=0.02).build((2,))
     assert gan.constrain is not None
     gan.constrain(gan.discriminator)
@@ -33,8 +33,8 @@ def test_clipping_bounds_weights() -> None:
     assert largest == torch.tensor(0.02).item()
 
 
-def test_generator_slope_is_one(normal: Callable[..., Tensor]) -> None:
-    """However sure the critic is, the generator's slope at its scores sums to -1."""
+def test_generator_derivative_is_constant(normal: Callable[..., Tensor]) -> None:
+    """For scores of any size, the derivatives of the generator's loss sum to -1."""
     scores = (1000 * normal((32,))).requires_grad_()
     LinearCritic().build((2,)).objective.generator(scores).backward()
     assert scores.grad is not None

@@ -1,4 +1,4 @@
-"""Laws of minibatch discrimination (Salimans et al. 2016, section 3.2)."""
+"""Minibatch discrimination (Salimans et al. 2016, section 3.2)."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ Normal = Callable[..., Tensor]
 
 
 def eye(kernels: int, dimensions: int) -> MinibatchSimilarity:
-    """A similarity that compares the features as they are."""
+    """Return a layer whose tensor T is the identity: it compares the features themselves."""
     layer = MinibatchSimilarity(kernels * dimensions, kernels, dimensions)
     nn.init.eye_(layer.project.weight)
     return layer
 
 
-def test_identical_batch_is_all_alike() -> None:
-    """In a batch of one repeated sample, every similarity is exactly B - 1."""
+def test_identical_batch_has_full_similarity() -> None:
+    """For a batch of one repeated sample, every similarity is exactly B - 1."""
     features = torch.tensor([[0.5, -1.0, 2.0, 3.0, 0.0, 8.0]]).repeat(9, 1)
     assert torch.equal(eye(3, 2).compute_similarities(features), torch.full((9, 3), 8.0))
 
 
-def test_far_batch_is_not_alike() -> None:
-    """Among samples far apart, every similarity is exactly 0."""
+def test_distant_samples_have_no_similarity() -> None:
+    """For samples far apart, every similarity is exactly 0."""
     features = 1000 * torch.arange(5.0)[:, None].repeat(1, 6)
     assert torch.equal(eye(3, 2).compute_similarities(features), torch.zeros(5, 3))
 
 
 def test_one_sample_has_no_others() -> None:
-    """Alone in its batch, a sample is like nobody, averaged or not."""
+    """In a batch of one sample, the similarities are 0, averaged or not."""
     for average in (False, True):
         layer = MinibatchSimilarity(6, 3, 2, average)
         assert torch.equal(layer(torch.ones(1, 6))[:, 6:], torch.zeros(1, 3))
 
 
-def test_similarity_twins_loops(normal: Normal) -> None:
-    """The similarities are what a loop over samples, others and kernels gives."""
+def test_similarities_equal_a_loop(normal: Normal) -> None:
+    """The similarities equal those of a plain loop over samples, others and kernels."""
     layer, features = MinibatchSimilarity(7, 4, 3), normal((6, 7))
     rows = layer.project(features).detach().reshape(6, 4, 3).tolist()
     expected = [
@@ -60,7 +60,7 @@ def test_similarity_twins_loops(normal: Normal) -> None:
 
 
 def test_features_pass_through(normal: Normal) -> None:
-    """The features come first and unchanged, the similarities after them."""
+    """The output has the unchanged features first, and then the similarities."""
     layer, features = eye(3, 2), normal((5, 6))
     wide = layer(features)
     assert torch.equal(wide[:, :6], features)
@@ -68,7 +68,7 @@ def test_features_pass_through(normal: Normal) -> None:
 
 
 def test_average_divides_by_others(normal: Normal) -> None:
-    """Averaged similarities lie in [0, 1] and are the sums over B - 1."""
+    """Averaged similarities are the sums divided by B - 1."""
     layer, features = eye(3, 2), 0.1 * normal((5, 6))
     sums = layer(features)[:, 6:]
     layer.average = True
@@ -76,13 +76,13 @@ def test_average_divides_by_others(normal: Normal) -> None:
 
 
 def test_order_of_batch_is_irrelevant(normal: Normal) -> None:
-    """Shuffling the batch shuffles the similarities alike."""
+    """Shuffled samples have the similarities in the same shuffled order."""
     layer, features, order = eye(3, 2), normal((5, 6)), torch.tensor([3, 0, 4, 1, 2])
     torch.testing.assert_close(layer(features[order]), layer(features)[order])
 
 
-def test_collapse_is_paid_for(normal: Normal) -> None:
-    """The score of a sample depends on the batch around it, and its gradient reaches them."""
+def test_score_depends_on_the_batch(normal: Normal) -> None:
+    """A sample's score depends on the other samples, and its gradient reaches all of them."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         gan = MinibatchDiscrimination(width=16).build((2,))
@@ -95,8 +95,8 @@ def test_collapse_is_paid_for(normal: Normal) -> None:
     assert (others.grad.norm(dim=1) > 0).all()
 
 
-def test_published_kernel_count() -> None:
-    """Rows of five are compared, as in the paper, and the last layer sees every kernel."""
+def test_layer_has_published_sizes() -> None:
+    """Vectors of five entries are compared, and the last layer takes all similarities."""
     variant = MinibatchDiscrimination()
     layers = [m for m in variant.build((2,)).discriminator.modules() if isinstance(m, nn.Linear)]
     assert layers[-1].in_features == variant.width + variant.kernels

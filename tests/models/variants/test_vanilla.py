@@ -1,4 +1,4 @@
-"""Laws of the plain GAN."""
+"""The plain GAN."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from gandiag.models.losses import NON_SATURATING, SATURATING
 from gandiag.models.variants.vanilla import Vanilla
 
 
-def test_option_picks_objective() -> None:
-    """The generator's form is the one that the option names; logits are read by a sigmoid."""
+def test_option_selects_objective() -> None:
+    """The option `objective` selects the loss functions."""
     assert Vanilla().build((2,)).objective is NON_SATURATING
     assert Vanilla("saturating").build((2,)).objective is SATURATING
 
@@ -22,8 +22,8 @@ def test_no_sigmoid_in_discriminator() -> None:
     assert isinstance(last, nn.Linear)
 
 
-def test_r1_is_off_unless_asked() -> None:
-    """A penalty is there just where its weight is not 0, and it is gamma / 2 |w|^2 for linear D."""
+def test_r1_is_optional() -> None:
+    """By default there is no penalty; R1 is gamma / 2 |w|^2 for a linear discriminator."""
     assert Vanilla().build((2,)).penalty is None
     penalty = Vanilla(r1=2.0).build((2,)).penalty
     assert penalty is not None
@@ -33,7 +33,7 @@ def test_r1_is_off_unless_asked() -> None:
 
 
 def test_hidden_layers_are_two() -> None:
-    """Each player has three linear layers with LeakyReLU 0.2 between them."""
+    """Each network has three linear layers with LeakyReLU 0.2 between them."""
     gan = Vanilla(latent_size=3, width=7).build((2,))
     for network, sizes in ((gan.generator, (3, 7, 7, 2)), (gan.discriminator, (2, 7, 7, 1))):
         layers = [m for m in network.modules() if isinstance(m, nn.Linear)]
