@@ -1,1 +1,1 @@
-"""Where real samples come from, one file a source."""
+"""Datasets of real samples: one file for each dataset."""

@@ -1,4 +1,4 @@
-"""Mixtures of equally wide Gaussians, with random streams of their own."""
+"""Samples of Gaussian mixtures whose modes have one width, from random streams of their own."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from gandiag.datasets.data import Data
 def sample_mixture(
     centres: Tensor, sd: float, weights: Sequence[float], sizes: tuple[int, int], seed: int
 ) -> Data:
-    """Draw training and held-out points independently.
+    """Draw training and held-out points, each set from its own random stream.
 
     Args:
-        centres: float32, ``(modes, d)``.
-        sd: of every mode along every axis, in data units.
-        weights: relative mass of each mode; empty means equal.
-        sizes: number of training and of held-out points.
-        seed: the same seed gives the same points, whatever else has been drawn.
+        centres: ``(modes, d)`` float32 centres of the modes.
+        sd: standard deviation of each mode along each axis, in data units.
+        weights: relative probability of each mode; empty for equal probabilities.
+        sizes: number of training points and number of held-out points.
+        seed: the same seed gives the same points, whatever was drawn before.
 
     Returns:
-        Points labelled with the index of their mode.
+        Points ``(n, d)``; a label is the index of the point's mode.
     """
     mass = torch.tensor(weights or [1.0] * len(centres), dtype=torch.float64)
     points, labels = zip(
@@ -41,21 +41,28 @@ def sample_mixture(
 def check_sampling_options(
     sd: float, weights: Sequence[float], modes: int, sizes: tuple[int, int], seed: int
 ) -> None:
-    """Refuse what no points can be drawn from; the arguments are those of `sample_mixture`.
+    """Check the options that all datasets of points share.
+
+    Args:
+        sd: standard deviation of each mode.
+        weights: relative probability of each mode, or empty.
+        modes: number of modes.
+        sizes: number of training points and number of held-out points.
+        seed: seed of the random streams.
 
     Raises:
-        ValueError: one of them cannot be, and which.
+        ValueError: an option is out of range. The message names the option.
     """
     if seed < 0:
-        raise ValueError("seed is not negative")
+        raise ValueError("seed must not be negative")
     if not (math.isfinite(sd) and sd >= 0):
-        raise ValueError("sd is finite and not negative")
+        raise ValueError("sd must be finite and not negative")
     if weights and len(weights) != modes:
-        raise ValueError(f"weights has one entry for each of the {modes} modes, or none")
+        raise ValueError(f"weights must have one entry for each of the {modes} modes, or none")
     if weights and not (min(weights) >= 0 and 0 < sum(weights) < math.inf):
-        raise ValueError("weights are finite and not negative, and not all are 0")
+        raise ValueError("weights must be finite and not negative, and not all 0")
     if min(sizes) < 1:
-        raise ValueError("samples and held_out are at least 1")
+        raise ValueError("samples and held_out must be at least 1")
 
 
 def _sample_points(
@@ -67,6 +74,10 @@ def _sample_points(
 
 
 def create_random_stream(seed: int, index: int) -> torch.Generator:
-    """A generator of its own for each index, as unrelated as if it had another seed."""
+    """Return an independent random stream for a seed and an index.
+
+    Numpy's SeedSequence mixes both numbers. Seeds such as ``seed + index`` would let the held-out
+    points of one seed equal the training points of the next seed.
+    """
     state = np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0]))

@@ -1,4 +1,4 @@
-"""The whole of MNIST as torchvision keeps it, downloaded at most once."""
+"""The full MNIST data set in torchvision's folder layout, downloaded at most once."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _FILES = tuple(
     for what in ("images-idx3", "labels-idx1")
 )
 _OFFLINE_HINT = "mnist: {source: embedded} needs no network"
-_SOCKET_TIMEOUT = 20.0  # seconds without an answer before a server counts as unreachable
+_SOCKET_TIMEOUT = 20.0  # seconds without data after which a server counts as unreachable
 
 
 class MnistSplit(NamedTuple):
     """One split of MNIST.
 
     Attributes:
-        images: uint8, ``(N, 28, 28)``, 0 is background.
-        labels: int64 digits, ``(N,)``.
+        images: ``(N, 28, 28)`` uint8; the background is 0.
+        labels: ``(N,)`` int64 digits.
     """
 
     images: Tensor
@@ -39,14 +39,14 @@ class MnistSplit(NamedTuple):
 
 
 def read_full_mnist(root: Path, download: bool) -> tuple[MnistSplit, MnistSplit]:
-    """Read MNIST's training and test split from the IDX files under ``root/MNIST/raw``.
+    """Read MNIST's training split and test split from the IDX files in ``root/MNIST/raw``.
 
     Args:
         root: the folder that ``torchvision.datasets.MNIST`` calls ``root``.
-        download: fetch the files with torchvision where they are missing.
+        download: whether missing files are downloaded with torchvision.
 
     Raises:
-        BadInput: the files are missing and may not or cannot be fetched, or cannot be read.
+        BadInput: the files are missing and the download is disabled or fails, or a file is damaged.
     """
     datasets = import_torchvision("datasets")
     missing = [name for name in _FILES if not (_get_raw_folder(root) / name).is_file()]
@@ -64,18 +64,21 @@ def _get_raw_folder(root: Path) -> Path:
 
 
 def _download(root: Path) -> None:
-    """Download into a folder of its own, and move only whole files to `root`."""
+    """Download to a temporary folder, and move the files to `root` after the last one is complete.
+
+    An interrupted download then leaves no partial file that a later run would read.
+    """
     datasets = import_torchvision("datasets")
     try:
         root.mkdir(parents=True, exist_ok=True)
         with (
-            tempfile.TemporaryDirectory(prefix=".download-", dir=root) as place,
+            tempfile.TemporaryDirectory(prefix=".download-", dir=root) as folder,
             _limit_socket_waits(),
         ):
-            datasets.MNIST(place, download=True)  # checks the MD5 sums
+            datasets.MNIST(folder, download=True)  # torchvision checks the MD5 sums
             _get_raw_folder(root).mkdir(parents=True, exist_ok=True)
             for name in _FILES:
-                os.replace(_get_raw_folder(Path(place)) / name, _get_raw_folder(root) / name)
+                os.replace(_get_raw_folder(Path(folder)) / name, _get_raw_folder(root) / name)
     except (OSError, RuntimeError, HTTPException) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadInput(
@@ -85,25 +88,25 @@ def _download(root: Path) -> None:
 
 @contextmanager
 def _limit_socket_waits() -> Iterator[None]:
-    """Let no silent server hold the program: torchvision itself sets no timeout."""
-    before = socket.getdefaulttimeout()
+    """Set a timeout for all sockets: torchvision sets none, and a silent server would block."""
+    previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_SOCKET_TIMEOUT)
     try:
         yield
     finally:
-        socket.setdefaulttimeout(before)
+        socket.setdefaulttimeout(previous)
 
 
 def _read_split(datasets: ModuleType, root: Path, train: bool) -> MnistSplit:
     name = "training" if train else "test"
     try:
-        found = datasets.MNIST(root, train=train)
-    except Exception as error:  # torchvision checks damaged files with whatever fails first
+        dataset = datasets.MNIST(root, train=train)
+    except Exception as error:  # torchvision raises many types of errors for damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadInput(
             str(root), f"the {name} split is damaged ({reason}); {_OFFLINE_HINT}"
         ) from error
-    split = MnistSplit(found.data, found.targets)
+    split = MnistSplit(dataset.data, dataset.targets)
     if split.images.shape != (len(split.labels), 28, 28):
         shapes = f"images {tuple(split.images.shape)}, labels {tuple(split.labels.shape)}"
         raise BadInput(str(root), f"the {name} split is damaged ({shapes}); {_OFFLINE_HINT}")

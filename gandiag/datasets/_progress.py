@@ -1,4 +1,4 @@
-"""A progress bar for what takes long, and nothing for what does not."""
+"""A progress bar that appears only when loading takes several seconds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ from gandiag.plugins.terminal import error_console, progress_bar
 Item = TypeVar("Item")
 
 
-def show_progress(items: Sequence[Item], what: str, patience: float = 2.0) -> Iterator[Item]:
-    """Go through `items`, showing progress on stderr once it has taken `patience` seconds."""
+def show_progress(items: Sequence[Item], description: str, delay: float = 2.0) -> Iterator[Item]:
+    """Yield all items in order, and show a progress bar on stderr after a delay.
+
+    Args:
+        items: yielded unchanged.
+        description: text beside the bar.
+        delay: seconds before the bar appears; short work shows none.
+    """
     bar = progress_bar(error_console(), transient=True)
-    task = bar.add_task(what, total=len(items))
-    began = time.monotonic()
+    task = bar.add_task(description, total=len(items))
+    start = time.monotonic()
     try:
         for done, item in enumerate(items):
-            if not bar.live.is_started and time.monotonic() - began > patience:
+            if not bar.live.is_started and time.monotonic() - start > delay:
                 bar.start()
             bar.update(task, completed=done)
             yield item

@@ -1,4 +1,4 @@
-"""What every dataset returns."""
+"""The type that every dataset returns: `Data`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from torch import Tensor
 
 
 class Data(NamedTuple):
-    """Real samples as one tensor each, so that no loop touches single samples.
+    """Real samples for training and for evaluation, all in memory.
 
     Attributes:
-        train: what the game is played with, float32, ``(N, channels, height, width)`` in [-1, 1]
-            for images and ``(N, d)`` in data units for points.
-        held_out: real samples that no player sees; the reference's nulls come from them.
-        labels: int64 class of each sample in `train`, or None where the data have none.
-        held_out_labels: the same for `held_out`.
+        train: training samples, float32: ``(N, channels, height, width)`` in [-1, 1] for images,
+            ``(N, d)`` in data units for points.
+        held_out: ``(M, *shape)`` real samples that are never trained on. The real-vs-real baselines
+            are measured between these and the training samples.
+        labels: ``(N,)`` int64 classes of `train`, or None for data without classes.
+        held_out_labels: ``(M,)`` int64 classes of `held_out`, or None.
     """
 
     train: Tensor
@@ -25,5 +26,5 @@ class Data(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one sample."""
+        """Shape of one sample, ``(channels, height, width)`` or ``(d,)``."""
         return tuple(self.train.shape[1:])

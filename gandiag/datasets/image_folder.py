@@ -1,4 +1,4 @@
-"""A folder of pictures."""
+"""Images from a folder."""
 
 from __future__ import annotations
 
@@ -24,111 +24,124 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Pictures in a folder as ``(channels, size, size)`` in [-1, 1].
+    """Images in a folder as ``(channels, size, size)`` in [-1, 1].
 
-    Where the folder has subfolders with pictures at any depth, these are the classes, labelled 0,
-    1, ... in the order of their names; else the pictures lie in the folder itself and have no
-    labels. The shorter side is resized to `size`, and the middle is cut out.
+    If the folder has subfolders with images at any depth, each direct subfolder is a class. Classes
+    are labelled 0, 1, ... in the order of the folders' names. Otherwise the images lie in the
+    folder itself and have no labels. The shorter side of an image is resized to `size`, and the
+    central square is cut out.
     """
 
-    path: str  # the folder; names that begin with a dot are passed over
-    size: int = 32  # pixels a side
-    channels: Literal[1, 3] = 3  # 1: grey, 3: colour
-    held_out_share: float = 0.1  # of the pictures, drawn at random
-    limit: int = 0  # use so many pictures, drawn at random; 0 uses all
-    seed: int = 0  # the same seed draws and holds out the same pictures
+    path: str  # The images are in this folder; names that begin with a dot are skipped.
+    size: int = 32  # Each side of an image has this number of pixels.
+    channels: Literal[1, 3] = 3  # Images have 1 channel (grey) or 3 channels (colour).
+    held_out_share: float = 0.1  # This share of the images is held out, at random.
+    limit: int = 0  # At most this number of images is used, drawn at random; 0 uses all images.
+    seed: int = 0  # The same seed draws and holds out the same images.
 
     def __post_init__(self) -> None:
-        """Refuse sizes and shares that no picture can have."""
+        """Raise `ValueError` for an option that is out of range."""
         check_split_options(self.held_out_share, self.seed)
         if self.size < 1:
-            raise ValueError("size is at least 1")
+            raise ValueError("size must be at least 1")
         if self.limit != 0 and self.limit < 2:
-            raise ValueError("limit is at least 2, or 0 for all")
+            raise ValueError("limit must be at least 2, or 0 for all images")
 
     def load(self) -> Data:
-        """Find, read and split the pictures.
+        """Find, read and split the images.
 
         Raises:
-            BadInput: there is no such folder, it has too few pictures, pictures lie beside
-                classes, or one cannot be read; or torchvision cannot be imported.
+            BadInput: the folder does not exist, it has fewer than 2 images, images lie beside
+                subfolders with images, an image cannot be read, or torchvision cannot be imported.
         """
         folder = Path(os.path.expanduser(self.path))
         if not folder.is_dir():
             raise BadInput(self.path, "no such folder")
-        pictures = self._find_pictures(folder)
+        labelled_paths = self._find_images(folder)
         if self.limit:
             stream = torch.Generator().manual_seed(self.seed)
-            order = torch.randperm(len(pictures), generator=stream)[: self.limit]
-            pictures = [pictures[k] for k in sorted(order.tolist())]
-        images = self._read_pictures([path for path, _ in pictures])
-        labelled = pictures[0][1] is not None
-        labels = torch.tensor([label for _, label in pictures]) if labelled else None
+            order = torch.randperm(len(labelled_paths), generator=stream)[: self.limit]
+            labelled_paths = [labelled_paths[k] for k in sorted(order.tolist())]
+        images = self._read_images([path for path, _ in labelled_paths])
+        has_labels = labelled_paths[0][1] is not None
+        labels = torch.tensor([label for _, label in labelled_paths]) if has_labels else None
         return split_held_out(images, labels, self.held_out_share, self.seed)
 
-    def _find_pictures(self, folder: Path) -> list[tuple[Path, int | None]]:
-        """Every picture with its class, in the order of their names."""
+    def _find_images(self, folder: Path) -> list[tuple[Path, int | None]]:
+        """Return each image with its class, or None, in the order of their names."""
         endings = import_torchvision("datasets.folder").IMG_EXTENSIONS
-        flat = [path for path in _list_visible(folder) if _is_picture(path, endings)]
-        inner = [
-            _find_pictures_below(path, endings) for path in _list_visible(folder) if path.is_dir()
+        unlabelled = [path for path in _list_visible(folder) if _is_image(path, endings)]
+        subfolders = [
+            _find_images_below(path, endings) for path in _list_visible(folder) if path.is_dir()
         ]
-        classes = [pictures for pictures in inner if pictures]
-        if flat and classes:
-            first = classes[0][0].relative_to(folder).parts[0]
-            problem = f"{flat[0].name} lies beside the class {first}/"
-            raise BadInput(self.path, f"{problem}; keep pictures here or in subfolders, not both")
-        if len(flat) + sum(map(len, classes)) < 2:
-            raise BadInput(self.path, f"fewer than 2 pictures ({', '.join(endings)})")
-        found: list[tuple[Path, int | None]] = [(path, None) for path in flat]
-        return found or [(path, k) for k, pictures in enumerate(classes) for path in pictures]
+        classes = [paths for paths in subfolders if paths]
+        if unlabelled and classes:
+            class_name = classes[0][0].relative_to(folder).parts[0]
+            problem = f"{unlabelled[0].name} lies beside the class {class_name}/"
+            raise BadInput(self.path, f"{problem}; keep images here or in subfolders, not both")
+        if len(unlabelled) + sum(map(len, classes)) < 2:
+            raise BadInput(self.path, f"fewer than 2 images ({', '.join(endings)})")
+        if classes:
+            return [(path, label) for label, paths in enumerate(classes) for path in paths]
+        return [(path, None) for path in unlabelled]
 
-    def _read_pictures(self, paths: list[Path]) -> Tensor:
+    def _read_images(self, paths: list[Path]) -> Tensor:
+        # As bytes until all are read: float32 would need four times the memory meanwhile.
         images = torch.empty(len(paths), self.channels, self.size, self.size, dtype=torch.uint8)
-        cut = self._build_transform()
-        for k, path in enumerate(show_progress(paths, "reading pictures")):
+        transform = self._build_transform()
+        for k, path in enumerate(show_progress(paths, "reading images")):
             try:
-                images[k] = cut(_decode_picture(path))
-            except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged files
+                images[k] = transform(_decode_image(path))
+            except Exception as error:  # Pillow raises a dozen types of errors on damaged files
                 reason = " ".join(str(error).split()) or type(error).__name__
-                raise BadInput(str(path), f"cannot be read as a picture: {reason}") from error
+                raise BadInput(str(path), f"cannot be read as an image: {reason}") from error
         return scale_pixels(images)
 
     def _build_transform(self) -> Callable[[Image], Tensor]:
-        """From a picture of any size and colour to uint8 ``(channels, size, size)``."""
+        """Return a map from an image of any size and colour to uint8 ``(channels, size, size)``."""
         transforms = import_torchvision("transforms")
-        grey = [transforms.Grayscale()] if self.channels == 1 else []
-        resize = transforms.Resize(self.size, antialias=True)
-        middle = transforms.CenterCrop(self.size)
-        cut: Callable[[Image], Tensor] = transforms.Compose(
-            [*grey, resize, middle, transforms.PILToTensor()]
+        transform: Callable[[Image], Tensor] = transforms.Compose(
+            [
+                *([transforms.Grayscale()] if self.channels == 1 else []),
+                transforms.Resize(self.size, antialias=True),
+                transforms.CenterCrop(self.size),
+                transforms.PILToTensor(),
+            ]
         )
-        return cut
+        return transform
 
 
-def _decode_picture(path: Path) -> Image:
-    """A picture in 8-bit colour."""
+def _decode_image(path: Path) -> Image:
+    """Read an image as 8-bit RGB.
+
+    Raises:
+        ValueError: the pixels have more than 8 bits.
+    """
     from PIL import Image as pillow
 
-    with pillow.open(path) as picture:
-        if picture.mode.startswith(("I", "F")):  # Pillow would clip them to 255
+    with pillow.open(path) as image:
+        if image.mode.startswith(("I", "F")):  # convert("RGB") would clip them to 255 silently
             raise ValueError("its pixels have more than 8 bits; convert it first")
-        return picture.convert("RGB")
+        return image.convert("RGB")
 
 
 def _list_visible(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _find_pictures_below(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    """Pictures at any depth; links to folders are not followed, as they may lead back up."""
+def _find_images_below(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """Return all images at any depth, sorted by name within each folder.
+
+    Symbolic links to folders are not followed: a link to a parent folder would never end.
+    """
     found: list[Path] = []
-    for place, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
+        # os.walk visits the folders that remain in this list, in its order.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths = (Path(place, name) for name in sorted(names) if not name.startswith("."))
-        found += [path for path in paths if _is_picture(path, endings)]
+        paths = (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+        found += [path for path in paths if _is_image(path, endings)]
     return found
 
 
-def _is_picture(path: Path, endings: tuple[str, ...]) -> bool:
+def _is_image(path: Path, endings: tuple[str, ...]) -> bool:
     return path.is_file() and path.name.lower().endswith(endings)

@@ -1,4 +1,4 @@
-"""Handwritten digits: the standard first data set of GANs."""
+"""MNIST, the handwritten digits: the usual first data set for GANs."""
 
 from __future__ import annotations
 
@@ -20,28 +20,29 @@ from gandiag.datasets.data import Data
 class Mnist:
     """MNIST digits, ``(1, 28, 28)`` in [-1, 1], labelled 0 to 9.
 
-    `embedded` is the subset that comes with gandiag: 10,000 images of MNIST's training split to
-    play with and 2,000 of its test split held out, with the class shares of the whole. `full` is
-    torchvision's: the 60,000 training images, and the 10,000 test images held out.
+    The source `embedded` is a subset that is part of gandiag: 10,000 training images from MNIST's
+    training split, and 2,000 held-out images from its test split, with the class shares of the full
+    splits. The source `full` has the 60,000 training images, and the 10,000 test images held out.
 
     Source: LeCun, Cortes & Burges, The MNIST database of handwritten digits, 1998.
     """
 
-    source: Literal["embedded", "full"] = "embedded"  # embedded needs neither network nor folder
-    root: str = "~/.cache/gandiag/mnist"  # torchvision's folder, for `full`
-    download: bool = True  # for `full`: fetch what is missing below `root`
-    classes: tuple[int, ...] = ()  # digits to keep; empty keeps all
+    # The source "embedded" is a subset that needs no internet; "full" needs torchvision's files.
+    source: Literal["embedded", "full"] = "embedded"
+    root: str = "~/.cache/gandiag/mnist"  # The source "full" is read from this folder.
+    download: bool = True  # The source "full" downloads missing files to root.
+    classes: tuple[int, ...] = ()  # Only these digits are kept; an empty list keeps all digits.
 
     def __post_init__(self) -> None:
-        """Refuse what are not different digits."""
+        """Raise `ValueError` if the classes are not different digits."""
         if not set(self.classes) <= set(range(10)) or len(set(self.classes)) < len(self.classes):
-            raise ValueError("classes are different digits from 0 to 9")
+            raise ValueError("classes must be different digits from 0 to 9")
 
     def load(self) -> Data:
-        """Read the chosen source.
+        """Read the source, and keep the selected classes.
 
         Raises:
-            BadInput: `full` is neither below `root` nor to be downloaded, its files are damaged,
+            BadInput: the files of `full` are missing and cannot be downloaded, a file is damaged,
                 or torchvision cannot be imported.
         """
         if self.source == "embedded":
@@ -64,6 +65,7 @@ class Mnist:
 
 
 def _read_embedded() -> tuple[MnistSplit, MnistSplit]:
+    """Read the subset of gandiag, which gandiag/benchmarks/assets/make_mnist.py writes."""
     with (
         (files("gandiag.datasets.assets") / "mnist.npz").open("rb") as file,
         np.load(file) as arrays,

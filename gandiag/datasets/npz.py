@@ -1,4 +1,4 @@
-"""Arrays that somebody saved with numpy."""
+"""Points or images from a file that was saved with numpy."""
 
 from __future__ import annotations
 
@@ -18,86 +18,96 @@ from torch import Tensor
 from gandiag.datasets._pixels import scale_pixels
 from gandiag.datasets._split import check_split_options, split_held_out
 from gandiag.datasets.data import Data
-from gandiag.plugins.errors import BadInput, nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest
 
 _FORMS = "samples are (N, d), (N, H, W), (N, H, W, C) or (N, C, H, W), with N at least 2"
-_CHANNELS = (1, 3)  # grey and colour: by these a channel axis is recognised
+_CHANNELS = (1, 3)  # grey and colour; an axis of this length may be the channel axis
 
 
 @dataclass(frozen=True)
 class Npz:
     """Points or images from an ``.npz`` or ``.npy`` file, which is never unpickled.
 
-    Points are ``(N, d)`` numbers and stay in their own units. Images are ``(N, H, W)``,
-    ``(N, H, W, C)`` or ``(N, C, H, W)``: uint8, which is scaled to [-1, 1], or floats that lie in
-    [-1, 1] already and stay as they are.
+    Points are ``(N, d)`` numbers and keep their units. Images are ``(N, H, W)``, ``(N, H, W, C)``
+    or ``(N, C, H, W)``. Images of uint8 are scaled to [-1, 1]; images of floats must lie in [-1, 1]
+    and keep their values.
     """
 
-    path: str  # the file
-    images: str = ""  # array of samples in an .npz; empty: the only one that is not the labels
-    labels: str = ""  # array of integers in the .npz, one for each sample; empty: no labels
-    channels: Literal["auto", "first", "last"] = "auto"  # axis of 4-dim images; auto: the 1 or 3
-    held_out_share: float = 0.1  # of the samples, drawn at random
-    seed: int = 0  # the same seed holds out the same samples
+    path: str  # The samples are read from this .npz or .npy file.
+    # The samples are the array of this name in an .npz file; by default, the only array besides the
+    # labels.
+    images: str = ""
+    # The classes are the array of this name, with one integer for each sample; by default, the
+    # data have no classes.
+    labels: str = ""
+    # The channel axis of (N, C, H, W) images is "first" and of (N, H, W, C) images "last"; "auto"
+    # takes the axis of length 1 or 3.
+    channels: Literal["auto", "first", "last"] = "auto"
+    held_out_share: float = 0.1  # This share of the samples is held out, at random.
+    seed: int = 0  # The same seed holds out the same samples.
 
     def __post_init__(self) -> None:
-        """Refuse a share or a seed that nothing can be held out by."""
+        """Raise `ValueError` for an option that is out of range."""
         check_split_options(self.held_out_share, self.seed)
 
     def load(self) -> Data:
         """Read, check and split the samples.
 
         Raises:
-            BadInput: there is no such file or array, or the array cannot be used as samples.
+            BadInput: the file or the array does not exist, or the array has no usable samples.
         """
         with _open_arrays(self.path) as arrays:
             name = self.images or self._choose_array(arrays)
             samples = self._get_array(arrays, name)
             labels = self._get_array(arrays, self.labels) if self.labels else None
         try:
-            ready = (
-                _convert_points(samples)
-                if samples.ndim == 2
-                else _convert_images(samples, self.channels)
-            )
+            if samples.ndim == 2:
+                tensor = _convert_points(samples)
+            else:
+                tensor = _convert_images(samples, self.channels)
         except ValueError as error:
-            raise self._describe_problem(name, str(error)) from error
+            raise self._build_error(name, str(error)) from error
         if labels is None:
-            return split_held_out(ready, None, self.held_out_share, self.seed)
+            return split_held_out(tensor, None, self.held_out_share, self.seed)
         if labels.shape != samples.shape[:1] or labels.dtype.kind not in "iu":
             problem = f"is {labels.dtype} {labels.shape}; labels are {len(samples)} integers"
-            raise self._describe_problem(self.labels, problem)
+            raise self._build_error(self.labels, problem)
         classes = torch.from_numpy(labels.astype(np.int64))
-        return split_held_out(ready, classes, self.held_out_share, self.seed)
+        return split_held_out(tensor, classes, self.held_out_share, self.seed)
 
     def _choose_array(self, arrays: Mapping[str, Any]) -> str:
-        found = [name for name in arrays if not self.labels or name != self.labels]
-        if len(found) != 1:
-            choices = ", ".join(sorted(found)) or "none"
+        """Return the name of the only array besides the labels."""
+        names = [name for name in arrays if not self.labels or name != self.labels]
+        if len(names) != 1:
+            choices = ", ".join(sorted(names)) or "none"
             raise BadInput(self.path, f"set images to one of its arrays: {choices}")
-        return found[0]
+        return names[0]
 
     def _get_array(self, arrays: Mapping[str, Any], name: str) -> NDArray[Any]:
         if name not in arrays and "" in arrays:
-            raise BadInput(self.path, f'an .npy has one array and no names, so no "{name}"')
+            raise BadInput(self.path, f'an .npy file has one array without a name, no "{name}"')
         if name not in arrays:
-            raise BadInput(self.path, f'no array "{name}"; {nearest(name, arrays)}')
+            raise BadInput(self.path, f'no array "{name}"; {suggest_nearest(name, arrays)}')
         array = arrays[name]
-        if not isinstance(array, np.ndarray):  # a stray file in the archive comes as bytes
-            raise self._describe_problem(name, "is not an array")
+        if not isinstance(array, np.ndarray):  # numpy returns other files in the archive as bytes
+            raise self._build_error(name, "is not an array")
         return array
 
-    def _describe_problem(self, name: str, problem: str) -> BadInput:
+    def _build_error(self, name: str, problem: str) -> BadInput:
         return BadInput(self.path, f'array "{name}" {problem}' if name else f"the array {problem}")
 
 
 @contextmanager
 def _open_arrays(path: str) -> Iterator[Mapping[str, Any]]:
-    """The arrays by name, each read when asked for; that of an ``.npy`` has the empty name."""
+    """Open the arrays by name. Each one is read on access; that of an ``.npy`` file has no name.
+
+    Errors inside the ``with`` block count, too, because damage may show only when a member is read.
+    """
     try:
-        with open(os.path.expanduser(path), "rb") as file:  # numpy leaves a damaged .npz open
-            found = np.load(file, allow_pickle=False)
-            yield {"": found} if isinstance(found, np.ndarray) else found
+        # Opened here, because np.load leaves a damaged .npz file open.
+        with open(os.path.expanduser(path), "rb") as file:
+            arrays = np.load(file, allow_pickle=False)
+            yield {"": arrays} if isinstance(arrays, np.ndarray) else arrays
     except BadInput:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -106,14 +116,22 @@ def _open_arrays(path: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _convert_points(array: NDArray[Any]) -> Tensor:
-    """Points as float32, ``(N, d)``; raises `ValueError` saying how they are none."""
+    """Return points as float32, ``(N, d)``.
+
+    Raises:
+        ValueError: the array has no points. The message completes "array x ...".
+    """
     if array.dtype == np.uint8:
         raise ValueError("is uint8 (N, d): reshape flat images to (N, H, W), make points floats")
     return _convert_numbers(array)
 
 
 def _convert_images(array: NDArray[Any], channels: str) -> Tensor:
-    """Images as float32 ``(N, C, H, W)`` in [-1, 1]; raises `ValueError` as `_convert_points`."""
+    """Return images as float32 ``(N, C, H, W)`` in [-1, 1].
+
+    Raises:
+        ValueError: the array has no images. The message completes "array x ...".
+    """
     if array.ndim == 3:
         array = array[:, None]
     elif array.ndim == 4 and _find_channel_axis(array.shape, channels) == 3:
@@ -133,29 +151,34 @@ def _convert_images(array: NDArray[Any], channels: str) -> Tensor:
 
 
 def _find_channel_axis(shape: tuple[int, ...], channels: str) -> int:
-    """1 or 3."""
+    """Return the channel axis of 4-dimensional images: 1 or 3."""
     if channels != "auto":
         return 1 if channels == "first" else 3
-    fitting = [axis for axis in (1, 3) if shape[axis] in _CHANNELS]
-    if len(fitting) != 1:
-        problem = "more than one axis" if fitting else "no axis"
+    candidates = [axis for axis in (1, 3) if shape[axis] in _CHANNELS]
+    if len(candidates) != 1:
+        problem = "more than one axis" if candidates else "no axis"
         raise ValueError(f"has the shape {shape}, where {problem} can be channels; set channels")
-    return fitting[0]
+    return candidates[0]
 
 
 def _convert_numbers(array: NDArray[Any]) -> Tensor:
-    """Any real numbers as finite float32."""
+    """Return integers or floats of any width as finite float32.
+
+    Raises:
+        ValueError: the array has other values.
+    """
     if array.dtype.kind not in "iuf":
         raise ValueError(f"is {array.dtype}; samples are real numbers")
     _check_size(array)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite: rejected below
         numbers = np.ascontiguousarray(array, dtype=np.float32)
-    bad = numbers.size - np.count_nonzero(np.isfinite(numbers))
-    if bad:
-        raise ValueError(f"has {bad} values that are not finite as float32")
+    non_finite = numbers.size - np.count_nonzero(np.isfinite(numbers))
+    if non_finite:
+        raise ValueError(f"has {non_finite} values that are not finite as float32")
     return torch.from_numpy(numbers)
 
 
 def _check_size(array: NDArray[Any]) -> None:
+    """Raise `ValueError` for fewer than 2 samples: one is trained on, and one is held out."""
     if len(array) < 2 or array.size == 0:
         raise ValueError(f"has the shape {array.shape}; {_FORMS}")

@@ -1,4 +1,4 @@
-"""Small stand-ins for data that are too large to carry."""
+"""Small stand-ins for data sets that are too large for the repository."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ SPLITS = {"train": 40, "t10k": 20}  # images in the stand-in for MNIST
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files without a line on stderr for each."""
+    """Serves files without logging to stderr."""
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def idx(array: NDArray[np.uint8]) -> bytes:
-    """Bytes of an IDX file of unsigned bytes: magic number, sizes, data."""
+    """Return an array as the bytes of an IDX file: magic number, sizes, data."""
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
 @pytest.fixture
 def idx_files() -> dict[str, bytes]:
-    """MNIST's four files with few random images, and the labels 0 to 9 in turn."""
+    """MNIST's four files with a few random images, and the labels 0 to 9 repeated."""
     random = np.random.default_rng(0)
     found = {}
     for split, count in SPLITS.items():
@@ -44,7 +44,7 @@ def idx_files() -> dict[str, bytes]:
 
 @pytest.fixture
 def mnist_root(tmp_path: Path, idx_files: dict[str, bytes]) -> Path:
-    """A folder with those files, laid out as torchvision's MNIST."""
+    """A folder with these files in the layout of torchvision's MNIST."""
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name, content in idx_files.items():
@@ -56,21 +56,21 @@ def mnist_root(tmp_path: Path, idx_files: dict[str, bytes]) -> Path:
 def mirror(
     tmp_path: Path, idx_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
-    """A folder served on this machine only, known to torchvision as MNIST's only mirror."""
+    """A folder on a local web server, which torchvision uses as MNIST's only mirror."""
     from torchvision.datasets import MNIST
 
-    place = tmp_path / "mirror"
-    place.mkdir()
+    folder = tmp_path / "mirror"
+    folder.mkdir()
     resources = []
     for name, content in idx_files.items():
         packed = gzip.compress(content)
-        (place / f"{name}.gz").write_bytes(packed)
+        (folder / f"{name}.gz").write_bytes(packed)
         resources.append((f"{name}.gz", hashlib.md5(packed).hexdigest()))
     monkeypatch.setattr(MNIST, "resources", resources)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    handler = functools.partial(QuietHandler, directory=str(place))
+    handler = functools.partial(QuietHandler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setattr(MNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
-        yield place
+        yield folder
         server.shutdown()

@@ -1,4 +1,4 @@
-"""Laws of the scripts that make the shipped files."""
+"""The scripts that make the data files of gandiag."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gandiag.benchmarks.assets import make_classifier, make_mnist, make_oracle_c
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=200), st.data())
 def test_quotas_are_fair(labels: list[int], data: st.DataObject) -> None:
-    """Quotas add up to the count asked for and are within one of the exact shares."""
+    """Quotas add up to the requested count and are within one of the exact shares."""
     count = data.draw(st.integers(0, len(labels)))
     found = make_mnist.quotas(np.array(labels), count)
     exact = np.bincount(labels) * (count / len(labels))
@@ -28,7 +28,7 @@ def test_quotas_are_fair(labels: list[int], data: st.DataObject) -> None:
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=200), st.data())
 def test_stratified_keeps_quotas(labels: list[int], data: st.DataObject) -> None:
-    """A stratified choice has the quota of each class, takes none twice, and ascends."""
+    """A stratified choice has the quota of each class, in ascending order without repetition."""
     count = data.draw(st.integers(0, len(labels)))
     array = np.array(labels)
     chosen = make_mnist.stratified(array, count, seed=1)
@@ -40,7 +40,7 @@ def test_stratified_keeps_quotas(labels: list[int], data: st.DataObject) -> None
 def test_same_files_give_same_bytes(
     mnist_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Making the subset twice gives the same file, with the asked numbers of images."""
+    """The script gives the same bytes each time, with the requested numbers of images."""
     monkeypatch.setattr(make_mnist, "TRAIN", 20)
     monkeypatch.setattr(make_mnist, "HELD_OUT", 10)
     contents = []
@@ -55,10 +55,10 @@ def test_same_files_give_same_bytes(
         assert arrays["held_out_images"].shape == (10, 28, 28)
 
 
-def test_classifier_is_written_with_accuracy(
+def test_classifier_file_has_its_accuracy(
     mnist_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The script writes the weights with the accuracy that it measured on the test split."""
+    """The script writes the weights together with the accuracy on the test split."""
     monkeypatch.setattr(make_classifier, "EPOCHS", 1)
     monkeypatch.setattr(make_classifier, "BATCH", 20)
     threads = torch.get_num_threads()
@@ -70,10 +70,10 @@ def test_classifier_is_written_with_accuracy(
         assert "head.weight" in file.keys()  # noqa: SIM118  # not a mapping
 
 
-def test_oracle_classifier_leaves_out_the_subset(
+def test_oracle_classifier_uses_other_images(
     mnist_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its script trains and measures on what the subset left out, and writes how well it does."""
+    """The oracle's script trains on images outside the subset, and writes the accuracy."""
     monkeypatch.setattr(make_oracle_classifier, "TRAIN", 20)
     monkeypatch.setattr(make_oracle_classifier, "HELD_OUT", 10)
     monkeypatch.setattr(make_classifier, "EPOCHS", 1)

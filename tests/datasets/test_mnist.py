@@ -1,4 +1,4 @@
-"""Laws of the MNIST data set, shipped and whole."""
+"""The dataset `mnist`, with the embedded subset and with the full files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEST = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
 
 
 def test_embedded_has_documented_form() -> None:
-    """The shipped subset is float32 over the whole of [-1, 1] with int64 labels."""
+    """The embedded subset is float32 in [-1, 1] with int64 labels."""
     data = Mnist().load()
     assert data.train.shape == (10_000, 1, 28, 28)
     assert data.held_out.shape == (2_000, 1, 28, 28)
@@ -34,15 +34,15 @@ def test_embedded_has_documented_form() -> None:
         assert (labels.dtype, labels.shape) == (torch.int64, images.shape[:1])
 
 
-def test_embedded_has_moments_of_whole() -> None:
-    """The subset's mean and sd, on a scale of [0, 1], are within 1 % of the published ones."""
+def test_embedded_has_moments_of_full_set() -> None:
+    """With pixels in [0, 1], mean and standard deviation are within 1 % of the published ones."""
     images = (Mnist().load().train + 1) / 2
     assert images.mean().item() == pytest.approx(0.1307, rel=0.01)
     assert images.std().item() == pytest.approx(0.3081, rel=0.01)
 
 
 def test_embedded_keeps_class_shares() -> None:
-    """Each class of the subset is within one image of its share in the whole split."""
+    """Each class of the subset is within one image of its share in the full split."""
     data = Mnist().load()
     for labels, whole in ((data.labels, TRAINING), (data.held_out_labels, TEST)):
         assert labels is not None
@@ -50,20 +50,20 @@ def test_embedded_keeps_class_shares() -> None:
         assert np.abs(np.bincount(labels.numpy()) - quota).max() < 1
 
 
-def test_embedded_shares_no_image() -> None:
-    """No image stands both in the training part and in the held-out part."""
+def test_embedded_splits_are_disjoint() -> None:
+    """No image is both a training image and a held-out image."""
     data = Mnist().load()
     train, held_out = ({bytes(image.numpy()) for image in part} for part in data[:2])
     assert not train & held_out
 
 
 def test_embedded_is_small() -> None:
-    """The shipped file is at most 2.5 MB."""
+    """The embedded file has at most 2.5 MB."""
     assert len((files("gandiag.datasets.assets") / "mnist.npz").read_bytes()) <= 2_500_000
 
 
 def test_embedded_needs_no_torchvision() -> None:
-    """Loading the subset imports nothing of torchvision."""
+    """Loading the subset does not import torchvision."""
     program = (
         "import sys; from gandiag.datasets.mnist import Mnist; Mnist().load();"
         "sys.exit(any(name.startswith('torchvision') for name in sys.modules))"
@@ -72,15 +72,15 @@ def test_embedded_needs_no_torchvision() -> None:
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)
 
 
-def test_load_draws_nothing() -> None:
-    """Loading leaves torch's global generator where it was."""
+def test_load_leaves_random_state() -> None:
+    """Loading leaves torch's global generator untouched."""
     before = torch.get_rng_state()
     Mnist().load()
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_classes_select_digits() -> None:
-    """Only the named digits stay, all of them, in both parts."""
+    """The option `classes` keeps all images of these digits, and no others, in both splits."""
     whole, some = Mnist().load(), Mnist(classes=(3, 8)).load()
     assert whole.labels is not None
     assert some.labels is not None
@@ -92,13 +92,13 @@ def test_classes_select_digits() -> None:
 
 @pytest.mark.parametrize("classes", [(10,), (-1,), (1, 1)])
 def test_bad_classes_are_refused(classes: tuple[int, ...]) -> None:
-    """Classes that are not different digits are refused when the plugin is made."""
-    with pytest.raises(BadInput, match="different digits"):
+    """Classes that are not different digits are rejected when the plugin is built."""
+    with pytest.raises(BadInput, match="must be different digits"):
         plugins.build("datasets", "mnist", {"classes": classes}, "x.yaml: data")
 
 
 def test_full_reads_both_splits(mnist_root: Path, idx_files: dict[str, bytes]) -> None:
-    """`full` plays with the training split and holds out the test split, pixel by pixel."""
+    """The source `full` trains on the training split and holds out the test split."""
     data = Mnist("full", str(mnist_root), download=False).load()
     assert data.train.shape == (40, 1, 28, 28)
     assert data.held_out.shape == (20, 1, 28, 28)
@@ -111,7 +111,7 @@ def test_full_reads_both_splits(mnist_root: Path, idx_files: dict[str, bytes]) -
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
-    """Without a folder and a download, the error names the root and the offline way."""
+    """Without files and without a download, the message has the folder and an offline option."""
     root = tmp_path / "nowhere"
     with pytest.raises(BadInput) as caught:
         Mnist("full", str(root), download=False).load()
@@ -122,7 +122,7 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("mirror")
 def test_download_is_kept(tmp_path: Path) -> None:
-    """A download leaves the four files, which the next load reads without a network."""
+    """A download stores the four files, and the next load reads them without a network."""
     root = tmp_path / "cache" / "mnist"
     first = Mnist("full", str(root)).load()
     again = Mnist("full", str(root), download=False).load()
@@ -135,7 +135,7 @@ def test_download_is_kept(tmp_path: Path) -> None:
 def test_failed_download_leaves_nothing(
     tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch, network: bool
 ) -> None:
-    """A download that breaks off leaves no file, and one line with the root and a way out."""
+    """A failed download leaves no file; its message of one line has the folder and a hint."""
     last = mirror / "t10k-labels-idx1-ubyte.gz"
     last.write_bytes(last.read_bytes()[:10])
     if not network:
@@ -150,7 +150,7 @@ def test_failed_download_leaves_nothing(
 
 
 def test_unwritable_root_is_named(tmp_path: Path) -> None:
-    """A root that cannot be a folder is refused like a failed download."""
+    """A root that is no folder is rejected like a failed download."""
     root = tmp_path / "file"
     root.touch()
     with pytest.raises(BadInput, match="cannot be downloaded") as caught:
@@ -160,7 +160,7 @@ def test_unwritable_root_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("split", ["train", "t10k"])
 def test_damaged_images_are_refused(mnist_root: Path, split: str) -> None:
-    """A truncated file of images is named as damage of its split."""
+    """For a truncated file of images, the message says which folder has a damaged split."""
     path = mnist_root / "MNIST" / "raw" / f"{split}-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(BadInput, match="split is damaged") as caught:
@@ -169,7 +169,7 @@ def test_damaged_images_are_refused(mnist_root: Path, split: str) -> None:
 
 
 def test_mixed_splits_are_refused(mnist_root: Path) -> None:
-    """Images and labels of different number are named as damage."""
+    """Images and labels of different number are reported as damage."""
     raw = mnist_root / "MNIST" / "raw"
     (raw / "t10k-labels-idx1-ubyte").rename(raw / "train-labels-idx1-ubyte")
     (raw / "t10k-labels-idx1-ubyte").write_bytes((raw / "train-labels-idx1-ubyte").read_bytes())

@@ -1,4 +1,4 @@
-"""Laws of arrays that somebody saved with numpy."""
+"""The dataset `npz`: points or images from a file of numpy."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ SETTINGS = settings(
 )
 
 
-def saved(folder: Path, **arrays: NDArray[Any]) -> str:
-    """Path of a new .npz."""
+def save_npz(folder: Path, **arrays: NDArray[Any]) -> str:
+    """Write an .npz file and return its path."""
     path = folder / "a.npz"
     np.savez(path, allow_pickle=True, **arrays)
     return str(path)
 
 
-def everything(data: Data) -> list[tuple[list[float], int]]:
-    """Samples with their labels, from both parts, in an order of their own."""
+def sorted_samples(data: Data) -> list[tuple[list[float], int]]:
+    """Return all flat samples with their labels, training and held-out, sorted."""
     assert data.labels is not None
     assert data.held_out_labels is not None
     samples = torch.cat([data.train, data.held_out]).flatten(1)
@@ -49,7 +49,7 @@ def everything(data: Data) -> list[tuple[list[float], int]]:
 
 
 def channels_first(array: NDArray[Any]) -> NDArray[Any]:
-    """Images as ``(N, C, H, W)``, in another way than the code under test."""
+    """Return images as ``(N, C, H, W)``, by other means than the code under test."""
     if array.ndim == 3:
         return array.reshape(array.shape[0], 1, *array.shape[1:])
     return array if array.shape[1] in (1, 3) else array.transpose(0, 3, 1, 2)
@@ -58,12 +58,12 @@ def channels_first(array: NDArray[Any]) -> NDArray[Any]:
 @SETTINGS
 @given(array=hnp.arrays(np.uint8, IMAGE_SHAPES))
 def test_byte_images_round_trip(tmp_path: Path, array: NDArray[Any]) -> None:
-    """Bytes in any layout come back from [-1, 1], each image with its own label."""
+    """Images of bytes in any layout are scaled to [-1, 1], each with its own label."""
     labels = np.arange(len(array), dtype=np.int32)
-    data = Npz(saved(tmp_path, x=array, y=labels), labels="y").load()
+    data = Npz(save_npz(tmp_path, x=array, y=labels), labels="y").load()
     assert data.train.dtype == torch.float32
     assert data.shape == channels_first(array).shape[1:]
-    found = [(np.rint((np.array(x) + 1) * 127.5), label) for x, label in everything(data)]
+    found = [(np.rint((np.array(x) + 1) * 127.5), label) for x, label in sorted_samples(data)]
     for image, label in found:
         assert image.tolist() == channels_first(array)[label].ravel().tolist()
     assert sorted(label for _, label in found) == labels.tolist()
@@ -76,9 +76,9 @@ def test_byte_images_round_trip(tmp_path: Path, array: NDArray[Any]) -> None:
     )
 )
 def test_float_images_round_trip(tmp_path: Path, array: NDArray[Any]) -> None:
-    """Floats of any width and byte order in [-1, 1] stay as they are."""
+    """Images of floats of any width and byte order keep their values."""
     labels = np.arange(len(array))
-    found = everything(Npz(saved(tmp_path, x=array, y=labels), labels="y").load())
+    found = sorted_samples(Npz(save_npz(tmp_path, x=array, y=labels), labels="y").load())
     for image, label in found:
         assert image == channels_first(array)[label].astype(np.float32).ravel().tolist()
 
@@ -92,7 +92,7 @@ def test_float_images_round_trip(tmp_path: Path, array: NDArray[Any]) -> None:
     )
 )
 def test_points_round_trip(tmp_path: Path, array: NDArray[Any]) -> None:
-    """Points of an .npy of any number type stay in their own units, each exactly once."""
+    """Points from an .npy file of any number type keep their units; each appears once."""
     path = tmp_path / "points.npy"
     np.save(path, array)
     data = Npz(str(path)).load()
@@ -107,23 +107,23 @@ def test_points_round_trip(tmp_path: Path, array: NDArray[Any]) -> None:
     ("count", "share", "held_out"), [(100, 0.1, 10), (2, 0.01, 1), (2, 0.99, 1), (10, 0.25, 2)]
 )
 def test_share_is_held_out(tmp_path: Path, count: int, share: float, held_out: int) -> None:
-    """The share is held out, at least one sample, and at least one stays."""
-    data = Npz(saved(tmp_path, x=np.zeros((count, 2))), held_out_share=share).load()
+    """The given share is held out: at least one sample, and at most all but one."""
+    data = Npz(save_npz(tmp_path, x=np.zeros((count, 2))), held_out_share=share).load()
     assert len(data.held_out) == held_out
     assert len(data.train) == count - held_out
 
 
-def test_seeds_repeat(tmp_path: Path) -> None:
-    """The same seed holds out the same samples; another seed others."""
-    path = saved(tmp_path, x=np.arange(100.0).reshape(100, 1))
+def test_seed_fixes_split(tmp_path: Path) -> None:
+    """The same seed holds out the same samples, and another seed holds out others."""
+    path = save_npz(tmp_path, x=np.arange(100.0).reshape(100, 1))
     first, again, other = (Npz(path, seed=seed).load() for seed in (0, 0, 1))
     assert torch.equal(first.held_out, again.held_out)
     assert not torch.equal(first.held_out, other.held_out)
 
 
-def test_ambiguous_channels_are_asked_for(tmp_path: Path) -> None:
-    """Where two axes can be channels, the option decides, and without it the line says so."""
-    path = saved(tmp_path, x=np.zeros((2, 3, 4, 3), np.uint8))
+def test_ambiguous_channels_need_the_option(tmp_path: Path) -> None:
+    """If two axes may be the channel axis, the option decides; without it, the message says so."""
+    path = save_npz(tmp_path, x=np.zeros((2, 3, 4, 3), np.uint8))
     with pytest.raises(BadInput, match=r"\(2, 3, 4, 3\), where more than one axis can be channels"):
         Npz(path).load()
     assert Npz(path, channels="first").load().shape == (3, 4, 3)
@@ -131,7 +131,7 @@ def test_ambiguous_channels_are_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "told"),
+    ("array", "message"),
     [
         (np.zeros((3, 2), np.uint8), "uint8 .N, d.: reshape flat images"),
         (np.zeros((3, 4, 4), np.int64), "is int64; images are uint8, or floats"),
@@ -150,19 +150,19 @@ def test_ambiguous_channels_are_asked_for(tmp_path: Path) -> None:
         (np.zeros((5, 4, 4, 5), np.uint8), "where no axis can be channels; set channels"),
     ],
 )
-def test_unusable_samples_are_refused(tmp_path: Path, array: NDArray[Any], told: str) -> None:
-    """What is neither points nor images is named with the file, the array and what was found."""
-    path = saved(tmp_path, x=array)
-    with pytest.raises(BadInput, match=f'array "x" .*{told}|array "x" {told}') as caught:
+def test_unusable_samples_are_refused(tmp_path: Path, array: NDArray[Any], message: str) -> None:
+    """For unusable samples, the message names the file, the array and the reason."""
+    path = save_npz(tmp_path, x=array)
+    with pytest.raises(BadInput, match=f'array "x" .*{message}|array "x" {message}') as caught:
         Npz(path).load()
     assert caught.value.place == path
     assert "\n" not in str(caught.value)
 
 
 def test_pickles_are_never_opened(tmp_path: Path) -> None:
-    """An array of objects, and a bare pickle, are refused; arrays beside it still load."""
+    """An array of objects and a bare pickle are rejected; other arrays of the file load."""
     objects = np.array([[{}], [{}]], dtype=object)
-    path = saved(tmp_path, x=objects, z=np.zeros((2, 1)))
+    path = save_npz(tmp_path, x=objects, z=np.zeros((2, 1)))
     with pytest.raises(BadInput, match=r"cannot be read as .npz or .npy: Object arrays"):
         Npz(path, images="x").load()
     assert Npz(path, images="z").load().shape == (1,)
@@ -172,9 +172,9 @@ def test_pickles_are_never_opened(tmp_path: Path) -> None:
         Npz(str(bare)).load()
 
 
-def test_nearest_name_is_told(tmp_path: Path) -> None:
-    """A misspelt array is answered with the file, the nearest name and all names."""
-    path = saved(tmp_path, images=np.zeros((2, 1)), targets=np.zeros(2, int))
+def test_nearest_name_is_suggested(tmp_path: Path) -> None:
+    """For a misspelt array, the message has the file, the nearest name and all names."""
+    path = save_npz(tmp_path, images=np.zeros((2, 1)), targets=np.zeros(2, int))
     with pytest.raises(BadInput) as caught:
         Npz(path, images="imags").load()
     expected = f'{path}: no array "imags"; nearest is "images"; there are images, targets'
@@ -183,19 +183,19 @@ def test_nearest_name_is_told(tmp_path: Path) -> None:
         Npz(path, images="images", labels="target").load()
 
 
-def test_choice_of_arrays_is_asked_for(tmp_path: Path) -> None:
-    """Several arrays without a chosen one, or none at all, are answered with their names."""
+def test_array_must_be_unambiguous(tmp_path: Path) -> None:
+    """For several possible arrays, or for none, the message lists their names."""
     with pytest.raises(BadInput, match="set images to one of its arrays: a, b"):
-        Npz(saved(tmp_path, b=np.zeros((2, 1)), a=np.zeros((2, 1)))).load()
+        Npz(save_npz(tmp_path, b=np.zeros((2, 1)), a=np.zeros((2, 1)))).load()
     with pytest.raises(BadInput, match="set images to one of its arrays: none"):
-        Npz(saved(tmp_path, y=np.zeros(2, int)), labels="y").load()
+        Npz(save_npz(tmp_path, y=np.zeros(2, int)), labels="y").load()
 
 
 def test_npy_has_no_names(tmp_path: Path) -> None:
-    """A name asked of an .npy, and a useless .npy, are refused without inventing a name."""
+    """A name for an .npy file is rejected, and messages about its array have no name."""
     path = tmp_path / "a.npy"
     np.save(path, np.zeros(3))
-    with pytest.raises(BadInput, match=r'an \.npy has one array and no names, so no "x"'):
+    with pytest.raises(BadInput, match=r'an \.npy file has one array without a name, no "x"'):
         Npz(str(path), images="x").load()
     with pytest.raises(BadInput, match="the array has the shape"):
         Npz(str(path)).load()
@@ -203,14 +203,14 @@ def test_npy_has_no_names(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("labels", [np.zeros(3, int), np.zeros((2, 1), int), np.zeros(2)])
 def test_unusable_labels_are_refused(tmp_path: Path, labels: NDArray[Any]) -> None:
-    """Labels that are not one integer for each sample are named with what they are."""
-    path = saved(tmp_path, x=np.zeros((2, 1)), y=labels)
+    """Labels that are not one integer for each sample are rejected, with type and shape."""
+    path = save_npz(tmp_path, x=np.zeros((2, 1)), y=labels)
     with pytest.raises(BadInput, match=r'array "y" is .*; labels are 2 integers'):
         Npz(path, images="x", labels="y").load()
 
 
 def test_stray_members_are_refused(tmp_path: Path) -> None:
-    """A file in the archive that is not an array is no samples."""
+    """A file in the archive that is no array is rejected as samples."""
     path = tmp_path / "a.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("notes.txt", "hello")
@@ -218,33 +218,33 @@ def test_stray_members_are_refused(tmp_path: Path) -> None:
         Npz(str(path)).load()
 
 
-def damaged(kind: str) -> bytes:
-    """Bytes that numpy cannot read to the end."""
+def make_damaged_file(damage: str) -> bytes:
+    """Return the bytes of a damaged .npy or .npz file."""
     buffer = io.BytesIO()
     random = np.random.default_rng(0).random((50, 50))
-    if kind == "npy cut short":
+    if damage == "npy cut short":
         np.save(buffer, random)
         return buffer.getvalue()[:1000]
     np.savez_compressed(buffer, x=random)
     content = bytearray(buffer.getvalue())
-    if kind == "npz cut short":
+    if damage == "npz cut short":
         return bytes(content[:1000])
     content[500:600] = bytes(100)
     return bytes(content)
 
 
-@pytest.mark.parametrize("kind", ["npy cut short", "npz cut short", "npz with a hole", "empty"])
-def test_damaged_files_are_refused(tmp_path: Path, kind: str) -> None:
-    """A damaged file is named, and nothing of it is used."""
+@pytest.mark.parametrize("damage", ["npy cut short", "npz cut short", "npz with a hole", "empty"])
+def test_damaged_files_are_refused(tmp_path: Path, damage: str) -> None:
+    """A damaged file is rejected, and the message names it."""
     path = tmp_path / "a.npz"
-    path.write_bytes(b"" if kind == "empty" else damaged(kind))
+    path.write_bytes(b"" if damage == "empty" else make_damaged_file(damage))
     with pytest.raises(BadInput, match=r"cannot be read as .npz or .npy") as caught:
         Npz(str(path)).load()
     assert caught.value.place == str(path)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    """A path that leads nowhere, or to a folder, is named with the reason."""
+    """For a missing file or a folder, the message has the path and the reason."""
     with pytest.raises(BadInput, match=r"nothing\.npz: cannot be read.*No such file"):
         Npz(str(tmp_path / "nothing.npz")).load()
     with pytest.raises(BadInput, match=r"cannot be read as .npz or .npy: \w+"):
@@ -252,16 +252,16 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
-        ({"path": "a", "held_out_share": 0}, "held_out_share lies between 0 and 1"),
-        ({"path": "a", "held_out_share": 1}, "held_out_share lies between 0 and 1"),
-        ({"path": "a", "seed": -1}, "seed is not negative"),
+        ({"path": "a", "held_out_share": 0}, "held_out_share must lie between 0 and 1"),
+        ({"path": "a", "held_out_share": 1}, "held_out_share must lie between 0 and 1"),
+        ({"path": "a", "seed": -1}, "seed must not be negative"),
         ({"path": "a", "channels": "middle"}, "npz.channels"),
         ({}, "npz.path"),
     ],
 )
-def test_bad_options_are_refused(options: dict[str, Any], told: str) -> None:
-    """Options that nothing can be read by are refused when the plugin is made."""
-    with pytest.raises(BadInput, match=told):
+def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
+    """An option out of range is rejected when the plugin is built, with a message that names it."""
+    with pytest.raises(BadInput, match=message):
         plugins.build("datasets", "npz", options, "x.yaml: data")

@@ -1,4 +1,4 @@
-"""Laws of bringing in torchvision, or saying why not."""
+"""The import of torchvision: its errors become messages that say how to repair it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ Fake = Callable[[str], None]
 
 
 class Absent:
-    """An import system that finds nothing."""
+    """An import finder that finds no module."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         """Find nothing."""
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the next import of torchvision be the first one."""
+    """Remove torchvision from the loaded modules, so that it is imported again."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
         monkeypatch.delitem(sys.modules, name)
 
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
-    """Put a torchvision with this source before the real one."""
+    """Return a function that installs a stand-in for torchvision with a given source."""
 
     def put(source: str) -> None:
         forget(monkeypatch)
@@ -54,7 +54,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     ],
 )
 def test_mismatch_is_explained(fake: Fake, failure: str) -> None:
-    """A torchvision built for another torch is named with both versions and the way out."""
+    """For a torchvision built for another torch, the message has both versions and the command."""
     fake(f"raise {failure}")
     with pytest.raises(BadInput) as caught:
         import_torchvision("datasets")
@@ -65,16 +65,16 @@ def test_mismatch_is_explained(fake: Fake, failure: str) -> None:
     assert "\n" not in line
 
 
-def test_way_out_keeps_build(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside a CPU-only torch, the command asks the CPU index for both."""
+def test_command_keeps_the_build(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a CPU-only torch, the command installs both packages from the CPU index."""
     fake("raise RuntimeError('operator torchvision::nms does not exist')")
     monkeypatch.setattr(torch, "__version__", "2.15.0+cpu")
     with pytest.raises(BadInput, match=r"--index-url https://download.pytorch.org/whl/cpu$"):
         import_torchvision("datasets")
 
 
-def test_way_out_without_build(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A torch that names no build, beside a torchvision without metadata, is still explained."""
+def test_command_without_a_build(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message is complete without a build of torch and without metadata of torchvision."""
 
     def unknown(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
@@ -87,21 +87,21 @@ def test_way_out_without_build(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_absence_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without torchvision, the line says that it is not installed and how to get it."""
+    """Without torchvision, the message says that it is not installed, and has the command."""
     forget(monkeypatch)
     monkeypatch.setattr(sys, "meta_path", [Absent()])
     with pytest.raises(BadInput, match=r"not installed; install both together: pip install"):
         import_torchvision("datasets")
 
 
-def test_wrong_name_is_our_mistake() -> None:
-    """A module that no torchvision has is a programming error, not bad input."""
+def test_wrong_name_is_a_bug() -> None:
+    """A module that does not exist in torchvision is a programming error, not bad input."""
     with pytest.raises(ModuleNotFoundError, match="nothing_of_the_kind"):
         import_torchvision("nothing_of_the_kind")
 
 
-def test_broken_torchvision_spares_embedded(fake: Fake) -> None:
-    """The shipped digits load beside a broken torchvision; the whole set names the cause."""
+def test_embedded_mnist_needs_no_torchvision(fake: Fake) -> None:
+    """With a broken torchvision, embedded MNIST loads, and full MNIST explains the problem."""
     fake("raise RuntimeError('operator torchvision::nms does not exist')")
     assert len(Mnist().load().train) == 10_000
     with pytest.raises(BadInput, match="do not match"):

@@ -1,1 +1,1 @@
-"""The files made from MNIST that gandiag ships (see ATTRIBUTION.md)."""
+"""Files made from MNIST that are part of gandiag (see ATTRIBUTION.md)."""
