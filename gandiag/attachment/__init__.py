@@ -1,1 +1,1 @@
-"""Attachment."""
+"""Monitoring of a training loop that the user has written: ``gandiag.attach``."""

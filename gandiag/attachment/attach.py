@@ -1,4 +1,4 @@
-"""The side door: what somebody's own loop gives is checked, and a watch is put over it."""
+"""``gandiag.attach``: checks the networks and optimizers of a training loop and monitors it."""
 
 from __future__ import annotations
 
@@ -10,28 +10,23 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 from torch.utils.data import Dataset
 
-from gandiag.attachment.followers import AlertCallback, follower_of
-from gandiag.attachment.real_samples import RealSampleBuffer, reference_of
-from gandiag.attachment.turns import StepHooks
+from gandiag.attachment.followers import AlertCallback, resolve_follower
+from gandiag.attachment.real_samples import RealSampleBuffer, build_reference
+from gandiag.attachment.step_hooks import StepHooks
 from gandiag.attachment.unwrap import inner_network, inner_optimizer
 from gandiag.attachment.watch_handle import Attachment
 from gandiag.diagnosis.diagnosis import Diagnosis
-from gandiag.diagnosis.online import Monitor
-from gandiag.models.scores import SCORE_FUNCTIONS, Scores
+from gandiag.models.scores import SCORE_FUNCTIONS, ScoreType
 from gandiag.monitoring.distributed import Ranks
-from gandiag.monitoring.environment import describe_environment
 from gandiag.monitoring.features import Embedding
-from gandiag.monitoring.snapshot import Player
-from gandiag.monitoring.watch import Watch
-from gandiag.plugins.builtin import DETECTORS, LINTS, PROBE_CADENCES, RENAMED
-from gandiag.plugins.errors import BadInput, nearest
+from gandiag.monitoring.snapshot import NetworkName
+from gandiag.plugins.builtin import DETECTORS, LINTS, PROBE_CADENCES, RENAMED_PLUGINS
+from gandiag.plugins.errors import BadInput, suggest_nearest
 from gandiag.plugins.protocols import Follower
 from gandiag.records.facts import SCORES
-from gandiag.records.record import SAMPLES
-from gandiag.records.sample_grids import write_grid
-from gandiag.records.writer import Recorder
 from gandiag.scenario.schema import Scenario
 from gandiag.training.components import Components
+from gandiag.training.session import create_session
 
 Optimizers = Optimizer | Sequence[Optimizer]
 
@@ -42,7 +37,7 @@ def attach(
     generator_optimizer: Optimizers,
     discriminator_optimizer: Optimizers,
     *,
-    scores: Scores,
+    scores: ScoreType,
     real: Tensor | Dataset[Any] | None = None,
     folder: Path | str | None = None,
     select: Callable[[Any], Tensor] | None = None,
@@ -52,99 +47,121 @@ def attach(
     followers: Sequence[Follower | str] = (),
     on_alert: Callable[[Diagnosis, int], None] | None = None,
 ) -> Attachment:
-    """Watch a training loop of your own without touching it.
+    """Monitor a training loop of your own without changing it.
 
-    Call it after networks and optimizers are made and before the loop. The trained weights are the
-    same bits as without it. It watches one generator and one discriminator; for several, attach one
-    watch to each pair.
+    Call it after the networks and optimizers are created and before the loop. The trained weights
+    have the same bits as without gandiag. One call monitors one generator and one discriminator;
+    for several pairs, call it once for each pair.
 
-    Where several processes train together (DistributedDataParallel), call it in each of them once
-    the process group is there. Rank 0 then keeps the record, with numbers averaged and samples
-    gathered over all ranks; the other ranks' watches diagnose and publish nothing.
+    Where several processes train together (DistributedDataParallel), call it in each of them after
+    the process group is initialised. Rank 0 keeps the record, with numbers averaged and samples
+    gathered over all ranks; on the other ranks, `Attachment` diagnoses and publishes nothing.
 
     Args:
-        generator: called by the loop with latents (and labels, if it likes); gives samples.
-        discriminator: called by the loop with samples (and labels); gives scores of any shape.
-        generator_optimizer: what steps the generator; a sequence if several do, in their order.
-        discriminator_optimizer: what steps the discriminator.
-        scores: what the discriminator's output is: ``logits``, ``probabilities`` (it ends in a
-            sigmoid), or ``critic``.
-        real: real samples, ``(N, *shape)`` or a dataset of them, to know the data from at once;
-            otherwise the first 3,024 that the discriminator sees are gathered.
-        folder: where the record goes while the loop runs; in memory only if None.
-        select: picks the scores where the discriminator gives more than one tensor, such as
+        generator: the loop calls it with latents (and labels); it returns samples
+            ``(B, *shape)``.
+        discriminator: the loop calls it with samples (and labels); it returns scores of any shape.
+        generator_optimizer: the optimizer that steps the generator, or several in the order of
+            their steps.
+        discriminator_optimizer: the optimizer that steps the discriminator, likewise.
+        scores: how the discriminator's output is read: ``logits``, ``probabilities`` (the network
+            ends in a sigmoid) or ``critic`` (Wasserstein, hinge, least squares).
+        real: real samples ``(N, *shape)`` or a dataset of them, at least 600. With them, diversity
+            is measured from the first step on; without them, gandiag first collects 3,024 real
+            samples from the discriminator's input.
+        folder: where the record is written while the loop runs; None keeps it in memory.
+        select: picks the scores if the discriminator returns more than one tensor, such as
             ``lambda output: output[0]``.
-        probes: as in a scenario: ``{"diversity": {"every": 100}, "units": False}``.
-        detection: as in a scenario: ``{"every": 200, "detectors": ["mode_collapse"]}``.
-        embed: features to measure diversity in, in place of pixels: takes ``(n, *shape)`` float32
-            samples where they are and gives ``(n, ...)``, each row from its own sample. A network
-            should be in evaluation mode. It is called without gradients and leaves no trace; where
-            it raises, diversity is not measured. For one process only.
-        followers: shown the run while it happens, and its report when the watch ends: objects, or
-            names of reporters that can follow: ``console``, ``notebook``, ``tensorboard``,
-            ``weights_and_biases``. They write into `folder`, or the current one where that is None.
-        on_alert: called with ``(diagnosis, step)`` when a condition appears or clears.
+        probes: options of the probes, as in a scenario:
+            ``{"diversity": {"every": 100}, "units": False}``.
+        detection: options of the detection, as in a scenario:
+            ``{"every": 200, "detectors": ["mode_collapse"]}``.
+        embed: a function that computes the features in which diversity is measured, in place of
+            pixels. It receives ``(n, *shape)`` float32 samples on their device and returns
+            ``(n, ...)``, each row computed from its own sample; a network should be in evaluation
+            mode. It runs without gradients and side effects. If it raises, diversity is not
+            measured. It is available for a single process only.
+        followers: objects that receive the measurements while the loop runs, and the report at
+            the end, or names of reporters that can follow a run: ``console``, ``notebook``,
+            ``tensorboard``, ``weights_and_biases``. They write into `folder`, or into the current
+            directory if that is None.
+        on_alert: called with ``(diagnosis, step)`` when a failure appears or disappears.
+
+    Returns:
+        The attachment, through which the loop reads the record and the diagnoses. It is a context
+        manager that detaches at the end.
 
     Raises:
-        BadInput: what was given cannot be watched; the message says why.
+        BadInput: the loop cannot be monitored; the message states the reason.
     """
     generator, discriminator = inner_network(generator), inner_network(discriminator)
-    players: dict[Player, tuple[nn.Module, Sequence[Optimizer]]] = {
-        "generator": (generator, _listed(generator_optimizer)),
-        "discriminator": (discriminator, _listed(discriminator_optimizer)),
+    networks: dict[NetworkName, nn.Module] = {
+        "generator": generator,
+        "discriminator": discriminator,
     }
-    _check(players, scores)
+    optimizers: dict[NetworkName, Sequence[Optimizer]] = {
+        "generator": _unwrap_optimizers(generator_optimizer),
+        "discriminator": _unwrap_optimizers(discriminator_optimizer),
+    }
+    if scores not in SCORE_FUNCTIONS:
+        raise BadInput(f"attach: scores={scores!r}", suggest_nearest(str(scores), SCORE_FUNCTIONS))
+    for name, network in networks.items():
+        _check_optimizers(name, network, optimizers[name])
     scenario = Scenario.parse(
         {
-            "probes": _probes(probes or {}),
+            "probes": _merge_probe_options(probes or {}),
             "detection": {"detectors": [*DETECTORS, *LINTS], **(detection or {})},
         },
         "attach",
     )
-    parts = Components.of(scenario, "attach")
-    following = [follower_of(follower, "attach: followers") for follower in followers]
+    components = Components.from_scenario(scenario, "attach")
+    all_followers = [resolve_follower(follower, "attach: followers") for follower in followers]
+    if on_alert is not None:
+        all_followers.append(AlertCallback(on_alert))
     ranks = Ranks.current()
     if embed is not None and ranks.count > 1:
-        raise BadInput("attach: embed", "is for one process; ranks share samples averaged down")
+        problem = "works for a single process only; ranks exchange images averaged to 32 x 32"
+        raise BadInput("attach: embed", problem)
     device = next(generator.parameters()).device
-    reference = None if real is None else reference_of(real, device, embed)
-    where = None if folder is None or not ranks.is_first else Path(folder)
-    recorder = Recorder(where, {SCORES: scores}, describe_environment(device))
-    told = [*following, *([AlertCallback(on_alert)] if on_alert else [])] if ranks.is_first else []
-    monitor = Monitor(recorder, parts.detectors, scenario.detection.every, told)
-    reading = SCORE_FUNCTIONS[scores]
-
-    def save_sheet(step: int, sheet: Tensor) -> None:
-        if where is not None:
-            write_grid(where / SAMPLES / f"step-{step:08d}", sheet.float().cpu().numpy())
-
-    watch = Watch(
-        parts.probes,
-        recorder,
-        reading.probability,
-        sample_grid_every=scenario.sample_grid_every if where is not None else 0,
-        save_sheet=save_sheet,
-        after_flush=monitor.on_flush if ranks.is_first else None,
+    reference = None if real is None else build_reference(real, device, embed)
+    record_folder = Path(folder) if folder is not None and ranks.is_first else None
+    facts: dict[str, Any] = {SCORES: scores}
+    if embed is not None:
+        facts["embedding"] = getattr(embed, "__name__", type(embed).__name__)
+    score_functions = SCORE_FUNCTIONS[scores]
+    session = create_session(
+        scenario,
+        components,
+        record_folder,
+        facts,
+        device,
+        score_functions.probability,
+        all_followers,
         ranks=ranks,
     )
-    gathering = RealSampleBuffer(ranks, embed) if reference is None else None
     if reference is not None:
-        watch.set_reference(reference)
-    if embed is not None:
-        recorder.add_facts(embedding=getattr(embed, "__name__", type(embed).__name__))
-    optimizers = {player: listed for player, (_, listed) in players.items()}
-    turns = StepHooks(
-        generator, discriminator, optimizers, reading, select or _only_tensor, watch, gathering
+        session.watch.set_reference(reference)
+    hooks = StepHooks(
+        generator,
+        discriminator,
+        optimizers,
+        score_functions,
+        select or _require_tensor,
+        session.watch,
+        RealSampleBuffer(ranks, embed) if reference is None else None,
     )
-    monitor.notify(lambda follower: follower.begin(None, where))
-    return Attachment(turns, watch, monitor, parts)
+    session.monitor.notify(lambda follower: follower.begin(None, record_folder))
+    return Attachment(hooks, session, components)
 
 
-def _probes(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """What to measure, and when: as chosen, and at the cadence here where that is left open."""
+def _merge_probe_options(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The probes of an attached loop with their default cadences, changed by the user's options.
+
+    Options of a probe keep its cadence unless they set ``every``; False switches a probe off.
+    """
     probes: dict[str, Any] = {name: {"every": n} for name, n in PROBE_CADENCES["attach"].items()}
     for chosen_name, options in chosen.items():
-        name = RENAMED["probes"].get(chosen_name, chosen_name)
+        name = RENAMED_PLUGINS["probes"].get(chosen_name, chosen_name)
         if isinstance(options, Mapping):
             probes[name] = {**probes.get(name, {}), **options}
         elif name not in probes or options is False:
@@ -152,31 +169,43 @@ def _probes(chosen: Mapping[str, Any]) -> dict[str, Any]:
     return probes
 
 
-def _listed(optimizers: Optimizers) -> Sequence[Optimizer]:
-    given = (optimizers,) if isinstance(optimizers, Optimizer) else tuple(optimizers)
-    return tuple(inner_optimizer(optimizer) for optimizer in given)
+def _unwrap_optimizers(optimizers: Optimizers) -> Sequence[Optimizer]:
+    """One or several optimizers as a tuple, without the wrappers of frameworks."""
+    several = (optimizers,) if isinstance(optimizers, Optimizer) else tuple(optimizers)
+    return tuple(inner_optimizer(optimizer) for optimizer in several)
 
 
-def _check(players: Mapping[Player, tuple[nn.Module, Sequence[Optimizer]]], scores: str) -> None:
-    if scores not in SCORE_FUNCTIONS:
-        raise BadInput(f"attach: scores={scores!r}", nearest(str(scores), SCORE_FUNCTIONS))
-    for player, (network, optimizers) in players.items():
-        place = f"attach: {player}_optimizer"
-        if any(isinstance(optimizer, LBFGS) for optimizer in optimizers):
-            problem = "LBFGS evaluates its closure many times a step; no one gradient is its step's"
-            raise BadInput(place, problem)
-        theirs = {id(p) for o in optimizers for group in o.param_groups for p in group["params"]}
-        own = {id(parameter) for parameter in network.parameters()}
-        if not theirs & own:
-            raise BadInput(place, f"holds no parameter of the {player}; are the two swapped?")
-        if theirs - own:
-            raise BadInput(place, f"also steps parameters that are not the {player}'s")
+def _check_optimizers(
+    network_name: NetworkName, network: nn.Module, optimizers: Sequence[Optimizer]
+) -> None:
+    """Check that the optimizers step this network, and no other.
+
+    Raises:
+        BadInput: they do not, or one of them has no single gradient per step.
+    """
+    place = f"attach: {network_name}_optimizer"
+    if any(isinstance(optimizer, LBFGS) for optimizer in optimizers):
+        problem = "LBFGS computes several gradients in one step, so no single one can be measured"
+        raise BadInput(place, problem)
+    stepped = {id(p) for o in optimizers for group in o.param_groups for p in group["params"]}
+    own = {id(parameter) for parameter in network.parameters()}
+    if not stepped & own:
+        raise BadInput(
+            place, f"has no parameter of the {network_name}; are the two optimizers swapped?"
+        )
+    if stepped - own:
+        raise BadInput(place, f"also steps parameters that do not belong to the {network_name}")
 
 
-def _only_tensor(output: Any) -> Tensor:
+def _require_tensor(output: Any) -> Tensor:
+    """The discriminator's output, if it is a single tensor.
+
+    Raises:
+        TypeError: the output has several parts; the message says how to select one.
+    """
     if isinstance(output, Tensor):
         return output
     raise TypeError(
-        f"the discriminator gives a {type(output).__name__}; tell attach which part is the score, "
-        "such as select=lambda output: output[0]"
+        f"the discriminator returns a {type(output).__name__}; pass attach a function that selects "
+        "the scores, such as select=lambda output: output[0]"
     )

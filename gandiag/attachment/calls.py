@@ -1,39 +1,41 @@
-"""The discriminator's calls within a turn, and which of them were on real and which on fakes."""
+"""The discriminator's calls within a discriminator step, split into real and generated samples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from gandiag.models.scores import ScoreFunctions
+RECENT_BATCHES = 8  # generated batches to remember: the fakes that D sees next are among them
 
 
-@dataclass(eq=False)  # two calls are never one
+@dataclass(eq=False)  # calls are compared by identity: their tensors have no truth value
 class DiscriminatorCall:
-    """One call of the discriminator.
+    """One call of the discriminator by the training loop.
 
     Attributes:
-        samples: what it scored, ``(B, *shape)``, detached.
-        output: what it said, raw, detached.
-        again: says it again, with the weights as they are then.
-        fake: True if the samples are the generator's, False if the user said they are real, None
-            if that is not known.
-        asks_slope: whether the loop asks for the slope at the samples, as penalties do.
+        samples: the samples that D scored, ``(B, *shape)``, detached.
+        output: D's raw output, ``(B, ...)``, detached.
+        rescore: computes the scores again, with D's weights at that time.
+        is_fake: True for generated samples, False for samples that the user labelled as real, None
+            if unknown.
+        needs_input_gradient: whether the loop asks for the gradient of D at the samples, as
+            gradient penalties do.
         to_generator: whether a gradient can flow through the samples to the generator.
-        alone: whether the samples are all that the discriminator was given.
-        after: steps of the discriminator's optimizer before the call.
-        output_gradient: gradient at `output`, of the newest backward pass through it.
-        sample_gradient: the same at the samples.
+        is_only_input: whether the samples are the only input of the call (no labels).
+        discriminator_steps: steps of D's optimizer before the call.
+        output_gradient: gradient of the loss at `output` in the latest backward pass through it.
+        input_gradient: gradient of the loss at `samples`, likewise.
     """
 
     samples: Tensor
     output: Tensor
     rescore: Callable[[], Tensor]
-    fake: bool | None
+    is_fake: bool | None
     needs_input_gradient: bool
     to_generator: bool
     is_only_input: bool
@@ -42,12 +44,66 @@ class DiscriminatorCall:
     input_gradient: Tensor | None = None
 
 
-class DiscriminatorStep(NamedTuple):
-    """A discriminator's turn told apart: real and fake samples and what was said of them.
+class FakeRegistry:
+    """Recognises generated samples by their memory, and labelled ones by the user's labels.
 
-    Slopes are gradients at the outputs, times the number of outputs: a mean loss' own derivative.
-    `certain` is whether the two were told apart by memory or labels, `mixed` whether one call held
-    both.
+    Attributes:
+        fakes: the latest generated batches ``(B, *shape)``, detached. They are kept alive, so that
+            no other tensor can take over their address.
+    """
+
+    def __init__(self) -> None:
+        """Start without batches and labels."""
+        self.fakes: deque[Tensor] = deque(maxlen=RECENT_BATCHES)
+        self._labels: deque[tuple[Tensor, bool]] = deque(maxlen=RECENT_BATCHES)
+
+    def label(self, real: Tensor | None, fake: Tensor | None) -> None:
+        """Remember that a tensor holds real or generated samples, see `Attachment.label`."""
+        for tensor, is_fake in ((real, False), (fake, True)):
+            if tensor is not None:
+                self._labels.append((tensor, is_fake))
+
+    def select_samples(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
+        """The samples among the inputs of a discriminator call; None if there is no tensor.
+
+        The first tensor that has the shape of generated samples is chosen, else the first one of a
+        floating-point type: class labels are integers.
+        """
+        tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+        shape = self.fakes[-1].shape[1:] if self.fakes else None
+        shaped = [tensor for tensor in tensors if tensor.shape[1:] == shape]
+        floating = [tensor for tensor in tensors if tensor.is_floating_point()]
+        return next(iter(shaped or floating), None)
+
+    def is_fake(self, samples: Tensor) -> bool | None:
+        """True for generated samples, False for those labelled as real, None if unknown."""
+        address = _storage_address(samples)
+        for tensor, is_fake in self._labels:
+            if _storage_address(tensor) == address:
+                return is_fake
+        return True if any(_storage_address(fake) == address for fake in self.fakes) else None
+
+    def clear(self) -> None:
+        """Release every tensor."""
+        self.fakes.clear()
+        self._labels.clear()
+
+
+class DiscriminatorStep(NamedTuple):
+    """The real and the generated samples of one discriminator step, with their outputs.
+
+    Attributes:
+        real: real samples, ``(B, *shape)``.
+        fake: generated samples, ``(B, *shape)``.
+        real_output: D's raw output on `real`, ``(B, ...)``.
+        fake_output: D's raw output on `fake`, ``(B, ...)``.
+        score_real: computes the scores of `real` again, with D's weights at that time.
+        score_fake: computes the scores of `fake` again.
+        real_gradient: gradient of the loss at `real_output`, times the number of outputs: for a
+            loss that is a mean over the batch, the derivative of each sample's own loss.
+        fake_gradient: the gradient at `fake_output`, likewise.
+        has_known_split: whether memory or labels identified the fakes, not the gradients' signs.
+        has_mixed_batch: whether one call of D scored both real and generated samples.
     """
 
     real: Tensor | None = None
@@ -58,87 +114,47 @@ class DiscriminatorStep(NamedTuple):
     score_fake: Callable[[], Tensor] | None = None
     real_gradient: Tensor | None = None
     fake_gradient: Tensor | None = None
-    certain: bool = False
-    mixed: bool = False
+    has_known_split: bool = False
+    has_mixed_batch: bool = False
 
 
 NO_STEP = DiscriminatorStep()
 
 
-class FakeBatch(NamedTuple):
-    """The fakes of a player's turn, what D said to them, and the gradients there.
-
-    Attributes:
-        samples: ``(B, *shape)``, detached.
-        output: what D said, raw.
-        slope: gradients at `output`, times their number.
-        score_gradient: gradients at the scores that `output` is read as; generator's turn.
-        input_gradient: gradients at `samples`; generator's turn.
-        newest: whether D has not stepped since it said so, and was given nothing else.
-    """
-
-    samples: Tensor | None
-    output: Tensor | None
-    gradient: Tensor | None
-    score_gradient: Tensor | None = None
-    input_gradient: Tensor | None = None
-    is_current: bool = False
-
-    @classmethod
-    def from_calls(
-        cls, calls: Sequence[DiscriminatorCall], reading: ScoreFunctions, steps: int
-    ) -> FakeBatch:
-        """Those of a generator's turn, by the discriminator's calls that lead to the generator.
-
-        Args:
-            calls: these calls, joined where a loop accumulates several before a step.
-            reading: how the discriminator's output is to be read.
-            steps: of the discriminator's optimizer so far.
-        """
-        graded = [call for call in calls if call.output_gradient is not None]
-        slopes = [reading.gradient(c.output, c.output_gradient) for c in graded]  # type: ignore[arg-type]
-        inputs = [call.input_gradient for call in graded if call.input_gradient is not None]
-        return cls(
-            _joined_if_any([call.samples for call in calls]),
-            _joined_if_any([call.output for call in calls]),
-            _output_gradients(graded) if len(graded) == len(calls) else None,
-            _joined_if_any(slopes),
-            _joined_if_any(inputs),
-            all(call.is_only_input and call.discriminator_steps == steps for call in calls),
-        )
-
-
 def split_real_fake(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
-    """Find the real and the fake samples among the calls of a discriminator's turn.
+    """Find the real and the generated samples among the calls of a discriminator step.
 
-    Fakes are known by their memory, or because the user labelled them; without such, they are what
-    a gradient could flow through to the generator. Beside known fakes, the other calls are on real
-    samples, but for those whose slope the loop asks for, if there are any where it does not: they
-    are the interpolates of a gradient penalty. So are those that lead to the generator, but are not
-    what it made. Where no fake is known (it was cloned, scaled or concatenated), the gradients
-    tell: descending the loss raises the scores of what the loop takes for real, so there they
-    are negative.
+    Three rules, in this order:
+
+    1. Calls on known fakes (by memory or label), else calls through which a gradient could flow to
+       the generator, are on generated samples.
+    2. The other calls are on real samples: those that the user labelled as real, else those
+       without a gradient at the input, else the first call. A gradient at the input means that the
+       call scores the interpolates of a gradient penalty (Gulrajani et al. 2017). Calls that lead
+       to the generator without being on a known fake are left out: they score interpolates whose
+       fakes were not detached.
+    3. Without known fakes (a loop has cloned, scaled or concatenated them), the signs of the
+       gradients decide: a descent step raises the scores of the samples that the loop calls real,
+       so the gradient at their outputs is negative.
     """
     leading = [call for call in calls if call.to_generator]
-    fakes = [call for call in calls if call.fake] or leading
-    others = [call for call in calls if not call.fake and not call.to_generator]
-    labelled = [call for call in others if call.fake is False]
+    fakes = [call for call in calls if call.is_fake] or leading
+    others = [call for call in calls if not call.is_fake and not call.to_generator]
+    labelled = [call for call in others if call.is_fake is False]
     plain = [call for call in others if not call.needs_input_gradient]
     if fakes and others:
-        return _step_of(labelled or plain or others[:1], fakes, certain=True)
-    return _by_gradient(calls)
+        return _join_calls(labelled or plain or others[:1], fakes, has_known_split=True)
+    return _split_by_gradient(calls)
 
 
-def _joined(parts: Sequence[Tensor]) -> Tensor:
-    """The parts of a batch as one tensor; a batch that is whole is not copied."""
-    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+def join_batches(batches: Sequence[Tensor]) -> Tensor | None:
+    """The batches as one tensor; None without any. A single batch is not copied."""
+    if not batches:
+        return None
+    return batches[0] if len(batches) == 1 else torch.cat(list(batches))
 
 
-def _joined_if_any(parts: Sequence[Tensor]) -> Tensor | None:
-    return _joined(parts) if parts else None
-
-
-def _output_gradients(calls: Sequence[DiscriminatorCall]) -> Tensor | None:
+def join_output_gradients(calls: Sequence[DiscriminatorCall]) -> Tensor | None:
     """Gradients at the calls' outputs, joined, times their number; None where one is unknown."""
     known = [call.output_gradient for call in calls if call.output_gradient is not None]
     if not known or len(known) < len(calls):
@@ -146,54 +162,67 @@ def _output_gradients(calls: Sequence[DiscriminatorCall]) -> Tensor | None:
     return torch.cat(known) * sum(gradient.numel() for gradient in known)
 
 
-def _step_of(
-    real: Sequence[DiscriminatorCall], fake: Sequence[DiscriminatorCall], certain: bool
+def _join_calls(
+    real: Sequence[DiscriminatorCall], fake: Sequence[DiscriminatorCall], has_known_split: bool
 ) -> DiscriminatorStep:
-    """The parts joined, where a loop accumulates several calls before a step."""
+    """Join several calls, as a loop that accumulates gradients over small batches makes them."""
     return DiscriminatorStep(
-        _joined([call.samples for call in real]),
-        _joined([call.samples for call in fake]),
-        _joined([call.output for call in real]),
-        _joined([call.output for call in fake]),
-        lambda: _joined([call.rescore() for call in real]),
-        lambda: _joined([call.rescore() for call in fake]),
-        _output_gradients(real),
-        _output_gradients(fake),
-        certain,
+        real=join_batches([call.samples for call in real]),
+        fake=join_batches([call.samples for call in fake]),
+        real_output=join_batches([call.output for call in real]),
+        fake_output=join_batches([call.output for call in fake]),
+        score_real=lambda: _rescore(real),
+        score_fake=lambda: _rescore(fake),
+        real_gradient=join_output_gradients(real),
+        fake_gradient=join_output_gradients(fake),
+        has_known_split=has_known_split,
     )
 
 
-def _by_gradient(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
-    """Told by the signs of the gradients; on a GPU this waits for them."""
+def _rescore(calls: Sequence[DiscriminatorCall]) -> Tensor:
+    scores = join_batches([call.rescore() for call in calls])
+    assert scores is not None  # a discriminator step is joined from one call or more
+    return scores
+
+
+def _split_by_gradient(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
+    """Rule 3 of `split_real_fake`. On a GPU, the host waits for the gradients here."""
     known = [call for call in calls if call.output_gradient is not None]
     raised = [_share_raised(call) > 0.5 for call in known]
     real = [call for call, up in zip(known, raised, strict=True) if bool(up.all())]
     fake = [call for call, up in zip(known, raised, strict=True) if not bool(up.any())]
     if real and fake:
-        return _step_of(real, fake, certain=False)
+        return _join_calls(real, fake, has_known_split=False)
     mixed = [(c, up) for c, up in zip(known, raised, strict=True) if up.any() and not up.all()]
-    return _parted(*mixed[0]) if mixed else NO_STEP
+    return _split_batch(*mixed[0]) if mixed else NO_STEP
 
 
-def _parted(call: DiscriminatorCall, is_real: Tensor) -> DiscriminatorStep:
-    slopes = _output_gradients([call])
-    assert slopes is not None  # by which it is parted
-    half = 0.5  # a loss that is a mean over both is half the sum of a mean over each
+def _split_batch(call: DiscriminatorCall, is_real: Tensor) -> DiscriminatorStep:
+    """Split one call on real and generated samples by a mask ``(B,)``."""
+    gradients = join_output_gradients([call])
+    assert gradients is not None  # the mask was made of them
+    # A mean over the whole batch is half the sum of the means over its two (equal) parts.
+    half = 0.5
     return DiscriminatorStep(
-        call.samples[is_real],
-        call.samples[~is_real],
-        call.output[is_real],
-        call.output[~is_real],
-        lambda: call.rescore()[is_real],
-        lambda: call.rescore()[~is_real],
-        slopes[is_real] * half,
-        slopes[~is_real] * half,
-        mixed=True,
+        real=call.samples[is_real],
+        fake=call.samples[~is_real],
+        real_output=call.output[is_real],
+        fake_output=call.output[~is_real],
+        score_real=lambda: call.rescore()[is_real],
+        score_fake=lambda: call.rescore()[~is_real],
+        real_gradient=gradients[is_real] * half,
+        fake_gradient=gradients[~is_real] * half,
+        has_mixed_batch=True,
     )
 
 
 def _share_raised(call: DiscriminatorCall) -> Tensor:
-    """By sample, the share of its scores that a step against the gradient would raise."""
+    """For each sample, the share of its outputs that a descent step would raise, ``(B,)``."""
     gradient = call.output_gradient
     assert gradient is not None
     return (gradient.reshape(len(gradient), -1) < 0).float().mean(1)
+
+
+def _storage_address(tensor: Tensor) -> int:
+    """Address of a tensor's memory: the same for all its views, and for its detached tensor."""
+    return tensor.untyped_storage().data_ptr()

@@ -1,4 +1,4 @@
-"""Who follows somebody's own loop: objects, reporters by name, and a function that is told."""
+"""Followers of an attached loop: objects, reporters by name, and a function for alerts."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput
-from gandiag.plugins.protocols import Follower, Reporter
+from gandiag.plugins.protocols import Follower
 
 if TYPE_CHECKING:
     from gandiag.diagnosis.diagnosis import Diagnosis
     from gandiag.records.record import Row
-    from gandiag.reports.report import Report
     from gandiag.scenario.schema import Scenario
 
 
 class AlertCallback:
-    """A follower that only passes alerts on.
+    """A follower that only handles alerts.
 
     Args:
-        on_alert: called with ``(diagnosis, step)``.
+        on_alert: called with ``(diagnosis, step)`` when a failure appears or disappears.
     """
 
     def __init__(self, on_alert: Callable[[Diagnosis, int], None]) -> None:
@@ -34,27 +33,24 @@ class AlertCallback:
         """Do nothing."""
 
     def alert(self, diagnosis: Diagnosis, step: int) -> None:
-        """Pass it on."""
+        """Call the user's function."""
         self._on_alert(diagnosis, step)
 
     def end(self) -> None:
         """Do nothing."""
 
 
-def follower_of(given: Follower | str, place: str) -> Follower:
-    """A follower itself, or the reporter of that name.
+def resolve_follower(follower: Follower | str, place: str) -> Follower:
+    """Return a follower itself, or build the reporter of that name.
 
     Raises:
-        BadInput: naming `place`: there is no such reporter, or it cannot follow a run.
+        BadInput: there is no such reporter, or it cannot follow a run; the message names `place`.
     """
-    found = plugins.build("reporters", given, place=place) if isinstance(given, str) else given
-    if not isinstance(found, Follower):
-        name = given if isinstance(given, str) else type(given).__name__
-        raise BadInput(place, f"{name} cannot follow a run: not all of begin, follow, alert, end")
-    return found
-
-
-def publish_to(follower: Follower, report: Report, folder: Path) -> None:
-    """Give a report to a follower that is a reporter too."""
-    if isinstance(follower, Reporter):
-        follower.publish(report, folder)
+    if isinstance(follower, str):
+        name, resolved = follower, plugins.build("reporters", follower, place=place)
+    else:
+        name, resolved = type(follower).__name__, follower
+    if not isinstance(resolved, Follower):
+        problem = f"{name} cannot follow a run; a follower has begin, follow, alert and end"
+        raise BadInput(place, problem)
+    return resolved

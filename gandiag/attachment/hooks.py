@@ -1,9 +1,8 @@
-"""Hooks that do no harm: neither where the network is copied or saved, nor where they raise."""
+"""Hooks that do not disturb a training, even if a network is copied or saved or if they raise."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
 import warnings
 import weakref
 from collections.abc import Callable
@@ -14,106 +13,102 @@ from torch.utils.hooks import RemovableHandle
 
 
 class Hook:
-    """Calls a function; a copy or pickle of it is a function of Python's own that does nothing.
+    """Calls a function; its copy or pickle is a function of the standard library that does nothing.
 
-    A network with hooks is copied and saved together with them. Without this, a copy would be
-    watched too, and a saved network could only be opened where gandiag is installed.
+    A network is copied and saved together with its hooks. Without this class, gandiag would observe
+    the copy, too, and a saved network could only be loaded where gandiag is installed.
     """
 
     def __init__(self, function: Callable[..., None]) -> None:
-        """Wrap `function`, whatever its arguments are."""
+        """Wrap `function`; it may take any arguments."""
         self._function = function
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
-        """Pass the arguments on; what is returned is dropped, so that nothing is changed."""
+        """Call the function and return None: a hook that returns a value would replace a tensor."""
         self._function(*args, **kwargs)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Be pickled and copied as `contextlib.nullcontext().__exit__`, which returns None."""
+        """Copy and pickle as `contextlib.nullcontext().__exit__`, which returns None."""
         return getattr, (contextlib.nullcontext(), "__exit__")
 
 
-class Guard:
-    """Makes hooks that never end a training: what one raises is told once, and it is over.
+class HookGuard:
+    """Makes hooks that never end a training, and that do not observe gandiag's own calls.
 
-    While one of them runs the others are silent: what is asked of the networks then is no part of
-    the loop.
+    If a hook raises, the guard warns once and removes all hooks. While one hook runs, the others do
+    nothing: the networks are then called by a measurement, not by the loop.
 
     Attributes:
-        give_up: takes the hooks away; called where one of them raises.
-        looking: whether one of them is running.
-        resting: whether those hooks are silent that were made to rest.
+        remove_hooks: called when a hook raises.
+        is_running: whether a hook is running.
+        is_paused: whether the pausable hooks do nothing.
     """
 
-    def __init__(self, give_up: Callable[[], None]) -> None:
-        """Call `give_up` where a hook raises."""
-        self.give_up = give_up
-        self.running = self.paused = False
+    def __init__(self, remove_hooks: Callable[[], None]) -> None:
+        """Call `remove_hooks` when a hook raises."""
+        self.remove_hooks = remove_hooks
+        self.is_running = self.is_paused = False
 
-    def hook(self, seen: Callable[..., None], rests: bool = False) -> Hook:
-        """A hook that passes its arguments on to `seen`; one that rests, not while all do."""
-        return _Guarded(seen, self, rests)
+    def wrap(self, function: Callable[..., None], is_pausable: bool = False) -> Hook:
+        """A hook that calls `function`; a pausable one does nothing while `is_paused` is set."""
+        return _GuardedHook(function, self, is_pausable)
 
 
-class _Guarded(Hook):
-    """A hook under a guard. All in one call: most are made between two looks, and do nothing."""
+class _GuardedHook(Hook):
+    """A hook under a guard.
 
-    def __init__(self, function: Callable[..., None], guard: Guard, rests: bool) -> None:
+    All checks stand in one method: it runs in every step of the loop, mostly between evaluations,
+    where each further call would cost more than the checks.
+    """
+
+    def __init__(self, function: Callable[..., None], guard: HookGuard, is_pausable: bool) -> None:
         super().__init__(function)
-        self._guard, self._rests = guard, rests
+        self._guard, self._is_pausable = guard, is_pausable
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
         guard = self._guard
-        if guard.running or (guard.paused and self._rests):
+        if guard.is_running or (guard.is_paused and self._is_pausable):
             return
         try:
-            guard.running = True
+            guard.is_running = True
             self._function(*args, **kwargs)
         except Exception as error:
-            guard.give_up()
-            text = f"gandiag no longer watches: {type(error).__name__}: {error}"
+            guard.remove_hooks()
+            text = f"gandiag stops monitoring: {type(error).__name__}: {error}"
             warnings.warn(text, RuntimeWarning, stacklevel=2)
         finally:
-            guard.running = False
+            guard.is_running = False
 
 
 class PausableHooks:
-    """Forward hooks that are taken off their networks for a while, and put back.
+    """Forward hooks that can be removed from their networks for a while and registered again.
 
-    With any hook on it, a network is called by a longer way through torch.
+    PyTorch calls a network without hooks by a faster path: `Module.__call__` then skips all
+    handling of hooks.
     """
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without hooks."""
         self._hooks: list[tuple[weakref.ref[nn.Module], Hook]] = []
         self._handles: list[RemovableHandle] = []
 
     def add(self, network: nn.Module, hook: Hook) -> None:
-        """Put a hook on a network, which is given the call's keyword arguments, too."""
+        """Register a forward hook; it receives the keyword arguments of the call, too."""
         self._hooks.append((weakref.ref(network), hook))
         self._handles.append(network.register_forward_hook(hook, with_kwargs=True))
 
     def remove(self) -> None:
-        """Take them off."""
+        """Remove the hooks from their networks; `restore` registers them again."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
 
     def restore(self) -> None:
-        """Put those that have been taken off back."""
+        """Register the removed hooks again, on the networks that still exist."""
         if self._handles:
             return
-        alive = [(network, hook) for seen, hook in self._hooks if (network := seen()) is not None]
-        self._hooks = []
-        for network, hook in alive:
-            self.add(network, hook)
-
-
-def has_compiled() -> bool:
-    """Whether torch has compiled anything so far.
-
-    A graph that it makes of a network without hooks calls none that it is given later. Its counters
-    of graphs are no public interface; where they are gone, the answer is yes.
-    """
-    dynamo = sys.modules.get("torch._dynamo.utils")
-    return dynamo is not None and bool(getattr(dynamo, "counters", True))
+        hooks, self._hooks = self._hooks, []
+        for reference, hook in hooks:
+            network = reference()
+            if network is not None:
+                self.add(network, hook)

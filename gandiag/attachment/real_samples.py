@@ -1,4 +1,4 @@
-"""Real samples for a reference: given at once, or collected from the batches that D sees."""
+"""Real samples for the `Reference`: passed by the user, or collected from D's input."""
 
 from __future__ import annotations
 
@@ -12,137 +12,158 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from gandiag.monitoring.distributed import Message, Ranks
-from gandiag.monitoring.features import Embedding, Rows
-from gandiag.monitoring.reference import REALS, SIZE, Reference
+from gandiag.monitoring.features import Embedding, SampleFeatures
+from gandiag.monitoring.reference import MAX_REAL_SAMPLES, SAMPLE_SIZE, Reference
 from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.plugins.errors import BadInput
 
-NEEDED = REALS + 2 * SIZE  # at 32 x 32 x 3 pixels these are 37 MB while they are collected
-FEWEST = 600  # real samples below which neither bins nor nulls would mean much
+# Samples for a reference: those it keeps, and two halves for its real-vs-real baseline. Images of
+# 32 x 32 x 3 pixels take 37 MB while they are collected.
+SAMPLES_NEEDED = MAX_REAL_SAMPLES + 2 * SAMPLE_SIZE
+# With fewer samples, neither the modes nor the baseline would be estimated well enough.
+MIN_SAMPLES = 600
 
 
-def reference_of(
+def build_reference(
     real: Tensor | Dataset[Any], device: torch.device, embedding: Embedding | None = None
 ) -> Reference:
-    """The reference of real samples that are there at once, as those given to `gandiag.attach`.
+    """Build the reference from the real samples that the user passed to `gandiag.attach`.
 
     Args:
-        real: ``(N, *shape)``, or a dataset whose items are samples, or begin with one. Of more than
-            `NEEDED`, so many are chosen.
-        device: of the reference's tensors.
-        embedding: what to compare samples in, other than themselves.
+        real: samples ``(N, *shape)``, or a dataset whose items are samples or begin with one. Of
+            more than `SAMPLES_NEEDED`, a random subset of that size is used.
+        device: device of the reference's tensors.
+        embedding: computes the features in which samples are compared; None compares pixels.
 
     Raises:
-        BadInput: there are fewer than `FEWEST` samples, or they cannot be embedded.
+        BadInput: there are fewer than `MIN_SAMPLES` samples, or the embedding raises.
     """
-    samples = real if isinstance(real, Tensor) else _drawn(real)
-    if len(samples) < FEWEST:
-        raise BadInput("attach: real", f"{len(samples)} samples; at least {FEWEST} are needed")
-    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:NEEDED]
+    samples = real if isinstance(real, Tensor) else _load_samples(real)
+    if len(samples) < MIN_SAMPLES:
+        problem = f"{len(samples)} samples; at least {MIN_SAMPLES} are needed"
+        raise BadInput("attach: real", problem)
+    # A generator of its own: the global one belongs to the user's training.
+    shuffled = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
+    order = shuffled[:SAMPLES_NEEDED]
     chosen = samples[order.to(samples.device)].to(device)
-    held_out = min(2 * SIZE, len(chosen) // 3)
+    held_out = min(2 * SAMPLE_SIZE, len(chosen) // 3)
     try:
-        return Reference.of(chosen[held_out:], chosen[:held_out], embedding=embedding)
+        return Reference.from_samples(chosen[held_out:], chosen[:held_out], embedding=embedding)
     except Exception as error:
         if embedding is None:
             raise
         raise BadInput("attach: embed", f"{type(error).__name__}: {error}") from error
 
 
-def _drawn(dataset: Dataset[Any]) -> Tensor:
-    """Samples spread evenly over a dataset, whose transforms may draw random numbers."""
-    count = len(dataset)  # type: ignore[arg-type]  # those without a length are refused by Python
+def _load_samples(dataset: Dataset[Any]) -> Tensor:
+    """Up to `SAMPLES_NEEDED` samples, spread evenly over a dataset, ``(n, *shape)``.
+
+    Transforms of the dataset may draw random numbers; the user's generators are restored.
+    """
+    size = len(dataset)  # type: ignore[arg-type]  # Python raises for a dataset without a length
+    count = min(size, SAMPLES_NEEDED)
     with without_side_effects():
-        items = [dataset[i * count // min(count, NEEDED)] for i in range(min(count, NEEDED))]
+        items = [dataset[i * size // count] for i in range(count)]
     tensors = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
     return torch.stack([torch.as_tensor(tensor) for tensor in tensors])
 
 
 class RealSampleBuffer:
-    """Real samples on their way to a reference.
+    """Collects the loop's real batches until there are enough for a reference.
 
-    With several ranks those of all are collected on rank 0, which gives its reference to the
-    others.
+    With several ranks, rank 0 collects the batches of all ranks, builds the reference, and sends
+    it to the others.
 
     Args:
-        ranks: the processes that train together.
-        embedding: what to compare samples in, for a single process. Where it raises, there is a
-            warning and never a reference.
+        ranks: the processes that train together; None for a single process.
+        embedding: computes the features in which samples are compared, for a single process. If
+            it raises, the buffer warns once and never builds a reference.
     """
 
     def __init__(self, ranks: Ranks | None = None, embedding: Embedding | None = None) -> None:
         self._ranks = ranks or Ranks()
         self._embedding = embedding
-        self._failed = False
-        self._turns = 0
-        self._kept: Rows | None = None  # room for all, so that they need not be joined in the end
+        self._has_failed = False
+        self._steps = 0
+        # Allocated once for all samples: joining batches at the end would take twice the memory.
+        self._samples: SampleFeatures | None = None
         self._count = 0
 
     def add(self, real: Tensor | None) -> Reference | None:
-        """Keep a batch ``(B, *shape)``; return the reference once there are enough of them.
+        """Add a batch and return the reference when there are enough samples.
 
-        To be called at every turn of the discriminator, also with no batch, so that the ranks go
-        together. Building the reference takes about a second, once.
+        To be called at every discriminator step, also without a batch: the messages of the ranks
+        are matched by the number of the call. Building the reference takes about a second, once.
+
+        Args:
+            real: real samples ``(B, *shape)``; None if the step has none.
         """
-        self._turns += 1
-        about = f"real/{self._turns}"
-        rows = None if real is None or self._failed else self._rows(real)
-        own = {} if rows is None else {"real": rows.flat}
+        self._steps += 1
+        message_name = f"real/{self._steps}"
+        own = None if real is None or self._has_failed else self._compute_features(real)
         if not self._ranks.is_first:
-            known = self._ranks.broadcast_message("reference")
-            if known is None:
-                self._ranks.send(about, own)
+            message = self._ranks.receive_broadcast("reference")
+            if message is None:
+                self._ranks.send(message_name, {} if own is None else {"real": own.flat})
                 return None
-            return _unpacked(known, None if real is None else real.device)
-        theirs = [batch["real"] for batch in self._ranks.receive(about) if "real" in batch]
-        for batch in (*([] if rows is None else [rows]), *(Rows(flat, flat) for flat in theirs)):
-            if self._count < NEEDED:
-                self._keep(batch)
-        return None if self._count < NEEDED else self._known()
+            return _unpack_reference(message, None if real is None else real.device)
+        if own is not None:
+            self._append(own)
+        for message in self._ranks.receive(message_name):
+            if "real" in message:
+                self._append(SampleFeatures(message["real"], message["real"]))
+        return None if self._count < SAMPLES_NEEDED else self._build()
 
-    def _rows(self, real: Tensor) -> Rows | None:
+    def _compute_features(self, real: Tensor) -> SampleFeatures | None:
         try:
-            rows = Rows.of(real.detach(), self._embedding)
-            if self._embedding is not None and not bool(rows.features.isfinite().all()):
-                raise ValueError("it gives features that are not finite")
-            return rows
-        except Exception as error:  # an embedding is somebody's own
-            self._failed = True
-            text = f"no diversity is measured: embed: {type(error).__name__}: {error}"
+            samples = SampleFeatures.from_samples(real.detach(), self._embedding)
+            if self._embedding is not None and not bool(samples.features.isfinite().all()):
+                raise ValueError("the embedding returns features that are not finite")
+            return samples
+        except Exception as error:  # the embedding is the user's function
+            self._has_failed = True
+            text = f"diversity is not measured: embed: {type(error).__name__}: {error}"
             warnings.warn(text, RuntimeWarning, stacklevel=2)
             return None
 
-    def _keep(self, rows: Rows) -> None:
-        if self._kept is None:
-            flat = _room(rows.flat)
-            self._kept = Rows(flat, flat if self._embedding is None else _room(rows.features))
-        wanted = min(NEEDED - self._count, len(rows.flat))
-        place = slice(self._count, self._count + wanted)
-        self._kept.flat[place] = rows.flat[:wanted]
+    def _append(self, samples: SampleFeatures) -> None:
+        """Copy samples into the buffer; those beyond `SAMPLES_NEEDED` are dropped."""
+        if self._samples is None:
+            flat = _allocate(samples.flat)
+            features = flat if self._embedding is None else _allocate(samples.features)
+            self._samples = SampleFeatures(flat, features)
+        added = min(SAMPLES_NEEDED - self._count, len(samples.flat))
+        rows = slice(self._count, self._count + added)
+        self._samples.flat[rows] = samples.flat[:added]
         if self._embedding is not None:
-            self._kept.features[place] = rows.features[:wanted]
-        self._count += wanted
+            self._samples.features[rows] = samples.features[:added]
+        self._count += added
 
-    def _known(self) -> Reference:
-        assert self._kept is not None  # they are enough
-        kept, self._kept = self._kept, None
-        real, held_out = _part(kept, slice(None, REALS)), _part(kept, slice(REALS, None))
-        reference = Reference.of(real, held_out, SIZE, embedding=self._embedding)
-        self._ranks.broadcast("reference", _packed(reference))
+    def _build(self) -> Reference:
+        assert self._samples is not None  # the buffer is full
+        samples, self._samples = self._samples, None
+        reference = Reference.from_samples(
+            _slice_samples(samples, slice(None, MAX_REAL_SAMPLES)),
+            _slice_samples(samples, slice(MAX_REAL_SAMPLES, None)),
+            SAMPLE_SIZE,
+            embedding=self._embedding,
+        )
+        self._ranks.broadcast("reference", _pack_reference(reference))
         return reference
 
 
-def _part(rows: Rows, part: slice) -> Rows:
-    flat = rows.flat[part]
-    return Rows(flat, flat if rows.features is rows.flat else rows.features[part])
+def _slice_samples(samples: SampleFeatures, rows: slice) -> SampleFeatures:
+    flat = samples.flat[rows]
+    has_own_features = samples.features is not samples.flat
+    return SampleFeatures(flat, samples.features[rows] if has_own_features else flat)
 
 
-def _room(rows: Tensor) -> Tensor:
-    return rows.new_empty(NEEDED, *rows.shape[1:])
+def _allocate(rows: Tensor) -> Tensor:
+    return rows.new_empty(SAMPLES_NEEDED, *rows.shape[1:])
 
 
-def _packed(reference: Reference) -> dict[str, float | Tensor]:
-    """Every number of a reference by ``field`` or ``field/name``."""
+def _pack_reference(reference: Reference) -> dict[str, float | Tensor]:
+    """Every number of a reference by ``field``, or by ``field/name`` for a mapping."""
     message: dict[str, float | Tensor] = {}
     for field in fields(reference):
         value = getattr(reference, field.name)
@@ -153,10 +174,11 @@ def _packed(reference: Reference) -> dict[str, float | Tensor]:
     return message
 
 
-def _unpacked(message: Message, device: torch.device | None) -> Reference:
-    """The reference again, its tensors on `device`."""
+def _unpack_reference(message: Message, device: torch.device | None) -> Reference:
+    """The reference of a message, with its tensors on `device`."""
     values: dict[str, Any] = {
-        "basis": None,
+        # Missing in the message where it is None, as for data of few dimensions.
+        "principal_directions": None,
         "baseline_mean": {},
         "baseline_sd": {},
         "baseline_max": {},
@@ -167,4 +189,4 @@ def _unpacked(message: Message, device: torch.device | None) -> Reference:
             values[name][inner] = float(value)
         else:
             values[name] = value.to(device) if value.ndim else float(value)
-    return Reference(**values | {"size": int(values["size"])})
+    return Reference(**values | {"sample_size": int(values["sample_size"])})

@@ -1,4 +1,4 @@
-"""What frameworks wrap around networks and optimizers, and what is inside."""
+"""Removes the wrappers that frameworks put around networks and optimizers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from torch.optim import Optimizer
 def inner_network(network: nn.Module) -> nn.Module:
     """The network inside DistributedDataParallel; any other network itself.
 
-    To call the wrapper would send buffers from rank to rank; what is inside computes the same.
+    A call of the wrapper would send its buffers from rank to rank. The inner network computes the
+    same output without communication.
     """
     while isinstance(network, DistributedDataParallel):
         network = network.module
@@ -18,10 +19,10 @@ def inner_network(network: nn.Module) -> nn.Module:
 
 
 def inner_optimizer(optimizer: Optimizer) -> Optimizer:
-    """The optimizer that takes the steps, and has their hooks.
+    """The optimizer inside a framework's wrapper; any other optimizer itself.
 
-    Accelerate's, Lightning's and Fabric's wrappers keep it under ``optimizer``; none of them is
-    imported for that.
+    Hooks must be registered on the optimizer that steps. The wrappers of Accelerate, Lightning and
+    Fabric keep it in their attribute ``optimizer``, so that none of them needs to be imported.
     """
     inner = getattr(optimizer, "optimizer", None)
     return inner_optimizer(inner) if isinstance(inner, Optimizer) else optimizer

@@ -1,4 +1,4 @@
-"""What a watched loop of somebody's own is asked with: the record so far, diagnoses, reports."""
+"""The handle that `gandiag.attach` returns: gives access to the record, diagnoses and reports."""
 
 from __future__ import annotations
 
@@ -7,69 +7,76 @@ from types import TracebackType
 
 from torch import Tensor
 
-from gandiag.attachment.followers import publish_to
-from gandiag.attachment.turns import StepHooks
+from gandiag.attachment.step_hooks import StepHooks
 from gandiag.diagnosis.diagnosis import Diagnosis, diagnose
 from gandiag.diagnosis.objective import Objectives, recognise_objectives
-from gandiag.diagnosis.online import Monitor
-from gandiag.monitoring.watch import Watch
-from gandiag.plugins.protocols import Reporter
+from gandiag.plugins.protocols import Follower, Reporter
 from gandiag.records.record import Record
-from gandiag.reports.html_repr import run_as_html
-from gandiag.reports.report import Report, build_report, verdict
+from gandiag.reports.html_repr import render_run
+from gandiag.reports.report import Report, build_report, format_verdict
 from gandiag.training.components import Components
+from gandiag.training.session import Session
 
 
 class Attachment:
-    """What `gandiag.attach` returns: a watch over somebody's own loop.
+    """Monitors a training loop of the user's own; `gandiag.attach` returns it.
 
-    Use it with ``with``, or call `detach` when the loop is over; until then the networks carry
-    hooks. It holds no network alive.
+    Use it in a ``with`` statement, or call `detach` after the loop: until then the networks carry
+    hooks. It does not keep the networks alive.
     """
 
-    def __init__(self, turns: StepHooks, watch: Watch, monitor: Monitor, parts: Components) -> None:
-        self._hooks = turns
-        self._watch = watch
-        self._monitor = monitor
-        self._components = parts
+    def __init__(self, hooks: StepHooks, session: Session, components: Components) -> None:
+        self._hooks = hooks
+        self._session = session
+        self._components = components
 
     @property
     def step(self) -> int:
-        """Generator steps seen so far."""
-        return self._watch.step
+        """Number of generator steps since the attachment."""
+        return self._session.watch.step
 
     @property
     def record(self) -> Record:
-        """The record so far, with what was measured since the last flush."""
-        self._watch.flush(self._watch.step)
-        return self._watch.recorder.record()
+        """The record so far, including the measurements since the last flush."""
+        watch = self._session.watch
+        watch.flush(watch.step)
+        return self._session.recorder.record()
 
     def label(self, *, real: Tensor | None = None, fake: Tensor | None = None) -> None:
-        """Say what a tensor is before the discriminator is called with it.
+        """State what a tensor contains, before the discriminator is called with it.
 
-        Only needed where gandiag cannot tell: see `Diagnosis.summary` of an inconclusive answer.
+        Only needed where gandiag cannot distinguish real from generated samples: the summary of an
+        inconclusive diagnosis says so.
+
+        Args:
+            real: real samples ``(B, *shape)``.
+            fake: generated samples ``(B, *shape)``.
         """
         self._hooks.label(real, fake)
 
     def diagnose(self) -> tuple[Diagnosis, ...]:
-        """Ask every detector about what has been seen so far."""
+        """Evaluate every detector on the record so far."""
         return diagnose(self.record, self._components.detectors)
 
     @property
     def objectives(self) -> Objectives:
-        """The objectives that the loop really uses, recognised from its scores and slopes."""
+        """The objectives that the loop minimises, recognised from the gradients at the scores."""
         return recognise_objectives(self.record)
 
     def report(self) -> Report:
-        """All that a page needs, as it is now."""
+        """The report of the run so far, as the reporters publish it."""
         return build_report(self.record, None, self._components.detectors, self._components.fixes)
 
     def publish(self, folder: Path | str) -> tuple[str, ...]:
-        """Write the reports (a page and JSON unless told otherwise) and return where they lie.
+        """Publish the report with the reporters, by default as a page and as JSON.
 
-        Ranks other than 0 write nothing.
+        Args:
+            folder: where the reporters write; created if it does not exist.
+
+        Returns:
+            The places of what was written; none on other ranks than 0.
         """
-        if not self._watch.ranks.is_first:
+        if not self._session.watch.ranks.is_first:
             return ()
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,30 +84,42 @@ class Attachment:
         return tuple(reporter.publish(report, folder) for reporter in self._components.reporters)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: how it stands now. Show it again to see more."""
-        found, record = self.diagnose(), self.record
-        title = f"a watch at step {self.step}{'' if self._hooks.attached else ', detached'}"
-        return run_as_html(title, verdict(found), record, found)
+        """The state of the run at the time of the call, for a notebook."""
+        diagnoses, record = self.diagnose(), self.record
+        state = "" if self._hooks.is_attached else ", detached"
+        title = f"Attached training loop at step {self.step}{state}"
+        return render_run(title, format_verdict(diagnoses), record, diagnoses)
 
     def detach(self) -> None:
-        """Take every hook away; what was measured stays. Calling it again does nothing."""
-        if self._hooks.attached:
-            self._hooks.detach()
-            self._watch.flush(self._watch.step)
-            self._watch.recorder.add_environment(steps_played=self._watch.step)  # that it is over
-            self._publish_to_followers()
-            self._monitor.notify(lambda follower: follower.end())
-            self._monitor.followers.clear()  # to look at the record later is none of theirs
+        """Remove every hook and end the record. A second call does nothing."""
+        if not self._hooks.is_attached:
+            return
+        self._hooks.detach()
+        watch, monitor = self._session.watch, self._session.monitor
+        watch.flush(watch.step)
+        # The number of steps in the environment marks a record as complete.
+        self._session.recorder.add_environment(steps_played=watch.step)
+        self._publish_to_followers()
+        monitor.notify(lambda follower: follower.end())
+        # Reading `record` later flushes again; the followers' run has ended.
+        monitor.followers.clear()
 
     def _publish_to_followers(self) -> None:
-        """Give the report to those followers that are reporters too."""
-        if any(isinstance(follower, Reporter) for follower in self._monitor.followers):
-            report = self.report()
-            folder = self._watch.recorder.folder or Path()
-            self._monitor.notify(lambda follower: publish_to(follower, report, folder))
+        """Publish the report with those followers that are reporters, too."""
+        monitor = self._session.monitor
+        if not any(isinstance(follower, Reporter) for follower in monitor.followers):
+            return
+        report = self.report()
+        folder = self._session.recorder.folder or Path()
+
+        def publish(follower: Follower) -> None:
+            if isinstance(follower, Reporter):
+                follower.publish(report, folder)
+
+        monitor.notify(publish)
 
     def __enter__(self) -> Attachment:
-        """Go on watching."""
+        """Return the attachment itself; monitoring has already started."""
         return self
 
     def __exit__(
@@ -109,5 +128,5 @@ class Attachment:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Detach, however the loop ended."""
+        """Detach, also if the loop has raised an exception."""
         self.detach()

@@ -1,1 +1,1 @@
-"""Doors for other people's frameworks: one file each, and none loaded unless it is asked for."""
+"""Callbacks for training frameworks. Each framework has one module, loaded only when imported."""

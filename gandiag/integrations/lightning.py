@@ -1,12 +1,12 @@
-"""A callback that watches a GAN trained by Lightning, under manual optimization.
+"""A callback that monitors a GAN in a LightningModule with manual optimization.
 
-It is for the package ``lightning``; its twin ``pytorch_lightning`` takes no callbacks of another.
+It is a callback of the package ``lightning``; trainers of ``pytorch_lightning`` do not accept it.
 
 >>> from gandiag.integrations.lightning import GandiagCallback
 >>> callback = GandiagCallback("reports/lightning", scores="logits")
 >>> trainer = Trainer(callbacks=[callback])  # doctest: +SKIP
 
-Accelerate needs no door of its own: `gandiag.attach` takes what ``accelerator.prepare`` returns.
+Accelerate needs no callback: `gandiag.attach` accepts what ``accelerator.prepare`` returns.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from torch.utils.data import Dataset
 from gandiag.attachment.attach import attach
 from gandiag.attachment.watch_handle import Attachment
 from gandiag.diagnosis.diagnosis import Diagnosis
-from gandiag.models.scores import Scores
-from gandiag.plugins.errors import BadInput, nearest
+from gandiag.models.scores import ScoreType
+from gandiag.plugins.errors import BadInput, suggest_nearest
 from gandiag.plugins.protocols import Follower
 
 try:
@@ -41,30 +41,31 @@ _log = logging.getLogger(__name__)
 
 
 class GandiagCallback(Callback):
-    """Watches the GAN of a LightningModule while it trains, and publishes reports at the end.
+    """Monitors the GAN of a LightningModule during ``fit`` and publishes reports at the end.
 
-    It attaches when training starts, with optimizers made and checkpoints loaded, and detaches when
-    it ends or is interrupted. Sanity checks and validation are not watched. A condition that
-    appears is told as a warning, one that clears as a log message. The trained weights are the same
-    bits as without it. Each ``fit`` begins a new record in the folder.
+    The callback attaches when training starts (optimizers exist and checkpoints are loaded by then)
+    and detaches when it ends or is interrupted. Sanity checks and validation are not monitored. A
+    failure that appears raises a warning; one that disappears is logged. The trained weights have
+    the same bits as without the callback. Each ``fit`` starts a new record in the folder.
 
     Args:
-        folder: where the record is kept while the module trains, and the reports afterwards.
-        scores: what the discriminator's output is: ``logits``, ``probabilities`` or ``critic``.
+        folder: where the record is written during training, and the reports at the end.
+        scores: how the discriminator's output is read: ``logits``, ``probabilities`` or
+            ``critic``.
         generator: the generator's attribute in the module, such as ``generator`` or ``nets.g``.
-        discriminator: the discriminator's.
-        real: see `gandiag.attach`, as for all that follow.
+        discriminator: the discriminator's attribute in the module.
+        real: real samples; see `gandiag.attach` for this and the following arguments.
         select: picks the scores from several outputs of the discriminator.
-        probes: what is measured, and how often.
-        detection: what is asked, and how often.
-        followers: shown the run while it happens.
+        probes: options of the probes.
+        detection: options of the detection.
+        followers: objects that receive the measurements during training.
     """
 
     def __init__(
         self,
         folder: Path | str,
         *,
-        scores: Scores,
+        scores: ScoreType,
         generator: str = "generator",
         discriminator: str = "discriminator",
         real: Tensor | Dataset[Any] | None = None,
@@ -86,91 +87,102 @@ class GandiagCallback(Callback):
         }
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse a module that cannot be watched before anything is computed.
+        """Check the module before anything is computed.
 
         Raises:
-            BadInput: it optimizes automatically, or has no such networks.
+            BadInput: the module uses automatic optimization, or has no such networks.
         """
         if stage != "fit":
             return
         if pl_module.automatic_optimization:
-            problem = "a GAN has two players; set self.automatic_optimization = False"
-            raise BadInput(PLACE, f"{type(pl_module).__name__} optimizes automatically: {problem}")
+            module = f"{type(pl_module).__name__} optimizes automatically"
+            problem = "a GAN needs two optimizers: set self.automatic_optimization = False"
+            raise BadInput(PLACE, f"{module}; {problem}")
         for name in self._names:
-            _network(pl_module, name)
+            _find_network(pl_module, name)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Attach.
+        """Attach to the networks and their optimizers.
 
         Raises:
-            BadInput: the optimizers are not one or more for each player.
+            BadInput: a network has no optimizer, or both share one.
         """
-        networks = [_network(pl_module, name) for name in self._names]
-        optimizers = _dealt(trainer.optimizers, networks, self._names)
+        networks = [_find_network(pl_module, name) for name in self._names]
+        optimizers = _assign_optimizers(trainer.optimizers, networks, self._names)
         self.watch = attach(
             networks[0],
             networks[1],
             optimizers[0],
             optimizers[1],
             folder=self.folder,
-            on_alert=_tell,
+            on_alert=_report_alert,
             **self._options,
         )
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Detach, and publish the reports in the folder."""
+        """Detach and publish the reports in the folder."""
         if self.watch is None:
             return
         self.watch.detach()
         try:
             for place in self.watch.publish(self.folder):
                 _log.info("gandiag: %s", place)
-        except Exception as error:  # other callbacks still have their weights to save
+        except Exception as error:  # an error would keep other callbacks from saving the weights
             text = f"gandiag could not publish in {self.folder}: {type(error).__name__}: {error}"
             warnings.warn(text, RuntimeWarning, stacklevel=2)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Detach; the record in the folder is kept, and ``gandiag report`` makes its page."""
+        """Detach. The record stays in the folder; ``gandiag report`` builds its page."""
         if self.watch is not None:
             self.watch.detach()
 
 
-def _network(module: LightningModule, name: str) -> nn.Module:
+def _find_network(module: LightningModule, name: str) -> nn.Module:
+    """The network under an attribute of the module; `name` may contain dots.
+
+    Raises:
+        BadInput: there is no such attribute, or it is not a network.
+    """
     try:
         network = attrgetter(name)(module)
     except AttributeError as error:
         names = [child for child, _ in module.named_modules() if child]
-        problem = f"{type(module).__name__} has no {name!r}; {nearest(name, names)}"
+        problem = f"{type(module).__name__} has no {name!r}; {suggest_nearest(name, names)}"
         raise BadInput(PLACE, problem) from error
     if not isinstance(network, nn.Module):
         raise BadInput(PLACE, f"{name!r} is a {type(network).__name__}, not a network")
     return network
 
 
-def _dealt(
+def _assign_optimizers(
     optimizers: Sequence[Optimizer], networks: Sequence[nn.Module], names: Sequence[str]
 ) -> list[list[Optimizer]]:
-    """The optimizers of each network, in their order; those of further networks are left out."""
+    """The optimizers of each network, in their order; those of other networks are left out.
+
+    Raises:
+        BadInput: an optimizer steps both networks, or a network has none.
+    """
     weights = [{id(weight) for weight in network.parameters()} for network in networks]
-    hands: list[list[Optimizer]] = [[], []]
+    assigned: list[list[Optimizer]] = [[], []]
     for index, optimizer in enumerate(optimizers):
         stepped = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-        players = [player for player in (0, 1) if stepped & weights[player]]
-        if len(players) == 2:
-            problem = f"optimizer {index} steps {names[0]!r} and {names[1]!r}; make one for each"
+        owners = [owner for owner in (0, 1) if stepped & weights[owner]]
+        if len(owners) == 2:
+            problem = f"optimizer {index} steps {names[0]!r} and {names[1]!r}; use one for each"
             raise BadInput(PLACE, problem)
-        for player in players:
-            hands[player].append(optimizer)
-    for name, hand in zip(names, hands, strict=True):
-        if not hand:
+        for owner in owners:
+            assigned[owner].append(optimizer)
+    for name, own in zip(names, assigned, strict=True):
+        if not own:
             problem = f"no optimizer steps {name!r}; configure_optimizers must return one for each"
             raise BadInput(PLACE, problem)
-    return hands
+    return assigned
 
 
-def _tell(diagnosis: Diagnosis, step: int) -> None:
+def _report_alert(diagnosis: Diagnosis, step: int) -> None:
+    """Warn of a failure that appears; log that one has disappeared."""
     if diagnosis.status == "present":
         text = f"gandiag, step {step}: {diagnosis.condition}: {diagnosis.summary}"
         warnings.warn(text, UserWarning, stacklevel=2)

@@ -1,4 +1,4 @@
-"""Training loops as people write them, each in its own style; none knows of gandiag."""
+"""Common styles of GAN training loops. None of them contains a line of gandiag."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
 from torch.optim import Adam, Optimizer
 
-from gandiag.models.scores import Scores
+from gandiag.models.scores import ScoreType
 
-BATCH, LATENT, SIDE = 32, 8, 8
+BATCH_SIZE, LATENT_SIZE, SIDE = 32, 8, 8
 Bce = Callable[[Tensor, Tensor], Tensor]
 
 
 class Generator(nn.Module):
-    """A small DCGAN generator, conditional if asked for, with BatchNorm, dropout, in-place ReLU."""
+    """A small DCGAN generator with BatchNorm, dropout and in-place ReLU; optionally conditional."""
 
     def __init__(self, classes: int = 0) -> None:
-        """Make the layers."""
+        """Create the layers."""
         super().__init__()
-        self.label = nn.Embedding(classes, LATENT) if classes else None
+        self.label = nn.Embedding(classes, LATENT_SIZE) if classes else None
         self.layers = nn.Sequential(
-            nn.ConvTranspose2d(LATENT, 8, 4),
+            nn.ConvTranspose2d(LATENT_SIZE, 8, 4),
             nn.BatchNorm2d(8),
             nn.ReLU(inplace=True),
             nn.Dropout(0.2),
@@ -33,7 +33,7 @@ class Generator(nn.Module):
         )
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """``(B, LATENT)`` to ``(B, 1, SIDE, SIDE)``."""
+        """``(B, LATENT_SIZE)`` to ``(B, 1, SIDE, SIDE)``."""
         if self.label is not None and labels is not None:
             latents = latents * self.label(labels)
         images: Tensor = self.layers(latents[..., None, None])
@@ -41,12 +41,12 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Its counterpart; `patches` gives a map of scores, `heads` a tuple of two outputs."""
+    """A small DCGAN discriminator; `patches` makes it return a score map, `heads` two outputs."""
 
     def __init__(
         self, sigmoid: bool = False, patches: bool = False, heads: bool = False, classes: int = 0
     ) -> None:
-        """Make the layers."""
+        """Create the layers."""
         super().__init__()
         self.label = nn.Embedding(classes, SIDE * SIDE) if classes else None
         self.heads = heads
@@ -71,140 +71,140 @@ class Discriminator(nn.Module):
         return (scores, scores.detach()) if self.heads else scores
 
 
-class Game(NamedTuple):
-    """Two networks, their optimizers, and how their loop goes."""
+class TrainingLoop(NamedTuple):
+    """Two networks, their optimizers, and the function that trains them for a number of steps."""
 
     generator: nn.Module
     discriminator: nn.Module
     generator_optimizer: Optimizer
     discriminator_optimizer: Optimizer
-    play: Callable[[Game, int], None]
-    scores: Scores
+    train: Callable[[TrainingLoop, int], None]
+    scores: ScoreType
 
 
-def reals(steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Blurred blobs with their class, from a stream of their own."""
+def generate_real_batches(steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Noisy squares ``(B, 1, SIDE, SIDE)`` in one of four corners, with the corner as label."""
     stream = torch.Generator().manual_seed(5)
     for _ in range(steps):
-        labels = torch.randint(4, (BATCH,), generator=stream)
-        images = torch.full((BATCH, 1, SIDE, SIDE), -1.0)
+        labels = torch.randint(4, (BATCH_SIZE,), generator=stream)
+        images = torch.full((BATCH_SIZE, 1, SIDE, SIDE), -1.0)
         for index, label in enumerate(labels.tolist()):
             top, left = 4 * (label // 2), 4 * (label % 2)
             images[index, 0, top : top + 4, left : left + 4] = 1.0
         yield images + 0.1 * torch.randn(images.shape, generator=stream), labels
 
 
-def targets(scores: Tensor, value: float) -> Tensor:
-    """A tensor of one value, shaped as the scores."""
+def constant_like(scores: Tensor, value: float) -> Tensor:
+    """A tensor of one value with the shape of the scores."""
     return torch.full_like(scores, value)
 
 
-def real_fake_then_generator(game: Game, steps: int) -> None:
-    """PyTorch's DCGAN example: D on real, D on detached fakes, two backward passes, then G."""
-    g, d, g_step, d_step, *_ = game
+def real_fake_then_generator(loop: TrainingLoop, steps: int) -> None:
+    """PyTorch's DCGAN example: D on real and on detached fakes, two backward passes, then G."""
+    g, d, g_step, d_step, *_ = loop
     loss: Bce = binary_cross_entropy_with_logits
-    for real, _ in reals(steps):
+    for real, _ in generate_real_batches(steps):
         d_step.zero_grad()
         scores = d(real)
-        loss(scores, targets(scores, 1.0)).backward()
-        fake = g(torch.randn(BATCH, LATENT))
+        loss(scores, constant_like(scores, 1.0)).backward()
+        fake = g(torch.randn(BATCH_SIZE, LATENT_SIZE))
         scores = d(fake.detach())
-        loss(scores, targets(scores, 0.0)).backward()
+        loss(scores, constant_like(scores, 0.0)).backward()
         d_step.step()
         g_step.zero_grad()
         scores = d(fake)
-        loss(scores, targets(scores, 1.0)).backward()
+        loss(scores, constant_like(scores, 1.0)).backward()
         g_step.step()
 
 
-def generator_first(game: Game, steps: int) -> None:
-    """PyTorch-GAN's order: G steps first, on probabilities; D's two losses are averaged."""
-    g, d, g_step, d_step, *_ = game
-    for real, _ in reals(steps):
+def generator_first(loop: TrainingLoop, steps: int) -> None:
+    """The order of PyTorch-GAN: G steps first, on probabilities; D's two losses are averaged."""
+    g, d, g_step, d_step, *_ = loop
+    for real, _ in generate_real_batches(steps):
         g_step.zero_grad()
-        made = g(torch.randn(BATCH, LATENT))
+        made = g(torch.randn(BATCH_SIZE, LATENT_SIZE))
         scores = d(made)
-        binary_cross_entropy(scores, targets(scores, 1.0)).backward()
+        binary_cross_entropy(scores, constant_like(scores, 1.0)).backward()
         g_step.step()
         d_step.zero_grad()
         on_real, on_fake = d(real), d(made.detach())
-        real_loss = binary_cross_entropy(on_real, targets(on_real, 1.0))
-        fake_loss = binary_cross_entropy(on_fake, targets(on_fake, 0.0))
+        real_loss = binary_cross_entropy(on_real, constant_like(on_real, 1.0))
+        fake_loss = binary_cross_entropy(on_fake, constant_like(on_fake, 0.0))
         ((real_loss + fake_loss) / 2).backward()
         d_step.step()
 
 
-def gradient_penalty(game: Game, steps: int) -> None:
-    """WGAN-GP: three critic steps with a double backward pass for each of the generator's."""
-    g, d, g_step, d_step, *_ = game
-    for index, (real, _) in enumerate(reals(3 * steps)):
+def gradient_penalty(loop: TrainingLoop, steps: int) -> None:
+    """WGAN-GP: three critic steps with a double backward pass for each generator step."""
+    g, d, g_step, d_step, *_ = loop
+    for index, (real, _) in enumerate(generate_real_batches(3 * steps)):
         d_step.zero_grad()
-        fake = g(torch.randn(BATCH, LATENT)).detach()
-        mix = torch.rand(BATCH, 1, 1, 1)
+        fake = g(torch.randn(BATCH_SIZE, LATENT_SIZE)).detach()
+        mix = torch.rand(BATCH_SIZE, 1, 1, 1)
         between = (mix * real + (1 - mix) * fake).requires_grad_(True)
-        (slopes,) = torch.autograd.grad(d(between).sum(), between, create_graph=True)
-        penalty = (slopes.flatten(1).norm(dim=1) - 1).square().mean()
+        (gradients,) = torch.autograd.grad(d(between).sum(), between, create_graph=True)
+        penalty = (gradients.flatten(1).norm(dim=1) - 1).square().mean()
         (d(fake).mean() - d(real).mean() + 10 * penalty).backward()
         d_step.step()
         if index % 3 == 2:
             g_step.zero_grad()
-            (-d(g(torch.randn(BATCH, LATENT))).mean()).backward()
+            (-d(g(torch.randn(BATCH_SIZE, LATENT_SIZE))).mean()).backward()
             g_step.step()
 
 
-def conditional(game: Game, steps: int) -> None:
-    """Labels go to both players, once by position and once by name."""
-    g, d, g_step, d_step, *_ = game
+def conditional(loop: TrainingLoop, steps: int) -> None:
+    """Both networks receive labels, as positional and as keyword arguments."""
+    g, d, g_step, d_step, *_ = loop
     loss: Bce = binary_cross_entropy_with_logits
-    for real, labels in reals(steps):
+    for real, labels in generate_real_batches(steps):
         d_step.zero_grad()
-        fake = g(torch.randn(BATCH, LATENT), labels)
+        fake = g(torch.randn(BATCH_SIZE, LATENT_SIZE), labels)
         on_real, on_fake = d(real, labels), d(fake.detach(), labels=labels)
-        real_loss = loss(on_real, targets(on_real, 1.0))
-        (real_loss + loss(on_fake, targets(on_fake, 0.0))).backward()
+        real_loss = loss(on_real, constant_like(on_real, 1.0))
+        (real_loss + loss(on_fake, constant_like(on_fake, 0.0))).backward()
         d_step.step()
         g_step.zero_grad()
         scores = d(fake, labels=labels)
-        loss(scores, targets(scores, 1.0)).backward()
+        loss(scores, constant_like(scores, 1.0)).backward()
         g_step.step()
 
 
-def concatenated(game: Game, steps: int) -> None:
-    """One call of D on real and fake together; the fakes are copies, so memory cannot tell."""
-    g, d, g_step, d_step, *_ = game
+def concatenated(loop: TrainingLoop, steps: int) -> None:
+    """One call of D on real samples and copies of fakes; their memory does not identify them."""
+    g, d, g_step, d_step, *_ = loop
     loss: Bce = binary_cross_entropy_with_logits
-    for real, _ in reals(steps):
+    for real, _ in generate_real_batches(steps):
         d_step.zero_grad()
-        fake = g(torch.randn(BATCH, LATENT))
+        fake = g(torch.randn(BATCH_SIZE, LATENT_SIZE))
         scores = d(torch.cat([real, fake.detach().clone()]))
-        wanted = torch.cat([torch.ones(BATCH, 1), torch.zeros(BATCH, 1)])
+        wanted = torch.cat([torch.ones(BATCH_SIZE, 1), torch.zeros(BATCH_SIZE, 1)])
         loss(scores, wanted).backward()
         d_step.step()
         g_step.zero_grad()
         scores = d(fake * 1.0)
-        loss(scores, targets(scores, 1.0)).backward()
+        loss(scores, constant_like(scores, 1.0)).backward()
         g_step.step()
 
 
-def accumulated(game: Game, steps: int) -> None:
-    """Two half batches before each step."""
-    g, d, g_step, d_step, *_ = game
+def accumulated(loop: TrainingLoop, steps: int) -> None:
+    """Gradient accumulation over two half batches before each step."""
+    g, d, g_step, d_step, *_ = loop
     loss: Bce = binary_cross_entropy_with_logits
-    for real, _ in reals(steps):
+    for real, _ in generate_real_batches(steps):
         d_step.zero_grad()
         for half in real.chunk(2):
-            on_real, on_fake = d(half), d(g(torch.randn(len(half), LATENT)).detach())
-            real_loss = loss(on_real, targets(on_real, 1.0))
-            ((real_loss + loss(on_fake, targets(on_fake, 0.0))) / 2).backward()
+            on_real, on_fake = d(half), d(g(torch.randn(len(half), LATENT_SIZE)).detach())
+            real_loss = loss(on_real, constant_like(on_real, 1.0))
+            ((real_loss + loss(on_fake, constant_like(on_fake, 0.0))) / 2).backward()
         d_step.step()
         g_step.zero_grad()
         for half in real.chunk(2):
-            scores = d(g(torch.randn(len(half), LATENT)))
-            (loss(scores, targets(scores, 1.0)) / 2).backward()
+            scores = d(g(torch.randn(len(half), LATENT_SIZE)))
+            (loss(scores, constant_like(scores, 1.0)) / 2).backward()
         g_step.step()
 
 
-LOOPS: dict[str, tuple[Callable[[Game, int], None], Scores, dict[str, int | bool]]] = {
+LOOPS: dict[str, tuple[Callable[[TrainingLoop, int], None], ScoreType, dict[str, int | bool]]] = {
     "real_fake_then_generator": (real_fake_then_generator, "logits", {}),
     "generator_first": (generator_first, "probabilities", {"sigmoid": True}),
     "gradient_penalty": (gradient_penalty, "critic", {}),
@@ -215,12 +215,12 @@ LOOPS: dict[str, tuple[Callable[[Game, int], None], Scores, dict[str, int | bool
 }
 
 
-def linear_game(optimizer: Callable[..., Optimizer]) -> Game:
-    """A fresh game of linear layers with BatchNorm and dropout in both players."""
+def build_linear_loop(optimizer: Callable[..., Optimizer]) -> TrainingLoop:
+    """A new loop with linear layers, BatchNorm and dropout in both networks."""
     torch.manual_seed(0)
     pixels = SIDE * SIDE
     generator = nn.Sequential(
-        *(nn.Linear(LATENT, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.2)),
+        *(nn.Linear(LATENT_SIZE, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.2)),
         *(nn.Linear(32, pixels), nn.Tanh(), nn.Unflatten(1, (1, SIDE, SIDE))),
     )
     discriminator = nn.Sequential(
@@ -228,15 +228,15 @@ def linear_game(optimizer: Callable[..., Optimizer]) -> Game:
         *(nn.Linear(32, 32), nn.BatchNorm1d(32), nn.LeakyReLU(0.2), nn.Linear(32, 1)),
     )
     steps = optimizer(generator.parameters()), optimizer(discriminator.parameters())
-    return Game(generator, discriminator, *steps, real_fake_then_generator, "logits")
+    return TrainingLoop(generator, discriminator, *steps, real_fake_then_generator, "logits")
 
 
-def game(name: str, optimizer: Callable[..., Optimizer] | None = None) -> Game:
-    """A fresh game of that style, the same bits each time."""
-    play, scores, options = LOOPS[name]
+def build_loop(name: str, optimizer: Callable[..., Optimizer] | None = None) -> TrainingLoop:
+    """A new loop of a style in `LOOPS`; its initial weights have the same bits at each call."""
+    train, scores, options = LOOPS[name]
     torch.manual_seed(0)
     generator = Generator(int(options.get("classes", 0)))
-    discriminator = Discriminator(**options)  # type: ignore[arg-type]  # their names are its own
+    discriminator = Discriminator(**options)  # type: ignore[arg-type]  # the options in LOOPS have the parameters' names
     made = optimizer or (lambda parameters: Adam(parameters, lr=2e-4, betas=(0.5, 0.999)))
     first, second = made(generator.parameters()), made(discriminator.parameters())
-    return Game(generator, discriminator, first, second, play, scores)
+    return TrainingLoop(generator, discriminator, first, second, train, scores)

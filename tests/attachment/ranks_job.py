@@ -1,6 +1,7 @@
-"""A job of several ranks on a small GAN: ``torch.distributed.run ranks_job.py FOLDER WHAT``.
+"""A job of several ranks that trains a small GAN: ``ranks_job.py FOLDER WHAT``.
 
-WHAT is ``compare`` (the same game without and with a watch), or ``fail`` (rank 1 raises).
+Start it with ``torch.distributed.run``. WHAT is ``compare`` (the same loop without and with
+gandiag) or ``fail`` (rank 1 raises).
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ import gandiag
 from gandiag.monitoring.schedule import ScheduledProbe
 from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.monitoring.snapshot import Snapshot
-from tests.attachment.loops import LATENT, Game, game, real_fake_then_generator
+from tests.attachment.loops import LATENT_SIZE, TrainingLoop, build_loop, real_fake_then_generator
 
 STEPS = 51
-FAILS = 25  # call of the generator at which rank 1 raises
+FAILING_CALL = 25  # call of the generator at which rank 1 raises
 OFTEN = {
     name: {"every": 5}
     for name in ("gradient", "confidence", "learning_signal", "displacement", "units")
@@ -33,99 +34,99 @@ OFTEN = {
 
 
 @dataclass(frozen=True)
-class Which:
-    """Says which rank it is asked on; what is recorded is the mean of those that answered."""
+class RankProbe:
+    """Measures the number of the rank; the record contains the mean over the ranks."""
 
     uses: ClassVar[frozenset[str]] = frozenset()
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Return the rank, once for each player."""
-        return {f"rank/{snapshot.player}": float(dist.get_rank())}
+        """Return the rank, for both networks."""
+        return {f"rank/{snapshot.network_name}": float(dist.get_rank())}
 
 
 @dataclass(frozen=True)
-class Keeper:
-    """Keeps the newest fakes that it is shown."""
+class FakeCollector:
+    """Stores the latest fakes of a snapshot."""
 
     kept: list[Tensor]
     uses: ClassVar[frozenset[str]] = frozenset({"recent"})
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Keep the fakes of the generator's turn."""
+        """Store the fakes of a generator step."""
         if snapshot.recent is not None:
             self.kept[:] = [snapshot.recent]
         return {}
 
 
-def wrapped() -> Game:
-    """A game whose networks average their gradients; latents are each rank's own."""
-    played = game("real_fake_then_generator")
-    g, d = (DistributedDataParallel(n) for n in (played.generator, played.discriminator))
+def build_wrapped_loop() -> TrainingLoop:
+    """A loop whose networks average their gradients; each rank draws its own latents."""
+    loop = build_loop("real_fake_then_generator")
+    g, d = (DistributedDataParallel(n) for n in (loop.generator, loop.discriminator))
     torch.manual_seed(100 + dist.get_rank())
-    return Game(g, d, Adam(g.parameters()), Adam(d.parameters()), played.play, "logits")
+    return TrainingLoop(g, d, Adam(g.parameters()), Adam(d.parameters()), loop.train, "logits")
 
 
-def state(played: Game) -> dict[str, Tensor]:
-    """Weights and buffers of both networks, and the random state."""
+def read_state(loop: TrainingLoop) -> dict[str, Tensor]:
+    """Weights and buffers of both networks, and the state of the random generator."""
     found = {"random": torch.get_rng_state()}
-    for name, network in (("g", played.generator), ("d", played.discriminator)):
+    for name, network in (("g", loop.generator), ("d", loop.discriminator)):
         found |= {f"{name}/{key}": value.clone() for key, value in network.state_dict().items()}
     return found
 
 
 def compare(folder: Path) -> None:
-    """Play without and with a watch, given wrapped networks, then bare ones."""
+    """Train without gandiag, then with it on wrapped networks, then with it on inner networks."""
     rank = dist.get_rank()
-    alone = wrapped()
-    alone.play(alone, STEPS)
-    save_file(state(alone), folder / f"alone-{rank}.safetensors")
-    watched = wrapped()
+    unwatched = build_wrapped_loop()
+    unwatched.train(unwatched, STEPS)
+    save_file(read_state(unwatched), folder / f"unwatched-{rank}.safetensors")
+    watched = build_wrapped_loop()
     fakes: list[Tensor] = []
     shown: list[Tensor] = []
 
     def keep(network: nn.Module, args: object, made: Tensor) -> None:
-        if made.requires_grad:  # else it is the watch that looks
+        if made.requires_grad:  # otherwise gandiag has called the network
             fakes.append(made.detach())
 
     watched.generator.module.register_forward_hook(keep)
     with gandiag.attach(
         *watched[:4], scores="logits", folder=folder / "run", probes=OFTEN
     ) as watch:
-        watch._watch.probes += [ScheduledProbe("which", Which(), 10)]
-        watch._watch.probes += [ScheduledProbe("keeper", Keeper(shown), 50)]
-        watched.play(watched, STEPS)
+        watch._session.watch.probes += [ScheduledProbe("which", RankProbe(), 10)]
+        watch._session.watch.probes += [ScheduledProbe("collector", FakeCollector(shown), 50)]
+        watched.train(watched, STEPS)
     assert rank == 0 or watch.publish(folder / "run") == ()
-    save_file(state(watched), folder / f"watched-{rank}.safetensors")
+    save_file(read_state(watched), folder / f"watched-{rank}.safetensors")
     made = {"made": torch.cat(fakes[-16:]), "shown": torch.cat(shown or fakes[:1])}
     save_file(made, folder / f"fakes-{rank}.safetensors")
-    bare = wrapped()
+    bare = build_wrapped_loop()
     inner = (bare.generator.module, bare.discriminator.module)
     with gandiag.attach(*inner, *bare[2:4], scores="logits", probes=OFTEN) as watch:
-        bare.play(bare, STEPS)
+        bare.train(bare, STEPS)
         assert watch.step == STEPS
         assert bool(watch.record.signals) == (rank == 0)
-    save_file(state(bare), folder / f"bare-{rank}.safetensors")
-    if rank == 0:  # the others are elsewhere: whatever asked them would hang
-        layer = nn.SyncBatchNorm(LATENT)
+    save_file(read_state(bare), folder / f"bare-{rank}.safetensors")
+    if rank == 0:  # no other rank runs this: a collective would hang
+        layer = nn.SyncBatchNorm(LATENT_SIZE)
         with without_side_effects(layer):
-            scores = layer(torch.randn(4, LATENT))
+            scores = layer(torch.randn(4, LATENT_SIZE))
         assert scores.mean().abs() < 1e-6
         assert "forward" not in vars(layer)
 
 
 def fail(folder: Path) -> None:
-    """Rank 1 raises between two steps, and its watch is not detached."""
-    played = wrapped()
+    """Rank 1 raises between two steps, and is not detached."""
+    loop = build_wrapped_loop()
     calls: list[int] = []
 
-    def stumble(*_: object) -> None:
+    def raise_on_rank_1(*_: object) -> None:
         calls.append(1)
-        if dist.get_rank() == 1 and len(calls) == FAILS:
-            raise RuntimeError("rank 1 stumbles")
+        if dist.get_rank() == 1 and len(calls) == FAILING_CALL:
+            raise RuntimeError("rank 1 fails")
 
-    played.generator.register_forward_hook(stumble)
-    attached = gandiag.attach(*played[:4], scores="logits", folder=folder / "run")
-    real_fake_then_generator(played, STEPS)
+    loop.generator.register_forward_hook(raise_on_rank_1)
+    attached = gandiag.attach(*loop[:4], scores="logits", folder=folder / "run")
+    real_fake_then_generator(loop, STEPS)
     attached.detach()
 
 

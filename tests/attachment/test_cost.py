@@ -1,4 +1,4 @@
-"""Laws of what a watch does not do because it need not."""
+"""gandiag makes no forward pass whose result it already has."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ STEPS = 12
 
 
 class Counting(nn.Module):
-    """A linear discriminator that counts its calls by whether anybody wants gradients."""
+    """A linear discriminator; it counts calls with gradients (training) and without (measuring)."""
 
     def __init__(self) -> None:
-        """Make the layer."""
+        """Create the layer."""
         super().__init__()
         self.layer = nn.Linear(4, 1)
         self.calls: Counter[str] = Counter()
 
     def forward(self, samples: Tensor) -> Tensor:
         """``(B, 4)`` to ``(B, 1)``."""
-        self.calls["training" if torch.is_grad_enabled() else "looking"] += 1
+        self.calls["training" if torch.is_grad_enabled() else "measuring"] += 1
         scores: Tensor = self.layer(samples)
         return scores
 
 
-def play(same_fakes: bool, early: bool = False) -> tuple[Counter[str], Any, list[float]]:
-    """Play a few steps; also return the gap after each of D's steps, measured by hand.
+def train(same_fakes: bool, early: bool = False) -> tuple[Counter[str], Any, list[float]]:
+    """Train for a few steps; return the calls, the record, and the gap after each step of D.
 
-    `same_fakes`: the generator is judged by the fakes that D learns from; `early`: both players
-    compute their gradients before either steps.
+    Args:
+        same_fakes: whether the generator step uses the fakes of the discriminator step.
+        early: whether both networks compute their gradients before either of them steps.
     """
     torch.manual_seed(0)
     generator, critic = nn.Linear(3, 4), Counting()
@@ -56,8 +57,8 @@ def play(same_fakes: bool, early: bool = False) -> tuple[Counter[str], Any, list
             if not early:
                 critic_step.step()
             generator_step.zero_grad()
-            judged = critic(fake if same_fakes else generator(torch.randn(8, 3)))
-            loss(judged, torch.ones(8, 1)).backward(inputs=list(generator.parameters()))
+            scores = critic(fake if same_fakes else generator(torch.randn(8, 3)))
+            loss(scores, torch.ones(8, 1)).backward(inputs=list(generator.parameters()))
             if early:
                 critic_step.step()
             gaps.append(float((critic.layer(real).mean() - critic.layer(fake).mean()).detach()))
@@ -66,15 +67,17 @@ def play(same_fakes: bool, early: bool = False) -> tuple[Counter[str], Any, list
 
 
 @pytest.mark.parametrize(
-    ("same_fakes", "early", "looks"), [(True, False, 1), (False, False, 2), (True, True, 3)]
+    ("same_fakes", "early", "measurements"), [(True, False, 1), (False, False, 2), (True, True, 3)]
 )
-def test_nothing_is_asked_twice(same_fakes: bool, early: bool, looks: int) -> None:
-    """Where G is judged by the fakes that D learned from, D's answer after its step is known.
+def test_known_scores_are_not_computed_again(
+    same_fakes: bool, early: bool, measurements: int
+) -> None:
+    """If the generator step uses the fakes of D's step, the loop itself computes their new scores.
 
-    Where D answered before its step, or was asked about other fakes, it is asked again about all
-    that was said to it before its step.
+    If D scored these fakes before its step, or the generator step uses other fakes, gandiag scores
+    again the batches that were scored before D's step.
     """
-    calls, record, gaps = play(same_fakes, early)
+    calls, record, gaps = train(same_fakes, early)
     assert calls["training"] == 3 * STEPS
-    assert calls["looking"] == looks * STEPS
+    assert calls["measuring"] == measurements * STEPS
     assert record["confidence_after/gap/discriminator"].values == pytest.approx(gaps, rel=1e-5)

@@ -13,66 +13,66 @@ from gandiag.records.record import Row
 from gandiag.reports.report import Report
 from gandiag.reports.reporters.tensorboard import TensorBoard
 from gandiag.scenario.schema import Scenario
-from tests.attachment.loops import game
+from tests.attachment.loops import build_loop
 
 STEPS = 120
 
 
-class Listener:
-    """Notes what it is told, in order."""
+class CallRecorder:
+    """A follower that stores its calls in order."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
-        self.told: list[object] = []
+        """Start without calls."""
+        self.calls: list[object] = []
 
     def begin(self, scenario: Scenario | None, folder: Path | None) -> None:
-        """Note both."""
-        self.told.append(("begin", scenario, folder))
+        """Store both arguments."""
+        self.calls.append(("begin", scenario, folder))
 
     def follow(self, rows: list[Row], step: int) -> None:
-        """Note the step."""
-        self.told.append(("follow", step))
+        """Store the step."""
+        self.calls.append(("follow", step))
 
     def alert(self, diagnosis: Diagnosis, step: int) -> None:
-        """Note nothing."""
+        """Store nothing."""
 
     def publish(self, report: Report, folder: Path) -> str:
-        """Note how far the report goes, and which conditions it is about."""
-        self.told.append(("publish", report.record.last_step, len(report.diagnoses)))
+        """Store the report's last step and the number of its diagnoses."""
+        self.calls.append(("publish", report.record.last_step, len(report.diagnoses)))
         return ""
 
     def end(self) -> None:
-        """Note it."""
-        self.told.append(("end",))
+        """Store the call."""
+        self.calls.append(("end",))
 
 
-def followed(*followers: Follower | str, folder: Path | None = None) -> Attachment:
-    """A short game that is followed, and over."""
-    played = game("real_fake_then_generator")
+def train_with(*followers: Follower | str, folder: Path | None = None) -> Attachment:
+    """Train a short loop with followers, to its end."""
+    loop = build_loop("real_fake_then_generator")
     options = {"followers": followers, "folder": folder}
-    with gandiag.attach(*played[:4], scores=played.scores, **options) as watch:  # type: ignore[arg-type]
-        played.play(played, STEPS)
+    with gandiag.attach(*loop[:4], scores=loop.scores, **options) as watch:  # type: ignore[arg-type]
+        loop.train(loop, STEPS)
     return watch
 
 
-def test_follower_hears_of_everything_in_order() -> None:
-    """Beginning, each flush, the report of all that was seen, and the end, once each."""
-    listener = Listener()
-    watch = followed(listener)
-    asked = len(watch.diagnose())
-    assert listener.told[0] == ("begin", None, None)
-    flushes = [told[1] for told in listener.told if told[0] == "follow"]  # type: ignore[index]
+def test_follower_is_called_in_order() -> None:
+    """A follower receives the start, each flush, the whole report and the end, once each."""
+    recorder = CallRecorder()
+    watch = train_with(recorder)
+    diagnoses = len(watch.diagnose())
+    assert recorder.calls[0] == ("begin", None, None)
+    flushes = [call[1] for call in recorder.calls if call[0] == "follow"]  # type: ignore[index]
     assert flushes == sorted(flushes)
     assert flushes[-1] == STEPS
-    assert listener.told[-2:] == [("publish", watch.record.last_step, asked), ("end",)]
+    assert recorder.calls[-2:] == [("publish", watch.record.last_step, diagnoses), ("end",)]
     watch.detach()
-    assert listener.told.count(("end",)) == 1
+    assert recorder.calls.count(("end",)) == 1
 
 
 def test_tensorboard_follows(tmp_path: Path) -> None:
-    """By name or as an object, TensorBoard's files hold what the record does."""
+    """By name or as an object, TensorBoard's files contain the numbers of the record."""
     for name, follower in {"named": "tensorboard", "made": TensorBoard()}.items():
-        watch = followed(follower, folder=tmp_path / name)
+        watch = train_with(follower, folder=tmp_path / name)
         folder = tmp_path / name / "tensorboard"
         log = Reader().read(folder, {"discriminator_loss": "confidence/gap/discriminator"})
         steps, values = watch.record["confidence/gap/discriminator"]
@@ -81,25 +81,25 @@ def test_tensorboard_follows(tmp_path: Path) -> None:
         assert seen.values == pytest.approx(values, rel=1e-6)
 
 
-def test_files_go_where_the_user_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run in memory only is followed into the current folder."""
+def test_files_go_to_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Followers of a run without a folder write into the current folder."""
     monkeypatch.chdir(tmp_path)
-    followed("tensorboard")
+    train_with("tensorboard")
     assert [path.parent.name for path in tmp_path.rglob("*tfevents*")] == ["tensorboard"]
 
 
-def test_console_tells_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    """The console says at the end what was seen."""
-    followed("console")
+def test_console_prints_diagnoses_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """The console prints the diagnoses when the attachment ends."""
+    train_with("console")
     assert "mode collapse" in capsys.readouterr().out
 
 
 def test_unknown_follower_is_refused() -> None:
-    """A name that there is not, or that cannot follow, is refused before the first step."""
+    """A follower that is unknown or cannot follow raises BadInput before the first step."""
     for follower, message in {
         "tensorbord": 'nearest is "tensorboard"',
         "json": "json cannot follow a run",
         print: "builtin_function_or_method cannot follow",
     }.items():
         with pytest.raises(gandiag.BadInput, match=message):
-            followed(follower)  # type: ignore[arg-type]
+            train_with(follower)  # type: ignore[arg-type]

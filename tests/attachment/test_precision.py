@@ -1,4 +1,4 @@
-"""Mixed precision, compiled networks, several optimizers: watched as if they were not there."""
+"""Mixed precision, compiled networks and several optimizers give the same measurements."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ Maker = Callable[..., Optimizer]
 
 
 @dataclass
-class Scaled:
-    """A game under autocast and a gradient scaler, or plainly, step for step the same."""
+class ScaledLoop:
+    """A loop with or without autocast and a gradient scaler; the steps are otherwise the same."""
 
     make: Maker
     scale: float | None = None
     bfloat: bool = False
 
     def __post_init__(self) -> None:
-        """Make networks, optimizers and scaler."""
+        """Create networks, optimizers and scaler."""
         torch.manual_seed(0)
         self.g, self.d = loops.Generator(), loops.Discriminator()
         self.g_step, self.d_step = self.make(self.g.parameters()), self.make(self.d.parameters())
         enabled = self.scale is not None
         self.scaler = torch.amp.GradScaler("cpu", init_scale=self.scale or 1.0, enabled=enabled)
 
-    def play(self, steps: int) -> None:
-        """PyTorch's recipe for one scaler and two optimizers."""
-        for real, _ in loops.reals(steps):
-            fake = self.g(torch.randn(loops.BATCH, loops.LATENT))
+    def train(self, steps: int) -> None:
+        """Train as in PyTorch's recipe for one scaler and two optimizers."""
+        for real, _ in loops.generate_real_batches(steps):
+            fake = self.g(torch.randn(loops.BATCH_SIZE, loops.LATENT_SIZE))
             self.d_step.zero_grad()
             loss = self.loss(real, 1.0) + self.loss(fake.detach(), 0.0)
             self.scaler.scale(loss).backward()
@@ -61,38 +61,40 @@ class Scaled:
             self.scaler.update()
 
     def loss(self, samples: Tensor, target: float) -> Tensor:
-        """D under autocast, the loss in float32."""
+        """The loss in float32 of D's scores under autocast."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat):
             scores = self.d(samples)
         scores = scores.float()
         return binary_cross_entropy_with_logits(scores, torch.full_like(scores, target))
 
     def attach(self) -> Attachment:
-        """Watch it closely."""
+        """Attach gandiag with probes at every step."""
         return gandiag.attach(
             self.g, self.d, self.g_step, self.d_step, scores="logits", probes=EVERY
         )
 
     def weights(self) -> list[Tensor]:
-        """All that is trained or kept."""
+        """Weights and buffers of both networks."""
         return [*self.g.state_dict().values(), *self.d.state_dict().values()]
 
 
 def plain(parameters: object) -> Optimizer:
-    """Adam, which the scaler unscales for."""
+    """Adam: the scaler unscales the gradients before the step."""
     return Adam(parameters, lr=2e-4, foreach=False)  # type: ignore[arg-type]
 
 
 def fused(parameters: object) -> Optimizer:
-    """Adam that unscales within its step."""
+    """Fused Adam: the step itself unscales the gradients."""
     return Adam(parameters, lr=2e-4, fused=True)  # type: ignore[arg-type]
 
 
-def turn(d: nn.Module, optimizers: list[Optimizer], wanted: list[tuple[Tensor, float]]) -> None:
-    """One player's turn: clear, a backward pass for each batch with its target, step."""
+def take_step(
+    d: nn.Module, optimizers: list[Optimizer], batches: list[tuple[Tensor, float]]
+) -> None:
+    """One step of a network: a backward pass for each batch and target, then its optimizers."""
     for optimizer in optimizers:
         optimizer.zero_grad()
-    for batch, target in wanted:
+    for batch, target in batches:
         scores = d(batch)
         binary_cross_entropy_with_logits(scores, torch.full_like(scores, target)).backward()
     for optimizer in optimizers:
@@ -101,29 +103,31 @@ def turn(d: nn.Module, optimizers: list[Optimizer], wanted: list[tuple[Tensor, f
 
 @pytest.mark.parametrize("make", [plain, fused])
 def test_scaler_and_autocast_keep_their_bits(make: Maker) -> None:
-    """500 watched steps with autocast and a scaler are 500 unwatched ones."""
-    alone, watched = (Scaled(make, scale=1024.0, bfloat=True) for _ in range(2))
+    """With autocast and a scaler, 500 steps with gandiag give the same bits as without it."""
+    unwatched, watched = (ScaledLoop(make, scale=1024.0, bfloat=True) for _ in range(2))
     torch.manual_seed(1)
-    alone.play(500)
+    unwatched.train(500)
     torch.manual_seed(1)
     with gandiag.attach(
         watched.g, watched.d, watched.g_step, watched.d_step, scores="logits"
     ) as watch:
-        watched.play(500)
-    assert all(torch.equal(a, b) for a, b in zip(alone.weights(), watched.weights(), strict=True))
+        watched.train(500)
+    assert all(
+        torch.equal(a, b) for a, b in zip(unwatched.weights(), watched.weights(), strict=True)
+    )
     found = {d.condition: d.status for d in watch.diagnose() if d.about == "loop"}
     assert "present" not in found.values()
 
 
 @pytest.mark.parametrize("make", [plain, fused])
-def test_scale_is_taken_out(make: Maker) -> None:
-    """With a scaler, each slope and gradient norm reads as without it: powers of two are exact."""
+def test_loss_scale_is_removed(make: Maker) -> None:
+    """With a scaler, gradients are reported as without it; powers of two scale exactly."""
     records = []
     for scale in (None, 4096.0):
-        game = Scaled(make, scale=scale)
+        loop = ScaledLoop(make, scale=scale)
         torch.manual_seed(1)
-        with game.attach() as watch:
-            game.play(5)
+        with loop.attach() as watch:
+            loop.train(5)
             records.append(watch.record)
     for name in (
         "learning_signal/score_gradient/generator",
@@ -139,10 +143,10 @@ def test_scale_is_taken_out(make: Maker) -> None:
         torch.testing.assert_close(torch.tensor(other), torch.tensor(one), rtol=1e-4, atol=1e-9)
 
 
-def test_several_optimizers_a_player() -> None:
-    """Two optimizers for each network, each for half of it: same bits, one turn a step."""
+def test_several_optimizers_for_a_network() -> None:
+    """Two optimizers for the halves of each network: same bits, and one step is counted as one."""
 
-    def play(attach: bool) -> tuple[list[Tensor], Attachment | None]:
+    def train(attach: bool) -> tuple[list[Tensor], Attachment | None]:
         torch.manual_seed(0)
         g, d = loops.Generator(), loops.Discriminator()
         halves: list[list[Optimizer]] = []
@@ -152,15 +156,15 @@ def test_several_optimizers_a_player() -> None:
             halves.append([Adam(parameters[:middle], 2e-4), SGD(parameters[middle:], 0.01)])
         watch = gandiag.attach(g, d, *halves, scores="logits", probes=EVERY) if attach else None
         torch.manual_seed(1)
-        for real, _ in loops.reals(30):
-            fake = g(torch.randn(loops.BATCH, loops.LATENT))
-            turn(d, halves[1], [(real, 1.0), (fake.detach(), 0.0)])
-            turn(d, halves[0], [(fake, 1.0)])
+        for real, _ in loops.generate_real_batches(30):
+            fake = g(torch.randn(loops.BATCH_SIZE, loops.LATENT_SIZE))
+            take_step(d, halves[1], [(real, 1.0), (fake.detach(), 0.0)])
+            take_step(d, halves[0], [(fake, 1.0)])
         return [*g.state_dict().values(), *d.state_dict().values()], watch
 
-    alone, _ = play(attach=False)
-    watched, watch = play(attach=True)
-    assert all(torch.equal(a, b) for a, b in zip(alone, watched, strict=True))
+    unwatched, _ = train(attach=False)
+    watched, watch = train(attach=True)
+    assert all(torch.equal(a, b) for a, b in zip(unwatched, watched, strict=True))
     assert watch is not None
     assert watch.step == 30
     assert watch.record["loop/steps/discriminator"].last == 30
@@ -168,9 +172,9 @@ def test_several_optimizers_a_player() -> None:
 
 @pytest.mark.parametrize("given", ["compiled", "original"])
 def test_compiled_networks(given: str) -> None:
-    """`torch.compile`d networks are watched, whichever of the two attach is given; same bits."""
+    """Compiled networks keep their bits, whether attach gets the compiled or the original ones."""
 
-    def play(attach: bool) -> tuple[list[Tensor], Attachment | None]:
+    def train(attach: bool) -> tuple[list[Tensor], Attachment | None]:
         torch.manual_seed(0)
         torch._dynamo.reset()
         originals = loops.Generator(), loops.Discriminator()
@@ -180,26 +184,26 @@ def test_compiled_networks(given: str) -> None:
         shown = compiled if given == "compiled" else originals
         watch = gandiag.attach(*shown, *steps, scores="logits", probes=EVERY) if attach else None
         torch.manual_seed(1)
-        for real, _ in loops.reals(12):
-            fake = g(torch.randn(loops.BATCH, loops.LATENT))
-            turn(d, [steps[1]], [(real, 1.0), (fake.detach(), 0.0)])
-            turn(d, [steps[0]], [(fake, 1.0)])
+        for real, _ in loops.generate_real_batches(12):
+            fake = g(torch.randn(loops.BATCH_SIZE, loops.LATENT_SIZE))
+            take_step(d, [steps[1]], [(real, 1.0), (fake.detach(), 0.0)])
+            take_step(d, [steps[0]], [(fake, 1.0)])
         return [*originals[0].state_dict().values(), *originals[1].state_dict().values()], watch
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of torch's own, while it compiles
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch's own
         warnings.simplefilter("ignore", UserWarning)
-        alone, _ = play(attach=False)
-        watched, watch = play(attach=True)
-    assert all(torch.equal(a, b) for a, b in zip(alone, watched, strict=True))
+        unwatched, _ = train(attach=False)
+        watched, watch = train(attach=True)
+    assert all(torch.equal(a, b) for a, b in zip(unwatched, watched, strict=True))
     assert watch is not None
     assert watch.step == 12
     assert len(watch.record["objective/gradients_real/discriminator"].steps) == 12
     assert len(watch.record["learning_signal/score_gradient/generator"].steps) == 12
 
 
-def test_linear_layers_alone() -> None:
-    """Networks of bare layers, without a module around them, are watched too."""
+def test_single_layers_as_networks() -> None:
+    """A network may be a single layer, without a module around it."""
     g, d = nn.Linear(4, 2), nn.Linear(2, 1)
     steps = SGD(g.parameters(), 0.01), SGD(d.parameters(), 0.01)
     with gandiag.attach(g, d, *steps, scores="critic", probes=EVERY) as watch:

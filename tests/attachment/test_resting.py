@@ -1,4 +1,4 @@
-"""Laws of resting: between two looks most hooks are off, and nothing that a look needs is lost."""
+"""Paused hooks: between evaluations most hooks are removed, and no evaluation misses a call."""
 
 from __future__ import annotations
 
@@ -11,74 +11,74 @@ from torch._dynamo.utils import counters
 
 import gandiag
 from tests.attachment import loops
-from tests.attachment.loops import game
+from tests.attachment.loops import build_loop
 
-PLENTY = 160  # steps, most of which lie between two looks
+STEPS = 160  # most of them lie between two evaluations
 
 
 @pytest.fixture
 def _nothing_compiled() -> None:
-    """Whatever other tests have compiled."""
+    """Forget what other tests have compiled."""
     counters.clear()
 
 
-def hooked(network: nn.Module) -> bool:
-    """Whether calls of a network are seen."""
+def has_hooks(network: nn.Module) -> bool:
+    """Whether a network has forward hooks."""
     return bool(network._forward_hooks)
 
 
 @pytest.mark.usefixtures("_nothing_compiled")
 @pytest.mark.parametrize("name", ["real_fake_then_generator", "gradient_penalty"])
-def test_networks_are_bare_between_looks(name: str) -> None:
-    """Neither player has a hook then, but for a critic, whose penalty may come at any step."""
-    played = game(name)
-    real = torch.cat([batch for batch, _ in loops.reals(50)])
+def test_networks_have_no_hooks_between_evaluations(name: str) -> None:
+    """Only a critic keeps its hook: its gradient penalty may be computed at any step."""
+    loop = build_loop(name)
+    real = torch.cat([batch for batch, _ in loops.generate_real_batches(50)])
     seen = []
-    with gandiag.attach(*played[:4], scores=played.scores, real=real) as watch:
-        for _ in range(PLENTY):
-            played.play(played, 1)
-            seen.append((watch.step, hooked(played.generator), hooked(played.discriminator)))
-    at_looks = [now for now in seen if now[0] % 50 == 0]
-    assert len(at_looks) == 3
-    assert all(g and d for _, g, d in at_looks)
-    bare = [now for now in seen if not now[1]]
-    assert len(bare) > PLENTY / 3
-    assert all(d == (played.scores == "critic") for _, _, d in bare)
-    assert not hooked(played.generator)
-    assert not hooked(played.discriminator)
+    with gandiag.attach(*loop[:4], scores=loop.scores, real=real) as watch:
+        for _ in range(STEPS):
+            loop.train(loop, 1)
+            seen.append((watch.step, has_hooks(loop.generator), has_hooks(loop.discriminator)))
+    at_evaluations = [state for state in seen if state[0] % 50 == 0]
+    assert len(at_evaluations) == 3
+    assert all(g and d for _, g, d in at_evaluations)
+    bare = [state for state in seen if not state[1]]
+    assert len(bare) > STEPS / 3
+    assert all(d == (loop.scores == "critic") for _, _, d in bare)
+    assert not has_hooks(loop.generator)
+    assert not has_hooks(loop.discriminator)
 
 
 @pytest.mark.usefixtures("_nothing_compiled")
 @pytest.mark.parametrize("cadence", [7, 30, 50, 64])
 def test_steps_are_counted_at_any_cadence(cadence: int) -> None:
-    """At each look both players have stepped as often as in the loop, whether hooks rest or not."""
-    played = game("real_fake_then_generator")
-    real = torch.cat([batch for batch, _ in loops.reals(50)])
+    """The counted steps are those of the loop at any cadence, also while hooks are paused."""
+    loop = build_loop("real_fake_then_generator")
+    real = torch.cat([batch for batch, _ in loops.generate_real_batches(50)])
     probes = {name: False for name in gandiag.Scenario().probes} | {"loop": {"every": cadence}}
-    with gandiag.attach(*played[:4], scores="logits", real=real, probes=probes) as watch:
-        played.play(played, PLENTY)
-    for player in ("generator", "discriminator"):
-        steps, counted = watch.record[f"loop/steps/{player}"]
-        assert steps.tolist() == list(range(0, PLENTY, cadence))
+    with gandiag.attach(*loop[:4], scores="logits", real=real, probes=probes) as watch:
+        loop.train(loop, STEPS)
+    for name in ("generator", "discriminator"):
+        steps, counted = watch.record[f"loop/steps/{name}"]
+        assert steps.tolist() == list(range(0, STEPS, cadence))
         assert counted.tolist() == (steps + 1).tolist()
 
 
 @pytest.mark.usefixtures("_nothing_compiled")
 def test_compiled_networks_keep_their_hooks() -> None:
-    """A graph that is made while they are off would not call them: batches change, looks go on."""
+    """Hooks stay if a network is compiled: a graph compiled without them would never call them."""
     torch._dynamo.reset()
-    played = game("real_fake_then_generator")
-    real = torch.cat([batch for batch, _ in loops.reals(50)])
+    loop = build_loop("real_fake_then_generator")
+    real = torch.cat([batch for batch, _ in loops.generate_real_batches(50)])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of torch's own, while it compiles
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch's own
         warnings.simplefilter("ignore", UserWarning)
-        with gandiag.attach(*played[:4], scores="logits", real=real) as watch:
+        with gandiag.attach(*loop[:4], scores="logits", real=real) as watch:
             networks: list[nn.Module] = [
-                torch.compile(n, backend="eager") for n in (played.generator, played.discriminator)
+                torch.compile(n, backend="eager") for n in (loop.generator, loop.discriminator)
             ]
-            for step, (batch, _) in enumerate(loops.reals(PLENTY)):
-                _turns(networks, played, batch[: len(batch) - step % 2])
-                assert hooked(played.generator)
+            for step, (batch, _) in enumerate(loops.generate_real_batches(STEPS)):
+                _take_steps(networks, loop, batch[: len(batch) - step % 2])
+                assert has_hooks(loop.generator)
     assert watch.record["learning_signal/score_gradient/generator"].steps.tolist() == [
         0,
         50,
@@ -87,12 +87,12 @@ def test_compiled_networks_keep_their_hooks() -> None:
     ]
 
 
-def _turns(networks: list[nn.Module], played: loops.Game, real: Tensor) -> None:
+def _take_steps(networks: list[nn.Module], loop: loops.TrainingLoop, real: Tensor) -> None:
     generator, discriminator = networks
-    fake = generator(torch.randn(len(real), loops.LATENT))
+    fake = generator(torch.randn(len(real), loops.LATENT_SIZE))
     for optimizer, pairs in (
-        (played.discriminator_optimizer, [(real, 1.0), (fake.detach(), 0.0)]),
-        (played.generator_optimizer, [(fake, 1.0)]),
+        (loop.discriminator_optimizer, [(real, 1.0), (fake.detach(), 0.0)]),
+        (loop.generator_optimizer, [(fake, 1.0)]),
     ):
         optimizer.zero_grad()
         for samples, target in pairs:

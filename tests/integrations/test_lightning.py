@@ -16,29 +16,29 @@ import gandiag
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.integrations.lightning import GandiagCallback
 from tests.attachment import loops
-from tests.attachment.loops import BATCH, LATENT, targets
+from tests.attachment.loops import BATCH_SIZE, LATENT_SIZE, constant_like
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
-    pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),  # Lightning's own use of torch
+    pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),  # raised by Lightning itself
 ]
 STEPS = 60
 
 
 def data(count: int = STEPS // 2) -> DataLoader[Any]:
-    """Two epochs of these are `STEPS` batches."""
-    samples = torch.cat([images for images, _ in loops.reals(count)])
-    return DataLoader(TensorDataset(samples), batch_size=BATCH)
+    """Batches of one epoch; two epochs by default are `STEPS` batches."""
+    samples = torch.cat([images for images, _ in loops.generate_real_batches(count)])
+    return DataLoader(TensorDataset(samples), batch_size=BATCH_SIZE)
 
 
 def module(swapped: bool = False, **given: Any) -> Any:
-    """A GAN as Lightning's own example has it: two optimizers, stepped by hand."""
+    """A GAN as in Lightning's own example: two optimizers under manual optimization."""
 
     class Gan(LightningModule):
         """A GAN with toggled optimizers, validation, and networks under the usual names."""
 
         def __init__(self) -> None:
-            """Make the networks."""
+            """Create the networks."""
             super().__init__()
             self.automatic_optimization = given.get("automatic", False)
             torch.manual_seed(0)
@@ -52,18 +52,20 @@ def module(swapped: bool = False, **given: Any) -> Any:
             optimizers = self.optimizers()
             g_step, d_step = reversed(optimizers) if swapped else optimizers
             loss = nn.functional.binary_cross_entropy_with_logits
-            fake = self.generator(torch.randn(len(real), LATENT))
+            fake = self.generator(torch.randn(len(real), LATENT_SIZE))
             self.toggle_optimizer(d_step)
             on_real, on_fake = self.discriminator(real), self.discriminator(fake.detach())
-            d_loss = loss(on_real, targets(on_real, 1.0)) + loss(on_fake, targets(on_fake, 0.0))
+            d_loss = loss(on_real, constant_like(on_real, 1.0)) + loss(
+                on_fake, constant_like(on_fake, 0.0)
+            )
             d_step.zero_grad()
             self.manual_backward(d_loss)
             d_step.step()
             self.untoggle_optimizer(d_step)
             self.toggle_optimizer(g_step)
-            scores = self.discriminator(self.generator(torch.randn(len(real), LATENT)))
+            scores = self.discriminator(self.generator(torch.randn(len(real), LATENT_SIZE)))
             g_step.zero_grad()
-            self.manual_backward(loss(scores, targets(scores, 1.0)))
+            self.manual_backward(loss(scores, constant_like(scores, 1.0)))
             g_step.step()
             self.untoggle_optimizer(g_step)
             self.seen += 1
@@ -71,12 +73,12 @@ def module(swapped: bool = False, **given: Any) -> Any:
                 raise given.get("error", RuntimeError)
 
         def validation_step(self, batch: list[Tensor], index: int) -> None:
-            """Score real and made samples, as people do."""
-            made = self.generator(torch.randn(16, LATENT))
+            """Score real and generated samples."""
+            made = self.generator(torch.randn(16, LATENT_SIZE))
             self.log("validation", (self.discriminator(batch[0]).mean() - made.mean()).abs())
 
         def configure_optimizers(self) -> list[Optimizer]:
-            """One for each player."""
+            """One optimizer for each network."""
             if "optimizers" in given:
                 made: list[Optimizer] = given["optimizers"](self)
                 return made
@@ -102,60 +104,60 @@ def fit(made: Any, *callbacks: Any) -> None:
     trainer.fit(made, data(), data(2))
 
 
-def test_weights_are_those_without(tmp_path: Path) -> None:
-    """Two epochs with a sanity check and validation end at the same bits."""
-    alone, watched = module(), module()
-    fit(alone)
+def test_weights_are_those_without_the_callback(tmp_path: Path) -> None:
+    """Two epochs with a sanity check and validation end with the same bits."""
+    unwatched, watched = module(), module()
+    fit(unwatched)
     callback = GandiagCallback(tmp_path, scores="logits")
     fit(watched, callback)
-    ours, theirs = watched.state_dict(), alone.state_dict()
+    ours, theirs = watched.state_dict(), unwatched.state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
     assert callback.watch is not None
     assert callback.watch.step == STEPS
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_both_players_are_seen(swapped: bool, tmp_path: Path) -> None:
-    """Whatever their order, the optimizers are dealt rightly; the page lies in the folder."""
+def test_both_networks_are_measured(swapped: bool, tmp_path: Path) -> None:
+    """Each network gets its optimizer in any order, and the page is written to the folder."""
     made = module(swapped)
     fit(made, GandiagCallback(tmp_path, scores="logits", probes={"gradient": {"every": 1}}))
     record = gandiag.load(tmp_path)
-    for player in ("generator", "discriminator"):
-        assert record[f"gradient/norm/{player}"].steps.tolist() == list(range(STEPS))
+    for name in ("generator", "discriminator"):
+        assert record[f"gradient/norm/{name}"].steps.tolist() == list(range(STEPS))
     assert "learning_signal/score_gradient/generator" in record.signals
     assert "confidence/gap/discriminator" in record.signals
     assert (tmp_path / "report.html").is_file()
     assert (tmp_path / "diagnoses.json").is_file()
 
 
-def carries_hooks(made: Any) -> bool:
-    """Whether a module or one in it has a forward hook."""
+def has_hooks(made: Any) -> bool:
+    """Whether a module or one of its submodules has a forward hook."""
     return any(inner._forward_hooks for inner in made.modules())
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_interruption_leaves_a_record(error: type[BaseException], tmp_path: Path) -> None:
-    """An exception or Ctrl-C passes as ever; hooks are gone, the record is there and opens."""
+    """An exception or Ctrl-C passes through; the hooks are removed, the record can be loaded."""
     made = module(fails=52, error=error)
     with pytest.raises((error, SystemExit)):
         fit(made, GandiagCallback(tmp_path, scores="logits"))
-    assert not carries_hooks(made)
+    assert not has_hooks(made)
     assert gandiag.load(tmp_path).last_step == 50
 
 
 def test_hooks_come_and_go(tmp_path: Path) -> None:
-    """No hook hangs on the networks after a fit, and a second fit is watched anew."""
+    """No hook remains on the networks after a fit, and a second fit is monitored again."""
     made = module()
     callback = GandiagCallback(tmp_path, scores="logits")
     for _ in range(2):
         fit(made, callback)
-        assert not carries_hooks(made)
+        assert not has_hooks(made)
         assert callback.watch is not None
         assert callback.watch.step == STEPS
 
 
 def one(gan: Any) -> list[Optimizer]:
-    """A single optimizer for both players."""
+    """A single optimizer for both networks."""
     return [SGD(gan.parameters(), 0.1)]
 
 
@@ -174,10 +176,10 @@ def discriminators(gan: Any) -> list[Optimizer]:
         ({}, {"generator": "seen"}, "'seen' is a int, not a network"),
     ],
 )
-def test_impossible_is_refused(
+def test_unsupported_modules_are_refused(
     given: dict[str, Callable[..., Any]], names: dict[str, str], message: str, tmp_path: Path
 ) -> None:
-    """What cannot be watched is refused in one line before a step is taken."""
+    """A module that cannot be monitored raises BadInput in one line, before the first step."""
     made = module(**given)
     with pytest.raises(gandiag.BadInput, match=message) as caught:
         fit(made, GandiagCallback(tmp_path, scores="logits", **names))  # type: ignore[arg-type]
@@ -186,21 +188,21 @@ def test_impossible_is_refused(
 
 
 def test_alert_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A condition that appears is warned of with its step; that it clears is logged."""
+    """A condition that appears gives a warning with its step; one that disappears is logged."""
 
-    class Alarming(GandiagCallback):
-        """Hears of a condition as a detector would tell it."""
+    class AlertingCallback(GandiagCallback):
+        """Reports a condition as a detector would."""
 
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-            """Attach, and be told."""
+            """Attach and send two alerts."""
             super().on_train_start(trainer, pl_module)
             assert self.watch is not None
             for status in ("present", "absent"):
                 diagnosis = Diagnosis("mode_collapse", status, summary="All alike.")
-                self.watch._monitor.notify(lambda f, d=diagnosis: f.alert(d, 7))  # type: ignore[misc]
+                self.watch._session.monitor.notify(lambda f, d=diagnosis: f.alert(d, 7))  # type: ignore[misc]
 
     caplog.set_level(logging.INFO, logger="gandiag")
-    with pytest.warns(UserWarning, match="step 7: mode_collapse: All alike") as told:
-        fit(module(), Alarming(tmp_path, scores="logits"))
-    assert len([w for w in told if "gandiag" in str(w.message)]) == 1
+    with pytest.warns(UserWarning, match="step 7: mode_collapse: All alike") as warned:
+        fit(module(), AlertingCallback(tmp_path, scores="logits"))
+    assert len([w for w in warned if "gandiag" in str(w.message)]) == 1
     assert "mode_collapse is no longer present" in caplog.text
