@@ -1,4 +1,4 @@
-"""Laws of the way: what a run leaves behind, on disk and in memory."""
+"""The pipeline of a run: its files, its record in memory, its followers and its errors."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ TINY: dict[str, Any] = {
 
 
 def tiny(**changes: Any) -> Scenario:
-    """A scenario that is over in a second."""
+    """Return a scenario that runs for about a second."""
     return Scenario.parse(TINY | changes)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run's folder."""
-    place = tmp_path_factory.mktemp("run")
-    run(tiny(), place)
-    return place
+    """The folder of a finished run."""
+    run_folder = tmp_path_factory.mktemp("run")
+    run(tiny(), run_folder)
+    return run_folder
 
 
-def test_run_leaves_its_folder(folder: Path) -> None:
-    """A run's folder holds scenario, environment, signals, sheets and diagnoses, nothing half."""
+def test_run_writes_its_files(folder: Path) -> None:
+    """The folder has scenario, environment, signals, sample grids and diagnoses, and no more."""
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert found == {
         "scenario.yaml",
@@ -62,15 +62,15 @@ def test_run_leaves_its_folder(folder: Path) -> None:
     }
 
 
-def test_scenario_is_resolved(folder: Path) -> None:
-    """The scenario that is kept says every default, and is the one that was played."""
+def test_saved_scenario_is_complete(folder: Path) -> None:
+    """The saved scenario has all defaults and equals the scenario of the run."""
     assert Scenario.load(folder / "scenario.yaml") == tiny()
     written = yaml.safe_load((folder / "scenario.yaml").read_text())
     assert written["training"]["generator"]["optimizer"]["lr"] == 2e-4
 
 
 def test_facts_are_present(folder: Path) -> None:
-    """A record knows what was planned and what the real data are like."""
+    """The record has the settings of the run and the statistics of the real data."""
     facts = Record.load(folder).facts
     assert facts["steps"] == 23
     assert facts["batch_size"] == 32
@@ -81,11 +81,11 @@ def test_facts_are_present(folder: Path) -> None:
     assert 0 < facts["turnover_baseline"] < 0.5
     assert facts["mean_energy_distance"] == pytest.approx(
         0.577, abs=0.01
-    )  # eight spots on a circle
+    )  # eight modes on a circle
 
 
-def test_environment_names_nobody(folder: Path) -> None:
-    """Versions and device are kept; neither user, host nor home folder is named."""
+def test_environment_is_anonymous(folder: Path) -> None:
+    """The environment has versions and device, but no name of user, host or home folder."""
     text = (folder / "environment.json").read_text()
     environment = json.loads(text)
     assert environment["device"] == "cpu"
@@ -97,7 +97,7 @@ def test_environment_names_nobody(folder: Path) -> None:
 
 
 def test_signals_cover_the_run(folder: Path) -> None:
-    """Every default probe left its signals, as far as the run was long enough for them."""
+    """All default probes recorded signals, except those that need a longer run."""
     record = Record.load(folder)
     assert record["loss/value/generator"].steps.tolist() == [0, 10, 20]
     probes = {name.split("/")[0] for name in record.signals}
@@ -109,16 +109,16 @@ def test_signals_cover_the_run(folder: Path) -> None:
     assert probes == set(tiny().probes) - late
 
 
-def test_replay_gives_same_answer(folder: Path) -> None:
-    """The saved record is judged as the run was."""
-    parts = Components.from_scenario(tiny())
+def test_saved_record_gives_same_diagnoses(folder: Path) -> None:
+    """The diagnoses of the saved record equal those of the run."""
+    components = Components.from_scenario(tiny())
     written = json.loads((folder / "diagnoses.json").read_text())["diagnoses"]
-    replayed = [found.as_json() for found in diagnose(Record.load(folder), parts.detectors)]
+    replayed = [found.as_json() for found in diagnose(Record.load(folder), components.detectors)]
     assert replayed == written
 
 
-def test_memory_run_is_the_same() -> None:
-    """A run without a folder writes nothing and records the same."""
+def test_run_in_memory_is_identical() -> None:
+    """A run without a folder writes no files and records the same values."""
     one, other = run(tiny()), run(tiny())
     assert one.record.folder is None
     assert one.record.sample_grids() == []
@@ -128,15 +128,15 @@ def test_memory_run_is_the_same() -> None:
 
 
 def test_run_leaves_random_state() -> None:
-    """Torch's global generator goes on after a run as if there had been none."""
-    torch.rand(7)  # elsewhere than where another run may have left it
+    """A run leaves torch's global generator untouched."""
+    torch.rand(7)  # a state that no earlier run has set
     state = torch.get_rng_state()
     run(tiny(training={"steps": 2, "batch_size": 32}))
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_seed_decides_run() -> None:
-    """Another seed plays another game on the same data."""
+def test_seed_changes_the_run() -> None:
+    """Another seed gives another run on the same data."""
     plan = {"steps": 3, "batch_size": 32}
     one, other = run(tiny(training=plan)), run(tiny(training=plan, seed=1))
     assert one.record.facts == other.record.facts
@@ -145,7 +145,7 @@ def test_seed_decides_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"variant": "vanila"}, 'nearest is "vanilla"'),
         ({"variant": {"vanilla": {"widht": 3}}}, "vanilla.widht"),
@@ -162,91 +162,91 @@ def test_seed_decides_run() -> None:
         ({"device": "cuda:99"}, "GPU"),
     ],
 )
-def test_bad_scenario_writes_nothing(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
-    """What is wrong with a scenario is said before anything is written, naming file and key."""
-    place = tmp_path / "run"
-    with pytest.raises(BadInput, match=re.escape(words)):
-        run(tiny(**changes), place, place="mine.yaml")
-    assert not place.exists()
+def test_bad_scenario_writes_nothing(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    """A mistake in a scenario is reported with file and key before any file is written."""
+    run_folder = tmp_path / "run"
+    with pytest.raises(BadInput, match=re.escape(message)):
+        run(tiny(**changes), run_folder, place="mine.yaml")
+    assert not run_folder.exists()
 
 
-class Listens:
-    """A follower that writes down what it is told, and may fail at it."""
+class RecordingFollower:
+    """A follower that stores its calls, and may fail at one of them."""
 
     def __init__(self, fails_at: str = "") -> None:
         self.calls: list[str] = []
         self.rows: list[Row] = []
         self.fails_at = fails_at
 
-    def _note(self, call: str) -> None:
+    def _add(self, call: str) -> None:
         self.calls.append(call)
         if call == self.fails_at:
             raise ConnectionError("no network")
 
     def begin(self, scenario: Scenario, folder: Path | None) -> None:
         """The run begins."""
-        self._note("begin")
+        self._add("begin")
 
     def follow(self, rows: Sequence[Row], step: int) -> None:
         """New rows."""
         self.rows.extend(rows)
-        self._note("follow")
+        self._add("follow")
 
     def alert(self, diagnosis: Diagnosis, step: int) -> None:
         """A condition appears or clears."""
-        self._note("alert")
+        self._add("alert")
 
     def end(self) -> None:
         """The run is over."""
-        self._note("end")
+        self._add("end")
 
 
-def test_followers_hear_everything() -> None:
-    """A follower is told of the beginning, of every row once and in order, and of the end once."""
-    listens = Listens()
-    report = run(tiny(), followers=[listens])
-    assert listens.calls[0] == "begin"
-    assert listens.calls[-1] == "end"
-    assert listens.calls.count("begin") == listens.calls.count("end") == 1
-    steps = [row.step for row in listens.rows]
+def test_followers_get_every_row() -> None:
+    """A follower gets the begin, each row once and in order, and the end once."""
+    follower = RecordingFollower()
+    report = run(tiny(), followers=[follower])
+    assert follower.calls[0] == "begin"
+    assert follower.calls[-1] == "end"
+    assert follower.calls.count("begin") == follower.calls.count("end") == 1
+    steps = [row.step for row in follower.rows]
     assert steps == sorted(set(steps))
     assert steps == report.record["loss/value/generator"].steps.tolist()
 
 
 @pytest.mark.parametrize("moment", ["begin", "follow", "end"])
-def test_lost_follower_ends_nothing(moment: str) -> None:
-    """A follower that fails is dropped with one warning, and the run goes on to its end."""
-    lost, other = Listens(moment), Listens()
-    with pytest.warns(RuntimeWarning, match="Listens no longer follows") as caught:
-        report = run(tiny(), followers=[lost, other])
+def test_failing_follower_is_dropped(moment: str) -> None:
+    """A follower that raises is dropped with one warning, and the run continues to its end."""
+    failing, other = RecordingFollower(moment), RecordingFollower()
+    with pytest.warns(RuntimeWarning, match="RecordingFollower is removed from the followers") as caught:
+        report = run(tiny(), followers=[failing, other])
     assert len(caught) == 1
     assert report.record.environment["steps_played"] == 23
-    assert lost.calls.count(moment) == 1
+    assert failing.calls.count(moment) == 1
     assert other.calls[-1] == "end"
 
 
 def test_interrupted_run_is_diagnosed(tmp_path: Path) -> None:
-    """After Ctrl-C the folder opens, and followers were told of the end."""
+    """After Ctrl-C, the record can be opened, and followers have got the end."""
 
-    class Presses(Listens):
+    class PressCtrlC(RecordingFollower):
         def follow(self, rows: Sequence[Row], step: int) -> None:
-            """Press Ctrl-C at the first flush."""
+            """Raise KeyboardInterrupt at the first flush."""
             if step >= 1 and "follow" not in self.calls:
                 self.calls.append("follow")
                 raise KeyboardInterrupt
 
-    presses = Presses()
+    interrupting = PressCtrlC()
     with pytest.raises(KeyboardInterrupt):
-        run(tiny(), tmp_path, followers=[presses])
-    assert presses.calls == ["begin", "follow", "end"]
+        run(tiny(), tmp_path, followers=[interrupting])
+    assert interrupting.calls == ["begin", "follow", "end"]
     record = Record.load(tmp_path)
     assert record["loss/value/generator"].steps.tolist() == [0]
     assert Scenario.load(tmp_path / "scenario.yaml") == tiny()
 
 
 def test_stop_on_ends_early(tmp_path: Path) -> None:
-    """A condition that ends the run does so at the next look, and the rest is as ever."""
-    blown = tiny(
+    """A condition in `stop_on` ends the run at the next diagnosis; all files are written."""
+    diverging = tiny(
         training={
             "steps": 400,
             "batch_size": 32,
@@ -255,25 +255,25 @@ def test_stop_on_ends_early(tmp_path: Path) -> None:
         detection={"every": 10, "stop_on": ["non_convergence"]},
         probes={"diversity": {"every": 10}, "displacement": {"every": 10}, "units": False},
     )
-    report = run(blown, tmp_path)
+    report = run(diverging, tmp_path)
     assert report.record.environment["steps_played"] < 400
     found = {d.condition: d for d in report.diagnoses}["non_convergence"]
     assert (found.status, found.kind) == ("present", "divergence")
     assert (tmp_path / "diagnoses.json").is_file()
 
 
-def test_saved_record_makes_a_report(folder: Path) -> None:
-    """A record without a scenario is diagnosed too; no fix can be written out for it."""
-    parts = Components.from_scenario(tiny())
-    report = build_report(Record.load(folder), None, parts.detectors, parts.fixes)
+def test_record_without_scenario_gives_a_report(folder: Path) -> None:
+    """A record without a scenario is diagnosed, too, but has no suggested fixes."""
+    components = Components.from_scenario(tiny())
+    report = build_report(Record.load(folder), None, components.detectors, components.fixes)
     assert isinstance(report, Report)
-    assert len(report.diagnoses) == len(parts.detectors)
+    assert len(report.diagnoses) == len(components.detectors)
     assert report.suggested_fixes == ()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_gpu_run_is_finite(tmp_path: Path) -> None:
-    """The whole way runs on a GPU, and says so."""
+    """The pipeline runs on a GPU, and the environment names the GPU."""
     report = run(tiny(device="cuda"), tmp_path)
     assert report.record.environment["device"].startswith("cuda")
     assert report.record["loss/value/generator"].last < 100

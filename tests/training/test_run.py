@@ -1,4 +1,4 @@
-"""``import gandiag``: what it names, what it costs, and what the names do."""
+"""``import gandiag``: its names, the cost of its import, and `gandiag.run`."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def test_all_is_sorted_and_complete() -> None:
     assert gandiag.__version__ == version("gandiag")
 
 
-def test_import_costs_nothing() -> None:
-    """The import itself loads neither torch nor anything else that is slow."""
+def test_import_is_light() -> None:
+    """The import loads neither torch nor another slow package."""
     heavy = "{'torch', 'numpy', 'pydantic', 'yaml', 'rich', 'importlib.metadata'}"
     code = f"import gandiag, sys; print(sorted({heavy} & set(sys.modules)))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
 
 
-def test_judging_needs_no_torch(tmp_path: Path) -> None:
-    """A saved record is judged without torch."""
+def test_diagnosis_needs_no_torch(tmp_path: Path) -> None:
+    """A saved record is diagnosed without torch."""
     gandiag.run(SCENARIO, tmp_path)
     code = f"""
 import sys, gandiag
@@ -53,13 +53,13 @@ print(len(gandiag.diagnose({str(tmp_path)!r})), "torch" in sys.modules)
 
 
 def test_unknown_names_are_refused() -> None:
-    """A name that is not there is an AttributeError, as everywhere."""
+    """An unknown name raises AttributeError."""
     with pytest.raises(AttributeError, match="no attribute 'frobnicate'"):
         _ = gandiag.frobnicate
 
 
 def test_run_takes_changes() -> None:
-    """A scenario is played in memory, with values replaced by dotted key."""
+    """A run in memory takes changes of the scenario by dotted key."""
     changes = {"training.steps": 5, "variant.vanilla.width": 4}
     report = gandiag.run(SCENARIO, seed=7, **changes)
     assert report.scenario is not None
@@ -69,21 +69,21 @@ def test_run_takes_changes() -> None:
     assert report.record.folder is None
 
 
-def test_run_blames_the_change() -> None:
-    """A mistake in a change is blamed on the change."""
+def test_error_names_the_change() -> None:
+    """The message about a wrong change begins with this change."""
     with pytest.raises(gandiag.BadInput, match=r'^variant=vanila: variant: no variant "vanila"'):
         gandiag.run(SCENARIO, variant="vanila")
 
 
-def test_a_saved_run_is_judged_alike(tmp_path: Path) -> None:
-    """What is said at the end of a run is said of its folder, and of its record, again."""
+def test_saved_run_has_the_same_diagnoses(tmp_path: Path) -> None:
+    """The diagnoses of a run equal those of its folder and of its loaded record."""
     report = gandiag.run(SCENARIO, tmp_path)
     again = gandiag.diagnose(tmp_path)
     assert again == report.diagnoses == gandiag.diagnose(gandiag.load(tmp_path))
 
 
 def test_detectors_may_be_chosen() -> None:
-    """Those who ask may bring their own detectors."""
+    """The caller may pass a list of detectors."""
     record = gandiag.run(SCENARIO).record
     (found,) = gandiag.diagnose(record, [ModeCollapse()])
     assert found.condition == "mode_collapse"
