@@ -1,7 +1,8 @@
-"""Clusters as backends of joblib: Dask's and Ray's tasks, whose results come as futures.
+"""Clusters of Dask and Ray as backends of joblib.
 
-Both libraries bring such a backend along. That of Dask waits for ever for a task whose workers keep
-dying; that of Ray deals tasks out in turn, whoever is free, and has no result before it has all.
+Both libraries have a joblib backend of their own. Dask's waits without end for a task whose workers
+keep dying. Ray's assigns tasks to workers in rotation, whether they are idle or not, and returns
+results only when all tasks have ended. The backends here do neither.
 """
 
 from __future__ import annotations
@@ -18,18 +19,20 @@ from joblib.parallel import ParallelBackendBase
 
 from gandiag.plugins.errors import BadInput
 
-MAX_WORKER_DEATHS = 3  # workers that may die under one task: it is given to others that often
-CONNECT_TIMEOUT = 60  # seconds to wait for a cluster's first worker
-KEEP_DYING = "keep dying, as where there is too little memory"
-MIN_PARALLEL_TASKS = 2  # tasks at a time below which joblib would do them itself
+MAX_WORKER_DEATHS = 3  # A task whose workers die this often is given up.
+CONNECT_TIMEOUT = 60  # Seconds to wait for a scheduler, and for a cluster's first worker.
+KEEP_DYING = "keep dying, for example for lack of memory"
+# With fewer tasks at a time, joblib runs them in this process instead of passing them to the
+# backend.
+MIN_PARALLEL_TASKS = 2
 
 
 class WorkersDied(RuntimeError):
-    """Workers die whatever is done, as where there is too little memory."""
+    """Workers died repeatedly, for example for lack of memory."""
 
 
 class _FutureBackend(ParallelBackendBase):  # type: ignore[misc]
-    """What both have in common."""
+    """A joblib backend for a cluster whose tasks return futures."""
 
     supports_retrieve_callback = True
 
@@ -40,14 +43,14 @@ class _FutureBackend(ParallelBackendBase):  # type: ignore[misc]
 
     @abstractmethod
     def start(self, task: Callable[[], Any]) -> Any:
-        """Hand a task over and return its future."""
+        """Pass a task to the cluster and return its future."""
 
     def effective_n_jobs(self, n_jobs: int) -> int:
-        """How many are told to be worked on at a time; who works on what, the cluster decides."""
+        """Return how many tasks joblib passes on at a time; the cluster schedules them itself."""
         return max(MIN_PARALLEL_TASKS, n_jobs)
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], None] | None = None) -> Any:
-        """Hand a task over, and call back once it is done, however it ended."""
+        """Start a task; `callback` is called with its future when it has ended or failed."""
         future = self.start(func)
         if callback is not None:
             future.add_done_callback(callback)
@@ -55,15 +58,16 @@ class _FutureBackend(ParallelBackendBase):  # type: ignore[misc]
 
 
 class _DaskBackend(_FutureBackend):
-    """Tasks of a Dask cluster."""
+    """Tasks on a Dask cluster."""
 
     def __init__(self, client: Any, gpus: float) -> None:
         super().__init__(gpus)
         self.client = client
 
     def start(self, task: Callable[[], Any]) -> Any:
-        held = {"resources": {"GPU": self.gpus}} if self.gpus else {}
-        future = self.client.submit(task, pure=False, **held)
+        resources = {"resources": {"GPU": self.gpus}} if self.gpus else {}
+        # Not pure: Dask would otherwise return the old result of an equal task.
+        future = self.client.submit(task, pure=False, **resources)
         self.started.append(future)
         return future
 
@@ -76,20 +80,18 @@ class _DaskBackend(_FutureBackend):
             raise WorkersDied(f"Dask's workers {KEEP_DYING}") from error
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
-        """Cancel what has not begun; what has runs to its end, for threads cannot be stopped."""
+        """Cancel waiting tasks. Running tasks go on, as Dask cannot stop a thread."""
         self.client.cancel(self.started, force=True)
 
 
 class _RayBackend(_FutureBackend):
-    """Tasks of a Ray cluster."""
+    """Tasks on a Ray cluster."""
 
     def start(self, task: Callable[[], Any]) -> Any:
         import ray
 
-        work = ray.remote(_run_task).options(
-            num_cpus=1, num_gpus=self.gpus, max_retries=MAX_WORKER_DEATHS
-        )
-        reference = work.remote(task)
+        options = {"num_cpus": 1, "num_gpus": self.gpus, "max_retries": MAX_WORKER_DEATHS}
+        reference = ray.remote(_run_task).options(**options).remote(task)
         self.started.append(reference)
         return reference.future()
 
@@ -98,13 +100,13 @@ class _RayBackend(_FutureBackend):
 
         try:
             return out.result()
-        except RayTaskError as error:
+        except RayTaskError as error:  # the task itself has raised an exception
             raise error.cause from error
-        except RayError as error:  # crashed, out of memory, or its machine is gone
+        except RayError as error:  # the worker crashed, ran out of memory, or lost its machine
             raise WorkersDied(f"Ray's workers {KEEP_DYING}") from error
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
-        """Cancel what has not begun, and end the workers of what has."""
+        """Cancel waiting tasks, and end the worker processes of running tasks."""
         import ray
 
         for reference in self.started:
@@ -117,17 +119,18 @@ def _run_task(task: Callable[[], Any]) -> Any:
 
 @contextmanager
 def _use_dask(jobs: int, address: str | None, gpus: float) -> Iterator[None]:
-    """Begin a cluster of `jobs` workers on this machine, or join the one at `address`."""
+    """Start a cluster of `jobs` workers on this machine, or connect to the one at `address`."""
     from distributed import Client
 
     if address is None and gpus:
-        way = "a Dask cluster at an --address, whose workers say how many they hold"
-        raise BadInput(f"--gpus-per-run {gpus:g}", f"needs {way} (--resources GPU=1)")
+        # Dask does not detect GPUs: each worker must be started with their number.
+        cluster = "a Dask cluster at an --address, with workers that declare their GPUs"
+        raise BadInput(f"--gpus-per-run {gpus:g}", f"needs {cluster} (--resources GPU=1)")
     if address is None:
-        joined = Client(n_workers=jobs, threads_per_worker=1, dashboard_address=":0")
+        client = Client(n_workers=jobs, threads_per_worker=1, dashboard_address=":0")
     else:
-        joined = _connect(address, lambda: Client(address))
-    with joined as client:
+        client = _connect(address, lambda: Client(address))
+    with client:
         if address is not None:
             _connect(address, lambda: client.wait_for_workers(1, timeout=CONNECT_TIMEOUT))
         _check_gpus(gpus, client.run_on_scheduler(_max_gpus) if gpus else 0.0)
@@ -136,44 +139,47 @@ def _use_dask(jobs: int, address: str | None, gpus: float) -> Iterator[None]:
 
 
 def _max_gpus(dask_scheduler: Any) -> float:
-    """GPUs of the worker that has most."""
-    found = (worker.resources.get("GPU", 0.0) for worker in dask_scheduler.workers.values())
-    return float(max(found, default=0.0))
+    """Return the largest number of GPUs of a worker. Dask passes the argument by its name."""
+    counts = (worker.resources.get("GPU", 0.0) for worker in dask_scheduler.workers.values())
+    return float(max(counts, default=0.0))
 
 
 @contextmanager
 def _use_ray(jobs: int, address: str | None, gpus: float) -> Iterator[None]:
-    """Begin a cluster of `jobs` cores on this machine, or join the one at `address`."""
+    """Start a cluster of `jobs` cores on this machine, or connect to the one at `address`."""
     import ray
 
-    begun = not ray.is_initialized()
-    if begun and address is None:
-        ray.init("local", num_cpus=jobs, include_dashboard=False)  # not one that is there already
-    elif begun:
+    is_ours = not ray.is_initialized()
+    if is_ours and address is None:
+        # "local" starts a new cluster, even if another one is running on this machine.
+        ray.init("local", num_cpus=jobs, include_dashboard=False)
+    elif is_ours:
         _connect(address, lambda: ray.init(address=address))
     try:
         _check_gpus(gpus, max(node["Resources"].get("GPU", 0.0) for node in ray.nodes()))
         with joblib.parallel_config(_RayBackend(gpus)):
             yield
     finally:
-        if begun:
+        if is_ours:
             ray.shutdown()
 
 
-def _connect(address: str | None, ask: Callable[[], Any]) -> Any:
-    place = urlsplit(address if address and "//" in address else f"//{address}")
+def _connect(address: str | None, connect: Callable[[], Any]) -> Any:
+    """Call `connect`, with a short message if no cluster answers at `address`."""
+    url = urlsplit(address if address and "//" in address else f"//{address}")
     try:
-        if place.hostname and place.port:  # else both wait for minutes, should nobody be there
-            socket.create_connection((place.hostname, place.port), timeout=CONNECT_TIMEOUT).close()
-        return ask()
-    except (OSError, ValueError, RuntimeError) as error:  # of connecting, in their versions
+        if url.hostname and url.port:
+            # Dask and Ray would try for minutes if nothing listens there.
+            socket.create_connection((url.hostname, url.port), timeout=CONNECT_TIMEOUT).close()
+        return connect()
+    except (OSError, ValueError, RuntimeError) as error:  # the types depend on library and version
         raise BadInput(f"--address {address}", f"no cluster answers there: {error}") from error
 
 
-def _check_gpus(gpus: float, most: float) -> None:
-    """Refuse what no worker could ever do: a cluster would wait for one to come."""
-    if gpus > most:
-        problem = f"no machine of the cluster offers more than {most:g}"
+def _check_gpus(gpus: float, largest: float) -> None:
+    """Refuse a task that no machine can run: the cluster would wait without end for a machine."""
+    if gpus > largest:
+        problem = f"no machine of the cluster offers more than {largest:g}"
         raise BadInput(f"--gpus-per-run {gpus:g}", problem)
 
 

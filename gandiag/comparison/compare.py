@@ -1,4 +1,4 @@
-"""Plays every arm with every seed, several at a time, and judges what came of it."""
+"""Compares fixes with the baseline: trains each of them with every seed, several runs at a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.comparison.analysis import compare_outcomes
+from gandiag.comparison.json_data import write_comparison_json
 from gandiag.comparison.outcome import Outcome
-from gandiag.comparison.page import write_json, write_page
+from gandiag.comparison.page import write_page
 from gandiag.comparison.parallel import Workers, run_tasks, show_progress
 from gandiag.comparison.results import Comparison
-from gandiag.comparison.scenarios import ComparedScenario, build_compared_scenarios
+from gandiag.comparison.scenarios import (
+    BASELINE,
+    OLD_BASELINE,
+    ComparedScenario,
+    build_compared_scenarios,
+)
 from gandiag.comparison.trial import Trial, load_outcome, rediagnose, remove_attempts, run_trial
 from gandiag.diagnosis.diagnosis import humanize
 from gandiag.plugins.errors import BadInput
@@ -25,15 +31,15 @@ COMPARISONS = Path("reports/compare")
 
 
 class Plan:
-    """How the games of a comparison are played.
+    """The runs of a comparison: their seeds, folders, devices and workers.
 
     Args:
-        scenario: untreated.
-        folder: where each game goes to a folder ``ARM/SEED``.
-        seeds: how often each arm is played; the first has the scenario's own seed.
-        workers: who plays.
-        threads: of each game; 0 for its share of this machine's cores.
-        reporters: asked for each game, beside JSON.
+        scenario: the baseline.
+        folder: folder of the comparison; each run has the folder ``NAME/SEED`` in it.
+        seeds: number of seeds; the first is the scenario's own seed.
+        workers: where the runs are trained.
+        threads: number of torch threads of each run; 0 for its share of this machine's cores.
+        reporters: names of reporters for each run, besides JSON.
     """
 
     def __init__(
@@ -51,28 +57,40 @@ class Plan:
         self.reporters, self.group = tuple(reporters), folder.name
         self._devices = _list_devices(scenario, self.workers)
 
-    def trials(self, arms: Sequence[ComparedScenario], seeds: Sequence[int]) -> list[Trial]:
-        """Every arm with every seed; all arms of a seed before the next one."""
-        names = [(arm, seed) for seed in seeds for arm in arms]
-        place = self.folder.resolve()  # workers may be elsewhere in the same tree
+    def trials(self, compared: Sequence[ComparedScenario], seeds: Sequence[int]) -> list[Trial]:
+        """Return the runs of some scenarios with some seeds.
+
+        All scenarios of a seed come before the next seed, so that an interrupted comparison has
+        complete pairs.
+        """
+        folder = self.folder.resolve()  # workers may have another current folder
         return [
             Trial(
-                arm,
-                seed,
-                place / arm.name / str(seed),
-                self.threads,
-                self._devices[index % len(self._devices)],
-                self.reporters,
-                self.group,
+                compared=each,
+                seed=seed,
+                folder=folder / each.name / str(seed),
+                threads=self.threads,
+                device=self._devices[index % len(self._devices)],
+                reporters=self.reporters,
+                group=self.group,
             )
-            for index, (arm, seed) in enumerate(names)
+            for index, (seed, each) in enumerate(itertools.product(seeds, compared))
         ]
 
-    def validate(self, arms: Sequence[ComparedScenario], resume: bool, place: str) -> None:
-        """Raise `BadInput` for what could not be played, before anything is written."""
-        for arm in arms:
+    def validate(self, compared: Sequence[ComparedScenario], resume: bool, place: str) -> None:
+        """Check scenarios and folder before anything is written.
+
+        Args:
+            compared: the scenarios.
+            resume: whether the folder may hold an earlier comparison.
+            place: what error messages name as the source of a mistake.
+
+        Raises:
+            BadInput: a scenario names something that does not exist, or the folder is in use.
+        """
+        for each in compared:
             Components.from_scenario(
-                arm.trial_scenario(self.seeds[0], self.reporters), f"{place} {arm.name}".strip()
+                each.trial_scenario(self.seeds[0], self.reporters), f"{place} {each.name}".strip()
             )
         if self.folder.exists() and not self.folder.is_dir():
             raise BadInput(str(self.folder), "is a file; name a folder with --out")
@@ -80,29 +98,39 @@ class Plan:
             problem = "holds an earlier comparison; add --resume, or name another with --out"
             raise BadInput(str(self.folder), problem)
 
-    def run(self, games: Sequence[Trial]) -> Iterator[Outcome]:
-        """What comes of the games, in the order in which they end; what was played is kept.
+    def run(self, trials: Sequence[Trial]) -> Iterator[Outcome]:
+        """Yield the outcomes of runs, in the order in which the runs end; finished runs are kept.
 
-        All are judged by the same detectors, also those that an older version played.
+        The current detectors diagnose all runs, also those that an older version has trained.
+
+        Raises:
+            BadInput: a worker's files cannot be seen here, or a finished run's record is damaged.
+            WorkersDied: workers keep dying, for example for lack of memory.
         """
-        there: list[Trial] = []
-        ahead: list[Trial] = []
-        for game in games:
-            (ahead if load_outcome(game) is None else there).append(game)
-        for game in ahead:
-            remove_attempts(game)
-        again = ((game, rediagnose(game)) for game in there)
-        pairs = itertools.chain(again, run_tasks(run_trial, ahead, self.workers))
-        for game, outcome in show_progress(pairs, len(games), _describe_outcome):
-            if load_outcome(game) is None:
+        self._rename_old_baseline()
+        finished: list[Trial] = []
+        missing: list[Trial] = []
+        for trial in trials:
+            (missing if load_outcome(trial) is None else finished).append(trial)
+        for trial in missing:
+            remove_attempts(trial)
+        rediagnosed = ((trial, rediagnose(trial)) for trial in finished)
+        pairs = itertools.chain(rediagnosed, run_tasks(run_trial, missing, self.workers))
+        for trial, outcome in show_progress(pairs, len(trials), _describe_outcome):
+            if load_outcome(trial) is None:
                 problem = "was written by a worker and cannot be seen here; use a shared disk"
-                raise BadInput(str(game.folder), problem)
+                raise BadInput(str(trial.folder), problem)
             yield outcome
 
-    def count_finished(self, arms: Sequence[ComparedScenario]) -> tuple[int, int]:
-        """How many games have been played, of how many."""
-        games = self.trials(arms, self.seeds)
-        return sum(load_outcome(game) is not None for game in games), len(games)
+    def count_finished(self, compared: Sequence[ComparedScenario]) -> tuple[int, int]:
+        """Return the number of finished runs, and the number of all runs."""
+        trials = self.trials(compared, self.seeds)
+        return sum(load_outcome(trial) is not None for trial in trials), len(trials)
+
+    def _rename_old_baseline(self) -> None:
+        old, new = self.folder / OLD_BASELINE, self.folder / BASELINE
+        if old.is_dir() and not new.exists():
+            old.rename(new)
 
 
 def compare(
@@ -117,58 +145,64 @@ def compare(
     resume: bool = False,
     **changes: Any,
 ) -> Comparison:
-    """Play a scenario with and without fixes over many seeds, and judge what they do.
+    """Train a scenario with and without fixes over many seeds, and decide what the fixes do.
 
     Args:
-        scenario: itself, its file, or the name of a shipped one.
-        fixes: names of fixes, one arm each; several joined by commas are applied together.
-        folder: where games, page and JSON go; ``reports/compare/NAME`` if None.
-        seeds: how often each arm is played, from the scenario's own seed on.
-        workers: who plays; processes on this machine if None.
-        threads: of each game; 0 for its share of the cores.
-        reporters: asked for each game, such as ``weights_and_biases``.
-        resume: whether games that are there already are kept, and only the rest is played.
-        **changes: values to replace, by dotted key.
+        scenario: a scenario, its file, or the name of a shipped one: the baseline.
+        fixes: names of fixes; several names joined by commas are applied together.
+        folder: folder of the runs, the page and the JSON file; ``reports/compare/NAME`` if None.
+        seeds: number of runs of the baseline and of each fix; the first run has the scenario's
+            own seed.
+        workers: where the runs are trained; processes on this machine if None.
+        threads: number of torch threads of each run; 0 for its share of the cores.
+        reporters: names of reporters for each run, such as ``weights_and_biases``.
+        resume: whether finished runs in the folder are kept and only the missing ones are trained.
+        **changes: values of the scenario to replace, by dotted key.
 
     Raises:
-        BadInput: naming the place of a mistake. Nothing has been written then.
+        BadInput: the message names the place of a mistake. Nothing has been written then.
+        WorkersDied: workers keep dying, for example for lack of memory.
     """
-    chosen = Scenario.of(build_source(scenario, changes))
-    arms = build_compared_scenarios(chosen, fixes)
-    place = Path(folder) if folder is not None else COMPARISONS / chosen.name
-    plan = Plan(chosen, place, seeds, workers or Workers(), threads, reporters)
-    plan.validate(arms, resume, chosen.name)
-    outcomes = list(plan.run(plan.trials(arms, plan.seeds)))
-    found = compare_outcomes(arms, outcomes, threads=plan.threads)
-    write_json(found, place)
-    write_page(found, place)
-    return found
+    baseline = Scenario.from_source(build_source(scenario, changes))
+    compared = build_compared_scenarios(baseline, fixes)
+    place = Path(folder) if folder is not None else COMPARISONS / baseline.name
+    plan = Plan(baseline, place, seeds, workers or Workers(), threads, reporters)
+    plan.validate(compared, resume, baseline.name)
+    outcomes = list(plan.run(plan.trials(compared, plan.seeds)))
+    comparison = compare_outcomes(compared, outcomes, threads=plan.threads)
+    write_comparison_json(comparison, place)
+    write_page(comparison, place)
+    return comparison
 
 
-def _describe_outcome(game: Trial, outcome: Outcome) -> str:
+def _describe_outcome(trial: Trial, outcome: Outcome) -> str:
     present = [humanize(c) for c, s in outcome.statuses.items() if s == "present"]
-    return f"{game.compared.name}, seed {game.seed}: {', '.join(present) or 'nothing found'}"
+    inconclusive = [humanize(c) for c, s in outcome.statuses.items() if s == "inconclusive"]
+    text = ", ".join(present)
+    if not present:
+        text = f"inconclusive: {', '.join(inconclusive)}" if inconclusive else "no failure detected"
+    return f"{trial.compared.name}, seed {trial.seed}: {text}"
 
 
 def _limit_to_gpus(workers: Workers) -> Workers:
-    """No more games at a time than this machine's GPUs hold."""
+    """Return workers with no more runs at a time than fit on this machine's GPUs."""
     if not workers.gpus or workers.backend != "loky":
         return workers
     import torch
 
-    room = int(torch.cuda.device_count() / workers.gpus)
-    if not room:
-        problem = f"there are {torch.cuda.device_count()} GPUs here"
-        raise BadInput(f"--gpus-per-run {workers.gpus:g}", problem)
-    return replace(workers, jobs=min(workers.parallel_tasks, room))
+    gpus = torch.cuda.device_count()
+    limit = int(gpus / workers.gpus)
+    if not limit:
+        raise BadInput(f"--gpus-per-run {workers.gpus:g}", f"this machine has {gpus} GPUs")
+    return replace(workers, jobs=min(workers.parallel_tasks, limit))
 
 
 def _list_devices(scenario: Scenario, workers: Workers) -> list[str]:
-    """The devices that games are dealt to in turn; a cluster hands out its own."""
+    """List the devices that runs get in rotation; an empty name keeps the scenario's own device."""
     if not workers.gpus or scenario.device not in ("auto", "cuda"):
         return [""]
     if workers.backend != "loky":
-        return ["cuda"]
+        return ["cuda"]  # the cluster assigns a GPU to each run
     import torch
 
     return [f"cuda:{index}" for index in range(torch.cuda.device_count())]

@@ -1,8 +1,11 @@
-"""Which fixes to try, and in which order: what the diagnoses of some runs say of all of them.
+"""The order in which `gandiag treat` tries fixes, from the diagnoses of several runs.
 
-A cure takes away every failure that a game suffers from. So fixes that treat them all come first;
-among these, those that fit the causes found in half of the failing runs or more; then those that
-more runs' diagnoses name; then as they name them.
+To cure a scenario, a fix must remove all its failures. The order is therefore:
+
+1. fixes that treat more of the failures come first;
+2. then fixes for a specific cause that was found in at least half of the failing runs;
+3. then fixes that the diagnoses of more runs suggest;
+4. then the order in which the diagnoses suggest them.
 """
 
 from __future__ import annotations
@@ -19,33 +22,39 @@ from gandiag.reports.saved_runs import reopen_report
 
 
 def rank_fixes(folders: Sequence[Path], conditions: Iterable[str]) -> list[str]:
-    """Fixes that the diagnoses of the runs in `folders` name against `conditions`, best first."""
+    """Return the fixes that the diagnoses of some runs suggest, best first.
+
+    Args:
+        folders: folders of finished runs.
+        conditions: only fixes against these conditions are returned.
+    """
     wanted = set(conditions)
-    named = [_named(folder, wanted) for folder in folders if wanted]
-    seeds_of = Counter(name for names in named for name in names)
-    known = {name: plugins.build("fixes", name) for name in seeds_of}
-    half = MAJORITY * sum(map(bool, named))
+    suggestions = [_suggested_fixes(folder, wanted) for folder in folders if wanted]
+    counts = Counter(name for names in suggestions for name in names)
+    fixes = {name: plugins.build("fixes", name) for name in counts}
+    half = MAJORITY * sum(map(bool, suggestions))
 
-    def rank(name: str) -> tuple[int, bool, int]:
-        fits = bool(known[name].causes) and seeds_of[name] >= half
-        return -len(known[name].treats & wanted), not fits, -seeds_of[name]
+    def sort_key(name: str) -> tuple[int, bool, int]:
+        treated = len(fixes[name].treats & wanted)
+        fits_cause = bool(fixes[name].causes) and counts[name] >= half
+        return -treated, not fits_cause, -counts[name]
 
-    return sorted(seeds_of, key=rank)  # stable: as they were named
+    return sorted(counts, key=sort_key)  # stable: ties stay in the order of the diagnoses
 
 
-def _named(folder: Path, wanted: set[str]) -> list[str]:
-    return [each.fix for each in reopen_report(folder).suggested_fixes if each.condition in wanted]
+def _suggested_fixes(folder: Path, conditions: set[str]) -> list[str]:
+    suggestions = reopen_report(folder).suggested_fixes
+    return [suggestion.fix for suggestion in suggestions if suggestion.condition in conditions]
 
 
 def remaining_conditions(result: ScenarioResult) -> tuple[str, ...]:
-    """What an arm that is no cure still suffers from, or newly; none where it frees no more runs.
+    """Return the conditions that another fix on top of this one should remove.
 
-    Where more runs are free of every target, beyond chance, another fix on top may do the rest.
+    These are all conditions that are present in a run with the fix. They are returned only if more
+    runs are failure-free than in the baseline, beyond chance, but the fix does not cure: then it
+    makes sense to keep the fix and to add another one.
     """
-    if (
-        result.failure_free is None
-        or result.verdict == "cures"
-        or result.failure_free.p >= SIGNIFICANCE_LEVEL
-    ):
+    free = result.failure_free
+    if free is None or free.p >= SIGNIFICANCE_LEVEL or result.verdict == "cures":
         return ()
     return tuple(condition for condition, rate in result.rates.items() if rate.present)

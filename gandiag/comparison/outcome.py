@@ -1,4 +1,4 @@
-"""What came of one game: its diagnoses, how good its samples were, and what its steps cost."""
+"""The outcome of one run: its diagnoses, the quality of its samples, and the cost of its steps."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gandiag.records.storage import decode_number, encode_number
+from gandiag.records.storage import decode_number, encode
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A played game in a few numbers.
+    """What a comparison needs to know about one run.
 
     Attributes:
-        arm: its name.
-        seed: of the run.
-        statuses: present, absent or inconclusive, by condition.
-        kinds: sub-type of what is present, by condition.
-        distances: (step, distance to real samples), oldest first; infinite where samples are.
-        coverage: of the last samples, [0, 1].
-        balance: of the last samples' classes, [0, 1]; NaN for data without classes.
-        seconds_per_step: a generator step with all that belongs to it, as watched.
-        name: of the distance.
+        scenario_name: name of the compared scenario, see `ComparedScenario.name`.
+        seed: seed of the run.
+        statuses: ``present``, ``absent`` or ``inconclusive``, by condition.
+        kinds: failure type of each condition that is present and has one, by condition.
+        distances: pairs of a step and the distance between generated and real samples at that
+            step, by rising step; the distance is infinite if a sample is not finite.
+        coverage: coverage of the last samples, in [0, 1].
+        balance: class balance of the last samples, in [0, 1]; NaN for data without classes.
+        seconds_per_step: mean seconds of a generator step, with its discriminator steps and
+            with gandiag's measurements.
+        distance_name: name of the distance, such as ``energy distance``.
     """
 
     scenario_name: str
@@ -38,51 +40,63 @@ class Outcome:
 
     @property
     def distance(self) -> float:
-        """Of the last samples."""
+        """Distance of the last samples from the real samples; NaN if none was measured."""
         return self.distances[-1][1] if self.distances else math.nan
 
     def status(self, condition: str) -> str:
-        """What was answered about a condition."""
+        """Return the status of a condition; ``inconclusive`` if no detector reported it."""
         return self.statuses.get(condition, "inconclusive")
 
     def failure_status(self, targets: Collection[str]) -> str:
-        """``present`` if any of `targets` is, ``absent`` if all are, else ``inconclusive``."""
-        found = {self.status(target) for target in targets}
-        if "present" in found:
+        """Combine the statuses of several conditions.
+
+        Returns:
+            ``present`` if at least one of `targets` is present, ``absent`` if all of them are
+            absent, otherwise ``inconclusive``.
+        """
+        statuses = {self.status(target) for target in targets}
+        if "present" in statuses:
             return "present"
-        return "inconclusive" if "inconclusive" in found else "absent"
+        return "inconclusive" if "inconclusive" in statuses else "absent"
 
     def steps_to(self, level: float) -> float:
-        """First measured step at which the distance was at most `level`; infinite if never."""
+        """Return the first measured step with a distance of at most `level`; infinite if none."""
         return next((float(s) for s, value in self.distances if value <= level), math.inf)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data; numbers that are not finite become strings, as in the record."""
-        return {
-            "arm": self.scenario_name,
-            "seed": self.seed,
-            "statuses": dict(self.statuses),
-            "kinds": dict(self.kinds),
-            "distances": [[step, encode_number(value)] for step, value in self.distances],
-            "coverage": encode_number(self.coverage),
-            "balance": encode_number(self.balance),
-            "seconds_per_step": encode_number(self.seconds_per_step),
-            "name": self.distance_name,
-        }
+        """Return plain data, in which non-finite numbers are strings as in the record."""
+        data: dict[str, Any] = encode(
+            {
+                "arm": self.scenario_name,
+                "seed": self.seed,
+                "statuses": dict(self.statuses),
+                "kinds": dict(self.kinds),
+                "distances": self.distances,
+                "coverage": self.coverage,
+                "balance": self.balance,
+                "seconds_per_step": self.seconds_per_step,
+                "name": self.distance_name,
+            }
+        )
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Outcome:
-        """Read back what `as_json` wrote."""
-        numbers = {
-            key: decode_number(data[key]) for key in ("coverage", "balance", "seconds_per_step")
-        }
-        distances = tuple((int(step), decode_number(value)) for step, value in data["distances"])
+        """Read what `as_json` has written.
+
+        Raises:
+            KeyError: an entry is missing.
+            ValueError: an entry that should be a number is none.
+            TypeError: an entry has another type.
+        """
         return cls(
             scenario_name=data["arm"],
             seed=data["seed"],
             statuses=data["statuses"],
             kinds=data["kinds"],
-            distances=distances,
+            distances=tuple((int(step), decode_number(value)) for step, value in data["distances"]),
+            coverage=decode_number(data["coverage"]),
+            balance=decode_number(data["balance"]),
+            seconds_per_step=decode_number(data["seconds_per_step"]),
             distance_name=data["name"],
-            **numbers,
         )

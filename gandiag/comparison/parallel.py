@@ -1,4 +1,4 @@
-"""Many tasks at once through joblib, on this machine or a cluster: each result as it comes."""
+"""Runs many tasks in parallel through joblib, on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Workers:
-    """Who does the work.
+    """Where tasks run, and how many at a time.
 
     Attributes:
-        jobs: tasks at a time; 0 for as many as there are cores, or as the cluster takes.
-        backend: joblib's: ``loky`` for processes on this machine, or ``dask`` or ``ray``.
-        address: of the cluster's scheduler; None to start one on this machine.
-        gpus: GPUs that each task holds, 0.5 for two tasks on one.
+        jobs: number of tasks at a time; 0 for as many as this machine has cores, or as the cluster
+            accepts.
+        backend: backend of joblib: ``loky`` for processes on this machine, ``dask`` or ``ray``.
+        address: address of the cluster's scheduler; None to start a cluster on this machine.
+        gpus: number of GPUs of each task; 0.5 lets two tasks share a GPU.
     """
 
     jobs: int = 0
@@ -40,48 +41,50 @@ class Workers:
     gpus: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse an address that nobody would use."""
+        """Refuse an address that the backend does not use."""
         if self.address is not None and self.backend == "loky":
-            raise BadInput("--address", "is that of a cluster; add --backend dask or ray")
+            raise BadInput("--address", "is the address of a cluster; add --backend dask or ray")
 
     @property
     def parallel_tasks(self) -> int:
-        """Tasks at a time on this machine."""
+        """Number of tasks at a time on this machine."""
         return self.jobs or int(joblib.cpu_count())
 
     @property
     def threads(self) -> int:
-        """A task's share of this machine's cores, at most ``OMP_NUM_THREADS`` where that is set.
+        """Number of torch threads of a task.
 
-        It is 1 on a cluster, whose cores are not known.
+        On this machine it is the task's share of the cores, and at most ``OMP_NUM_THREADS`` if that
+        is set. On a cluster it is 1, as the number of cores is not known here.
         """
         if self.backend != "loky":
             return 1
-        asked = os.environ.get("OMP_NUM_THREADS", "")
         share = max(1, int(joblib.cpu_count()) // self.parallel_tasks)
-        return min(share, int(asked)) if asked.isdigit() and int(asked) else share
+        limit = os.environ.get("OMP_NUM_THREADS", "")
+        return min(share, int(limit)) if limit.isdigit() and int(limit) else share
 
 
 def run_tasks(
     work: Callable[[T], R], tasks: Sequence[T], workers: Workers
 ) -> Iterator[tuple[T, R]]:
-    """Yield each task with its result, in the order in which they end.
+    """Run `work` on each task, and yield each task with its result as soon as it has ended.
 
-    Where a worker is killed, what it had not done is done again by others; so `work` must come to
-    the same result when it is asked twice.
+    If a worker process is killed, its unfinished tasks run again in other processes. `work` may
+    therefore run twice on a task and must give the same result.
 
     Raises:
         BadInput: the backend is not installed, its cluster does not answer, or has too few GPUs.
-        WorkersDied: workers keep dying, as where there is too little memory.
+        WorkersDied: workers keep dying, for example for lack of memory.
     """
-    ahead, deaths = dict(enumerate(tasks)), 0
-    with _backend(workers):
-        while ahead:
+    remaining, deaths = dict(enumerate(tasks)), 0
+    with _use_backend(workers):
+        while remaining:
             try:
-                for index, result in _unordered(work, ahead, workers):
+                for index, result in _run_unordered(work, remaining, workers):
                     deaths = 0
-                    yield ahead.pop(index), result
+                    yield remaining.pop(index), result
             except TerminatedWorkerError as error:
+                # joblib gives up the whole batch if one process is killed: start the rest again.
                 deaths += 1
                 if deaths == MAX_WORKER_DEATHS:
                     raise WorkersDied(f"this machine's processes {KEEP_DYING}") from error
@@ -93,10 +96,19 @@ def show_progress(
     describe: Callable[[T, R], str],
     console: Console | None = None,
 ) -> Iterator[tuple[T, R]]:
-    """Pass results on and show on standard error how far it has come; a line each elsewhere."""
+    """Pass results on, and show the progress on standard error.
+
+    A terminal gets a progress bar. Elsewhere each result is a line.
+
+    Args:
+        pairs: tasks with their results, as `run_tasks` yields them.
+        total: number of tasks.
+        describe: returns a text on a task and its result.
+        console: where to show the progress; standard error if None.
+    """
     console = console or error_console()
     with progress_bar(console) as bar:
-        shown = bar.add_task("playing", total=total)
+        shown = bar.add_task("training", total=total)
         for number, (task, result) in enumerate(pairs, start=1):
             bar.update(shown, advance=1, description=describe(task, result))
             if not console.is_terminal:
@@ -104,31 +116,35 @@ def show_progress(
             yield task, result
 
 
-def _unordered(
-    work: Callable[[T], R], ahead: dict[int, T], workers: Workers
+def _run_unordered(
+    work: Callable[[T], R], remaining: dict[int, T], workers: Workers
 ) -> Iterator[tuple[int, R]]:
-    calls = [joblib.delayed(_numbered)(work, index, task) for index, task in ahead.items()]
+    """Yield the index of each task with its result, in the order in which the tasks end."""
+    calls = [joblib.delayed(_add_index)(work, index, task) for index, task in remaining.items()]
     if workers.backend == "loky":
-        at_once: dict[str, Any] = {"n_jobs": workers.parallel_tasks}
-    else:  # a cluster hands out what it is given; without a bound, whoever joins finds work
-        at_once = {"n_jobs": workers.jobs or 1, "pre_dispatch": workers.jobs or "all"}
-    parallel = joblib.Parallel(**at_once, batch_size=1, return_as="generator_unordered")
-    found = parallel(calls)
+        options: dict[str, Any] = {"n_jobs": workers.parallel_tasks}
+    else:
+        # A cluster schedules the tasks itself. Without a limit it gets all of them at once, so that
+        # workers that join later find tasks, too.
+        options = {"n_jobs": workers.jobs or 1, "pre_dispatch": workers.jobs or "all"}
+    parallel = joblib.Parallel(**options, batch_size=1, return_as="generator_unordered")
+    results = parallel(calls)
     try:
-        for pair in found:  # noqa: UP028  # `yield from` would close it before `finally` does
+        for pair in results:  # noqa: UP028  # `yield from` would close the generator too early
             yield pair
     finally:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # joblib warns of results that an interrupt left behind
-            found.close()
+            # joblib warns of unread results if the caller was interrupted.
+            warnings.simplefilter("ignore")
+            results.close()
 
 
-def _numbered(work: Callable[[T], R], index: int, task: T) -> tuple[int, R]:
+def _add_index(work: Callable[[T], R], index: int, task: T) -> tuple[int, R]:
     return index, work(task)
 
 
 @contextmanager
-def _backend(workers: Workers) -> Iterator[None]:
+def _use_backend(workers: Workers) -> Iterator[None]:
     if workers.backend == "loky":
         with joblib.parallel_config("loky"):
             yield
@@ -138,6 +154,6 @@ def _backend(workers: Workers) -> Iterator[None]:
         try:
             stack.enter_context(cluster)
         except ImportError as error:
-            way = f'pip install "gandiag[{workers.backend}]"'
-            raise BadInput(f"--backend {workers.backend}", f"{error}; {way}") from error
+            command = f'pip install "gandiag[{workers.backend}]"'
+            raise BadInput(f"--backend {workers.backend}", f"{error}; {command}") from error
         yield

@@ -1,4 +1,7 @@
-"""What a comparison found: its arms, their numbers, and how they differ. Nothing is judged here."""
+"""Results of a comparison: its scenarios, their rates and medians, and their paired tests.
+
+`gandiag.comparison.analysis` computes these numbers, `gandiag.comparison.verdict` the verdicts.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,20 @@ from gandiag.comparison.scenarios import ComparedScenario
 from gandiag.comparison.statistics import SIGNIFICANCE_LEVEL, Estimate, Rate
 
 Verdict = Literal["cures", "helps", "no evidence", "harms"]
-QUALITY = "distance"
+QUALITY = "distance"  # `PairedTest.quantity` of the distance between generated and real samples.
 
 
 @dataclass(frozen=True)
 class PairedTest:
-    """A treated arm beside the untreated one, in one respect.
+    """A fix against the baseline in one quantity, with runs paired by seed.
 
     Attributes:
-        what: a condition, or `QUALITY`.
-        better: seeds for which it was better treated.
-        worse: seeds for which it was worse.
-        pairs: seeds for which both could be judged.
-        p: of the exact test.
-        adjusted: the same after Holm's correction over all tests of the comparison.
+        quantity: a condition, or `QUALITY`.
+        better: number of seeds for which the run with the fix is better.
+        worse: number of seeds for which the run with the fix is worse.
+        pairs: number of seeds for which both runs have a value.
+        p: p-value of the exact two-sided test.
+        adjusted_p: the p-value after Holm's correction over all tests of the comparison.
     """
 
     quantity: str
@@ -36,17 +39,18 @@ class PairedTest:
 
     @property
     def is_significant(self) -> bool:
-        """Whether there is a difference, beyond chance."""
+        """Whether the difference is beyond chance after the correction."""
         return self.adjusted_p < SIGNIFICANCE_LEVEL
 
 
 class FailureFree(NamedTuple):
-    """How many runs of an arm are free of every target, beside the untreated arm's.
+    """How many runs are failure-free, that is, have none of the targets.
 
     Attributes:
-        treated: free of those that can be judged.
-        untreated: the same without the arm's fixes.
-        p: of McNemar's exact test that they are not more, corrected; 1 where they are not more.
+        with_fix: rate of failure-free runs among those with the fix.
+        baseline: rate of failure-free runs among those of the baseline.
+        p: corrected p-value of McNemar's exact test of the difference; 1 if the fix does not have
+            more failure-free runs.
     """
 
     with_fix: Rate
@@ -56,22 +60,22 @@ class FailureFree(NamedTuple):
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """An arm and what came of it.
+    """The results of one compared scenario: the baseline, or the baseline with a fix.
 
     Attributes:
-        arm: what was played.
-        outcomes: of its runs, by seed.
-        rates: share of the runs in which a condition is present, of those judged.
-        distance: median distance of the last samples, 0 is best.
-        coverage: median coverage of the last samples, [0, 1].
-        balance: median class balance of the last samples, [0, 1].
-        steps_to_quality: median step at which the samples were as near as the untreated game's best
-            (its median over seeds); infinite where most never were.
-        cost: median over seeds of the seconds a step takes over those of the untreated game.
-        contrasts: beside the untreated arm; none for that itself.
-        freed: how many runs are free of all targets; None for the untreated arm.
-        verdict: None for the untreated arm.
-        says: why, in words.
+        compared: the scenario that was trained.
+        outcomes: outcomes of its runs, by seed.
+        rates: rate of runs in which a condition is present, by condition.
+        distance: median distance between the last samples and real ones; 0 is best.
+        coverage: median coverage of the last samples, in [0, 1].
+        balance: median class balance of the last samples, in [0, 1].
+        steps_to_quality: median step at which the distance first reached `Comparison.level`;
+            infinite if most runs never reached it.
+        cost: median over seeds of the seconds of a step, divided by those of the baseline.
+        paired_tests: tests against the baseline; none for the baseline itself.
+        failure_free: how many runs are failure-free; None for the baseline.
+        verdict: what the fix does; None for the baseline.
+        summary: sentences that give the reasons of the verdict; empty for the baseline.
     """
 
     compared: ComparedScenario
@@ -90,17 +94,18 @@ class ScenarioResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All arms of a scenario, judged.
+    """A baseline and its fixes, with the results of each.
 
     Attributes:
-        name: the scenario's.
-        conditions: that were asked about.
-        targets: those that the untreated game suffers from.
-        level: the distance that counts as reached quality.
-        distance_name: what the distance is.
-        results: the untreated arm first.
-        notes: what a reader must know before believing it.
-        threads: of each game.
+        name: name of the scenario.
+        conditions: conditions that the detectors reported.
+        targets: conditions from which the baseline suffers, see `gandiag.comparison.verdict`.
+        level: distance that counts as reached quality: the smallest distance that a run of the
+            baseline reached (its median over seeds).
+        distance_name: name of the distance.
+        results: results of the baseline, then those of each fix.
+        notes: sentences on the limits of this comparison.
+        threads: number of torch threads of each run.
     """
 
     name: str
@@ -114,15 +119,15 @@ class Comparison:
 
     @property
     def baseline(self) -> ScenarioResult:
-        """The arm that the others are set beside."""
+        """The results without a fix."""
         return self.results[0]
 
     @property
     def fix_results(self) -> tuple[ScenarioResult, ...]:
-        """The arms with fixes."""
+        """The results with each fix."""
         return self.results[1:]
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Of all runs, in order."""
+        """Seeds of all runs, in rising order."""
         return tuple(sorted({seed for each in self.results for seed in each.outcomes}))

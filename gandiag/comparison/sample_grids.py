@@ -1,4 +1,4 @@
-"""The samples that a comparison's page shows beside each other."""
+"""The sample grids of a comparison: real samples, and the last samples of baseline and fixes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,21 @@ from gandiag.records.record import Record
 from gandiag.reports.figures.style import as_png, new_figure
 from gandiag.reports.page.gallery import GridImage, build_grid_images, explain_grids, find_real_grid
 
-COLUMNS = 4  # of the picture
-SHADES = 16  # of the picture: a third of the bytes; sheets of noise do not shrink otherwise
+COLUMNS = 4  # Sample grids in a row of the PNG.
+# Colours of the PNG. A grid of noise hardly compresses; with so few colours the file has a third
+# of the bytes.
+COLOURS = 16
 
 
 class FinalGrids(NamedTuple):
-    """The last samples of an arm's first run; the untreated one's has the real data before them."""
+    """The last samples of a compared scenario's run with the first seed.
+
+    Attributes:
+        scenario_name: name of the compared scenario.
+        seed: the first seed.
+        grids: the last grid of generated samples; for the first compared scenario that has grids,
+            the grid of real samples comes before it.
+    """
 
     scenario_name: str
     seed: int
@@ -28,50 +37,46 @@ class FinalGrids(NamedTuple):
 
 
 def choose_final_grids(comparison: Comparison, folder: Path) -> list[FinalGrids]:
-    """The last sheet of each arm for its first seed; before them, that of the real data."""
-    found: list[FinalGrids] = []
+    """Return the grids that the page of a comparison shows side by side."""
+    chosen: list[FinalGrids] = []
     for result in _with_runs(comparison):
-        plates = build_grid_images(
-            _load_first_record(result, folder), None, f"sheet-{result.compared.name}"
-        )
-        real = [plate for plate in plates if plate.step is None and not found]
-        last = [plate for plate in plates if plate.step][-1:]
+        name = result.compared.name
+        grids = build_grid_images(_load_first_record(result, folder), None, f"grid-{name}")
+        real = [grid for grid in grids if grid.step is None and not chosen]
+        last = [grid for grid in grids if grid.step][-1:]
         if real or last:
-            found.append(FinalGrids(result.compared.name, min(result.outcomes), [*real, *last]))
-    return found
+            chosen.append(FinalGrids(name, min(result.outcomes), [*real, *last]))
+    return chosen
 
 
 def explain_final_grids(comparison: Comparison, folder: Path) -> str:
-    """How to read them; empty where nothing was played."""
-    return next(
-        (explain_grids(_load_first_record(one, folder)) for one in _with_runs(comparison)), ""
-    )
+    """Return the text on how to read the grids; empty if there are no runs."""
+    records = (_load_first_record(result, folder) for result in _with_runs(comparison))
+    return next((explain_grids(record) for record in records), "")
 
 
 def draw_final_grids(comparison: Comparison, folder: Path) -> bytes:
-    """PNG of what `choose_final_grids` gives, for data that are images."""
-    shown: list[tuple[str, Path]] = []
+    """Draw the grids of `choose_final_grids` as one PNG; for data that are images."""
+    panels: list[tuple[str, Path]] = []
     for result in _with_runs(comparison):
         record = _load_first_record(result, folder)
-        real = None if shown else find_real_grid(record)
+        real = None if panels else find_real_grid(record)
         if real is not None:
-            shown.append(("real data", real))
-        shown += [
-            (result.compared.name.replace("+", "\n+ "), path)
-            for _, path in record.sample_grids()[-1:]
-        ]
-    rows = -(-len(shown) // COLUMNS)
+            panels.append(("real data", real))
+        title = result.compared.name.replace("+", "\n+ ")
+        panels += [(title, path) for _, path in record.sample_grids()[-1:]]
+    rows = -(-len(panels) // COLUMNS)
     with new_figure(9.4, 2.55 * rows) as figure:
-        panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-        for axes in panels:
+        all_axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+        for axes in all_axes:
             axes.axis("off")
-        for axes, (title, path) in zip(panels, shown, strict=False):
+        for axes, (title, path) in zip(all_axes, panels, strict=False):
             axes.imshow(np.asarray(Image.open(path).convert("RGB")))
             axes.set_title(title, fontsize=8)
-        drawn = Image.open(io.BytesIO(as_png(figure))).convert("RGB").quantize(SHADES)
-    small = io.BytesIO()
-    drawn.save(small, "PNG", optimize=True)
-    return small.getvalue()
+        drawn = Image.open(io.BytesIO(as_png(figure))).convert("RGB").quantize(COLOURS)
+    png = io.BytesIO()
+    drawn.save(png, "PNG", optimize=True)
+    return png.getvalue()
 
 
 def _with_runs(comparison: Comparison) -> list[ScenarioResult]:
@@ -79,5 +84,4 @@ def _with_runs(comparison: Comparison) -> list[ScenarioResult]:
 
 
 def _load_first_record(result: ScenarioResult, folder: Path) -> Record:
-    """The record of an arm's run with the first seed."""
     return Record.load(folder / result.compared.name / str(min(result.outcomes)))

@@ -1,7 +1,8 @@
-"""How good samples are, measured the same way for every arm: distance, coverage, class balance.
+"""Quality of generated samples: distance to real samples, coverage, and class balance.
 
-These are not the detectors' signals: fresh samples are drawn for them, more of them, and set
-beside real ones that no player has seen.
+A comparison measures all its runs in the same way. These scores are not the signals of the
+detectors: they have more samples, latents of their own, and real samples that were not used for
+training. A fix can therefore not look good just because it changes a detector's signal.
 """
 
 from __future__ import annotations
@@ -24,21 +25,24 @@ from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.plugins import registry as plugins
 from gandiag.scenario.schema import Choice
 
-SAMPLES = 2000  # fresh ones a look; the distances' bias at this size is the same for every arm
-FORWARD_SIZE = 500  # samples a forward pass
-NEIGHBOURS = 5  # k of coverage (Naeem et al. 2020)
-DIMENSIONS = 50  # principal components of images without a classifier of their own
+# Generated samples of one measurement, and largest number of real samples. Both distances are
+# biased for finite samples; all runs have the same number, so the bias cancels in a comparison.
+SAMPLES = 2000
+FORWARD_SIZE = 500  # Samples of one forward pass, to bound the memory.
+NEIGHBOURS = 5  # The k of coverage; Naeem et al. 2020 recommend 5.
+DIMENSIONS = 50  # Principal components as features of images other than MNIST.
 
 
 class QualityScores(NamedTuple):
-    """Of fresh samples.
+    """Scores of generated samples.
 
     Attributes:
-        distance: to real samples, see `Yardstick.name`; 0 is best, infinite where a sample is not
-            finite.
-        coverage: share of the real samples with a fake in their neighbourhood, [0, 1].
-        balance: 1 less the total variation between the classes' shares among samples and real
-            ones, [0, 1]; NaN for data without classes.
+        distance: distance to the real samples, see `SampleQuality.name`; 0 is best, infinite if a
+            sample is not finite.
+        coverage: share of the real samples that have a generated sample within the distance to
+            their `NEIGHBOURS`-th real neighbour, in [0, 1] (Naeem et al. 2020, equation 4).
+        balance: 1 minus the total variation distance between the class frequencies of generated
+            and real samples, in [0, 1]; NaN for data without classes.
     """
 
     distance: float
@@ -48,15 +52,16 @@ class QualityScores(NamedTuple):
 
 @dataclass(frozen=True)
 class SampleQuality:
-    """Real samples that no player has seen, ready to set fakes beside them.
+    """Held-out real samples in feature space, with which generated samples are compared.
 
     Attributes:
-        name: of the distance.
-        features: ``(n, f)`` float32 of the real samples.
-        radii: ``(n,)`` distance of each to its `NEIGHBOURS`-th neighbour among them.
-        labels: ``(n,)`` int64 class of each, or None.
-        classifier: makes features and classes of MNIST's digits; None for other data.
-        components: makes features of other images; None for points, which are their own.
+        name: name of the distance.
+        features: ``(n, f)`` float32 features of the real samples.
+        radii: ``(n,)`` distance of each real sample to its `NEIGHBOURS`-th nearest neighbour
+            among the real samples.
+        labels: ``(n,)`` int64 class of each real sample, or None for data without classes.
+        classifier: gives features and classes of MNIST digits; None for other data.
+        components: gives features of other images; None for points, which are their own features.
     """
 
     name: str
@@ -68,11 +73,13 @@ class SampleQuality:
 
     @classmethod
     def from_data(cls, data: Data, digits: bool = False) -> SampleQuality:
-        """Make one of held-out samples; draws nothing from a global generator.
+        """Prepare the comparison with a dataset's held-out samples.
+
+        Global random generators are not used.
 
         Args:
-            data: what is played with.
-            digits: whether they are MNIST's.
+            data: the dataset.
+            digits: whether the samples are MNIST digits.
         """
         real = data.held_out[:SAMPLES]
         labels = None if data.held_out_labels is None else data.held_out_labels[:SAMPLES]
@@ -84,14 +91,15 @@ class SampleQuality:
             flat, count = flatten_samples(real).numpy(), min(DIMENSIONS, len(real) - 1)
             components = PCA(count, svd_solver="randomized", random_state=0).fit(flat)
             name = f"Frechet distance in {count} principal components"
-        bare = cls(name, torch.empty(0), torch.empty(0), labels, classifier, components)
-        features = bare.embed(real)
-        kth = min(NEIGHBOURS + 1, len(features))  # + 1: a sample is its own nearest neighbour
+        empty = torch.empty(0)
+        embedding = cls(name, empty, empty, labels, classifier, components)
+        features = embedding.embed(real)
+        kth = min(NEIGHBOURS + 1, len(features))  # + 1, as a sample is its own nearest neighbour
         radii = torch.cdist(features, features).kthvalue(kth, dim=1).values
         return cls(name, features, radii, labels, classifier, components)
 
     def embed(self, samples: Tensor) -> Tensor:
-        """Features of samples ``(n, *shape)`` on the CPU, ``(n, f)``."""
+        """Return the features ``(n, f)`` of samples ``(n, *shape)`` on the CPU."""
         if self.classifier is not None:
             with torch.no_grad():
                 return torch.cat(
@@ -104,97 +112,130 @@ class SampleQuality:
         return samples.flatten(1).float()
 
     def distance(self, samples: Tensor) -> float:
-        """Of samples ``(n, *shape)`` on the CPU to the real ones; see `name`."""
+        """Return the distance of samples ``(n, *shape)`` on the CPU to the real ones."""
         if not bool(samples.isfinite().all()):
             return math.inf
-        images = self.classifier is not None or self.components is not None
-        between = frechet_distance_of_features if images else energy_distance
-        return between(self.features, self.embed(samples))
+        is_image = self.classifier is not None or self.components is not None
+        # The Frechet distance assumes Gaussian features, which points of several modes are not.
+        measure = frechet_distance_of_features if is_image else energy_distance
+        return measure(self.features, self.embed(samples))
 
     def measure(self, samples: Tensor) -> QualityScores:
-        """All that is measured of samples ``(n, *shape)`` on the CPU."""
+        """Return all scores of samples ``(n, *shape)`` on the CPU."""
         if not bool(samples.isfinite().all()):
             return QualityScores(math.inf, 0.0, math.nan if self.labels is None else 0.0)
         features = self.embed(samples)
-        apart = torch.cdist(self.features, features)
-        coverage = float((apart <= self.radii[:, None]).any(1).float().mean())
-        return QualityScores(self.distance(samples), coverage, self._balance(features, apart))
+        distances = torch.cdist(self.features, features)
+        coverage = float((distances <= self.radii[:, None]).any(1).float().mean())
+        return QualityScores(self.distance(samples), coverage, self._balance(features, distances))
 
-    def _balance(self, features: Tensor, apart: Tensor) -> float:
+    def _balance(self, features: Tensor, distances: Tensor) -> float:
+        """Compare class frequencies.
+
+        Args:
+            features: ``(m, f)`` features of the generated samples.
+            distances: ``(n, m)`` distances between real and generated samples.
+        """
         if self.labels is None:
             return math.nan
         if self.classifier is not None:
             with torch.no_grad():
-                made = self.classifier.head(features).argmax(1)
+                predicted = self.classifier.head(features).argmax(1)
         else:
-            made = self.labels[apart.argmin(0)]  # that of the nearest real sample
-        count = int(max(self.labels.max(), made.max())) + 1
-        shares = [torch.bincount(each, minlength=count) / len(each) for each in (self.labels, made)]
-        return float(1 - (shares[0] - shares[1]).abs().sum() / 2)
+            predicted = self.labels[distances.argmin(0)]  # class of the nearest real sample
+        count = int(max(self.labels.max(), predicted.max())) + 1
+        real, generated = (
+            torch.bincount(labels, minlength=count) / len(labels)
+            for labels in (self.labels, predicted)
+        )
+        return float(1 - (real - generated).abs().sum() / 2)
 
 
-@functools.lru_cache(maxsize=4)  # a worker plays many games on the same data
-def _sample_quality(name: str, options: str) -> tuple[SampleQuality, Tensor | None]:
+def load_sample_quality(data: Choice) -> tuple[SampleQuality, Tensor | None]:
+    """Load a scenario's dataset.
+
+    Returns:
+        The comparison with its held-out samples, and the labels ``(n,)`` of its training samples
+        or None.
+    """
+    return _load_cached(data.name, json.dumps(dict(data.options), sort_keys=True))
+
+
+@functools.lru_cache(maxsize=4)  # a worker trains many runs on the same data
+def _load_cached(name: str, options: str) -> tuple[SampleQuality, Tensor | None]:
     data = plugins.build("datasets", name, json.loads(options)).load()
     return SampleQuality.from_data(data, digits=name == "mnist"), data.labels
 
 
-def load_sample_quality(data: Choice) -> tuple[SampleQuality, Tensor | None]:
-    """The yardstick of a scenario's data, and the labels of its training samples, if any."""
-    return _sample_quality(data.name, json.dumps(dict(data.options), sort_keys=True))
-
-
 def generate_samples(gan: GAN, labels: Tensor | None, seed: int) -> Tensor:
-    """`SAMPLES` samples of the judged generator on the CPU, from latents of a stream of their own.
+    """Generate `SAMPLES` samples on the CPU with the evaluated generator.
+
+    The networks and all global random generators stay as they are.
 
     Args:
-        gan: left as it is, and so are everybody's random numbers.
-        labels: of the training samples; a GAN with classes is asked for those of random ones.
-        seed: of the stream.
+        gan: its averaged generator is used if it has one.
+        labels: labels of the training samples, among which the classes are drawn if the generator
+            takes classes; None for data without classes.
+        seed: seed of the latents.
     """
     stream = torch.Generator().manual_seed(seed)
     device = next(gan.generator.parameters()).device
-    made = []
+    samples = []
     with without_side_effects(gan.evaluated_generator):
         for _ in range(SAMPLES // FORWARD_SIZE):
             inputs = [torch.randn(FORWARD_SIZE, gan.latent_size, generator=stream)]
             if gan.classes and labels is not None:
                 chosen = torch.randint(len(labels), (FORWARD_SIZE,), generator=stream)
                 inputs.append(labels[chosen])
-            made.append(
+            samples.append(
                 gan.evaluated_generator(*(each.to(device) for each in inputs)).float().cpu()
             )
-    return torch.cat(made)
+    return torch.cat(samples)
 
 
 def energy_distance(real: Tensor, fake: Tensor) -> float:
-    """Energy distance (Szekely & Rizzo 2013) over the real samples' mean pair distance, >= 0.
+    """Return the energy distance, divided by the mean distance between two real samples.
 
-    >>> energy(torch.tensor([[0.0], [2.0]]), torch.tensor([[0.0], [2.0]]))
+    The energy distance is ``2 E|X - Y| - E|X - X'| - E|Y - Y'|`` (Szekely & Rizzo 2013). It is 0 if
+    and only if both distributions are equal. The division makes it independent of the data's unit.
+
+    Args:
+        real: ``(n, f)`` real points.
+        fake: ``(m, f)`` generated points.
+
+    >>> energy_distance(torch.tensor([[0.0], [2.0]]), torch.tensor([[0.0], [2.0]]))
     0.0
     """
-    own, apart, theirs = (
+    within_real, between, within_fake = (
         torch.cdist(*pair).mean(dtype=torch.float64)
         for pair in ((real, real), (real, fake), (fake, fake))
     )
-    return max(0.0, float((2 * apart - own - theirs) / own.clamp(min=1e-12)))
+    # The clamp avoids a division by 0 if all real samples are equal.
+    distance = (2 * between - within_real - within_fake) / within_real.clamp(min=1e-12)
+    return max(0.0, float(distance))  # rounding can leave a value just below 0
 
 
 def frechet_distance_of_features(real: Tensor, fake: Tensor) -> float:
-    """Frechet distance between two samples' Gaussians, from ``(n, f)`` features each."""
-    both = [(each.double().mean(0), each.double().T.cov()) for each in (real, fake)]
-    return frechet_distance(*both[0], *both[1])
+    """Return `frechet_distance` of Gaussians fitted to features ``(n, f)`` and ``(m, f)``."""
+    moments = [(each.double().mean(0), each.double().T.cov()) for each in (real, fake)]
+    return frechet_distance(*moments[0], *moments[1])
 
 
-def frechet_distance(mean: Tensor, covariance: Tensor, other: Tensor, others: Tensor) -> float:
-    """Squared Frechet distance of two Gaussians (Heusel et al. 2017, equation 6).
+def frechet_distance(
+    mean: Tensor, covariance: Tensor, other_mean: Tensor, other_covariance: Tensor
+) -> float:
+    """Return the squared Frechet distance of two Gaussians (Heusel et al. 2017, equation 6).
+
+    ``|m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^(1/2))``. The eigenvalues of ``C1 C2`` are those of the
+    symmetric ``C1^(1/2) C2 C1^(1/2)``, so no square root of an asymmetric matrix is needed.
 
     >>> one = torch.eye(2, dtype=torch.float64)
-    >>> round(frechet(one[0] * 0, one, one[0], 4 * one), 6)
+    >>> round(frechet_distance(one[0] * 0, one, one[0], 4 * one), 6)
     3.0
     """
     values, vectors = torch.linalg.eigh(covariance)
+    # Rounding can make eigenvalues of a singular covariance slightly negative.
     root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
-    shared = torch.linalg.eigvalsh(root @ others @ root).clamp(min=0).sqrt().sum()
-    gap = (mean - other).square().sum() + covariance.trace() + others.trace() - 2 * shared
-    return max(0.0, float(gap))
+    cross = torch.linalg.eigvalsh(root @ other_covariance @ root).clamp(min=0).sqrt().sum()
+    means = (mean - other_mean).square().sum()
+    return max(0.0, float(means + covariance.trace() + other_covariance.trace() - 2 * cross))

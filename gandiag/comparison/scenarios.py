@@ -1,4 +1,4 @@
-"""The arms of a comparison: the scenario as it is, and with some fixes applied."""
+"""The scenarios of a comparison: the baseline, and the baseline with one or more fixes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from dataclasses import dataclass
 
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput
-from gandiag.scenario.schema import Choice, Scenario, difference
+from gandiag.scenario.schema import Choice, Scenario, diff_scenarios
 
-BASELINE = "untreated"
+BASELINE = "baseline"
+OLD_BASELINE = "untreated"  # Former name of the baseline, which older comparisons on disk have.
 WANDB = "weights_and_biases"
+MAX_NAME_LENGTH = 100  # Longest name, in characters, that the scenario schema accepts.
 
 
 @dataclass(frozen=True)
 class ComparedScenario:
-    """A scenario that is played with several seeds.
+    """One of the scenarios of a comparison. It is trained once with each seed.
 
     Attributes:
-        name: the fixes' names joined by ``+``, or ``untreated``; it names a folder.
-        fixes: what was applied, in this order.
-        scenario: with the fixes applied, otherwise as its author wrote it.
-        diff: unified diff of the YAML against the untreated scenario.
+        name: ``baseline``, or the names of the fixes joined by ``+``; also the name of a folder.
+        fixes: names of the fixes in the order in which they were applied; empty for the baseline.
+        scenario: the scenario with the fixes applied, otherwise as its author wrote it.
+        diff: unified diff of the YAML against the baseline; empty for the baseline.
     """
 
     name: str
@@ -31,24 +33,27 @@ class ComparedScenario:
     diff: str = ""
 
     def trial_scenario(self, seed: int, reporters: Sequence[str] = (), group: str = "") -> Scenario:
-        """What is played with a seed: to its end, and with few reports.
+        """Return the scenario of one run.
 
-        A run that ``detection.stop_on`` ended early could not be set beside a whole one.
+        The run never stops early: a run that ``detection.stop_on`` has ended cannot be compared
+        with a run of full length.
 
         Args:
-            seed: of the run.
-            reporters: asked for each run, beside JSON and those of Weights & Biases that the
-                scenario itself names.
-            group: of the runs at Weights & Biases.
+            seed: seed of the run.
+            reporters: names of reporters for the run. JSON is always written, and a Weights &
+                Biases reporter that the scenario itself names is kept.
+            group: name under which Weights & Biases groups the runs; none if empty.
         """
         written = {choice.name: choice for choice in self.scenario.reporters}
         names = dict.fromkeys(["json", *(name for name in written if name == WANDB), *reporters])
         chosen = [written.get(name, Choice(name=name)) for name in names]
-        data = [_grouped(choice, group).model_dump(mode="json") for choice in chosen]
+        data = [_add_group(choice, group).model_dump(mode="json") for choice in chosen]
+        # Shorten the scenario's name and not the fixes' names, which tell the runs apart.
+        kept = self.scenario.name[: MAX_NAME_LENGTH - 1 - len(self.name)]
         return self.scenario.set(
             {
                 "seed": seed,
-                "name": f"{self.scenario.name[: 99 - len(self.name)]}-{self.name}"[:100],
+                "name": f"{kept}-{self.name}"[:MAX_NAME_LENGTH],
                 "detection.stop_on": [],
                 "expect": {},
                 "reporters": data,
@@ -56,49 +61,60 @@ class ComparedScenario:
         )
 
     def digest(self, seed: int) -> str:
-        """Tells games apart that are not the same; where they are shown does not matter."""
-        text = (
-            self.trial_scenario(seed)
-            .set({"reporters": [], "device": "auto", "about": ""})
-            .as_yaml()
-        )
+        """Return a hash of everything that decides the outcome of the run with this seed.
+
+        Reporters, device and description are left out, as they do not change the outcome.
+        """
+        neutral = {"reporters": [], "device": "auto", "about": ""}
+        text = self.trial_scenario(seed).set(neutral).as_yaml()
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def build_compared_scenarios(
     scenario: Scenario, fixes: Sequence[str], option: str = "--fix"
 ) -> tuple[ComparedScenario, ...]:
-    """The untreated arm, and one for each of `fixes`, which may be several joined by commas.
+    """Return the baseline, and one scenario for each item of `fixes`.
+
+    Args:
+        scenario: the baseline.
+        fixes: names of fixes; an item may be several names joined by commas.
+        option: command-line option that error messages name.
 
     Raises:
-        BadInput: there is no such fix, it changes nothing here, or two arms are the same game.
+        BadInput: there is no such fix, a fix changes nothing in this scenario, or two items give
+            the same scenario.
     """
-    arms = [ComparedScenario(BASELINE, (), scenario)]
-    for written in fixes:
-        arm = apply_fixes(scenario, tuple(filter(None, map(str.strip, written.split(",")))), option)
-        for other in arms[1:]:
-            if other.diff == arm.diff:
-                raise BadInput(f"{option} {written}", f"is the same game as {other.name}")
-        arms.append(arm)
-    return tuple(arms)
+    compared = [ComparedScenario(BASELINE, (), scenario)]
+    for item in fixes:
+        names = tuple(filter(None, map(str.strip, item.split(","))))
+        fixed = apply_fixes(scenario, names, option)
+        for other in compared[1:]:
+            if other.diff == fixed.diff:
+                raise BadInput(f"{option} {item}", f"gives the same scenario as {other.name}")
+        compared.append(fixed)
+    return tuple(compared)
 
 
 def apply_fixes(
     scenario: Scenario, fixes: Sequence[str], option: str = "--fix"
 ) -> ComparedScenario:
-    """The scenario with fixes applied one after the other."""
+    """Apply fixes to a scenario, one after the other.
+
+    Raises:
+        BadInput: no fix is named, there is no such fix, or a fix changes nothing.
+    """
     place = f"{option} {','.join(fixes)}".strip()
     if not fixes:
         raise BadInput(place, "name a fix; gandiag list fixes")
-    changed = scenario
+    fixed = scenario
     for name in fixes:
-        before, changed = changed, plugins.build("fixes", name, {}, place).apply(changed)
-        if changed == before:
+        before, fixed = fixed, plugins.build("fixes", name, {}, place).apply(fixed)
+        if fixed == before:
             raise BadInput(place, f"{name} changes nothing in {scenario.name}")
-    return ComparedScenario("+".join(fixes), tuple(fixes), changed, difference(scenario, changed))
+    return ComparedScenario("+".join(fixes), tuple(fixes), fixed, diff_scenarios(scenario, fixed))
 
 
-def _grouped(choice: Choice, group: str) -> Choice:
+def _add_group(choice: Choice, group: str) -> Choice:
     if choice.name != WANDB or not group:
         return choice
     return Choice(name=WANDB, options={"group": group, **choice.options})

@@ -1,4 +1,4 @@
-"""Looks for a cure: plays a scenario with the fixes that fit it, one after the other."""
+"""Searches for a fix: tries the fixes that the diagnoses suggest, one after the other."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 from gandiag.comparison.analysis import compare_outcomes
 from gandiag.comparison.compare import Plan
 from gandiag.comparison.fix_order import rank_fixes, remaining_conditions
+from gandiag.comparison.json_data import write_comparison_json
 from gandiag.comparison.outcome import Outcome
-from gandiag.comparison.page import write_json, write_page
+from gandiag.comparison.page import write_page
 from gandiag.comparison.parallel import Workers
 from gandiag.comparison.results import Comparison
 from gandiag.comparison.scenarios import BASELINE, ComparedScenario, apply_fixes
@@ -23,23 +24,23 @@ from gandiag.records.storage import write_file
 from gandiag.reports.saved_runs import build_source
 from gandiag.scenario.schema import Scenario
 
-FIXED_SCENARIO = "cured.yaml"
+FIXED_SCENARIO = "cured.yaml"  # File name in the folder of the search.
 TREATMENTS = Path("reports/treat")
-MAX_FIXES = 4  # tried; of 10 seeds two may say nothing: 4 x 2 / 2**8 < 0.05
 SEEDS = 10
-
-Say = Callable[[str], None]
+# Fixes that are tried. With 10 seeds a fix can still be confirmed if 2 of its pairs carry no
+# information: sign_test(8, 0) = 2 / 2^8, and 4 * 2 / 2^8 = 0.03 is below 0.05.
+MAX_FIXES = 4
 
 
 @dataclass(frozen=True)
 class TreatmentResult:
-    """What came of looking for a cure.
+    """The result of a search for a fix.
 
     Attributes:
-        comparison: of the untreated game and every fix that was tried.
-        cure: the fix that cures, or fixes joined by ``+``; None where none was found.
-        cured: the scenario with it, written to disk; None where there is none.
-        left: fixes that fit too, but were not tried.
+        comparison: the baseline and every fix that was tried.
+        confirmed_fix: name of the fix that cures, or names joined by ``+``; None if none does.
+        fixed_scenario: file of the scenario with that fix; None if there is none.
+        untried: suggested fixes that were not tried.
     """
 
     comparison: Comparison
@@ -57,157 +58,166 @@ def treat(
     workers: Workers | None = None,
     threads: int = 0,
     resume: bool = False,
-    say: Say = lambda text: None,
+    log: Callable[[str], None] = lambda text: None,
     **changes: Any,
 ) -> TreatmentResult:
-    """Diagnose a scenario over several seeds, try the fixes that fit, and stop at a proven cure.
+    """Search for a fix of a scenario, and stop at the first one that is confirmed.
 
-    The untreated game is played first. Fixes are those that its diagnoses name, in the order of
-    `gandiag.comparison.fix_order`. A fix is given up as soon as it could no longer be proven. One
-    that takes the failure away but leaves or brings another is no cure; what its own runs'
-    diagnoses name is then tried on top of it, one fix at a time. Each is corrected for `most`,
-    whatever is tried.
+    The baseline is trained with all seeds and diagnosed. The fixes that the diagnoses suggest are
+    then tried in the order of `gandiag.comparison.fix_order`. A fix is given up as soon as it can
+    no longer be confirmed. If a fix makes more runs failure-free but does not cure, the fixes that
+    its own diagnoses suggest are tried on top of it next, one at a time. The p-values of each fix
+    are multiplied by `most`, however many fixes are tried.
 
     Args:
-        scenario: itself, its file, a run's folder, or the name of a shipped one.
-        folder: where games, page, JSON and the cured scenario go; ``reports/treat/NAME`` if None.
-        seeds: how often each game is played.
-        most: fixes, or fixes together, that are tried.
-        workers: who plays; processes on this machine if None.
-        threads: of each game; 0 for its share of the cores.
-        resume: whether games that are there already are kept, and only the rest is played.
-        say: told what happens, a line each.
-        **changes: values to replace, by dotted key.
+        scenario: a scenario, its file, the folder of a run, or the name of a shipped scenario.
+        folder: folder of the runs, the page, the JSON file and the fixed scenario;
+            ``reports/treat/NAME`` if None.
+        seeds: number of runs of the baseline, and of each fix at most.
+        most: largest number of fixes, or combinations of fixes, that are tried.
+        workers: where the runs are trained; processes on this machine if None.
+        threads: number of torch threads of each run; 0 for its share of the cores.
+        resume: whether finished runs in the folder are kept and only the missing ones are trained.
+        log: called with a line of text on each step of the search.
+        **changes: values of the scenario to replace, by dotted key.
 
     Raises:
-        BadInput: naming the place of a mistake. Nothing has been written then.
+        BadInput: the message names the place of a mistake. Nothing has been written then.
+        WorkersDied: workers keep dying, for example for lack of memory.
     """
-    chosen = Scenario.of(build_source(scenario, changes))
+    chosen = Scenario.from_source(build_source(scenario, changes))
     place = Path(folder) if folder is not None else TREATMENTS / chosen.name
     needed = seeds_needed(most)
     if seeds < needed:
-        problem = f"are too few to prove one of {most} fixes; take {needed}, or try fewer (--most)"
+        problem = f"too few to confirm one of {most} fixes; take {needed}, or fewer fixes (--most)"
         raise BadInput(f"{seeds} seeds", problem)
     plan = Plan(chosen, place, seeds, workers or Workers(), threads)
-    untreated = ComparedScenario(BASELINE, (), chosen)
-    plan.validate([untreated], resume, chosen.name)
-    say(f"{chosen.name}, untreated, {seeds} seeds")
-    base = list(plan.run(plan.trials([untreated], plan.seeds)))
-    outcomes = [*base]
-    found = compare_outcomes([untreated], base, most, plan.threads)
-    say(_describe_targets(found))
-    first = rank_fixes(_finished_folders(plan, untreated), found.targets)
-    ahead: list[tuple[str, ...]] = [(name,) for name in first]
-    arms, cure = [untreated], None
-    while ahead and len(arms) <= most and cure is None:
-        arm = apply_fixes(chosen, ahead.pop(0))
-        arms.append(arm)
-        say(f"{arm.name}: {seeds} seeds at most")
-        outcomes += _run_fix(plan, arms, base, most)
-        found = compare_outcomes(arms, outcomes, most, plan.threads)
-        result = found.fix_results[-1]
-        early = f" Given up after {len(result.outcomes)} of {seeds} seeds."
-        given_up = early if len(result.outcomes) < seeds else ""
-        say(f"{arm.name}: {result.verdict}. {result.summary}{given_up}")
-        write_json(found, place)
+    baseline = ComparedScenario(BASELINE, (), chosen)
+    plan.validate([baseline], resume, chosen.name)
+    log(f"{chosen.name}, baseline: {seeds} seeds")
+    baseline_outcomes = list(plan.run(plan.trials([baseline], plan.seeds)))
+    outcomes = [*baseline_outcomes]
+    comparison = compare_outcomes([baseline], baseline_outcomes, most, plan.threads)
+    log(_describe_targets(comparison))
+    suggested = rank_fixes(_finished_folders(plan, baseline), comparison.targets)
+    candidates: list[tuple[str, ...]] = [(name,) for name in suggested]
+    compared, confirmed = [baseline], None
+    while candidates and len(compared) <= most and confirmed is None:
+        fix = apply_fixes(chosen, candidates.pop(0))
+        compared.append(fix)
+        log(f"{fix.name}: at most {seeds} seeds")
+        outcomes += _run_fix(plan, compared, baseline_outcomes, most)
+        comparison = compare_outcomes(compared, outcomes, most, plan.threads)
+        result = comparison.fix_results[-1]
+        text = f"{fix.name}: {result.verdict}. {result.summary}"
+        if len(result.outcomes) < seeds:
+            text += f" Given up after {len(result.outcomes)} of {seeds} seeds."
+        log(text)
+        write_comparison_json(comparison, place)  # after each fix, as the search can take hours
         if result.verdict == "cures":
-            cure = arm
-        on_top = (
-            rank_fixes(_finished_folders(plan, arm), remaining_conditions(result))
-            if _is_single_fix(arm)
-            else []
-        )
-        ahead = _untried(arms, [*((*arm.fixes, name) for name in on_top), *ahead])
-    write_json(found, place)
-    write_page(found, place)
-    cured = _write_fixed_scenario(cure, place) if cure is not None else None
-    left = tuple("+".join(names) for names in ahead)
-    return TreatmentResult(found, cure.name if cure else None, cured, left)
+            confirmed = fix
+        if _is_single_fix(fix):
+            folders = _finished_folders(plan, fix)
+            additions = rank_fixes(folders, remaining_conditions(result))
+            candidates = [*((*fix.fixes, name) for name in additions), *candidates]
+        candidates = _drop_tried(candidates, compared)
+    write_comparison_json(comparison, place)
+    write_page(comparison, place)
+    return TreatmentResult(
+        comparison,
+        confirmed_fix=confirmed.name if confirmed else None,
+        fixed_scenario=_write_fixed_scenario(confirmed, place) if confirmed else None,
+        untried=tuple("+".join(names) for names in candidates),
+    )
 
 
-def _finished_folders(plan: Plan, arm: ComparedScenario) -> list[Path]:
-    """Those of the games of an arm that have been played."""
-    return [
-        game.folder for game in plan.trials([arm], plan.seeds) if load_outcome(game) is not None
-    ]
+def _finished_folders(plan: Plan, compared: ComparedScenario) -> list[Path]:
+    trials = plan.trials([compared], plan.seeds)
+    return [trial.folder for trial in trials if load_outcome(trial) is not None]
 
 
-def _untried(
-    arms: Sequence[ComparedScenario], ahead: Iterable[tuple[str, ...]]
+def _drop_tried(
+    candidates: Iterable[tuple[str, ...]], compared: Sequence[ComparedScenario]
 ) -> list[tuple[str, ...]]:
-    """What is ahead but for what was tried; the same fixes in another order are the same."""
-    tried = {frozenset(arm.fixes) for arm in arms}
-    found: dict[frozenset[str], tuple[str, ...]] = {}
-    for fixes in ahead:
-        found.setdefault(frozenset(fixes), fixes)
-    return [fixes for names, fixes in found.items() if names not in tried]
+    """Return the untried candidates. The same fixes in another order are the same candidate."""
+    tried = {frozenset(each.fixes) for each in compared}
+    unique: dict[frozenset[str], tuple[str, ...]] = {}
+    for fixes in candidates:
+        unique.setdefault(frozenset(fixes), fixes)
+    return [fixes for names, fixes in unique.items() if names not in tried]
 
 
-def _is_single_fix(arm: ComparedScenario) -> bool:
-    """Whether one fix was tried; what frees runs is built on, what was put on top of it is not.
+def _is_single_fix(compared: ComparedScenario) -> bool:
+    """Whether another fix may be tried on top of this scenario.
 
-    Only so many may be tried: a third on top of two would take the place of another second one.
+    Only few fixes are tried in all. A combination of three would take the place of another
+    combination of two.
     """
-    return len(arm.fixes) == 1
+    return len(compared.fixes) == 1
 
 
 def _run_fix(
-    plan: Plan, arms: Sequence[ComparedScenario], base: Sequence[Outcome], most: int
+    plan: Plan, compared: Sequence[ComparedScenario], baseline: Sequence[Outcome], most: int
 ) -> Iterator[Outcome]:
-    """Outcomes of the last arm, as many at a time as there are workers, while there is hope."""
-    arm = arms[-1]
+    """Run the last scenario of `compared`, as long as it can still be confirmed.
+
+    As many seeds run at a time as there are workers.
+    """
+    fix = compared[-1]
     step = max(1, plan.workers.parallel_tasks)
-    done: list[Outcome] = []
+    finished: list[Outcome] = []
     for begin in range(0, len(plan.seeds), step):
-        if _is_hopeless((arms[0], arm), base, done, most):
+        if _is_hopeless((compared[0], fix), baseline, finished, most):
             return
-        for outcome in plan.run(plan.trials([arm], plan.seeds[begin : begin + step])):
-            done.append(outcome)
+        for outcome in plan.run(plan.trials([fix], plan.seeds[begin : begin + step])):
+            finished.append(outcome)
             yield outcome
 
 
 def _is_hopeless(
-    arms: tuple[ComparedScenario, ComparedScenario],
-    base: Sequence[Outcome],
-    done: Sequence[Outcome],
+    compared: tuple[ComparedScenario, ComparedScenario],
+    baseline: Sequence[Outcome],
+    finished: Sequence[Outcome],
     most: int,
 ) -> bool:
-    """Whether nothing could be gained any more, were all that is left to play as good as can be.
+    """Whether a fix can no longer be confirmed, even with the best outcomes for all other seeds.
 
-    Giving up early can only lose cures, not find false ones.
+    To stop early can miss a fix that cures. It cannot confirm a fix wrongly, as a fix is only
+    confirmed with all seeds.
     """
-    arm, played = arms[1], {outcome.seed for outcome in done}
-    ideal = [_best_outcome(outcome, arm) for outcome in base if outcome.seed not in played]
-    best = compare_outcomes(arms, [*base, *done, *ideal], most).fix_results[0]
-    return best.verdict != "cures" and not (_is_single_fix(arm) and remaining_conditions(best))
+    fix, seeds = compared[1], {outcome.seed for outcome in finished}
+    missing = [_best_outcome(outcome, fix) for outcome in baseline if outcome.seed not in seeds]
+    best = compare_outcomes(compared, [*baseline, *finished, *missing], most).fix_results[0]
+    return best.verdict != "cures" and not (_is_single_fix(fix) and remaining_conditions(best))
 
 
-def _best_outcome(untreated: Outcome, arm: ComparedScenario) -> Outcome:
-    """The best that an arm could do for a seed."""
+def _best_outcome(baseline: Outcome, fix: ComparedScenario) -> Outcome:
+    """Return the best possible outcome of a fix for the seed of a baseline's outcome."""
     return replace(
-        untreated,
-        scenario_name=arm.name,
-        statuses=dict.fromkeys(untreated.statuses, "absent"),
+        baseline,
+        scenario_name=fix.name,
+        statuses=dict.fromkeys(baseline.statuses, "absent"),
         kinds={},
-        distances=tuple((step, 0.0) for step, _ in untreated.distances),
+        distances=tuple((step, 0.0) for step, _ in baseline.distances),
     )
 
 
-def _describe_targets(found: Comparison) -> str:
-    if not found.targets:
-        return "nothing is present in half of the runs: there is nothing to treat"
-    rates = found.baseline.rates
-    shares = (
-        f"{humanize(t)} in {rates[t].present} of {rates[t].evaluated} runs" for t in found.targets
+def _describe_targets(comparison: Comparison) -> str:
+    if not comparison.targets:
+        return "no failure is present in half of the runs: there is nothing to treat"
+    rates = comparison.baseline.rates
+    counts = (
+        f"{humanize(target)} in {rates[target].present} of {rates[target].evaluated} runs"
+        for target in comparison.targets
     )
-    return f"it suffers from {', '.join(shares)}"
+    return f"failures: {', '.join(counts)}"
 
 
-def _write_fixed_scenario(arm: ComparedScenario, folder: Path) -> Path:
-    scenario = arm.scenario
-    name, fixes = f"{scenario.name[:93]}_cured", ", ".join(arm.fixes)
-    about = f"{scenario.about.strip()}\nWith {fixes}, which cured it.".strip()
-    kept = scenario.set({"name": name, "about": about, "expect": {}})
+def _write_fixed_scenario(fix: ComparedScenario, folder: Path) -> Path:
+    scenario = fix.scenario
+    about = f"{scenario.about.strip()}\nFixed by {', '.join(fix.fixes)}.".strip()
+    # The expectations of the scenario are those without the fix.
+    fixed = scenario.set({"name": f"{scenario.name[:93]}_cured", "about": about, "expect": {}})
     path = folder / FIXED_SCENARIO
-    write_file(path, kept.as_yaml())
+    write_file(path, fixed.as_yaml())
     return path

@@ -1,31 +1,34 @@
-"""The judgement: which arm cures, helps, harms, or shows no evidence, from outcomes alone.
+"""The verdict on a fix: whether it cures, helps, harms, or shows no evidence of an effect.
 
-Runs are paired by seed: a seed gives an arm and the untreated game the same batches and latents,
-and, where the networks are the same, the same initial weights. A run in which a condition could
-not be judged is left out of that condition's pairs.
+Runs are paired by seed: with the same seed, the baseline and the fix get the same batches and the
+same latents, and the same initial weights where the networks are the same. A run in which a
+condition is inconclusive is left out of that condition's pairs. The terms:
 
 *targets*
-    conditions that are present in at least half of the untreated runs in which they could be judged
-*free*
-    a run in which every target is absent; one with a target present is not, whatever could not be
-    judged; where nothing is present but not all could be judged, it is left out
+    the conditions that a fix should remove: those that are present in at least half of the
+    baseline's runs in which they are not inconclusive
+*failure-free*
+    a run is failure-free if every target is absent; it is not if a target is present; if no target
+    is present but one is inconclusive, the run is left out
+*further from the data*
+    for a seed, the distance between the last samples and the data is more than 5 % larger with the
+    fix than in the baseline
 *cures*
-    more treated than untreated runs are free of all targets (McNemar's exact test, two-sided,
-    corrected for the number of arms by Holm's method; p below 0.05), the lower 95 % bound of the
-    share of treated runs that are free lies above one half, no condition is present in more treated
-    runs than in untreated ones, and the samples are further from the data for at most half of the
-    seeds
-*further*
-    for a seed, the last samples' distance from the data is larger by more than 5 %
+    the fix is confirmed, as its runs are failure-free beyond chance: (1) more runs are failure-free
+    than in the baseline (McNemar's exact test, two-sided, corrected for the number of fixes by
+    Holm's method, p below 0.05); (2) the lower 95 % bound of the share of failure-free runs is
+    above one half; (3) no condition is present in more runs than in the baseline; and (4) the
+    samples are further from the data for at most half of the seeds
 *harms*
-    some condition is present in more runs, or the samples are further from the data for more seeds
-    (sign test); p below 0.05, corrected by Holm's method for all tests of all arms
+    a condition is present in more runs than in the baseline, or the samples are further from the
+    data for more seeds than they are nearer (sign test), with p below 0.05 after Holm's correction
+    for all tests of all fixes
 *helps*
-    the same the other way round; or all that *cures* asks but for its last three
+    the opposite of *harms*; or only point (1) of *cures* is fulfilled
 *no evidence*
-    none of these, which is not evidence of no effect: with few seeds little can be shown
+    none of the above; this is not evidence that the fix has no effect, as few seeds can show little
 
-Where several hold, *harms* comes first, then *cures*.
+If several verdicts apply, *harms* takes precedence, then *cures*.
 """
 
 from __future__ import annotations
@@ -36,84 +39,97 @@ from gandiag.comparison.results import QUALITY, FailureFree, PairedTest, Verdict
 from gandiag.comparison.statistics import SIGNIFICANCE_LEVEL, Rate
 from gandiag.diagnosis.diagnosis import humanize
 
-MAJORITY = (
-    0.5  # of the untreated runs: what makes a condition a target; of the treated: a cure's bound
-)
+# Share of runs. A condition is a target if at least this share of the baseline's runs has it, and
+# a fix cures only if more than this share of its runs is failure-free.
+MAJORITY = 0.5
 
 
 def decide_verdict(
-    contrasts: Sequence[PairedTest],
+    paired_tests: Sequence[PairedTest],
     rates: Mapping[str, Rate],
-    base: Mapping[str, Rate],
+    baseline_rates: Mapping[str, Rate],
     targets: Sequence[str],
-    freed: FailureFree,
+    failure_free: FailureFree,
 ) -> tuple[Verdict, str]:
-    """The verdict, and the sentences that say why."""
-    freer = bool(targets) and freed.p < SIGNIFICANCE_LEVEL
-    doubts = _find_doubts(contrasts, rates, base, freed.with_fix)
-    worse = [c for c in contrasts if c.is_significant and c.worse > c.better]
-    better = [c for c in contrasts if c.is_significant and c.better > c.worse]
+    """Decide the verdict on a fix, and write the sentences that give its reasons.
+
+    Args:
+        paired_tests: tests of the fix against the baseline.
+        rates: rate of runs with each condition, with the fix.
+        baseline_rates: the same for the baseline.
+        targets: conditions that the fix should remove.
+        failure_free: rates of failure-free runs, with their corrected p-value.
+    """
+    more_free = bool(targets) and failure_free.p < SIGNIFICANCE_LEVEL
+    doubts = _find_doubts(paired_tests, rates, baseline_rates, failure_free.with_fix)
+    worse = [test for test in paired_tests if test.is_significant and test.worse > test.better]
+    better = [test for test in paired_tests if test.is_significant and test.better > test.worse]
     verdict: Verdict = "no evidence"
     if worse:
         verdict = "harms"
-    elif freer and not doubts:
+    elif more_free and not doubts:
         verdict = "cures"
-    elif better or freer:
+    elif better or more_free:
         verdict = "helps"
-    told = [_describe_rates(target, rates[target], base[target]) for target in targets]
+    reasons = [_describe_rates(target, rates[target], baseline_rates[target]) for target in targets]
     if targets:
-        told.append(_describe_failure_free(freed, len(targets)))
-    told += [_describe_change(c) for c in (*worse, *better) if c.quantity not in targets]
-    if freer and doubts and verdict != "cures":
-        told.append(f"It is no cure: {'; '.join(doubts)}.")
+        reasons.append(_describe_failure_free(failure_free))
+    reasons += [
+        _describe_change(test) for test in (*worse, *better) if test.quantity not in targets
+    ]
+    if more_free and doubts:
+        reasons.append(f"The fix is not confirmed: {'; '.join(doubts)}.")
     if verdict == "no evidence":
-        told.append("Beyond chance nothing is shown.")
-    return verdict, " ".join(told)
+        reasons.append("No difference is beyond chance.")
+    return verdict, " ".join(reasons)
 
 
 def _find_doubts(
-    contrasts: Sequence[PairedTest],
+    paired_tests: Sequence[PairedTest],
     rates: Mapping[str, Rate],
-    base: Mapping[str, Rate],
-    free: Rate,
+    baseline_rates: Mapping[str, Rate],
+    failure_free: Rate,
 ) -> list[str]:
-    """What speaks against calling it a cure, even where more runs are free of all targets."""
-    found = []
-    if free.low <= MAJORITY:
-        share = f"{free.present} of {free.evaluated}"
-        found.append(f"free of it are only {share} runs, which may be less than half of all")
+    """List which of the points (2) to (4) of *cures* are not fulfilled."""
+    doubts = []
+    if failure_free.low <= MAJORITY:
+        share = f"{failure_free.present} of {failure_free.evaluated}"
+        doubts.append(
+            f"only {share} runs are failure-free, which may be less than half of all runs"
+        )
     for condition, rate in rates.items():
-        if rate.present > base[condition].present:
-            more = (
-                f"{rate.present} of {rate.evaluated} runs, untreated in {base[condition].present}"
-            )
-            found.append(f"{humanize(condition)} is present in {more}")
-    for c in contrasts:
-        if c.quantity == QUALITY and c.worse > MAJORITY * c.pairs:
-            found.append(f"the samples are further from the data for {c.worse} of {c.pairs} seeds")
-    return found
+        before = baseline_rates[condition].present
+        if rate.present > before:
+            found = f"{humanize(condition)} is present in {rate.present} of {rate.evaluated} runs"
+            doubts.append(f"{found} with the fix and in {before} of the baseline")
+    for test in paired_tests:
+        if test.quantity == QUALITY and test.worse > MAJORITY * test.pairs:
+            seeds = f"{test.worse} of {test.pairs} seeds"
+            doubts.append(f"the samples are further from the data for {seeds}")
+    return doubts
 
 
-def _describe_failure_free(freed: FailureFree, targets: int) -> str:
-    what = {1: "it", 2: "both"}.get(targets, "all of them")
-    treated, base = freed.with_fix, freed.baseline
+def _describe_failure_free(failure_free: FailureFree) -> str:
+    fix, baseline = failure_free.with_fix, failure_free.baseline
     return (
-        f"Free of {what} are {treated.present} of {treated.evaluated} runs, untreated "
-        f"{base.present} of {base.evaluated} (McNemar's exact test, corrected: p = {freed.p:.2g})."
+        f"{fix.present} of {fix.evaluated} runs with the fix and {baseline.present} of "
+        f"{baseline.evaluated} runs of the baseline are failure-free (McNemar's exact test, "
+        f"corrected p = {failure_free.p:.2g})."
     )
 
 
-def _describe_rates(condition: str, rate: Rate, base: Rate) -> str:
+def _describe_rates(condition: str, rate: Rate, baseline: Rate) -> str:
     name = humanize(condition)
     return (
-        f"{name[0].upper()}{name[1:]} is present in {rate.present} of {rate.evaluated} runs, "
-        f"untreated in {base.present} of {base.evaluated}."
+        f"{name[0].upper()}{name[1:]} is present in {rate.present} of {rate.evaluated} runs with "
+        f"the fix and in {baseline.present} of {baseline.evaluated} runs of the baseline."
     )
 
 
-def _describe_change(c: PairedTest) -> str:
-    name = (
-        "The distance to the data" if c.quantity == QUALITY else humanize(c.quantity).capitalize()
-    )
-    word, count = ("better", c.better) if c.better > c.worse else ("worse", c.worse)
-    return f"{name} is {word} for {count} of {c.pairs} seeds (p = {c.adjusted_p:.2g}, corrected)."
+def _describe_change(test: PairedTest) -> str:
+    name = humanize(test.quantity).capitalize()
+    if test.quantity == QUALITY:
+        name = "The distance to the data"
+    word, count = ("better", test.better) if test.better > test.worse else ("worse", test.worse)
+    seeds = f"{count} of {test.pairs} seeds"
+    return f"{name} is {word} for {seeds} (corrected p = {test.adjusted_p:.2g})."

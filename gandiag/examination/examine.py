@@ -17,7 +17,7 @@ from gandiag.examination.runner import build_instruments, run_instruments
 from gandiag.models.gan import GAN, Objective
 from gandiag.models.losses import OBJECTIVES
 from gandiag.models.scores import SCORE_FUNCTIONS, ScoreType
-from gandiag.plugins.errors import BadInput, nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest
 from gandiag.plugins.protocols import Instrument
 
 HELD_OUT_FRACTION = 5  # one real sample in so many is held out, where none are given
@@ -103,11 +103,11 @@ def _build_gan(
 ) -> GAN:
     if isinstance(objective, str):
         if objective not in OBJECTIVES:
-            hint = nearest(objective, OBJECTIVES)
+            hint = suggest_nearest(objective, OBJECTIVES)
             raise BadInput("objective", f'no objective "{objective}"; {hint}')
         objective = OBJECTIVES[objective]
     if scores not in SCORE_FUNCTIONS:
-        raise BadInput("scores", f'no reading "{scores}"; {nearest(scores, SCORE_FUNCTIONS)}')
+        raise BadInput("scores", f'no reading "{scores}"; {suggest_nearest(scores, SCORE_FUNCTIONS)}')
     discriminator = inner_network(discriminator)
     if scores == "probabilities":
         discriminator = _Logits(discriminator)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from gandiag.examination.finding import Finding
 from gandiag.examination.game_state import GameState
 from gandiag.plugins import registry as plugins
-from gandiag.plugins.errors import BadInput, nearest, one_line
+from gandiag.plugins.errors import BadInput, suggest_nearest, join_lines
 from gandiag.plugins.protocols import Instrument
 from gandiag.plugins.terminal import BAR_WIDTH, error_console, progress_bar
 
@@ -32,11 +32,11 @@ def build_instruments(
     Raises:
         BadInput: there is no such instrument, or no such option.
     """
-    known = plugins.names("instruments")
+    known = plugins.list_names("instruments")
     given = dict(options or {})
     for name in given:
         if name not in (names or known):
-            said = nearest(name, names or known)
+            said = suggest_nearest(name, names or known)
             raise BadInput(place, f"{name} is not asked, so its options say nothing; {said}")
         if not isinstance(given[name], Mapping):
             raise BadInput(place, f"{name}: write an option of it, as in {name}.samples=256")
@@ -93,4 +93,4 @@ def _run_instrument(
     try:
         return instrument.examine(subject, progress)
     except Exception as error:  # somebody's networks may not bear being differentiated twice
-        return Finding(name, f"Not measured: {type(error).__name__}: {one_line(str(error))}.")
+        return Finding(name, f"Not measured: {type(error).__name__}: {join_lines(str(error))}.")

@@ -14,7 +14,7 @@ from gandiag.monitoring.environment import pick_device
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.schema import Scenario
-from gandiag.scenario.shipped import SCENARIO
+from gandiag.scenario.shipped import SCENARIO_FILE
 from gandiag.scenario.training_settings import SGD
 from gandiag.training.batches import compute_noise_factor
 from gandiag.training.checkpoints import (
@@ -23,7 +23,7 @@ from gandiag.training.checkpoints import (
     list_checkpoints,
     restore_networks,
 )
-from gandiag.training.trainer import compute_learning_rate_factor
+from gandiag.training.optimizers import compute_learning_rate_factor
 
 
 def load_game_state(
@@ -43,18 +43,18 @@ def load_game_state(
         BadInput: there is no run, no checkpoint of that step, or it does not fit the scenario.
     """
     folder, at = _split_checkpoint_path(path, at)
-    if not (folder / SCENARIO).is_file():
-        raise BadInput(str(path), f"no run here: {SCENARIO} is missing")
+    if not (folder / SCENARIO_FILE).is_file():
+        raise BadInput(str(path), f"no run here: {SCENARIO_FILE} is missing")
     step, file = find_checkpoint(folder, at)
     before, earlier = (
         list_checkpoints(folder)[0] if since is None else find_checkpoint(folder, since)
     )
     if since is not None and before >= step:
         raise BadInput(f"--since {since}", f"is not before the step that is examined, {step}")
-    scenario = Scenario.load(folder / SCENARIO)
+    scenario = Scenario.load(folder / SCENARIO_FILE)
     device = pick_device(scenario.device)
     dataset, variant = scenario.data, scenario.variant
-    place = str(folder / SCENARIO)
+    place = str(folder / SCENARIO_FILE)
     data: Data = plugins.build("datasets", dataset.name, dataset.options, f"{place}: data").load()
     making = plugins.build("variants", variant.name, variant.options, f"{place}: variant")
     with torch.random.fork_rng([]):  # first weights, which the checkpoint replaces

@@ -1,4 +1,4 @@
-"""A real Chromium for the page of a comparison, as the reports' pages have it."""
+"""The Chromium fixture of the reports' tests, for the page of a comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks for workers; they load next to nothing, so that a worker begins at once."""
+"""Tasks for workers. The module imports almost nothing, so that a worker starts quickly."""
 
 from __future__ import annotations
 
@@ -9,33 +9,31 @@ from pathlib import Path
 
 from gandiag.plugins.errors import BadInput
 
-__all__ = ["dies_always", "dies_once", "holds", "refuses"]
-
-HELD = 0.3  # seconds: long beside the milliseconds in which a task is handed out
+DURATION = 0.3  # Seconds; much longer than the milliseconds that it takes to assign a task.
 
 
-def dies_once(place: Path) -> str:
-    """Kill the process that it is called in at the place called fatal, but not the second time."""
-    marker = place.with_suffix(".tried")
-    if place.name == "fatal" and not marker.exists():
+def die_once(path: Path) -> str:
+    """Kill the own process if the path's name is "fatal" and this is the first call."""
+    marker = path.with_suffix(".tried")
+    if path.name == "fatal" and not marker.exists():
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return place.name
+    return path.name
 
 
-def dies_always(place: Path) -> str:
-    """Kill the process that it is called in."""
+def die_always(path: Path) -> str:
+    """Kill the own process."""
     os.kill(os.getpid(), signal.SIGKILL)
-    return place.name
+    return path.name
 
 
-def refuses(place: Path) -> str:
-    """Refuse its input, as a game whose data are gone does."""
-    raise BadInput(str(place), "cannot be played")
+def refuse_input(path: Path) -> str:
+    """Raise `BadInput`, as a run does whose data are missing."""
+    raise BadInput(str(path), "cannot be trained")
 
 
-def holds(number: int) -> tuple[float, float, str]:
-    """When it began and ended, and which GPUs it was told of."""
+def wait(number: int) -> tuple[float, float, str]:
+    """Return the times of begin and end, and the GPUs that are visible to the task."""
     began = time.time()
-    time.sleep(HELD)
+    time.sleep(DURATION)
     return began, time.time(), os.environ.get("CUDA_VISIBLE_DEVICES", "")

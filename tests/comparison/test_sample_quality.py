@@ -1,4 +1,4 @@
-"""Laws of how good samples are: closed forms, and what collapse does to the numbers."""
+"""Tests of the quality of samples: closed forms, and the effect of collapse on the scores."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import math
 import pytest
 import torch
 
+from gandiag.comparison.quality_tracker import QualityTracker
 from gandiag.comparison.sample_quality import (
     SampleQuality,
     energy_distance,
     frechet_distance_of_features,
     generate_samples,
 )
-from gandiag.comparison.trial import QualityTracker
 from gandiag.datasets.data import Data
 from gandiag.datasets.mnist import Mnist
 from gandiag.datasets.ring import Ring
 from tests.conftest import noisy_gan, random_points
 
 
-def test_frechet_of_moved_samples() -> None:
-    """A sample moved by a vector is its squared length away; scaled by 2, the sum of variances."""
+def test_frechet_distance_of_shifted_samples() -> None:
+    """A shift gives its squared length; a scale of 2 gives the sum of the variances."""
     sample = random_points((500, 3))
     assert frechet_distance_of_features(
         sample, sample + torch.tensor([3.0, 4.0, 0.0])
@@ -34,7 +34,7 @@ def test_frechet_of_moved_samples() -> None:
 
 
 def test_energy_of_two_points() -> None:
-    """Real 0 and 2, fakes all at 1: 2 x 1 - 1 - 0 over the real mean pair distance 1."""
+    """Real samples 0 and 2, generated ones 1: (2 x 1 - 1 - 0) / 1."""
     real, fake = torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [1.0]])
     assert energy_distance(real, fake) == pytest.approx(1.0)
 
@@ -45,12 +45,12 @@ def ring() -> Data:
     return Ring().load()
 
 
-def test_good_samples_of_a_ring(ring: Data) -> None:
-    """Training points are as good as can be; one mode alone covers and balances an eighth."""
-    stick = SampleQuality.from_data(ring)
+def test_scores_of_a_ring(ring: Data) -> None:
+    """Training points get the best scores; one of eight modes covers an eighth of the data."""
+    quality = SampleQuality.from_data(ring)
     assert ring.labels is not None
-    good = stick.measure(ring.train[:2000])
-    one = stick.measure(ring.train[ring.labels == 0])
+    good = quality.measure(ring.train[:2000])
+    one = quality.measure(ring.train[ring.labels == 0])
     assert good.distance < 0.01 < 0.3 < one.distance
     assert good.coverage > 0.95
     assert one.coverage == pytest.approx(1 / 8, abs=0.03)
@@ -58,38 +58,38 @@ def test_good_samples_of_a_ring(ring: Data) -> None:
     assert one.balance == pytest.approx(1 / 8, abs=0.03)
 
 
-def test_digits_are_seen_by_class() -> None:
-    """Of MNIST, held-out digits are near and balanced; zeros alone are far and a tenth of it."""
+def test_scores_of_digits() -> None:
+    """Digits of all classes are near and balanced; zeros alone are far and have a tenth."""
     data = Mnist().load()
     assert data.labels is not None
-    stick = SampleQuality.from_data(data, digits=True)
+    quality = SampleQuality.from_data(data, digits=True)
     good, zeros = (
-        stick.measure(each) for each in (data.train[:1000], data.train[data.labels == 0][:500])
+        quality.measure(each) for each in (data.train[:1000], data.train[data.labels == 0][:500])
     )
     assert 10 * good.distance < zeros.distance
     assert good.balance > 0.9
     assert zeros.balance == pytest.approx(0.1, abs=0.05)
 
 
-def test_other_images_have_components() -> None:
-    """Images without a classifier are compared in their principal components, without classes."""
+def test_other_images_use_principal_components() -> None:
+    """Images without a classifier are compared in principal components, without classes."""
     images = torch.rand((120, 1, 8, 8), generator=torch.Generator().manual_seed(0))
-    stick = SampleQuality.from_data(Data(images, images))
-    same, black = stick.measure(images), stick.measure(images * 0)
-    assert "principal components" in stick.name
+    quality = SampleQuality.from_data(Data(images, images))
+    same, black = quality.measure(images), quality.measure(images * 0)
+    assert "principal components" in quality.name
     assert same.distance < 1e-6 < black.distance
     assert math.isnan(same.balance)
 
 
-def test_samples_that_blew_up(ring: Data) -> None:
-    """One value that is not finite makes the distance infinite, and nothing is covered."""
+def test_non_finite_samples(ring: Data) -> None:
+    """One value that is not finite makes the distance infinite and the coverage 0."""
     broken = ring.train[:10].clone()
     broken[3, 0] = math.nan
     assert SampleQuality.from_data(ring).measure(broken) == (math.inf, 0.0, 0.0)
 
 
-def test_looking_leaves_no_trace() -> None:
-    """Drawing samples moves no random generator, no flag and no running statistic."""
+def test_generating_samples_changes_nothing() -> None:
+    """Generating samples changes no random generator, no training mode and no buffer."""
     gan = noisy_gan()
     before = {name: value.clone() for name, value in gan.generator.state_dict().items()}
     state = torch.get_rng_state()
@@ -100,12 +100,12 @@ def test_looking_leaves_no_trace() -> None:
     assert all(torch.equal(before[k], v) for k, v in gan.generator.state_dict().items())
 
 
-def test_a_looker_looks_evenly(ring: Data) -> None:
-    """Samples are measured 20 times and at the last step; the steps between are timed."""
+def test_tracker_measures_at_regular_steps(ring: Data) -> None:
+    """Samples are measured about 20 times and at the last step; the steps are timed."""
     gan = noisy_gan()
-    looker = QualityTracker((SampleQuality.from_data(ring), None), steps=50, seed=0)
+    tracker = QualityTracker(SampleQuality.from_data(ring), None, steps=50, seed=0)
     for step in range(1, 51):
-        looker(step, gan)
-    assert [step for step, _ in looker.distances] == [*range(3, 50, 3), 50]
-    assert looker.last.distance == looker.distances[-1][1]
-    assert 0 < looker.seconds_per_step < 1
+        tracker(step, gan)
+    assert [step for step, _ in tracker.distances] == [*range(3, 50, 3), 50]
+    assert tracker.last.distance == tracker.distances[-1][1]
+    assert 0 < tracker.seconds_per_step < 1

@@ -1,4 +1,4 @@
-"""Laws of looking for a cure: what is tried, when it is given up, and what is written."""
+"""Tests of the search for a fix: which fixes are tried, given up, confirmed and written."""
 
 from __future__ import annotations
 
@@ -25,66 +25,68 @@ from gandiag.reports.saved_runs import reopen_report
 from gandiag.scenario.schema import Scenario
 
 RECORDS = Path(__file__).parents[1] / "recorded_runs"
-SICK, WELL = "ring_collapse", "ring_healthy"
+FAILING, HEALTHY = "ring_collapse", "ring_healthy"
 
 
 @pytest.fixture
 def scenario() -> Scenario:
-    """A ring whose generator outruns its discriminator."""
+    """A ring whose generator is trained too fast for its discriminator."""
     data = {"name": "outrun", "data": "ring", "training": {"steps": 1, "generator": {"steps": 5}}}
     return Scenario.parse(data)
 
 
-def lay(folder: Path, arm: ComparedScenario, seed: int, name: str) -> None:
-    """Put a recorded run where the game of an arm would lie, with what came of it."""
-    place = folder / arm.name / str(seed)
+def place_run(folder: Path, compared: ComparedScenario, seed: int, name: str) -> None:
+    """Copy a recorded run to the folder of a run of the comparison, with its outcome."""
+    place = folder / compared.name / str(seed)
     shutil.copytree(RECORDS / name, place)
     (place / "samples").mkdir()
-    (place / "scenario.yaml").write_text(arm.trial_scenario(seed).as_yaml())
+    (place / "scenario.yaml").write_text(compared.trial_scenario(seed).as_yaml())
     detectors = [plugins.build("detectors", each) for each in DETECTORS]
     statuses = {d.condition: d.status for d in diagnose(Record.load(place), detectors)}
-    distance = 0.1 if name == WELL else 1.0
-    outcome = Outcome(arm.name, seed, statuses, {}, ((1, distance),), 0.5, 0.5, 1.0, "distance")
-    data = {"game": arm.digest(seed), "outcome": outcome.as_json()}
+    distance = 0.1 if name == HEALTHY else 1.0
+    outcome = Outcome(
+        compared.name, seed, statuses, {}, ((1, distance),), 0.5, 0.5, 1.0, "distance"
+    )
+    data = {"game": compared.digest(seed), "outcome": outcome.as_json()}
     (place / OUTCOME_FILE).write_text(json.dumps(data))
 
 
-def lay_all(
-    folder: Path, scenario: Scenario, fixes: dict[str, str], sick: str = SICK, seeds: int = 6
+def place_runs(
+    folder: Path, scenario: Scenario, fixes: dict[str, str], failing: str = FAILING, seeds: int = 6
 ) -> None:
-    """All games of the untreated arm, and of some fixes, joined by ``+`` where they are several."""
+    """Place all runs of the baseline, and of fixes; several fixes are joined by ``+``."""
     for seed in range(seeds):
-        lay(folder, ComparedScenario(BASELINE, (), scenario), seed, sick)
+        place_run(folder, ComparedScenario(BASELINE, (), scenario), seed, failing)
         for names, record in fixes.items():
-            lay(folder, apply_fixes(scenario, names.split("+")), seed, record)
+            place_run(folder, apply_fixes(scenario, names.split("+")), seed, record)
 
 
 def first_for(folder: Path, scenario: Scenario, record: str, *on: str) -> str:
-    """The fix that is tried first against what a recorded run suffers from."""
+    """Return the fix that is tried first against the failures of a recorded run."""
     return order_for(folder, scenario, record, *on)[0]
 
 
 def order_for(folder: Path, scenario: Scenario, record: str, *on: str) -> list[str]:
-    """The fixes that fit what a recorded run suffers from, best first."""
-    arm = apply_fixes(scenario, on) if on else ComparedScenario(BASELINE, (), scenario)
-    lay(folder, arm, 0, record)
-    place = folder / arm.name / "0"
+    """Return the fixes against the failures of a recorded run, best first."""
+    compared = apply_fixes(scenario, on) if on else ComparedScenario(BASELINE, (), scenario)
+    place_run(folder, compared, 0, record)
+    place = folder / compared.name / "0"
     return rank_fixes([place], conditions_in(place))
 
 
 def conditions_in(folder: Path) -> list[str]:
-    """What is present in a run."""
+    """Return the conditions that are present in a run."""
     return [d.condition for d in reopen_report(folder).diagnoses if d.status == "present"]
 
 
-def test_a_cure_is_written_down(scenario: Scenario, tmp_path: Path) -> None:
-    """The first fix whose recorded games are all well is the cure, and its scenario is playable."""
-    fix = first_for(tmp_path / "first", scenario, SICK)
+def test_confirmed_fix_is_written(scenario: Scenario, tmp_path: Path) -> None:
+    """A fix whose runs are all healthy is confirmed, and its scenario is written."""
+    fix = first_for(tmp_path / "first", scenario, FAILING)
     folder = tmp_path / "all"
-    lay_all(folder, scenario, {fix: WELL})
-    said: list[str] = []
+    place_runs(folder, scenario, {fix: HEALTHY})
+    lines: list[str] = []
     found = treat(
-        scenario, folder, seeds=6, most=1, workers=Workers(jobs=1), resume=True, say=said.append
+        scenario, folder, seeds=6, most=1, workers=Workers(jobs=1), resume=True, log=lines.append
     )
     assert found.confirmed_fix == fix
     assert found.fixed_scenario == folder / FIXED_SCENARIO
@@ -92,14 +94,14 @@ def test_a_cure_is_written_down(scenario: Scenario, tmp_path: Path) -> None:
     assert cured.name == "outrun_cured"
     assert cured.set({"name": "outrun", "about": ""}) == plugins.build("fixes", fix).apply(scenario)
     assert (folder / "comparison.html").is_file()
-    assert any("mode collapse in 6 of 6" in line for line in said)
+    assert any("mode collapse in 6 of 6" in line for line in lines)
 
 
-def test_a_hopeless_fix_is_given_up(scenario: Scenario, tmp_path: Path) -> None:
-    """After one failure six seeds can prove nothing, so the other five games are not played."""
-    fix = first_for(tmp_path / "first", scenario, SICK)
+def test_hopeless_fix_is_given_up(scenario: Scenario, tmp_path: Path) -> None:
+    """After one failing run of six no fix can be confirmed, so the other five are not trained."""
+    fix = first_for(tmp_path / "first", scenario, FAILING)
     folder = tmp_path / "all"
-    lay_all(folder, scenario, {fix: SICK})
+    place_runs(folder, scenario, {fix: FAILING})
     found = treat(scenario, folder, seeds=6, most=1, workers=Workers(jobs=1), resume=True)
     assert found.confirmed_fix is None
     assert not (folder / FIXED_SCENARIO).exists()
@@ -107,15 +109,15 @@ def test_a_hopeless_fix_is_given_up(scenario: Scenario, tmp_path: Path) -> None:
     assert fix not in found.untried
 
 
-def test_what_a_fix_brings_is_treated_on_top(tmp_path: Path) -> None:
-    """A fix with another failure in its place is kept, and what treats that one is added to it."""
+def test_second_fix_is_added_to_a_helpful_one(tmp_path: Path) -> None:
+    """If a fix exchanges one failure for another, a fix of the new failure is added to it."""
     variant = {"vanilla": {"objective": "saturating"}}
     scenario = Scenario.parse({"data": "ring", "variant": variant, "training": {"steps": 1}})
     first = first_for(tmp_path / "first", scenario, "ring_vanishing")
-    second = first_for(tmp_path / "second", scenario, SICK, first)
+    second = first_for(tmp_path / "second", scenario, FAILING, first)
     both = f"{first}+{second}"
     folder = tmp_path / "all"
-    lay_all(folder, scenario, {first: SICK, both: WELL}, sick="ring_vanishing", seeds=7)
+    place_runs(folder, scenario, {first: FAILING, both: HEALTHY}, failing="ring_vanishing", seeds=7)
     found = treat(scenario, folder, seeds=7, most=2, workers=Workers(jobs=1), resume=True)
     assert [result.compared.name for result in found.comparison.fix_results] == [first, both]
     assert found.comparison.fix_results[0].verdict == "helps"
@@ -123,28 +125,28 @@ def test_what_a_fix_brings_is_treated_on_top(tmp_path: Path) -> None:
     assert all(both != other and first != other for other in found.untried)
 
 
-def test_what_does_not_help_on_top_is_not_built_on(tmp_path: Path) -> None:
-    """A second fix that leaves what the first one brought is given up, and another takes its place.
+def test_useless_second_fix_is_replaced(tmp_path: Path) -> None:
+    """A second fix that does not remove the new failure is given up, and another one is tried.
 
-    One run shows it: what untreated games never had is then present in more runs than there.
+    One run is enough: the new failure is then present in more runs than in the baseline.
     """
     variant = {"vanilla": {"objective": "saturating"}}
     scenario = Scenario.parse({"data": "ring", "variant": variant, "training": {"steps": 1}})
     first = first_for(tmp_path / "first", scenario, "ring_vanishing")
-    second, third = order_for(tmp_path / "second", scenario, SICK, first)[:2]
-    arms = [first, f"{first}+{second}", f"{first}+{third}"]
+    second, third = order_for(tmp_path / "second", scenario, FAILING, first)[:2]
+    names = [first, f"{first}+{second}", f"{first}+{third}"]
     folder = tmp_path / "all"
-    laid = dict(zip(arms, [SICK, SICK, WELL], strict=True))
-    lay_all(folder, scenario, laid, sick="ring_vanishing", seeds=7)
+    records = dict(zip(names, [FAILING, FAILING, HEALTHY], strict=True))
+    place_runs(folder, scenario, records, failing="ring_vanishing", seeds=7)
     found = treat(scenario, folder, seeds=7, most=3, workers=Workers(jobs=1), resume=True)
     tried = {result.compared.name: len(result.outcomes) for result in found.comparison.fix_results}
-    assert tried == dict(zip(arms, [7, 1, 7], strict=True))
-    assert found.confirmed_fix == arms[2]
+    assert tried == dict(zip(names, [7, 1, 7], strict=True))
+    assert found.confirmed_fix == names[2]
 
 
 def test_fixes_for_all_failures_come_first(tmp_path: Path, scenario: Scenario) -> None:
-    """What treats every failure of a game is tried before what treats one of them."""
-    lay(tmp_path, ComparedScenario(BASELINE, (), scenario), 0, "ring_hopping")
+    """Fixes of all failures of a run are tried before fixes of some of them."""
+    place_run(tmp_path, ComparedScenario(BASELINE, (), scenario), 0, "ring_hopping")
     folder = tmp_path / BASELINE / "0"
     present = set(conditions_in(folder))
     assert len(present) == 2
@@ -155,9 +157,9 @@ def test_fixes_for_all_failures_come_first(tmp_path: Path, scenario: Scenario) -
     assert {1, 2} == set(counts)
 
 
-def test_causes_come_before_habits(tmp_path: Path, scenario: Scenario) -> None:
-    """Of fixes that treat as much, those come first that fit the cause that was found."""
-    lay(tmp_path, ComparedScenario(BASELINE, (), scenario), 0, "ring_hopping")
+def test_fixes_of_found_causes_come_first(tmp_path: Path, scenario: Scenario) -> None:
+    """Among fixes of equally many failures, those of a found cause come first."""
+    place_run(tmp_path, ComparedScenario(BASELINE, (), scenario), 0, "ring_hopping")
     folder = tmp_path / BASELINE / "0"
     present = set(conditions_in(folder))
     found = [plugins.build("fixes", name) for name in rank_fixes([folder], present)]
@@ -167,14 +169,14 @@ def test_causes_come_before_habits(tmp_path: Path, scenario: Scenario) -> None:
 
 
 def test_few_seeds_are_refused(scenario: Scenario, tmp_path: Path) -> None:
-    """Where no cure could be proven, nothing is played."""
-    with pytest.raises(BadInput, match="too few to prove one of 4 fixes; take 8"):
+    """If no fix could be confirmed with the given seeds, nothing is trained."""
+    with pytest.raises(BadInput, match="too few to confirm one of 4 fixes; take 8"):
         treat(scenario, tmp_path / "out", seeds=5)
     assert not (tmp_path / "out").exists()
 
 
 def test_nothing_to_treat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A game in which nothing is found is played as often as asked, and that is all: status 0."""
+    """Without a failure only the baseline is trained, and the status is 0."""
     monkeypatch.chdir(tmp_path)
     text = "data: {ring: {samples: 300, held_out: 300}}\ntraining: {steps: 5}\nprobes: {units: off}"
     Path("short.yaml").write_text(text)
