@@ -62,7 +62,7 @@ class GANOptions:
             ValueError: the smoothing is 1 or more, or the objective has no target to smooth.
         """
         if self.label_smoothing >= 1:
-            raise ValueError("label_smoothing lies below 1")
+            raise ValueError("label_smoothing must be below 1")
         smooth_labels(self.objective, self.label_smoothing)
 
     def discriminator_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -47,7 +47,7 @@ def build_gradient_penalty(weight: float) -> Penalty | None:
         # One number a sample, of the batch's own type: in float64 the penalty keeps its precision.
         mix = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
         between = mix * real + (1 - mix) * fake
-        # Instruments differentiate through the generator, too: their fakes already have a graph.
+        # Instruments differentiate through the generator, too: there, `fake` has a graph already.
         if not between.requires_grad:
             between.requires_grad_()
         gradients = _compute_input_gradients(discriminator(between), between)

@@ -58,7 +58,7 @@ class BatchSampler:
         return (self._labels[indices],)
 
     def add_noise(self, samples: Tensor, step: int) -> Tensor:
-        """Return the samples plus the instance noise of a step (Sønderby et al. 2017, section 3.3).
+        """Return the samples plus the instance noise of a step (Sønderby et al. 2017).
 
         Without noise, or after the noise has faded out, the same tensor is returned and no random
         number is drawn.
@@ -75,7 +75,7 @@ class BatchSampler:
         A pass drops its incomplete last batch, so that all batches have one size.
         """
         device, count = self._samples.device, len(self._samples)
-        size = min(self._size, count)
+        size = min(self._size, count)  # a data set smaller than a batch is one batch
         while True:
             order = torch.randperm(count, device=device, generator=self._stream)
             for start in range(0, count - size + 1, size):

@@ -16,7 +16,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from gandiag.models.gan import GAN
-from gandiag.plugins.errors import BadInput, one_line
+from gandiag.plugins.errors import BadInput, join_lines
 from gandiag.records.storage import write_file
 
 CHECKPOINTS = "checkpoints"
@@ -69,6 +69,7 @@ class CheckpointWriter:
 
 def list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
     """Return the checkpoints in a run's folder as ``(step, file)``, oldest first."""
+    # Names have the step with 8 digits, so their alphabetical order is the order of the steps.
     files = sorted((folder / CHECKPOINTS).glob("step-*.safetensors"))
     return [(int(file.stem.removeprefix("step-")), file) for file in files]
 
@@ -113,7 +114,7 @@ def restore_networks(gan: GAN, path: Path) -> None:
         try:
             getattr(gan, network).load_state_dict(_select_network(tensors, network))
         except RuntimeError as error:
-            problem = f"does not fit the scenario's {network}: {one_line(str(error))}"
+            problem = f"does not fit the scenario's {network}: {join_lines(str(error))}"
             raise BadInput(str(path), problem) from error
 
 

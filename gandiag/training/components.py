@@ -7,7 +7,7 @@ from typing import Any
 
 from gandiag.monitoring.schedule import ScheduledProbe
 from gandiag.plugins import registry as plugins
-from gandiag.plugins.errors import BadInput, nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest
 from gandiag.plugins.protocols import Dataset, Detector, Fix, Reporter, Variant
 from gandiag.scenario.schema import Choice, Scenario
 
@@ -46,6 +46,7 @@ class Components:
             BadInput: a name or option does not exist. The message has `place`, the key and the
                 nearest name that exists.
         """
+        # Detectors come first: the conditions in stop_on and expect are those that they detect.
         detectors = tuple(
             _build("detectors", choice, f"{place}: detection.detectors")
             for choice in scenario.detection.detectors
@@ -58,7 +59,7 @@ class Components:
             for condition in named_conditions:
                 if condition not in conditions:
                     problem = f'no detector of the scenario detects "{condition}"'
-                    hint = nearest(condition, conditions)
+                    hint = suggest_nearest(condition, conditions)
                     raise BadInput(f"{place}: {key}", f"{problem}; {hint}")
         return cls(
             dataset=_build("datasets", scenario.data, f"{place}: data"),
@@ -82,6 +83,7 @@ def _schedule_probe(name: str, options: dict[str, Any], place: str) -> Scheduled
     """Build a probe; ``every`` belongs to the schedule, all other options to the probe."""
     options = dict(options)
     every = options.pop("every")
+    # In YAML, ``every: yes`` is a bool, and a bool is an int in Python.
     if not isinstance(every, int) or isinstance(every, bool) or every < 1:
         problem = f"a whole number of generator steps, at least 1 (got {every!r})"
         raise BadInput(f"{place}: probes.{name}.every", problem)

@@ -46,6 +46,7 @@ def run(
         BadInput: an argument or a value of the scenario is wrong. The message names the place, and
             no file has been written.
     """
+    # All checks stand before the run: a mistake must not cost the minutes of a training.
     source = build_source(scenario, changes)
     if folder is not None and has_record(Path(folder)) and not overwrite:
         raise BadInput(str(folder), "holds a record; choose another folder, or overwrite=True")
@@ -73,12 +74,12 @@ def run_source(
     Raises:
         BadInput: a value is wrong. The message names its line or option.
     """
-    scenario = Scenario.of(source)
+    scenario = Scenario.from_source(source)
     try:
         # torch is imported first and alone: an error here is one of the user's installation.
         import torch  # noqa: F401
     except (ImportError, OSError) as error:
-        hint = "install it as pytorch.org/get-started says"
+        hint = "see pytorch.org/get-started for its installation"
         raise BadInput("torch", f"cannot be imported ({error}); {hint}") from error
     from gandiag.training.checkpoints import CheckpointWriter
     from gandiag.training.pipeline import run

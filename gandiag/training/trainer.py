@@ -89,6 +89,7 @@ def add_averaged_generator(gan: GAN, training: Training) -> GAN:
     starts with the weights after the first step (Karras et al. 2018, appendix A.1). Buffers, such
     as the statistics of BatchNorm, are copied.
     """
+    # The pipeline calls this function before train() does, because it needs the average itself.
     if not training.averaging or gan.averaged is not None:
         return gan
     update_average = get_ema_multi_avg_fn(training.averaging)  # type: ignore[no-untyped-call]
@@ -135,9 +136,10 @@ class _Trainer:
             loss = loss + gan.penalty(discriminator, noisy_real, noisy_fake)
 
         self.discriminator_optimizer.zero_grad()
-        torch.autograd.backward(loss)
+        torch.autograd.backward(loss)  # loss.backward(), but with type annotations
 
-        # Probes measure here: the gradients are complete, and the weights have not moved yet.
+        # Probes measure here: the gradients are complete, and the weights are not updated yet.
+        # is_due is a cheap check, so most steps build no snapshot.
         self.real, self.real_scores = real, real_scores.detach()
         self.score_real, self.score_fake = score_real, score_fake
         if self.watch is not None and self.watch.is_due(step, "discriminator"):
@@ -187,6 +189,7 @@ class _Trainer:
         """Return the samples for evaluation: of the averaged generator, if the GAN has one."""
         if self.gan.averaged is None:
             return fake
+        # One more forward pass a step. BatchNorm statistics and random states are restored after.
         with without_side_effects(self.gan.averaged):
             samples: Tensor = self.gan.averaged(latents, *labels)
         return samples
@@ -194,6 +197,8 @@ class _Trainer:
     def _set_learning_rate(
         self, optimizer: torch.optim.Optimizer, settings: Optimizer, step: int
     ) -> None:
+        # Not a scheduler of torch, which counts its own steps: with several discriminator steps for
+        # each generator step, both learning rates must still decay together.
         factor = compute_learning_rate_factor(self.training, step)
         for group in optimizer.param_groups:
             group["lr"] = settings.lr * factor
@@ -211,6 +216,7 @@ class _Trainer:
             evaluated_generator=self.gan.averaged,
             real=self.real,
             fake=fake.detach(),
+            # ForwardPass runs only if a probe uses its output, and at most once a snapshot.
             real_pass=(
                 None if score_real is None else ForwardPass(self.gan.discriminator, score_real)
             ),

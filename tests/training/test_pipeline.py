@@ -105,7 +105,7 @@ def test_signals_cover_the_run(folder: Path) -> None:
         "displacement",
         "diversity",
         "update",
-    }  # 100 steps, 512 fakes, 50 steps: not in this run
+    }  # these need 100 steps, 512 generated samples and 50 steps: more than this run has
     assert probes == set(tiny().probes) - late
 
 
@@ -217,7 +217,7 @@ def test_followers_get_every_row() -> None:
 def test_failing_follower_is_dropped(moment: str) -> None:
     """A follower that raises is dropped with one warning, and the run continues to its end."""
     failing, other = RecordingFollower(moment), RecordingFollower()
-    with pytest.warns(RuntimeWarning, match="RecordingFollower is removed from the followers") as caught:
+    with pytest.warns(RuntimeWarning, match="RecordingFollower is removed") as caught:
         report = run(tiny(), followers=[failing, other])
     assert len(caught) == 1
     assert report.record.environment["steps_played"] == 23

@@ -38,5 +38,5 @@ def test_hidden_layers_are_two() -> None:
     for network, sizes in ((gan.generator, (3, 7, 7, 2)), (gan.discriminator, (2, 7, 7, 1))):
         layers = [m for m in network.modules() if isinstance(m, nn.Linear)]
         assert [layer.in_features for layer in layers] + [layers[-1].out_features] == list(sizes)
-        slopes = [m.negative_slope for m in network.modules() if isinstance(m, nn.LeakyReLU)]
-        assert slopes == [0.2, 0.2]
+        activations = [m for m in network.modules() if isinstance(m, nn.LeakyReLU)]
+        assert [layer.negative_slope for layer in activations] == [0.2, 0.2]
