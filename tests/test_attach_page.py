@@ -1,4 +1,4 @@
-"""Every loop of ATTACH.md is run, cut to a few steps."""
+"""Every script of ATTACH.md runs, shortened to a few steps."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ SCRIPTS = {
 
 
 def test_there_are_five_loops() -> None:
-    """The page shows the five loops that it promises, each a script with a number of steps."""
+    """The page contains the five loops that it announces, each with its number of steps."""
     assert len(SCRIPTS) == 5
     assert all(re.search(r"^steps\b.* = ", script, re.M) for script in SCRIPTS.values())
 
 
 @pytest.mark.parametrize("title", SCRIPTS)
 def test_loop_runs(title: str, tmp_path: Path) -> None:
-    """A script runs as it stands, but for its number of steps; Lightning's own warnings pass."""
+    """A script runs unchanged except for its number of steps; only Lightning may warn."""
     if title == "Lightning":
         pytest.importorskip("lightning")
-    script, cut = re.subn(r"^(steps\b.*? = )\d+", r"\g<1>60", SCRIPTS[title], flags=re.M)
-    assert cut == 1
+    script, replaced = re.subn(r"^(steps\b.*? = )\d+", r"\g<1>60", SCRIPTS[title], flags=re.M)
+    assert replaced == 1
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     strict = [] if title == "Lightning" else ["-W", "error"]
     done = subprocess.run(

@@ -94,6 +94,7 @@ def attach(
     Raises:
         BadInput: the loop cannot be monitored; the message states the reason.
     """
+    # The hooks are registered on the inner networks and optimizers: the wrappers call these.
     generator, discriminator = inner_network(generator), inner_network(discriminator)
     networks: dict[NetworkName, nn.Module] = {
         "generator": generator,
@@ -150,6 +151,7 @@ def attach(
         session.watch,
         RealSampleBuffer(ranks, embed) if reference is None else None,
     )
+    # None: an attached loop has no scenario.
     session.monitor.notify(lambda follower: follower.begin(None, record_folder))
     return Attachment(hooks, session, components)
 
@@ -187,6 +189,7 @@ def _check_optimizers(
     if any(isinstance(optimizer, LBFGS) for optimizer in optimizers):
         problem = "LBFGS computes several gradients in one step, so no single one can be measured"
         raise BadInput(place, problem)
+    # Compared by identity: tensors compare element by element.
     stepped = {id(p) for o in optimizers for group in o.param_groups for p in group["params"]}
     own = {id(parameter) for parameter in network.parameters()}
     if not stepped & own:
@@ -194,6 +197,7 @@ def _check_optimizers(
             place, f"has no parameter of the {network_name}; are the two optimizers swapped?"
         )
     if stepped - own:
+        # One optimizer for both networks would step them with the gradients of both losses.
         raise BadInput(place, f"also steps parameters that do not belong to the {network_name}")
 
 

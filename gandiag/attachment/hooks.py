@@ -72,7 +72,7 @@ class _GuardedHook(Hook):
         try:
             guard.is_running = True
             self._function(*args, **kwargs)
-        except Exception as error:
+        except Exception as error:  # not BaseException: Ctrl-C belongs to the user's loop
             guard.remove_hooks()
             text = f"gandiag stops monitoring: {type(error).__name__}: {error}"
             warnings.warn(text, RuntimeWarning, stacklevel=2)
@@ -101,7 +101,7 @@ class PausableHooks:
         """Remove the hooks from their networks; `restore` registers them again."""
         for handle in self._handles:
             handle.remove()
-        self._handles = []
+        self._handles = []  # `_hooks` keeps what `restore` needs
 
     def restore(self) -> None:
         """Register the removed hooks again, on the networks that still exist."""

@@ -58,6 +58,7 @@ class FakeBatch(NamedTuple):
             score_functions: how D's raw output is read.
             steps: steps of D's optimizer so far.
         """
+        # A call without a gradient at its output is not part of the loss that was differentiated.
         differentiated = [call for call in calls if call.output_gradient is not None]
         score_gradients = [
             score_functions.gradient(call.output, call.output_gradient)  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from gandiag.attachment.calls import RECENT_BATCHES, DiscriminatorCall
 from gandiag.attachment.gradient_tracking import GradientTracker, descent_sign
@@ -31,8 +32,8 @@ from gandiag.records.facts import DISCRIMINATOR_STEPS_FIRST
 # Generator steps before an evaluation at which the hooks come back: the fakes of the evaluation may
 # have been generated that early, as loops call the generator about twice a step.
 STEPS_AHEAD = RECENT_BATCHES // 2
-# Discriminator steps at which the record notes that the generator has never been stepped. Few
-# values suffice: the count only shows that the loop does not step the generator.
+# Discriminator steps at which the record notes that the generator has not been stepped yet. Each
+# note writes a file, and the lint `idle_network` needs the order of magnitude only.
 REPORTED_WAITS = (200, 1000, 10000)
 
 
@@ -87,14 +88,14 @@ class StepHooks:
         discriminator: nn.Module,
         optimizers: Mapping[NetworkName, Sequence[Optimizer]],
         is_critic: bool,
-    ) -> list[Any]:
+    ) -> list[RemovableHandle]:
         """Register every hook; return the handles of those that are never paused."""
         hook = self._guard.wrap
         on_discriminator_call = hook(self._on_discriminator_call, is_pausable=not is_critic)
         self._pausable_hooks.add(generator, hook(self._on_generator_call, is_pausable=True))
         if not is_critic:
             self._pausable_hooks.add(discriminator, on_discriminator_call)
-        handles: list[Any] = [
+        handles = [
             # Several optimizers of a network step one after the other: the step begins before the
             # first of them and is complete after the last.
             optimizers["discriminator"][0].register_step_pre_hook(

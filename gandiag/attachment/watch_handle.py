@@ -39,6 +39,7 @@ class Attachment:
     def record(self) -> Record:
         """The record so far, including the measurements since the last flush."""
         watch = self._session.watch
+        # A flush waits for the GPU once, and may evaluate the detectors.
         watch.flush(watch.step)
         return self._session.recorder.record()
 

@@ -59,6 +59,7 @@ def run(
     device = pick_device(scenario.device)
     data = components.dataset.load()
     with _seeded(scenario.seed, device):
+        # The networks are built on the CPU, so that a seed gives the same weights on every device.
         gan = _move_networks(components.variant.build(data.shape), device)
         gan = add_averaged_generator(gan, scenario.training)
         labels = _select_labels(gan, data, place)
