@@ -1,1 +1,1 @@
-"""Fixes turn a scenario into one that may not fail: one file each."""
+"""Fixes: each changes a scenario so that a failure may not occur. One fix is one file."""

@@ -1,4 +1,4 @@
-"""Judge the average of a game that circles."""
+"""Weight averaging: evaluate the average of a generator that moves around an equilibrium."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from gandiag.scenario.schema import Scenario
 
 @dataclass(frozen=True)
 class AveragedGenerator:
-    """Show a running average of the generator (Yazici et al. 2019; Karras et al. 2018, A.1)."""
+    """Sample from a running average of G's weights (Yazici et al. 2019, Karras et al. 2018)."""
 
-    half_life: float = 10_000.0  # real samples seen while a weight's share halves (Karras 2020)
+    # Number of real samples after which the share of an old weight in the average has halved
+    # (Karras et al. 2020 use 10,000).
+    half_life: float = 10_000.0
 
     treats: ClassVar[frozenset[str]] = frozenset({"non_convergence"})
     causes: ClassVar[frozenset[str]] = frozenset({"oscillation"})
     advice: ClassVar[str] = (
-        "Keep a running average of the generator's weights, decay 0.5 ** (batch / 10000) a "
-        "step, and sample from it: a game that circles an equilibrium has it in its middle. "
-        "The players themselves go on as before."
+        "Keep a running average of the generator's weights, with decay 0.5 ** (batch size / 10000) "
+        "at each step, and sample from it. If the training rotates around an equilibrium, the "
+        "average is near it. The training itself does not change."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:
-        """Return the scenario with a running average, where there is none or a shorter one."""
+        """Return the scenario with a running average, unless its memory is at least as long."""
         decay = round(0.5 ** (scenario.training.batch_size / self.half_life), 4)
         if scenario.training.averaging >= decay:
             return scenario

@@ -1,4 +1,4 @@
-"""Weaken a discriminator that is too strong."""
+"""Fewer discriminator steps: against a discriminator that is too strong."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from gandiag.scenario.schema import Scenario
 
 @dataclass(frozen=True)
 class FewerDiscriminatorSteps:
-    """One discriminator step for each generator step."""
+    """Take one discriminator step for each generator step (Goodfellow et al. 2014, algorithm 1)."""
 
     treats: ClassVar[frozenset[str]] = frozenset({"vanishing_gradients", "mode_collapse"})
     causes: ClassVar[frozenset[str]] = frozenset(
         {"discriminator_too_strong", "saturated_objective"}
     )
     advice: ClassVar[str] = (
-        "Step the discriminator once for each generator step: it need not be optimal, only ahead."
+        "Take one discriminator step for each generator step: D need not be optimal, it only needs "
+        "to be better than the generator."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:
-        """Return the scenario with one discriminator step an iteration."""
+        """Return the scenario with one discriminator step in each iteration."""
         return scenario.set({"training.discriminator.steps": 1})

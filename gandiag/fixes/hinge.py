@@ -1,28 +1,28 @@
-"""Give the generator a slope that does not depend on the score."""
+"""Hinge objective: G's gradient does not depend on the score of a sample."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from gandiag.fixes._options import get_option, set_options
-from gandiag.scenario.schema import Scenario
+from gandiag.fixes._options import OptionFix
 
 
 @dataclass(frozen=True)
-class Hinge:
-    """Play for a margin; G's slope is 1 everywhere (Lim & Ye 2017; Miyato et al. 2018)."""
+class Hinge(OptionFix):
+    """Use the hinge loss, with a constant derivative for G (Lim & Ye 2017, Miyato et al. 2018)."""
 
     treats: ClassVar[frozenset[str]] = frozenset({"vanishing_gradients"})
     causes: ClassVar[frozenset[str]] = frozenset({"saturated_objective"})
     advice: ClassVar[str] = (
-        "Use the hinge: D minimises relu(1 - D(x)) + relu(1 + D(G(z))), G -D(G(z)), without a "
-        "sigmoid. G's slope is 1 at any score. Bound D too, with spectral norm or R1: alone "
-        "the hinge does not keep a game stable."
+        "Use the hinge loss without a sigmoid: D minimises relu(1 - D(x)) + relu(1 + D(G(z))), G "
+        "minimises -D(G(z)), whose derivative is -1 at any score. Bound D as well, by spectral "
+        "norm or R1: the hinge alone is unstable."
     )
 
-    def apply(self, scenario: Scenario) -> Scenario:
-        """Return the scenario with the hinge in place of cross-entropy."""
-        if get_option(scenario, "objective") not in ("saturating", "non_saturating"):
-            return scenario
-        return set_options(scenario, {"objective": "hinge", "label_smoothing": 0.0})
+    replaces: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "objective": ("saturating", "non_saturating")
+    }
+    # The hinge has margins, not targets, so that there are no labels to smooth.
+    sets: ClassVar[Mapping[str, Any]] = {"objective": "hinge", "label_smoothing": 0.0}

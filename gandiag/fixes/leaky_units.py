@@ -1,27 +1,24 @@
-"""Let no unit go dead or saturated."""
+"""Leaky ReLU: hidden units that pass a gradient at any input."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from gandiag.fixes._options import get_option, set_options
-from gandiag.scenario.schema import Scenario
+from gandiag.fixes._options import OptionFix
 
 
 @dataclass(frozen=True)
-class LeakyUnits:
-    """LeakyReLU 0.2 in the hidden layers of both networks (Radford et al. 2016, section 4)."""
+class LeakyUnits(OptionFix):
+    """Use LeakyReLU(0.2) in the hidden layers of both networks (Radford et al. 2016, section 4)."""
 
     treats: ClassVar[frozenset[str]] = frozenset({"vanishing_gradients"})
     causes: ClassVar[frozenset[str]] = frozenset({"generator_layers", "flat_discriminator"})
     advice: ClassVar[str] = (
-        "Use LeakyReLU with slope 0.2 in the hidden layers, in place of ReLU, whose units go "
-        "dead, or tanh and sigmoid, which saturate: it passes a gradient on at any input."
+        "Use LeakyReLU(0.2) in the hidden layers. A ReLU unit can output 0 for all samples, and "
+        "tanh and sigmoid units saturate; a leaky unit passes a gradient at any input."
     )
 
-    def apply(self, scenario: Scenario) -> Scenario:
-        """Return the scenario with leaky units, where its variant has a choice of them."""
-        if get_option(scenario, "activation") not in ("relu", "tanh", "sigmoid"):
-            return scenario
-        return set_options(scenario, {"activation": "leaky_relu"})
+    replaces: ClassVar[Mapping[str, tuple[Any, ...]]] = {"activation": ("relu", "tanh", "sigmoid")}
+    sets: ClassVar[Mapping[str, Any]] = {"activation": "leaky_relu"}

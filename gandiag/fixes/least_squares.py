@@ -1,28 +1,27 @@
-"""Make samples pay by their distance from the target score."""
+"""Least-squares objective: G's gradient grows with the distance from the target score."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from gandiag.fixes._options import get_option, set_options
-from gandiag.scenario.schema import Scenario
+from gandiag.fixes._options import OptionFix
 
 
 @dataclass(frozen=True)
-class LeastSquares:
-    """Pull scores to targets by their squares: 0 and 1 for D, 1 for G (Mao et al. 2017, eq. 9)."""
+class LeastSquares(OptionFix):
+    """Minimise squared distances of scores from targets 0 and 1 (Mao et al. 2017, equation 9)."""
 
     treats: ClassVar[frozenset[str]] = frozenset({"vanishing_gradients"})
     causes: ClassVar[frozenset[str]] = frozenset({"saturated_objective"})
     advice: ClassVar[str] = (
-        "Let D minimise the squared distances of its scores from 1 on reals and 0 on fakes, G "
-        "those of the fakes from 1, without a sigmoid: the surer D is, the larger G's slope. "
-        "With D unbounded it may still collapse or diverge."
+        "Use no sigmoid. Let D minimise the squared distances of real scores from 1 and of "
+        "generated scores from 0, and G that of generated scores from 1: a rejected sample gives G "
+        "a large gradient. D stays unbounded: it may still diverge."
     )
 
-    def apply(self, scenario: Scenario) -> Scenario:
-        """Return the scenario with least squares in place of cross-entropy."""
-        if get_option(scenario, "objective") not in ("saturating", "non_saturating"):
-            return scenario
-        return set_options(scenario, {"objective": "least_squares"})
+    replaces: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "objective": ("saturating", "non_saturating")
+    }
+    sets: ClassVar[Mapping[str, Any]] = {"objective": "least_squares"}

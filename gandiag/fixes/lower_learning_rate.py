@@ -1,4 +1,4 @@
-"""Take smaller steps."""
+"""Lower learning rates: smaller steps of both networks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from gandiag.scenario.schema import Scenario
 
 @dataclass(frozen=True)
 class LowerLearningRate:
-    """Lower both players' learning rates."""
+    """Divide both learning rates by 5 (Mescheder et al. 2018)."""
 
-    factor: float = 5.0  # by which they are divided
+    # Number by which both learning rates are divided.
+    factor: float = 5.0
+
     treats: ClassVar[frozenset[str]] = frozenset({"non_convergence"})
     causes: ClassVar[frozenset[str]] = frozenset()
     advice: ClassVar[str] = (
-        "Divide both learning rates by 5: the rotation around an equilibrium grows with the step."
+        "Divide both learning rates by 5: the steps of gradient descent drive a rotation around an "
+        "equilibrium outwards, and smaller steps do so less."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:

@@ -1,4 +1,4 @@
-"""Take away the momentum that keeps a game turning."""
+"""Lower momentum: against a training that rotates around an equilibrium."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from gandiag.scenario.schema import Scenario
 
 @dataclass(frozen=True)
 class LowerMomentum:
-    """Lower Adam's beta1 (Radford et al. 2016, section 4), and drop SGD's momentum."""
+    """Lower Adam's beta1 to 0.5 and SGD's momentum to 0 (Radford et al. 2016, section 4)."""
 
-    beta1: float = 0.5  # decay of Adam's first moment
+    # Decay of Adam's first moment, at most (Radford et al. 2016, section 4, found 0.9 unstable).
+    beta1: float = 0.5
+
     treats: ClassVar[frozenset[str]] = frozenset({"non_convergence", "mode_collapse"})
     causes: ClassVar[frozenset[str]] = frozenset()
     advice: ClassVar[str] = (
-        "Set Adam's beta1 to 0.5 or 0 instead of 0.9, and use no momentum with SGD: what "
-        "speeds one network up keeps two from settling."
+        "Set Adam's beta1 to 0.5 or 0 instead of 0.9, and use no momentum with SGD: momentum "
+        "speeds up a single network, but it keeps two networks from converging."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:
-        """Return the scenario with less momentum."""
+        """Return the scenario with less momentum; RMSprop has none."""
         changes: dict[str, object] = {}
-        for player in ("generator", "discriminator"):
-            optimizer = getattr(scenario.training, player).optimizer
-            key = f"training.{player}.optimizer"
+        for network in ("generator", "discriminator"):
+            optimizer = getattr(scenario.training, network).optimizer
+            key = f"training.{network}.optimizer"
             if optimizer.name == "adam" and optimizer.betas[0] > self.beta1:
                 changes[f"{key}.betas"] = [self.beta1, optimizer.betas[1]]
             if optimizer.name == "sgd" and optimizer.momentum > 0:

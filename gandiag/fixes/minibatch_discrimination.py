@@ -1,4 +1,4 @@
-"""Let the discriminator see that samples are alike."""
+"""Minibatch discrimination: D learns to detect batches of similar samples."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from gandiag.scenario.schema import Scenario
 
 @dataclass(frozen=True)
 class MinibatchDiscrimination:
-    """Give D the similarity of a batch's samples (Salimans et al. 2016, section 3.2), averaged."""
+    """Give D the average similarity of a batch's samples (Salimans et al. 2016, section 3.2)."""
 
     treats: ClassVar[frozenset[str]] = frozenset({"mode_collapse"})
     causes: ClassVar[frozenset[str]] = frozenset()
     advice: ClassVar[str] = (
-        "Add minibatch discrimination before the discriminator's last layer, so that it sees "
-        "how alike the samples of a batch are; the generator can then no longer pass with one "
-        "sample."
+        "Add minibatch discrimination before the discriminator's last layer: D then gets the "
+        "similarity of the samples in a batch and rejects a generator that always generates the "
+        "same sample."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:
         """Return the scenario with minibatch discrimination in D, averaged over the batch."""
-        if get_option(scenario, "average") is False:  # on MNIST, batch 64, the sum did not cure
+        # The paper sums similarities over the batch. On MNIST with batches of 64, the sum did not
+        # fix the collapse and the average did: the sum grows with the batch.
+        if get_option(scenario, "average") is False:
             return set_options(scenario, {"average": True})
         if get_option(scenario, "minibatch") in (None, "discrimination"):
             return scenario

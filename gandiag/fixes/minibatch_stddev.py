@@ -1,28 +1,25 @@
-"""Let the discriminator see how varied a batch is, cheaply."""
+"""Minibatch standard deviation: D gets a measure of the variety of a batch."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from gandiag.fixes._options import get_option, set_options
-from gandiag.scenario.schema import Scenario
+from gandiag.fixes._options import OptionFix
 
 
 @dataclass(frozen=True)
-class MinibatchStddev:
-    """Give D the deviation of its features over the batch (Karras et al. 2018, section 3)."""
+class MinibatchStddev(OptionFix):
+    """Give D the standard deviation of features over the batch (Karras et al. 2018, section 3)."""
 
     treats: ClassVar[frozenset[str]] = frozenset({"mode_collapse"})
     causes: ClassVar[frozenset[str]] = frozenset()
     advice: ClassVar[str] = (
-        "Append to the features before the discriminator's last layer their standard deviation "
-        "over the batch, averaged to one number. It costs next to nothing, and a batch that "
-        "lacks variety shows."
+        "Before the discriminator's last layer, append the standard deviation of the features over "
+        "the batch, averaged to one number. It costs little, and D can then detect a batch of "
+        "similar samples."
     )
 
-    def apply(self, scenario: Scenario) -> Scenario:
-        """Return the scenario with that feature in D, where it sees nothing of its batch yet."""
-        if get_option(scenario, "minibatch") != "none":
-            return scenario
-        return set_options(scenario, {"minibatch": "stddev"})
+    replaces: ClassVar[Mapping[str, tuple[Any, ...]]] = {"minibatch": ("none",)}
+    sets: ClassVar[Mapping[str, Any]] = {"minibatch": "stddev"}

@@ -1,4 +1,4 @@
-"""Strengthen a discriminator that is outrun."""
+"""More discriminator steps: against a discriminator that cannot keep up."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from gandiag.scenario.schema import Scenario
 
 @dataclass(frozen=True)
 class MoreDiscriminatorSteps:
-    """One generator step for each discriminator step, or two of D's where that is so already."""
+    """Take more D steps for each G step (Goodfellow et al. 2014, algorithm 1)."""
 
     treats: ClassVar[frozenset[str]] = frozenset({"mode_collapse", "non_convergence"})
     causes: ClassVar[frozenset[str]] = frozenset(
         {"discriminator_too_weak", "hopping", "oscillation"}
     )
     advice: ClassVar[str] = (
-        "Let the discriminator keep up: step the generator once for each discriminator step, or "
-        "the discriminator twice where that is so already."
+        "Let the discriminator keep up: take one generator step for each discriminator step; if "
+        "the loop does so already, take two discriminator steps for each generator step."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:

@@ -1,4 +1,4 @@
-"""Let the discriminator judge several samples together."""
+"""Packing: D scores several samples together."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from gandiag.scenario.schema import Scenario
 
 @dataclass(frozen=True)
 class Packing:
-    """D scores packs of samples side by side (PacGAN, Lin et al. 2018)."""
+    """Let D score packs of samples, concatenated in its input (PacGAN, Lin et al. 2018)."""
 
-    size: int = 2  # samples in a pack (paper: 2 to 4)
+    # Number of samples in a pack (Lin et al. 2018 use 2 to 4).
+    size: int = 2
 
     treats: ClassVar[frozenset[str]] = frozenset({"mode_collapse"})
     causes: ClassVar[frozenset[str]] = frozenset()
     advice: ClassVar[str] = (
-        "Let the discriminator score two samples together, both real or both fake, side by "
-        "side in its input; only its first layer grows. Two samples alike are then suspicious."
+        "Let the discriminator score two samples together, both real or both generated, "
+        "concatenated in its input; only its first layer grows. D can then reject two samples that "
+        "are alike."
     )
 
     def apply(self, scenario: Scenario) -> Scenario:
-        """Return the scenario with packs, where its variant has them and scores single samples."""
+        """Return the scenario with packs, if its variant scores single samples."""
         if get_option(scenario, "pack") != 1:
             return scenario
         return set_options(scenario, {"pack": self.size})

@@ -1,16 +1,16 @@
-"""Bound the discriminator's slope everywhere."""
+"""Spectral normalisation: a bound on the discriminator's gradient everywhere."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from gandiag.fixes._options import get_option, set_options
-from gandiag.scenario.schema import Scenario
+from gandiag.fixes._options import OptionFix
 
 
 @dataclass(frozen=True)
-class SpectralNorm:
+class SpectralNorm(OptionFix):
     """Divide each weight of D by its largest singular value (Miyato et al. 2018, section 2.1)."""
 
     treats: ClassVar[frozenset[str]] = frozenset(
@@ -21,12 +21,9 @@ class SpectralNorm:
     )
     advice: ClassVar[str] = (
         "Wrap every linear and convolutional layer of the discriminator in "
-        "torch.nn.utils.parametrizations.spectral_norm: its slope is at most 1, so it cannot "
-        "become sure of everything."
+        "torch.nn.utils.parametrizations.spectral_norm. The norm of D's gradient is then at most "
+        "1, so that D cannot reject all generated samples with certainty."
     )
 
-    def apply(self, scenario: Scenario) -> Scenario:
-        """Return the scenario with spectral norm in its discriminator, where its variant has it."""
-        if get_option(scenario, "spectral_norm") is not False:
-            return scenario
-        return set_options(scenario, {"spectral_norm": True})
+    replaces: ClassVar[Mapping[str, tuple[Any, ...]]] = {"spectral_norm": (False,)}
+    sets: ClassVar[Mapping[str, Any]] = {"spectral_norm": True}

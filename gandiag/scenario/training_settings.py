@@ -76,7 +76,7 @@ class NetworkTraining(Frozen):
 
 
 class InstanceNoise(Frozen):
-    """Gaussian noise on all inputs of D, falling linearly to 0 (Sønderby et al. 2017, section 3).
+    """Gaussian noise on all inputs of D, falling linearly to 0 (Sønderby et al. 2017).
 
     It makes the distributions of real and generated samples overlap, so that D cannot separate them
     perfectly.
