@@ -1,6 +1,7 @@
-"""Noun 4: a diagnosis, the answer to the question whether one condition is there.
+"""Diagnoses: the answer of a detector whether one failure is present, with its evidence.
 
-`diagnose` asks every detector and answers for those whose signals are missing.
+`diagnose` runs every detector on a record. It answers itself for a detector whose signals were not
+recorded, so that detectors need no code for missing signals.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.diagnosis.statistics import recent_median
+from gandiag.monitoring.signals import signal_info
 from gandiag.records.record import Record
 from gandiag.records.storage import decode_number, encode_number
 
@@ -21,21 +23,21 @@ if TYPE_CHECKING:
 
 
 Status = Literal["present", "absent", "inconclusive"]
-About = Literal["game", "loop"]
+About = Literal["training", "loop"]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One observed number beside its threshold.
+    """One observed number and its threshold.
 
     Attributes:
-        signal: which signal was read, ``probe/what/player``.
-        observed: what was seen, usually the median over the judged probes; NaN if unknown.
-        relation: how `observed` must stand to `threshold` for the evidence to speak for the
-            condition, "<" or ">".
-        threshold: the gate.
-        holds: whether it speaks for the condition.
-        meaning: what the number says, in words.
+        signal: name of the signal from which the number was computed, ``probe/quantity/network``.
+        observed: the number, usually the median of the signal's newest values; NaN if unknown.
+        relation: the side of `threshold` on which `observed` indicates the failure, "<" or ">".
+        threshold: the limit, in the unit of `observed`.
+        holds: whether `observed` lies on the side that indicates the failure.
+        meaning: name of the number for a reader. The default is the signal's label in the registry
+            `gandiag.monitoring.signals`, or the signal's name where the registry lacks it.
     """
 
     signal: str
@@ -43,10 +45,16 @@ class Evidence:
     relation: Literal["<", ">"]
     threshold: float
     holds: bool
-    meaning: str
+    meaning: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.meaning:
+            info = signal_info(self.signal)
+            # A frozen dataclass has no other way to set a default that depends on a field.
+            object.__setattr__(self, "meaning", info.label if info else self.signal)
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain data; non-finite numbers become strings, as in the record."""
+        """Return plain data; non-finite numbers become strings such as "NaN"."""
         return {
             "signal": self.signal,
             "observed": encode_number(self.observed),
@@ -59,18 +67,19 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A detector's answer about one condition.
+    """A detector's answer whether one failure is present.
 
     Attributes:
-        condition: the failure's name.
-        status: present, absent, or inconclusive where the record cannot tell.
-        summary: one or two sentences for a reader.
-        kind: sub-type (``total``, ``oscillation``, ...), None unless present.
-        onset: generator step since which it has been there, None unless present.
-        cause: why, as far as the record shows it; None where unknown or not present.
-        severity: size of the effect in [0, 1], None unless present.
-        evidence: every number that was weighed, whichever way it fell.
-        about: ``game`` for a failure of the training, ``loop`` for a fault of the code around it.
+        condition: name of the failure, such as ``mode_collapse``.
+        status: ``present``, ``absent``, or ``inconclusive`` where the record is not sufficient.
+        summary: one or more sentences for a reader.
+        kind: failure type (``total``, ``oscillation``, ...); None unless present.
+        onset: generator step at which the failure began; None unless present.
+        cause: name of the most probable cause; None where unknown or not present.
+        severity: size of the effect in [0, 1]; None unless present.
+        evidence: every number that the detector compared with a threshold, on either side of it.
+        about: ``training`` for a failure of the training, ``loop`` for a bug of the user's
+            training loop.
     """
 
     condition: str
@@ -81,7 +90,7 @@ class Diagnosis:
     cause: str | None = None
     severity: float | None = None
     evidence: tuple[Evidence, ...] = ()
-    about: About = "game"
+    about: About = "training"
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data for `diagnoses.json` and ``--json``."""
@@ -99,7 +108,7 @@ class Diagnosis:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Diagnosis:
-        """Read back what `as_json` wrote."""
+        """Build a diagnosis from the output of `as_json`, also from that of earlier versions."""
         evidence = tuple(
             Evidence(
                 **{
@@ -110,11 +119,13 @@ class Diagnosis:
             )
             for item in data["evidence"]
         )
-        return cls(**{**data, "evidence": evidence})
+        # Earlier versions wrote "game" for what is "training" now.
+        about = "loop" if data.get("about") == "loop" else "training"
+        return cls(**{**data, "evidence": evidence, "about": about})
 
 
 def humanize(condition: str) -> str:
-    """A condition's name as it stands in a sentence.
+    """Format a condition's name for use in a sentence.
 
     >>> humanize("mode_collapse"), humanize("non_convergence")
     ('mode collapse', 'non-convergence')
@@ -122,40 +133,70 @@ def humanize(condition: str) -> str:
     return condition.replace("_", "-" if condition.startswith("non_") else " ")
 
 
+def format_short(value: float) -> str:
+    """Format a number for use in a sentence, with two significant digits.
+
+    >>> format_short(0.1934), format_short(1630.4), format_short(3e-9), format_short(0.0)
+    ('0.19', '1600', 'practically zero', '0')
+    """
+    if 0 < abs(value) < 1e-6:
+        return "practically zero"
+    return f"{float(f'{value:.2g}'):g}"
+
+
 def compare_median(
     signal: str,
     values: NDArray[np.float64],
     relation: Literal["<", ">"],
     threshold: float,
-    meaning: str,
-    looks: int = 5,
+    meaning: str = "",
+    evaluations: int = 5,
 ) -> Evidence:
-    """Set the median of a signal's newest looks beside its threshold."""
-    observed = recent_median(values, looks)
+    """Compare the median of a signal's newest values with a threshold.
+
+    Args:
+        signal: name of the signal.
+        values: ``(n,)`` its values, or numbers derived from them.
+        relation: the side of `threshold` that indicates the failure.
+        threshold: in the unit of `values`.
+        meaning: name of the number for a reader; by default the signal's label in the registry.
+        evaluations: number of newest values in the median.
+    """
+    observed = recent_median(values, evaluations)
     holds = observed < threshold if relation == "<" else observed > threshold
     return Evidence(signal, observed, relation, threshold, holds, meaning)
 
 
 def diagnose(record: Record, detectors: Iterable[Detector]) -> tuple[Diagnosis, ...]:
-    """Ask every detector, in order; one whose signals are missing is answered for."""
+    """Run every detector on a record, in order.
+
+    A detector whose signals are missing is not run; its diagnosis is ``inconclusive`` and names
+    the missing signals.
+    """
     return tuple(_detect(detector, record) for detector in detectors)
 
 
-def report_missing_signals(condition: str, missing: Iterable[str], about: About = "game") -> Diagnosis:
-    """The answer where signals are missing: it names them, and what would measure them.
+def report_missing_signals(
+    condition: str, missing: Iterable[str], about: About = "training"
+) -> Diagnosis:
+    """Build the inconclusive diagnosis that names missing signals and the probes that record them.
 
-    >>> not_recorded("mode_collapse", ["loss/value/generator"]).summary
-    'Not recorded: loss/value/generator. The probe loss of gandiag.attach would settle it.'
+    >>> report_missing_signals("mode_collapse", ["loss/value/generator"]).summary
+    'Not recorded: loss/value/generator. The probe loss of gandiag.attach records it.'
     """
     missing = sorted(missing)
     probes = list(dict.fromkeys(name.split("/")[0] for name in missing))
-    who = f"probe{'s' if len(probes) > 1 else ''} {' and '.join(probes)}"
-    text = f"Not recorded: {', '.join(missing)}. The {who} of gandiag.attach would settle it."
+    source = f"probe{'s' if len(probes) > 1 else ''} {' and '.join(probes)} of gandiag.attach"
+    verb = "record" if len(probes) > 1 else "records"
+    text = f"Not recorded: {', '.join(missing)}. The {source} {verb} "
+    text += "them." if len(missing) > 1 else "it."
     return Diagnosis(condition, "inconclusive", text, about=about)
 
 
 def _detect(detector: Detector, record: Record) -> Diagnosis:
     missing = sorted(detector.needs - record.signals.keys())
     if missing:
-        return report_missing_signals(detector.condition, missing, getattr(detector, "about", "game"))
+        # Detectors written before lints existed have no `about`.
+        about: About = getattr(detector, "about", "training")
+        return report_missing_signals(detector.condition, missing, about)
     return detector.detect(record)

@@ -1,4 +1,8 @@
-"""The objective, recognised: which losses a loop really uses, from scores and slopes alone."""
+"""Recognition of the objective: which losses a training loop minimises.
+
+The probe ``objective`` records pairs of a discriminator output and the loss gradient there. These
+pairs are sufficient: the user need not name the objective, and a wrong loss is found.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +10,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gandiag.diagnosis.loss_shapes import TARGETS, LossShape, fit_loss_shape
+from gandiag.diagnosis.loss_candidates import USUAL_TARGETS
+from gandiag.diagnosis.loss_shapes import LossShape, fit_loss_shape
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
 
-EVALUATIONS = 20  # looks that are asked, spread over the run: late ones may be saturated
+# Evaluations that are used, spread over the run: at late ones the discriminator may be saturated,
+# and then all losses have the same gradients.
+EVALUATIONS = 20
 
 LOSS_NAMES = {
     "cross_entropy": "cross-entropy",
     "least_squares": "least squares",
-    "constant": "a linear loss (a critic's, or hinge within its margin)",
+    "constant": "a linear loss (a Wasserstein critic's, or hinge within its margin)",
     "hinge": "the hinge loss",
 }
+_GENERATOR_NAMES = {
+    "critic": "the negative score, as with a Wasserstein critic",
+    "non_saturating": "non-saturating cross-entropy",
+}
+_UNKNOWN = "an unknown loss"
 
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """What a loop minimises, as far as its scores and slopes show it.
+    """The losses that a training loop minimises.
 
     Attributes:
-        generator: fit of the generator's loss; None where unknown.
-        real: fit of the discriminator's loss on real samples.
-        fake: fit of the discriminator's loss on fakes.
+        generator: shape of the generator's loss; None where unknown.
+        real: shape of the discriminator's loss on real samples; None where unknown.
+        fake: shape of the discriminator's loss on generated samples; None where unknown.
     """
 
     generator: LossShape | None
@@ -36,55 +48,54 @@ class Objectives:
 
     @property
     def discriminator(self) -> str | None:
-        """The discriminator's objective, where both its halves agree."""
-        shapes = {side.shape for side in (self.real, self.fake) if side}
+        """Name of the discriminator's loss, where its parts on real and generated samples agree."""
         if self.real is None or self.fake is None:
             return None
-        if shapes == {"hinge", "constant"}:  # a half whose margin no score has passed yet
+        shapes = {self.real.shape, self.fake.shape}
+        # A hinge loss is linear while no score has passed its margin.
+        if shapes == {"hinge", "constant"}:
             return "hinge"
         return shapes.pop() if len(shapes) == 1 else None
 
     @property
     def generator_name(self) -> str | None:
-        """The generator's objective by its usual name."""
-        side = self.generator
-        if side is None:
+        """Usual name of the generator's loss, such as ``non_saturating``; None where unknown."""
+        loss = self.generator
+        if loss is None:
             return None
-        if side.shape == "cross_entropy":
-            if self._aims_at_real(side.target):
-                return "non_saturating" if side.sign > 0 else None
-            return "minimax" if side.sign < 0 else None
-        return {"constant": "critic", "hinge": "hinge"}.get(side.shape, side.shape)
+        if loss.shape == "cross_entropy":
+            if self._is_target_of_real(loss.target):
+                return "non_saturating" if loss.sign > 0 else None
+            return "minimax" if loss.sign < 0 else None
+        return {"constant": "critic", "hinge": "hinge"}.get(loss.shape, loss.shape)
 
-    def _aims_at_real(self, target: float) -> bool:
-        """Whether a target is that of real samples: 1 by custom, but some turn the two around."""
+    def _is_target_of_real(self, target: float) -> bool:
+        """Whether a target is that of real samples, which is usually 1, in some loops 0."""
         if self.real is None or self.fake is None:
             return target > 0.5
         return abs(target - self.real.target) <= abs(target - self.fake.target)
 
     def describe(self) -> str:
-        """One sentence for a reader."""
-        words = {"critic": "a critic's score", "non_saturating": "non-saturating cross-entropy"}
+        """Write one sentence for a reader."""
         name = self.generator_name
-        g = words.get(name, name.replace("_", " ")) if name else "something unknown"
-        d = self.discriminator
-        said = f"The generator minimises {g}{_aim(self.generator)}, "
-        how = LOSS_NAMES[d] if d else "something unknown"
-        reads = (self.real or self.fake or _NONE).outputs
-        on = f" on {reads}" if d == "cross_entropy" else ""
+        generator = _GENERATOR_NAMES.get(name, name.replace("_", " ")) if name else _UNKNOWN
+        loss = self.discriminator
+        discriminator = LOSS_NAMES[loss] if loss else _UNKNOWN
+        part = self.real or self.fake
+        outputs = f" on {part.outputs}" if part and loss == "cross_entropy" else ""
         targets = ""
-        if self.real and self.fake and d in ("cross_entropy", "least_squares"):
+        if self.real and self.fake and loss in ("cross_entropy", "least_squares"):
             targets = (
                 f" with targets {self.real.target:.2g} (real) and {self.fake.target:.2g} (fake)"
             )
-        return said + f"the discriminator {how}{on}{targets}."
-
-
-_NONE = LossShape("", "any", np.nan, 1, 1.0)
+        return (
+            f"The generator minimises {generator}{_describe_target(self.generator)}, the "
+            f"discriminator {discriminator}{outputs}{targets}."
+        )
 
 
 def recognise_objectives(record: Record) -> Objectives:
-    """Name what is minimised, from what the ``objective`` probe has recorded."""
+    """Recognise the losses of a run from the signals of the ``objective`` probe."""
     return Objectives(
         fit_loss_shape(*output_gradient_pairs(record, "fake", "generator")),
         fit_loss_shape(*output_gradient_pairs(record, "real", "discriminator")),
@@ -93,30 +104,52 @@ def recognise_objectives(record: Record) -> Objectives:
 
 
 def cross_entropy_outputs(record: Record) -> frozenset[str]:
-    """How D's outputs are read by those halves of its loss that are cross-entropies."""
-    sides = (fit_loss_shape(*output_gradient_pairs(record, side, "discriminator")) for side in ("real", "fake"))
-    return frozenset(s.outputs for s in sides if s is not None and s.shape == "cross_entropy")
+    """What D's cross-entropy losses take its outputs for: ``logits``, ``probabilities``, or both.
+
+    Empty where no part of D's loss is a cross-entropy.
+    """
+    parts = _discriminator_parts(record)
+    return frozenset(p.outputs for p in parts if p is not None and p.shape == "cross_entropy")
 
 
 def has_linear_loss(record: Record) -> bool:
-    """Whether the discriminator's loss is linear in its scores on both sides, as a critic's."""
-    sides = (fit_loss_shape(*output_gradient_pairs(record, side, "discriminator")) for side in ("real", "fake"))
-    return all(side is not None and side.shape == "constant" for side in sides)
+    """Whether D's loss is linear in its scores on real and on generated samples, as a critic's."""
+    return all(p is not None and p.shape == "constant" for p in _discriminator_parts(record))
 
 
-def output_gradient_pairs(record: Record, side: str, player: str) -> tuple[Array, Array]:
-    """Outputs and slopes, ``(looks, pairs)`` each, of looks spread evenly over the run."""
-    outputs = record[f"objective/outputs_{side}/{player}"].values
-    slopes = record[f"objective/gradients_{side}/{player}"].values
-    if not len(outputs) or not len(slopes):
+def _discriminator_parts(record: Record) -> tuple[LossShape | None, LossShape | None]:
+    real, fake = (
+        fit_loss_shape(*output_gradient_pairs(record, side, "discriminator"))
+        for side in ("real", "fake")
+    )
+    return real, fake
+
+
+def output_gradient_pairs(record: Record, side: str, network: str) -> tuple[Array, Array]:
+    """Outputs of D and loss gradients there, at evaluations spread evenly over the run.
+
+    Args:
+        record: the run so far.
+        side: ``real`` or ``fake``, the samples.
+        network: ``generator`` or ``discriminator``, whose loss is differentiated.
+
+    Returns:
+        two arrays ``(evaluations, pairs)``; ``(0, 0)`` where nothing was recorded.
+    """
+    outputs = record[f"objective/outputs_{side}/{network}"].values
+    gradients = record[f"objective/gradients_{side}/{network}"].values
+    if not len(outputs) or not len(gradients):
         return np.empty((0, 0)), np.empty((0, 0))
-    count = min(len(outputs), len(slopes))
-    at = np.unique(np.linspace(0, count - 1, EVALUATIONS).astype(int))
-    return outputs[at].reshape(len(at), -1), slopes[at].reshape(len(at), -1)
+    count = min(len(outputs), len(gradients))
+    chosen = np.unique(np.linspace(0, count - 1, EVALUATIONS).astype(int))
+    return (
+        outputs[chosen].reshape(len(chosen), -1),
+        gradients[chosen].reshape(len(chosen), -1),
+    )
 
 
-def _aim(side: LossShape | None) -> str:
-    """The target, where it is none of the customary ones."""
-    if side is None or not np.isfinite(side.target) or side.target in TARGETS:
+def _describe_target(loss: LossShape | None) -> str:
+    """The target of a loss, where it is not one of the usual targets; empty otherwise."""
+    if loss is None or not np.isfinite(loss.target) or loss.target in USUAL_TARGETS:
         return ""
-    return f" with target {side.target:.2g}"
+    return f" with target {loss.target:.2g}"

@@ -1,4 +1,4 @@
-"""Looks at a run while it happens: tells the followers, asks the detectors, may end it."""
+"""The monitor: diagnoses a training run while it goes on, and informs the followers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from gandiag.plugins.protocols import Detector, Follower
 from gandiag.records.record import Row
 from gandiag.records.writer import Recorder
 
-RUN_PARTS = 50  # a question waits for a fiftieth of the run so far, once that is more than its cadence
+# Between two evaluations at least a fiftieth of the run so far goes by. An evaluation reads the
+# whole record, so a fixed cadence would cost time that grows with the square of the run's length.
+RUN_PARTS = 50
 
 
 class Monitor:
-    """Asks the detectors at a cadence, with the function that judges saved records too.
+    """Runs the detectors at a cadence, with the same function that diagnoses saved records.
 
     Args:
-        recorder: what is asked about.
-        detectors: what is asked.
-        every: generator steps between two questions, at first. Once a fiftieth of the steps so far
-            is more, it is that: a question takes the longer, the more there is to look at.
-        followers: told of new rows and of every condition that appears or clears. One that raises
-            is dropped with a warning: a lost network must not end a training.
+        recorder: the growing record of the run.
+        detectors: the detectors to run.
+        every: generator steps between two evaluations. Once a fiftieth of the run so far is longer,
+            that many steps are taken instead.
+        followers: receive new rows, and each failure that begins or ends. A follower that raises an
+            exception is removed with a warning: a lost connection must not end a training run.
+
+    Attributes:
+        present: conditions that were present at the newest evaluation.
     """
 
     def __init__(
@@ -40,31 +45,32 @@ class Monitor:
         self._last_evaluation = 0
 
     def on_flush(self, rows: Sequence[Row], step: int) -> None:
-        """Pass new rows on, and ask the detectors where it is time."""
+        """Pass new rows to the followers, and run the detectors where an evaluation is due."""
         self.notify(lambda follower: follower.follow(rows, step))
         if step - self._last_evaluation >= max(self._every, step // RUN_PARTS):
             self._last_evaluation = step
             self.evaluate(step)
 
     def evaluate(self, step: int) -> tuple[Diagnosis, ...]:
-        """Ask every detector now, and alert the followers to what has changed."""
+        """Run every detector, and alert the followers to failures that began or ended."""
         diagnoses = diagnose(self.recorder.record(), self.detectors)
-        now = frozenset(d.condition for d in diagnoses if d.status == "present")
+        present = frozenset(d.condition for d in diagnoses if d.status == "present")
         for diagnosis in diagnoses:
-            if diagnosis.condition in now ^ self.present:
+            if diagnosis.condition in present ^ self.present:
                 self.notify(lambda follower, d=diagnosis: follower.alert(d, step))  # type: ignore[misc]
-        self.present = now
+        self.present = present
         return diagnoses
 
     def notify(self, call: Callable[[Follower], None]) -> None:
-        """Call every follower, and drop those that fail."""
+        """Call every follower, and remove those that raise an exception."""
         for follower in tuple(self.followers):
             try:
                 call(follower)
-            except Exception as error:  # see the class docstring
+            except Exception as error:  # any exception: followers are third-party code
                 self.followers.remove(follower)
                 warnings.warn(
-                    f"{type(follower).__name__} no longer follows: {type(error).__name__}: {error}",
+                    f"{type(follower).__name__} is removed from the followers of this run: "
+                    f"{type(error).__name__}: {error}",
                     RuntimeWarning,
                     stacklevel=3,
                 )

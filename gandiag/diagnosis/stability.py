@@ -1,7 +1,8 @@
-"""How sure an answer is, and what would settle it: facts about a diagnosis, not a probability.
+"""Stability of a diagnosis: how long it has been the same, and how far from its thresholds.
 
-An answer is asked again at steps along the record; detectors are pure functions of a record's
-prefix, so these are the answers that were, or would have been, given while the game was played.
+The level is a fact about the record, not a probability. It comes from the diagnoses at steps along
+the record. Detectors are pure functions of the beginning of a record, so these diagnoses are the
+ones that the monitor gave, or would have given, during training.
 """
 
 from __future__ import annotations
@@ -12,34 +13,39 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, Status, diagnose
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, Status, diagnose, format_short
 from gandiag.records.record import Record
 
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector
 
 
-EVALUATIONS = 12  # steps at which a finished run is asked again: about a second for 10,000 of them
-CLOSE_FACTOR = 1.5  # an observed number within this factor of its threshold is close to it
+# Steps at which a finished run is diagnosed again. For a run of 10,000 steps this takes about a
+# second.
+EVALUATIONS = 12
+# An observed number that differs from its threshold by a smaller factor is called close to it.
+CLOSE_FACTOR = 1.5
+# From this share of the planned steps on, a run counts as complete: the last flush comes earlier.
+COMPLETE = 0.95
 
 StabilityLevel: TypeAlias = Literal["steady", "recent", "open"]
 
 
 class Evaluation(NamedTuple):
-    """What was answered about each condition at one step."""
+    """The status of each condition at one step."""
 
     step: int
     statuses: Mapping[str, Status]
 
 
 class Stability(NamedTuple):
-    """How sure an answer is.
+    """How stable a diagnosis is, and how to confirm it.
 
     Attributes:
-        standing: ``steady`` where the last half of the times it was asked gave this same answer,
-            ``recent`` where it changed in between, ``open`` for an inconclusive one.
-        reasons: what speaks for trusting it, and what against, a sentence each.
-        settle: what would settle it, a sentence each.
+        level: ``steady`` where the status was the same in the last half of the evaluations,
+            ``recent`` where it changed in that half, ``open`` for an inconclusive diagnosis.
+        reasons: facts for and against the diagnosis, one sentence each.
+        next_steps: what the user can do to confirm or refute it, one sentence each.
     """
 
     level: StabilityLevel
@@ -48,120 +54,133 @@ class Stability(NamedTuple):
 
 
 def evaluate_history(
-    record: Record, detectors: Sequence[Detector], looks: int = EVALUATIONS
+    record: Record, detectors: Sequence[Detector], evaluations: int = EVALUATIONS
 ) -> tuple[Evaluation, ...]:
-    """The answers at steps spread evenly over a record, its last one included."""
-    steps = np.unique(np.linspace(0, record.last_step, looks + 1).astype(int)[1:])
-    asked = []
+    """Run the detectors at steps spread evenly over a record; the last step is one of them."""
+    steps = np.unique(np.linspace(0, record.last_step, evaluations + 1).astype(int)[1:])
+    history = []
     for step in steps.tolist() if record.signals else ():
-        answers = diagnose(record.until(step), detectors)
-        asked.append(Evaluation(step, {answer.condition: answer.status for answer in answers}))
-    return tuple(asked)
+        diagnoses = diagnose(record.until(step), detectors)
+        history.append(Evaluation(step, {d.condition: d.status for d in diagnoses}))
+    return tuple(history)
 
 
-def stability_of(
+def assess_stability(
     diagnosis: Diagnosis,
     record: Record,
     history: Sequence[Evaluation],
     detector: Detector | None = None,
 ) -> Stability:
-    """What speaks for and against trusting an answer, and what would settle it."""
-    answers = [asked.statuses.get(diagnosis.condition) for asked in history]
-    reasons = (_stability(diagnosis, history, answers), *_margins(diagnosis))
+    """Assess how stable a diagnosis is.
+
+    Args:
+        diagnosis: made at the end of the record.
+        record: the run.
+        history: the evaluations along the run, from `evaluate_history`.
+        detector: the detector of the diagnosis; without it, missing signals are not named.
+    """
+    statuses = [evaluation.statuses.get(diagnosis.condition) for evaluation in history]
+    reasons = (_describe_history(diagnosis, history, statuses), *_describe_margins(diagnosis))
     missing = sorted(detector.needs - record.signals.keys()) if detector is not None else []
     return Stability(
-        _standing(diagnosis, answers),
+        _find_level(diagnosis, statuses),
         tuple(reason for reason in reasons if reason),
-        tuple(_settle(diagnosis, record, missing)),
+        tuple(_suggest_next_steps(diagnosis, record, missing)),
     )
 
 
-def _standing(diagnosis: Diagnosis, answers: Sequence[Status | None]) -> StabilityLevel:
+def _find_level(diagnosis: Diagnosis, statuses: Sequence[Status | None]) -> StabilityLevel:
     if diagnosis.status == "inconclusive":
         return "open"
-    late = answers[len(answers) // 2 :]
-    steady = bool(late) and all(answer == diagnosis.status for answer in late)
-    return "steady" if steady else "recent"
+    late = statuses[len(statuses) // 2 :]
+    is_steady = bool(late) and all(status == diagnosis.status for status in late)
+    return "steady" if is_steady else "recent"
 
 
-def _stability(
-    diagnosis: Diagnosis, history: Sequence[Evaluation], answers: Sequence[Status | None]
+def _describe_history(
+    diagnosis: Diagnosis, history: Sequence[Evaluation], statuses: Sequence[Status | None]
 ) -> str:
-    """Since when the answer has been the one that is given at the end."""
-    if not history:
+    """A sentence on the step since which the status has been the same; empty if unknown."""
+    # Evaluations before the last unbroken series of the final status.
+    earlier = next(
+        (i for i in range(len(statuses), 0, -1) if statuses[i - 1] != diagnosis.status), 0
+    )
+    if earlier == len(history):
         return ""
-    same = next(
-        (i for i in range(len(answers), 0, -1) if answers[i - 1] != diagnosis.status), 0
-    )  # how many answers came before the last unbroken stretch
-    if same == len(answers):
-        return ""
-    since, count = history[same].step, len(history)
-    if same == 0:
-        return f"Asked at {count} steps along the run, it was the same answer each time."
+    count = len(history)
+    if earlier == 0:
+        return f"At all {count} evaluations of the run the result was the same."
     return (
-        f"Asked at {count} steps along the run, it has been the same answer since step {since}, "
-        f"{count - same} times in a row."
+        f"The result has been the same since step {history[earlier].step}, at the last "
+        f"{count - earlier} of {count} evaluations."
     )
 
 
-def _margins(diagnosis: Diagnosis) -> tuple[str, ...]:
-    """The number that speaks most clearly, and one that is close to its threshold."""
-    far = [(_factor(item), item) for item in diagnosis.evidence if math.isfinite(_factor(item))]
-    told: list[str] = []
-    holding = [pair for pair in far if pair[1].holds]
+def _describe_margins(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """Sentences on the strongest evidence, on numbers near a threshold, and on unknown numbers."""
+    margins = [(_margin(item), item) for item in diagnosis.evidence if math.isfinite(_margin(item))]
+    holding = [pair for pair in margins if pair[1].holds]
+    sentences: list[str] = []
     if diagnosis.status == "present" and holding:
         factor, item = max(holding, key=lambda pair: pair[0])
-        told.append(f"The clearest sign is {_beside(item)}{_times(factor)}.")
-    close = [pair for pair in far if pair[0] < CLOSE_FACTOR]
+        sentences.append(
+            f"The strongest evidence: {_describe_evidence(item)}{_describe_factor(factor)}."
+        )
+    close = [pair for pair in margins if pair[0] < CLOSE_FACTOR]
     if close:
         _, item = min(close, key=lambda pair: pair[0])
-        told.append(f"Close to its threshold is {_beside(item)}.")
-    elif far and diagnosis.status != "inconclusive":
-        told.append(f"No number lies within a factor of {CLOSE_FACTOR:g} of its threshold.")
-    unseen = [item.meaning for item in diagnosis.evidence if math.isnan(item.observed)]
-    if unseen:
-        told.append(f"Not known: {', '.join(unseen)}.")
-    return tuple(told)
-
-
-def _settle(diagnosis: Diagnosis, record: Record, missing: Sequence[str]) -> list[str]:
-    if missing:
-        return [f"Measuring what is missing: {', '.join(missing)}."]
-    planned = record.facts.get("steps")
-    if diagnosis.status == "inconclusive":
-        short = isinstance(planned, int) and record.last_step < 0.95 * planned
-        return [
-            "Playing on to the end: the run was cut short."
-            if short
-            else "A longer run: the question is asked again at each look."
-        ]
-    if diagnosis.status == "absent":
-        return [f"It holds for the {record.last_step} steps seen: a longer run, and other seeds."]
-    told = ["Another seed: if it comes again, it belongs to these settings and not to one draw."]
-    if diagnosis.cause:
-        told.append(
-            "The first of the changes to try, with the same seed: if it goes, that was its cause."
+        sentences.append(f"Close to its threshold: {_describe_evidence(item)}.")
+    elif margins and diagnosis.status != "inconclusive":
+        sentences.append(
+            f"Every number differs from its threshold by a factor of {CLOSE_FACTOR:g} or more."
         )
-    else:
-        told.append("No cause was found: change one thing at a time, with the same seed.")
-    return told
+    unknown = [item.meaning for item in diagnosis.evidence if math.isnan(item.observed)]
+    if unknown:
+        sentences.append(f"Unknown: {', '.join(unknown)}.")
+    return tuple(sentences)
 
 
-def _factor(item: Evidence) -> float:
-    """By which factor observed and threshold differ, at least 1; NaN where there is no ratio."""
+def _suggest_next_steps(diagnosis: Diagnosis, record: Record, missing: Sequence[str]) -> list[str]:
+    if missing:
+        return [f"Record the missing signals: {', '.join(missing)}."]
+    if diagnosis.status == "inconclusive":
+        planned = record.facts.get("steps")
+        if isinstance(planned, int) and record.last_step < COMPLETE * planned:
+            return ["Train to the planned end: the run was cut short."]
+        return ["Train for more steps: the failure is evaluated again at each measurement."]
+    if diagnosis.status == "absent":
+        return [
+            f"The result holds for the {record.last_step} steps of this run: train for more steps, "
+            "and with other seeds."
+        ]
+    again = (
+        "Train with another seed: if the failure occurs again, the settings cause it and not the "
+        "random numbers of one run."
+    )
+    if diagnosis.cause:
+        return [
+            again,
+            "Try the first suggested fix with the same seed: if the failure disappears, the cause "
+            "is confirmed.",
+        ]
+    return [again, "No cause was found: change one setting at a time, with the same seed."]
+
+
+def _margin(item: Evidence) -> float:
+    """Factor, at least 1, between observed number and threshold; NaN where there is no ratio."""
     observed, threshold = item.observed, item.threshold
     if not (math.isfinite(observed) and math.isfinite(threshold)) or threshold <= 0:
         return math.nan
     if observed <= 0:
+        # Zero is far below any threshold. A number at or below 0 cannot exceed an upper limit.
         return 1e9 if item.relation == "<" or not item.holds else math.nan
     return max(observed / threshold, threshold / observed)
 
 
-def _beside(item: Evidence) -> str:
+def _describe_evidence(item: Evidence) -> str:
     side = "below" if item.relation == "<" else "above"
-    what = item.meaning if item.meaning.startswith(("D's ", "G's ")) else f"the {item.meaning}"
-    return f"{what}, {item.observed:.3g}, which speaks for it {side} {item.threshold:.3g}"
+    return f"{item.meaning} {format_short(item.observed)} (threshold: {side} {item.threshold:.3g})"
 
 
-def _times(factor: float) -> str:
-    return f" (a factor of {factor:.2g})" if factor < 1e6 else ""
+def _describe_factor(factor: float) -> str:
+    return ", more than a factor of 100" if factor > 100 else f", a factor of {factor:.2g}"

@@ -1,4 +1,7 @@
-"""Pure statistics of one signal: states that persist, levels, medians. numpy in, numbers out."""
+"""Statistics of one signal: persistent states, onsets, medians, diversity. Pure numpy functions.
+
+One value of a signal is one *evaluation*: a step at which a probe measured the networks.
+"""
 
 from __future__ import annotations
 
@@ -15,51 +18,74 @@ from gandiag.records.arrays import Array, Bools
 def persistent_state(
     beyond: Bools, clear: Bools, enter: int = 4, window: int = 5, ready: Bools | None = None
 ) -> Bools:
-    """State of a condition at each probe ``(n,)``, with hysteresis.
+    """State of a failure at each evaluation, with hysteresis.
 
-    It begins once `enter` of the last `window` probes lie beyond the gate, and ends once `enter` of
-    the last `window` are clear of a looser gate. So one odd probe neither raises nor ends it. It
-    begins at a probe that is `ready`, if that is given.
+    The state begins once `enter` of the last `window` evaluations are `beyond` the threshold. The
+    state ends once `enter` of the last `window` evaluations are `clear` of a looser threshold. So
+    one outlier neither begins nor ends a state.
 
-    >>> persistent(np.array([1, 1, 1, 1, 0, 0], bool), np.array([0, 0, 0, 0, 1, 1], bool)).tolist()
+    Args:
+        beyond: ``(n,)`` whether each evaluation is beyond the threshold of the failure.
+        clear: ``(n,)`` whether each evaluation is on the safe side of the looser threshold.
+        enter: evaluations that must agree.
+        window: evaluations that are counted.
+        ready: ``(n,)`` evaluations at which the state may begin; all, if not given.
+
+    Returns:
+        ``(n,)`` whether the failure is present.
+
+    >>> beyond, clear = np.array([1, 1, 1, 1, 0, 0], bool), np.array([0, 0, 0, 0, 1, 1], bool)
+    >>> persistent_state(beyond, clear).tolist()
     [False, False, False, True, True, True]
     """
-    if int(beyond.sum()) < enter:  # of nearly all conditions that are asked about
+    # The loop below is skipped where the state cannot begin, as in most runs: a monitor calls this
+    # function for each failure at each evaluation.
+    if int(beyond.sum()) < enter:
         return np.zeros(len(beyond), dtype=bool)
-    on, state = False, []
-    entering, leaving = (_of_last(shown, window) for shown in (beyond, clear))
-    may = [True] * len(beyond) if ready is None else ready.tolist()
-    for beyond_now, clear_now, may_begin in zip(entering, leaving, may, strict=True):
-        on = clear_now < enter if on else may_begin and beyond_now >= enter
-        state.append(on)
+    is_on, state = False, []
+    entering, leaving = (_count_recent(flags, window) for flags in (beyond, clear))
+    may_begin = [True] * len(beyond) if ready is None else ready.tolist()
+    for beyond_count, clear_count, may in zip(entering, leaving, may_begin, strict=True):
+        is_on = clear_count < enter if is_on else may and beyond_count >= enter
+        state.append(is_on)
     return np.array(state, dtype=bool)
 
 
-def _of_last(shown: Bools, window: int) -> list[int]:
-    """How many of the last looks, this one included, show it."""
-    counts = np.cumsum(shown, dtype=np.int64)
+def _count_recent(flags: Bools, window: int) -> list[int]:
+    """Number of set flags among the last `window` evaluations, at each evaluation."""
+    counts = np.cumsum(flags, dtype=np.int64)
+    # The copy is needed: without it the subtraction would read values that it has changed.
     counts[window:] -= counts[:-window].copy()
-    found: list[int] = counts.tolist()
-    return found
+    recent: list[int] = counts.tolist()
+    return recent
 
 
-def forward_fill(shown: Bools, told: Bools) -> Bools:
-    """What was shown at the newest look that told something; before the first such look, nothing.
+def forward_fill(flags: Bools, known: Bools) -> Bools:
+    """Each evaluation's flag, or that of the newest evaluation before it whose flag is known.
 
-    >>> latched(np.array([1, 1, 0, 0], bool), np.array([0, 1, 0, 1], bool)).tolist()
+    The result is False before the first known flag.
+
+    >>> forward_fill(np.array([1, 1, 0, 0], bool), np.array([0, 1, 0, 1], bool)).tolist()
     [False, True, True, False]
     """
-    newest = np.maximum.accumulate(np.where(told, np.arange(len(shown)), -1))
-    return np.where(newest >= 0, shown[newest], False)
+    newest = np.maximum.accumulate(np.where(known, np.arange(len(flags)), -1))
+    return np.where(newest >= 0, flags[newest], False)
 
 
 def find_onset(state: Bools, beyond: Bools, enter: int = 4, window: int = 5) -> int | None:
-    """Index of the look at which the state that holds at the end began to show; None if it is off.
+    """Index of the evaluation at which the current state began; None if the state is off.
 
-    From where the state was turned on, that goes back as long as `enter` of `window` looks lay
-    beyond the gate: also into a warm-up in which nothing was judged yet.
+    The state of `persistent_state` begins some evaluations after the first sign. This function goes
+    back from there as long as `enter` of `window` evaluations were beyond the threshold, also into
+    a warm-up in which the state could not begin.
 
-    >>> onset_of(np.array([0, 0, 0, 0, 1, 1], bool), np.array([0, 1, 1, 1, 1, 1], bool))
+    Args:
+        state: ``(n,)`` the state at each evaluation.
+        beyond: ``(n,)`` whether each evaluation is beyond the threshold.
+        enter: evaluations that must agree.
+        window: evaluations that are counted.
+
+    >>> find_onset(np.array([0, 0, 0, 0, 1, 1], bool), np.array([0, 1, 1, 1, 1, 1], bool))
     1
     """
     if not len(state) or not state[-1]:
@@ -72,58 +98,70 @@ def find_onset(state: Bools, beyond: Bools, enter: int = 4, window: int = 5) -> 
     return begin + int(np.argmax(beyond[begin:end]))
 
 
-def recent_median(values: Array, looks: int = 5) -> float:
-    """Median of the finite ones among the newest values; NaN where there are none.
+def recent_median(values: Array, evaluations: int = 5) -> float:
+    """Median of the finite numbers among the newest values ``(n,)``; NaN where there are none.
 
-    >>> recent_median(np.array([9.0, 1.0, np.nan, 3.0]), looks=3)
+    >>> recent_median(np.array([9.0, 1.0, np.nan, 3.0]), evaluations=3)
     2.0
     """
-    finite = [value for value in values[-looks:].tolist() if math.isfinite(value)]
-    return statistics.median(finite) if finite else math.nan  # a tenth of numpy's time on a few
+    finite = [value for value in values[-evaluations:].tolist() if math.isfinite(value)]
+    # For a few numbers, `statistics.median` takes a tenth of the time of `numpy.median`.
+    return statistics.median(finite) if finite else math.nan
 
 
-def rolling_statistic(values: Array, window: int, statistic: Callable[..., Any] | None = None) -> Array:
-    """A statistic of each value with those before it in the window; NaN where none is finite.
+def rolling_statistic(
+    values: Array, window: int, statistic: Callable[..., Any] | None = None
+) -> Array:
+    """A statistic over each value and the values before it in the window.
 
-    The statistic takes an axis and leaves NaN out; it is the median unless told otherwise.
+    Args:
+        values: ``(n,)``.
+        window: number of values in each window; the first windows are shorter.
+        statistic: a function of ``(m, window)`` with an argument ``axis`` that ignores NaN, such as
+            `numpy.nanmean`; the median, if not given.
 
-    >>> rolling(np.array([np.nan, 1.0, 5.0, 3.0]), window=3).tolist()
+    Returns:
+        ``(n,)``; NaN where a window has no finite value.
+
+    >>> rolling_statistic(np.array([np.nan, 1.0, 5.0, 3.0]), window=3).tolist()
     [nan, 1.0, 3.0, 3.0]
     """
-    taken = np.full(len(values), np.nan)
+    result = np.full(len(values), np.nan)
     if not len(values):
-        return taken
-    before = np.full(window - 1, np.nan)
-    parts = np.lib.stride_tricks.sliding_window_view(np.concatenate([before, values]), window)
-    known = np.isfinite(parts).any(1)
+        return result
+    padding = np.full(window - 1, np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([padding, values]), window)
+    # Windows without a finite value are left out: numpy's statistics warn of them.
+    known = np.isfinite(windows).any(1)
     if known.any():
-        rows = parts[known]
-        taken[known] = row_medians(rows) if statistic is None else statistic(rows, axis=1)
-    return taken
+        rows = windows[known]
+        result[known] = row_medians(rows) if statistic is None else statistic(rows, axis=1)
+    return result
 
 
 def effective_number(shares: Array) -> float:
-    """How many equal bins would be as diverse as these ``(K,)``, [1, K]: exp of their entropy.
+    """Number of equally filled bins with the same entropy as `shares`: exp(entropy), in [1, K].
 
-    `shares` are not negative and add up to 1.
+    Args:
+        shares: ``(K,)`` not negative, with a sum of 1.
 
     >>> round(effective_number(np.array([0.25, 0.25, 0.5, 0.0])), 2)
     2.83
     """
-    held = shares[shares > 0]
-    return float(np.exp(-(held * np.log(held)).sum()))
+    filled = shares[shares > 0]  # the limit of x log x at 0 is 0, but numpy gives NaN
+    return float(np.exp(-(filled * np.log(filled)).sum()))
 
 
 def row_medians(rows: Array) -> Array:
-    """Median of each row of ``(n, w)``, ``(n,)``; NaN where it has no number.
+    """Median of each row of ``(n, w)``, shape ``(n,)``, without NaN; NaN for a row of NaN only.
 
-    Ten times as fast as nanmedian.
+    This takes a tenth of the time of `numpy.nanmedian`.
 
-    >>> medians(np.array([[3.0, 1.0, np.nan], [np.nan, np.nan, np.nan]])).tolist()
+    >>> row_medians(np.array([[3.0, 1.0, np.nan], [np.nan, np.nan, np.nan]])).tolist()
     [2.0, nan]
     """
-    ordered = np.sort(rows, axis=1)  # NaN last
+    ordered = np.sort(rows, axis=1)  # `numpy.sort` puts NaN last
     count = rows.shape[1] - np.isnan(rows).sum(1)
-    low, high, every = np.maximum(count - 1, 0) // 2, count // 2, np.arange(len(rows))
-    with np.errstate(invalid="ignore"):  # infinity less infinity
-        return np.asarray((ordered[every, low] + ordered[every, high]) / 2)
+    low, high, index = np.maximum(count - 1, 0) // 2, count // 2, np.arange(len(rows))
+    with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, which is meant here
+        return np.asarray((ordered[index, low] + ordered[index, high]) / 2)

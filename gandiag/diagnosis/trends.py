@@ -1,4 +1,4 @@
-"""Trends of one signal: whether it rises, how fast, and whether that may be chance."""
+"""Trends of one signal: its rise over a window, and whether the rise may be due to chance."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.statistics import row_medians, rolling_statistic
+from gandiag.diagnosis.statistics import rolling_statistic, row_medians
 from gandiag.records.arrays import Array, Bools
 
-MIN_VALUES = 8  # values of which a trend can be told
+# Fewest values for a trend. The Mann-Kendall test of 8 values without ties reaches p < 0.01 at
+# |tau| = 0.79: a few pairs out of order are allowed. With 6 values, none are.
+MIN_VALUES = 8
 
 
 def theil_sen(x: Array, y: Array) -> float:
-    """Median of the slopes between all pairs of points (Sen 1968); NaN below two points.
+    """Median rate of change between all pairs of points (Sen 1968); NaN for fewer than two points.
 
-    Points whose `y` is not finite are left out; `x` ``(n,)`` has no value twice.
+    Args:
+        x: ``(n,)`` all different.
+        y: ``(n,)``; points whose `y` is not finite are ignored.
 
     >>> theil_sen(np.arange(5.0), np.array([0.0, 1.0, 2.0, 99.0, 4.0]))
     1.0
     """
-    good = np.isfinite(y)
-    x, y = x[good], y[good]
+    finite = np.isfinite(y)
+    x, y = x[finite], y[finite]
     if len(y) < 2:
         return math.nan
     i, j = np.triu_indices(len(y), 1)
@@ -33,8 +37,13 @@ def theil_sen(x: Array, y: Array) -> float:
 def mann_kendall(y: Array) -> tuple[float, float]:
     """Kendall's tau of a series against time, and its two-sided p-value (normal approximation).
 
-    Tau lies in [-1, 1]. Values that are not finite are left out. Ties are counted in the variance
-    (Gilbert 1987, eq. 16.4). Below four points: (NaN, 1).
+    Ties reduce the variance of the statistic (Gilbert 1987, eq. 16.4).
+
+    Args:
+        y: ``(n,)`` in time order; values that are not finite are ignored.
+
+    Returns:
+        tau in [-1, 1] and p in [0, 1]; (NaN, 1) for fewer than four values.
 
     >>> tau, p = mann_kendall(np.arange(10.0))
     >>> tau, p < 0.001
@@ -50,93 +59,119 @@ def mann_kendall(y: Array) -> tuple[float, float]:
     variance = (n * (n - 1) * (2 * n + 5) - (ties * (ties - 1) * (2 * ties + 5)).sum()) / 18
     if variance <= 0:
         return 0.0, 1.0
+    # The score is a sum of signs, so it changes in steps: 1 is the continuity correction.
     z = (score - math.copysign(1, score)) / math.sqrt(variance) if score else 0.0
     return score / (n * (n - 1) / 2), math.erfc(abs(z) / math.sqrt(2))
 
 
-def significant_rise(values: Array, window: int = 20, least: int = MIN_VALUES, p: float = 0.01) -> Array:
-    """At each look ``(n,)``, how far the values have risen over the window; 0 if by chance.
+def significant_rise(
+    values: Array, window: int = 20, least: int = MIN_VALUES, p: float = 0.01
+) -> Array:
+    """Rise of a signal over the last `window` evaluations, or 0 where it may be due to chance.
 
-    The rise is Sen's slope times the window's length, also while there are fewer looks than that; a
-    trend counts where Mann and Kendall's test gives a p-value below `p`. A fall is negative. NaN
-    while there are fewer than `least` looks.
+    The rise is Sen's rate of change times the length of the window, also where the record is
+    shorter than the window. A rise counts where the Mann-Kendall test gives a p-value below `p`.
 
-    >>> [float(rise(values)[-1]) for values in (np.arange(30.0), np.ones(30))]
+    Args:
+        values: ``(n,)`` one for each evaluation.
+        window: evaluations over which the trend is computed.
+        least: fewest evaluations for a trend.
+        p: limit of the two-sided p-value.
+
+    Returns:
+        ``(n,)`` in the unit of `values`: negative for a fall, NaN for the first `least` - 1.
+
+    >>> [float(significant_rise(values)[-1]) for values in (np.arange(30.0), np.ones(30))]
     [19.0, 0.0]
     """
-    risen, chance = _rises(values.astype(np.float64).tobytes(), window, least)
-    return np.where(chance >= p, 0.0, risen)
+    rises, p_values = _compute_rises(values.astype(np.float64).tobytes(), window, least)
+    return np.where(p_values >= p, 0.0, rises)
 
 
-@functools.lru_cache(maxsize=16)  # two detectors ask about the same signals
-def _rises(values: bytes, window: int, least: int) -> tuple[Array, Array]:
-    """The rise at each look, NaN while there are too few, and its p-value."""
+# Two detectors compute trends of the same signals. Arrays have no hash, so the key is their bytes.
+@functools.lru_cache(maxsize=16)
+def _compute_rises(values: bytes, window: int, least: int) -> tuple[Array, Array]:
+    """Rise at each evaluation and its p-value; NaN while there are fewer than `least` values."""
     series = np.frombuffer(values)
-    risen, chance = np.full((2, len(series)), np.nan)
+    rises, p_values = np.full((2, len(series)), np.nan)
     if len(series) < least:
-        return risen, chance
-    before = np.full(window - 1, np.nan)
-    padded = np.concatenate([before, np.where(np.isfinite(series), series, np.nan)])
-    parts = np.lib.stride_tricks.sliding_window_view(padded, window)[least - 1 :]
-    slopes, chance[least - 1 :] = _trends(parts)
-    risen[least - 1 :] = slopes * (window - 1)
-    return risen, chance
+        return rises, p_values
+    padding = np.full(window - 1, np.nan)
+    padded = np.concatenate([padding, np.where(np.isfinite(series), series, np.nan)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, window)[least - 1 :]
+    rates, p_values[least - 1 :] = _compute_trends(windows)
+    rises[least - 1 :] = rates * (window - 1)
+    return rises, p_values
 
 
-def _trends(parts: Array) -> tuple[Array, Array]:
-    """Sen's slope of each row of ``(n, window)``, NaN left out, and its p-value.
+def _compute_trends(windows: Array) -> tuple[Array, Array]:
+    """Sen's rate of change of each row of ``(n, window)``, NaN ignored, and its p-value.
 
-    The twin of `theil_sen` where `mann_kendall` is certain, for all rows at once: a detector asks
-    for them at each look, and 60 rows one by one take 20 ms.
+    The result equals that of `theil_sen` and `mann_kendall` for each row. All rows are computed at
+    once because a monitor needs them at each evaluation, and 60 rows one by one take 20 ms.
     """
-    i, j = _pairs(parts.shape[1])
-    climbs = parts[:, j] - parts[:, i]
-    score = np.nansum(np.sign(climbs), axis=1)
-    count = np.isfinite(parts).sum(1)
-    variance = count * (count - 1) * (2 * count + 5) - _ties((climbs == 0).any(1), parts)
+    i, j = _pair_indices(windows.shape[1])
+    differences = windows[:, j] - windows[:, i]
+    score = np.nansum(np.sign(differences), axis=1)
+    count = np.isfinite(windows).sum(1)
+    lost = _variance_of_ties((differences == 0).any(1), windows)
+    variance = count * (count - 1) * (2 * count + 5) - lost
     z = np.abs(score - np.sign(score)) / np.sqrt(np.maximum(variance, 1) / 18)
-    chance = np.array([math.erfc(each / math.sqrt(2)) for each in z.tolist()])
-    chance[(count < 4) | (variance <= 0)] = 1.0
-    return row_medians(climbs / (j - i)), chance
+    p_values = np.array([math.erfc(each / math.sqrt(2)) for each in z.tolist()])
+    p_values[(count < 4) | (variance <= 0)] = 1.0
+    return row_medians(differences / (j - i)), p_values
 
 
-def _ties(tied: Bools, parts: Array) -> NDArray[np.int64]:
-    """What ties take off the variance of the score: sum of t (t - 1) (2t + 5) over groups of t."""
-    lost = np.zeros(len(parts), np.int64)
-    rows = parts[tied]
-    group = np.maximum((rows[:, :, None] == rows[:, None, :]).sum(2), 1)  # of each value
-    lost[tied] = ((group - 1) * (2 * group + 5)).sum(1)
+def _variance_of_ties(has_ties: Bools, windows: Array) -> NDArray[np.int64]:
+    """18 times the variance that ties remove: sum of t (t - 1) (2t + 5) over groups of t values."""
+    lost = np.zeros(len(windows), np.int64)
+    rows = windows[has_ties]
+    # Each of a group's t values contributes (t - 1) (2t + 5), which gives the factor t.
+    group = np.maximum((rows[:, :, None] == rows[:, None, :]).sum(2), 1)
+    lost[has_ties] = ((group - 1) * (2 * group + 5)).sum(1)
     return lost
 
 
 @functools.lru_cache(maxsize=8)
-def _pairs(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of all pairs of so many looks, the earlier ones first."""
+def _pair_indices(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of all pairs of `count` values, the earlier value first."""
     return np.triu_indices(count, 1)
 
 
 def find_improvement(
     distance: Array,
     diversity: Array,
-    nearer: float,
-    gain: float,
-    few: float,
-    middle: float = -math.inf,
+    distance_fall: float,
+    diversity_gain: float,
+    few_modes: float,
+    center: float = -math.inf,
     window: int = 20,
     p: float = 0.01,
 ) -> Bools:
-    """At which looks ``(n,)`` the samples get clearly more diverse, or nearer to the data.
+    """Find the evaluations at which the samples clearly get more diverse or nearer to the data.
 
-    Diversity must rise over the window by more than `gain`, or distance fall by more than the share
-    `nearer` of its level. The latter counts only while diversity is above `few` or distance below
-    `middle`: one sample that wanders to the middle of the data comes nearer, too, but learns
-    nothing; nearer than the middle no single sample gets. `p` is `significant_rise`'s.
+    A fall of the distance counts only while diversity is above `few_modes` or distance below
+    `center`: one repeated sample that wanders to the center of the data gets nearer, too, but the
+    generator learns nothing by that. No repeated sample gets nearer than the center.
 
-    >>> closer, less = np.linspace(1.0, 0.5, 10), np.full(10, 0.05)
-    >>> [bool(improving(closer, much, 0.2, 0.05, 0.2)[-1]) for much in (10 * less, less)]
+    Args:
+        distance: ``(n,)`` distance of the samples from the data.
+        diversity: ``(n,)`` effective number of modes over that of real samples.
+        distance_fall: least fall over the window, as a share of the distance's median.
+        diversity_gain: least rise of the diversity over the window.
+        few_modes: diversity at or below which all samples may be alike.
+        center: distance of one repeated sample in the center of the data.
+        window: evaluations over which a trend is computed.
+        p: limit of the trend's p-value.
+
+    Returns:
+        ``(n,)`` whether the samples get better.
+
+    >>> closer, more = np.linspace(1.0, 0.5, 10), np.full(10, 0.5)
+    >>> [bool(find_improvement(closer, each, 0.2, 0.05, 0.2)[-1]) for each in (more, more / 10)]
     [True, False]
     """
     level = np.fmax(rolling_statistic(distance, window), 0)
-    several = (rolling_statistic(diversity, 5) > few) | (distance < middle)
-    fallen = (significant_rise(distance, window, p=p) < -nearer * level) & several
-    return fallen | (significant_rise(diversity, window, p=p) > gain)
+    several = (rolling_statistic(diversity, 5) > few_modes) | (distance < center)
+    fallen = (significant_rise(distance, window, p=p) < -distance_fall * level) & several
+    return fallen | (significant_rise(diversity, window, p=p) > diversity_gain)

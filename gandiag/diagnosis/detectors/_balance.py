@@ -1,4 +1,4 @@
-"""Whether the discriminator keeps pace: a cause that more than one condition shares."""
+"""Balance of the two networks: a discriminator that is too weak is a cause of several failures."""
 
 from __future__ import annotations
 
@@ -9,40 +9,55 @@ from gandiag.monitoring.signals import AUC, SCORE_GAP, SCORE_GAP_AFTER
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
 
-TOO_WEAK = (
-    "The discriminator is outrun: much of what it learns at one turn about the fakes no longer "
-    "holds at its next, for the generator has moved on to its newest blind spot."
-)
+TOO_WEAK = "The discriminator cannot keep up: the generator changes faster than it learns."
 
 
 def compare_balance(
-    record: Record, onset: int, above: float, often: float, undone: float
+    record: Record, onset: int, weak_auc: float, weak_share: float, lost_gain: float
 ) -> tuple[Evidence, Evidence]:
-    """Signs since `onset` that the generator outruns the discriminator; one of them is enough.
+    """Compare two signs of a discriminator that is too weak with their thresholds.
+
+    Either sign alone is sufficient. The first one finds a discriminator that is wrong: it gives
+    generated samples higher scores than real ones. The second one finds a discriminator that is
+    right after each of its steps, but whose gain the next generator step removes again.
 
     Args:
         record: the run so far.
-        onset: step from which it is read.
-        above: D's ranking of real over fake, below which the fakes look more real to it.
-        often: share of its turns, above: it finds the fakes more real too often.
-        undone: share of the gap between real and fake after D's step that is gone at its next
-            turn, above: the generator undoes what D learns.
+        onset: generator step from which the signals are read: the balance before a failure says
+            nothing about the failure.
+        weak_auc: discriminator AUC below which generated samples get the higher scores.
+        weak_share: share of evaluations with such an AUC, above which the discriminator is weak.
+        lost_gain: share of the score gap after a discriminator step that is lost by the next
+            discriminator step, above which the discriminator is weak.
     """
-    ranking, gap, after = (
+    auc, gap, gap_after = (
         finite_values_since(record, name, onset) for name in (AUC, SCORE_GAP, SCORE_GAP_AFTER)
     )
-    fooled = float(np.mean(ranking < above)) if len(ranking) else np.nan
-    gained = float(np.median(after)) if len(after) else np.nan
-    gone = 1 - float(np.median(gap)) / gained if len(gap) and gained > 0 else np.nan
+    share = float(np.mean(auc < weak_auc)) if len(auc) else np.nan
+    # A gap at or below 0 after the step is no gain that could be lost.
+    gained = float(np.median(gap_after)) if len(gap_after) else np.nan
+    lost = 1 - float(np.median(gap)) / gained if len(gap) and gained > 0 else np.nan
     return (
-        Evidence(AUC, fooled, ">", often, fooled > often, "share of D's turns that fakes win"),
         Evidence(
-            SCORE_GAP, gone, ">", undone, gone > undone, "share of D's gain gone at its next turn"
+            AUC,
+            share,
+            ">",
+            weak_share,
+            share > weak_share,
+            f"share of evaluations with AUC < {weak_auc:g}",
+        ),
+        Evidence(
+            SCORE_GAP,
+            lost,
+            ">",
+            lost_gain,
+            lost > lost_gain,
+            "discriminator gain lost by its next step",
         ),
     )
 
 
 def finite_values_since(record: Record, name: str, onset: int) -> Array:
-    """What is finite of a signal since a step."""
+    """The finite values of a signal from a step on."""
     steps, values = record[name]
     return values[(steps >= onset) & np.isfinite(values)]

@@ -1,4 +1,4 @@
-"""What is said of mode collapse: where it is, where it is not, and where that cannot be told."""
+"""Summaries of mode collapse: where it is present, absent, or inconclusive."""
 
 from __future__ import annotations
 
@@ -9,83 +9,104 @@ from gandiag.diagnosis.diagnosis import Status
 
 EXPLANATIONS = {
     "discriminator_too_strong": (
-        "The discriminator tells real from fake almost without error, and drives the generator to "
-        "the few samples that it finds least bad."
+        "The discriminator separates real and generated samples almost without error, and drives "
+        "the generator to the few samples with the highest scores."
     ),
     "discriminator_too_weak": TOO_WEAK,
-    "latent_ignored": "All latents give nearly the same sample: the generator ignores its input.",
+    "latent_ignored": (
+        "All latents give nearly the same sample: the generator ignores its latent input."
+    ),
 }
 
 
 def describe_collapse(
     onset: int,
-    share: float,
-    narrow: float,
+    diversity: float,
+    within_mode: float,
     *,
-    learning: bool,
-    off_the_data: bool,
-    unmade: str,
+    is_improving: bool,
+    is_off_data: bool,
+    missing_classes: str,
     kind: str,
     cause: str | None,
 ) -> str:
-    """The sentences on a collapse.
+    """Write the summary of a collapse.
 
     Args:
-        onset: step since which it has been there.
-        share: diversity over the real data's; NaN where it is of late not finite.
-        narrow: variety within a mode over the real one; 1 where that is not the trouble.
-        learning: whether it is on its way out.
-        off_the_data: whether hardly a sample lies near a real one.
-        unmade: a sentence on the classes that are hardly made, or nothing.
-        kind: of the collapse.
-        cause: a key of `EXPLANATIONS`, None where it is unknown.
+        onset: generator step at which it began.
+        diversity: effective number of modes over that of real samples; NaN where not finite.
+        within_mode: variance within a mode over the real one; 1 where it is not too small.
+        is_improving: whether the samples get more diverse or nearer to the data.
+        is_off_data: whether hardly any sample is near a real one.
+        missing_classes: a sentence on the missing classes, or an empty string.
+        kind: failure type.
+        cause: a key of `EXPLANATIONS`; None where unknown.
     """
-    much = "an unknown part" if math.isnan(share) else f"{share:.0%}"
+    share = "an unknown share" if math.isnan(diversity) else f"{diversity:.0%}"
     return join_sentences(
-        f"Since step {onset} the samples have lacked variety: {much} of the real data's now.",
-        "They are getting better." if learning else "",
-        f"Within a mode they vary {narrow:.0%} as much as real ones." if narrow < 1 else "",
-        "Hardly any of them lies near a real sample." if off_the_data else "",
-        unmade,
-        "Which modes they show changes from look to look." if kind == "hopping" else "",
+        f"Since step {onset} the samples have lacked diversity: they now have {share} of the real "
+        "data's effective number of modes.",
+        "They are getting better." if is_improving else "",
+        f"Within a mode, their variance is {within_mode:.0%} of the real variance."
+        if within_mode < 1
+        else "",
+        "Hardly any sample is near a real sample." if is_off_data else "",
+        missing_classes,
+        "The generated modes change from evaluation to evaluation." if kind == "hopping" else "",
         EXPLANATIONS[cause] if cause else "",
     )
 
 
 def explain_no_collapse(
-    share: float, *, low: bool, untaught: bool, beginning: bool, learning: bool, elsewhere: bool
+    diversity: float,
+    *,
+    is_low: bool,
+    is_untrained: bool,
+    is_starting: bool,
+    is_improving: bool,
+    is_far_away: bool,
 ) -> tuple[Status, str]:
-    """What to answer where no collapse is shown, by what the newest looks are.
+    """Find the status, and write the summary, where no collapse is present.
 
-    `share` is the diversity over the real data's, NaN where it is not finite; `low` says whether
-    that is little, and the others what may excuse it, see `_exclusions`.
+    Args:
+        diversity: effective number of modes over that of real samples; NaN where not finite.
+        is_low: whether this is too low at the newest evaluations. The other arguments are reasons
+            why it is no collapse nevertheless, see `_exclusions`; the first that holds is given.
+        is_untrained: whether the generator has not begun to learn.
+        is_starting: whether the samples are on their way to the data, or in their center.
+        is_improving: whether the samples get more diverse or nearer to the data.
+        is_far_away: whether the samples are varied, but far from the data.
     """
-    much = f"{share:.0%} of the real data's diversity"
-    if math.isnan(share):
-        text = "Of late the diversity of the samples is no finite number: it cannot be judged."
-        return "inconclusive", text
-    if low and untaught:
+    share = f"{diversity:.0%} of the real data's effective number of modes"
+    if math.isnan(diversity):
         return "inconclusive", (
-            "The generator stands still and makes nothing like the data: it has not begun to "
-            "learn, and what it has never made it cannot have lost."
+            "The newest values of the samples' diversity are not finite, so the collapse cannot be "
+            "evaluated."
         )
-    if low and beginning:
+    if is_low and is_untrained:
         return "inconclusive", (
-            f"The samples have only {much} so far: they are all of one kind, near the middle of "
-            "the data or on the way there, as those of every generator that begins."
+            "The samples do not change and are unlike the data: the generator has not begun to "
+            "learn, so it cannot have lost modes."
         )
-    if low and learning:
-        return "inconclusive", f"The samples have only {much} so far, but are getting better."
-    if low and elsewhere:
+    if is_low and is_starting:
+        return "inconclusive", (
+            f"The samples have only {share} so far: all are alike, in the center of the data or on "
+            "the way there. Every generator starts like this."
+        )
+    if is_low and is_improving:
+        return "inconclusive", f"The samples have only {share} so far, but are getting better."
+    if is_low and is_far_away:
         return "absent", (
-            "The samples differ as much as real ones do, but lie far from the data: it is not "
-            "variety that they lack."
+            "The samples differ from each other as much as real samples do, but are far from the "
+            "data: they do not lack diversity."
         )
-    if low:
-        return "inconclusive", f"The samples have {much}, but not for long: more steps would tell."
-    return "absent", f"The samples have {much}."
+    if is_low:
+        return "inconclusive", (
+            f"The samples have {share}, but only at the newest evaluations: train for more steps."
+        )
+    return "absent", f"The samples have {share}."
 
 
 def join_sentences(*sentences: str) -> str:
-    """Those that are not empty, one after another."""
+    """Join the sentences that are not empty with spaces."""
     return " ".join(sentence for sentence in sentences if sentence)

@@ -1,11 +1,12 @@
-"""What looks like a mode collapse and is none: a generator that begins, or is somewhere else.
+"""Samples that resemble a mode collapse but are none: a generator at its start, or far away.
 
-An adversarial loss first moves the samples, all alike, to where the data are; only there they
-spread. How many steps that takes is a matter of the learning rates, from 150 to 1050 in games that
-went well; how far the samples move until then is less so. So a generator's beginning is told from a
-collapse by the way that its samples have gone, and by where they lie: in the middle of the data
-they are nearer to real samples than these are to each other, while samples that sit on a few modes
-are as far.
+An adversarial loss first moves the samples, all alike, to the data; only there do they spread. The
+number of steps until then depends on the learning rates: from 150 to 1050 in healthy runs. The
+distance that the samples move until then depends less on them. So a start is recognised by the
+distance that the samples have moved, and by their position: in the center of the data they are
+nearer to real samples than real samples are to each other. Samples on a few modes are not.
+
+All distances are energy distances or displacements over the mean distance between two real samples.
 """
 
 from __future__ import annotations
@@ -27,106 +28,146 @@ from gandiag.monitoring.signals import (
 from gandiag.records.arrays import Array, Bools
 from gandiag.records.record import Record
 
-ONE_KIND = 0.2  # diversity over the real one, below: all samples are of one kind
-HALF = 0.5  # the same, above at any look before: the samples have been spread already
-LEAPS, AT_REST = 0.7, 5e-3  # motion per 100 steps, above and below: it is about something else
-WAY = 1.0  # real distances that samples on their way to the data may have gone: there are no more
-FAR = 3.0  # ... and in the middle of the data: games that went well had spread after 0.1 to 2.5
-NEARER, HINT = 0.2, 0.05  # fall of the distance over 8 looks by this share of it; p-value, below
-OUTSIDE = 1.5  # energy distance, above: one sample over and over is .6 to 1 away, on a mode 1
-MOST = 1e6  # motion that is counted: far beyond what matters, far below what overflows
-GAUSSIAN = (
-    math.sqrt(2) - 1
-)  # what `Reference.mean_energy_distance` is for a Gaussian; digits .417, a ring .577
+# Effective number of modes over that of real samples, below which all samples may be alike.
+SINGLE_MODE = 0.2
+# The same number, from which on the generator has spread its samples once: its start is over.
+SPREAD = 0.5
+# Displacement per 100 steps of a generator at its start. A larger one jumps from mode to mode: two
+# samples of one class of digits lie 0.9 apart. A smaller one does not move at all.
+MAX_DISPLACEMENT, MIN_DISPLACEMENT = 0.7, 5e-3
+# Largest total displacement of samples on their way to the data. An initialisation lies within one
+# distance between real samples of data that are normalised.
+MAX_WAY = 1.0
+# Largest total displacement of samples in the center of the data. In healthy runs the samples had
+# spread after 0.1 to 2.5.
+MAX_WAY_IN_CENTER = 3.0
+# The samples approach the data where the energy distance falls by this share of itself over 8
+# evaluations, with a trend below this p-value. A hint is enough: it only postpones an answer.
+FALL, FALL_P = 0.2, 0.05
+# Energy distance above which the samples lie outside the data. One repeated sample within the data
+# is 0.4 (center) to 1 (on a real sample) away.
+OUTSIDE = 1.5
+# Displacements are cut at this number: no verdict depends on larger ones, and sums stay finite.
+DISPLACEMENT_LIMIT = 1e6
+# Energy distance of one repeated sample in the center of Gaussian data: X - X' is spread sqrt(2)
+# times as far as X - c. It is 0.417 for MNIST digits and 0.577 for a ring.
+GAUSSIAN_CENTER = math.sqrt(2) - 1
 
 
 def center_distance(record: Record) -> float:
-    """What `ENERGY_DISTANCE` is of one sample in the middle of the data, made over and over."""
-    return float(record.facts.get("mean_energy_distance", GAUSSIAN))
+    """`ENERGY_DISTANCE` of one repeated sample in the center of the data."""
+    return float(record.facts.get("mean_energy_distance", GAUSSIAN_CENTER))
 
 
 def is_starting(record: Record, steps: NDArray[np.int64]) -> Bools:
-    """Looks at which G has yet to spread its samples: on the way to the data, or among them.
+    """Find the evaluations at which the generator has yet to spread its samples.
 
-    From outside the data, as where these are not normalised, the way may be long and the motion
-    large; there it is on its way if at least half of what it moves brings it nearer: `ENERGY_DISTANCE` falls
-    by 2 where the samples come nearer by 1. False where motion or distances are unknown.
+    The samples are then on their way to the data, or in the center of the data. Where the data are
+    not normalised the way may be long and the displacement large. The samples are on a straight way
+    if at least half of their displacement brings them nearer: `ENERGY_DISTANCE` falls by 2 where
+    the samples get nearer by 1.
+
+    Args:
+        record: the run so far.
+        steps: ``(n,)`` of the evaluations.
+
+    Returns:
+        ``(n,)``; False where displacement or distances are unknown.
     """
-    effective, motion = record.at(EFFECTIVE_MODES, steps), record.at(DISPLACEMENT, steps)
-    spread = np.maximum.accumulate(np.nan_to_num(effective, nan=0.0)) >= HALF
-    alike = ~spread & (effective < ONE_KIND) & (motion >= AT_REST)
-    if not alike.any():
-        return alike
-    energy, gone = record.at(ENERGY_DISTANCE, steps), _travelled(record, steps)
-    fall = -significant_rise(energy, MIN_VALUES, p=HINT)
-    coming = fall > NEARER * np.clip(energy, 0, 1)
-    before = MIN_VALUES - 1  # intervals between the looks of a trend
-    lately = gone - np.concatenate([np.zeros(min(before, len(gone))), gone[:-before]])
-    straight = (fall > lately) & (rolling_statistic(energy, MIN_VALUES, np.nanmax) > OUTSIDE)
-    small = motion < LEAPS
-    on_the_way = coming & (straight | (small & (gone < WAY)))
-    among = small & _in_the_middle(record, steps) & (gone < FAR)
-    return np.asarray(alike & (on_the_way | among))
+    modes, displacement = record.at(EFFECTIVE_MODES, steps), record.at(DISPLACEMENT, steps)
+    was_spread = np.maximum.accumulate(np.nan_to_num(modes, nan=0.0)) >= SPREAD
+    candidates = ~was_spread & (modes < SINGLE_MODE) & (displacement >= MIN_DISPLACEMENT)
+    if not candidates.any():  # saves the trends below, which most runs do not need
+        return candidates
+    energy, moved = record.at(ENERGY_DISTANCE, steps), _total_displacement(record, steps)
+    fall = -significant_rise(energy, MIN_VALUES, p=FALL_P)
+    approaching = fall > FALL * np.clip(energy, 0, 1)
+    intervals = MIN_VALUES - 1  # between the evaluations of a trend
+    before = np.concatenate([np.zeros(min(intervals, len(moved))), moved[:-intervals]])
+    straight = fall > moved - before
+    outside = rolling_statistic(energy, MIN_VALUES, np.nanmax) > OUTSIDE
+    slow = displacement < MAX_DISPLACEMENT
+    on_the_way = approaching & ((straight & outside) | (slow & (moved < MAX_WAY)))
+    in_the_center = slow & _is_in_center(record, steps) & (moved < MAX_WAY_IN_CENTER)
+    return np.asarray(candidates & (on_the_way | in_the_center))
 
 
 def is_untrained(
-    record: Record, steps: NDArray[np.int64], moved: float, at_rest: float, off: float
+    record: Record,
+    steps: NDArray[np.int64],
+    displacement: float,
+    still_displacement: float,
+    off_data_precision: float,
 ) -> Bools:
-    """Looks at which G stands still as ever and makes nothing like the data: it never learned.
+    """Find the evaluations at which the generator still generates samples of its initialisation.
 
-    What it makes then is its initialisation's, and its diversity is no failure of its own; not
-    so once its samples have moved as far as from one real sample to another.
-
-    Args:
-        record: the run so far.
-        steps: at which it is asked.
-        moved: motion, above: it has learned something.
-        at_rest: motion, below: it stands still.
-        off: precision, below: nothing like the data.
-    """
-    motion, precision = record.at(DISPLACEMENT, steps), record.at(PRECISION, steps)
-    learned = np.maximum.accumulate(np.nan_to_num(motion, nan=0.0)) > moved
-    return ~learned & (motion < at_rest) & (precision < off)
-
-
-def is_far_away(record: Record, steps: NDArray[np.int64], apart: float, wide: float) -> Bools:
-    """Looks at which the samples differ as much as real ones do, but far from the data.
+    Such samples do not move and are unlike the data; their diversity says nothing of the training.
+    Once the samples have moved as far as from one real sample to another, the generator has learned
+    something and no evaluation counts as untrained.
 
     Args:
         record: the run so far.
-        steps: at which it is asked.
-        apart: distance of a sample from a real one over that of two real ones, above.
-        wide: distance of two samples over that of two real ones, above.
+        steps: ``(n,)`` of the evaluations.
+        displacement: per 100 steps, above which the generator has learned something.
+        still_displacement: per 100 steps, below which the samples do not move.
+        off_data_precision: precision below which the samples are unlike the data.
+
+    Returns:
+        ``(n,)``
+    """
+    moved, precision = record.at(DISPLACEMENT, steps), record.at(PRECISION, steps)
+    has_learned = np.maximum.accumulate(np.nan_to_num(moved, nan=0.0)) > displacement
+    return ~has_learned & (moved < still_displacement) & (precision < off_data_precision)
+
+
+def is_far_away(
+    record: Record, steps: NDArray[np.int64], far_distance: float, far_spread: float
+) -> Bools:
+    """Find the evaluations at which the samples are varied but far from the data.
+
+    Far from the data, all samples have the same few nearest modes, however varied they are.
+
+    Args:
+        record: the run so far.
+        steps: ``(n,)`` of the evaluations.
+        far_distance: mean distance from a sample to a real one, above which samples are far away.
+        far_spread: mean distance between two samples, above which they are varied.
+
+    Returns:
+        ``(n,)``
     """
     energy, pairs = record.at(ENERGY_DISTANCE, steps), record.at(PAIR_DISTANCE, steps)
-    return (energy > _energy(apart, pairs)) & (pairs > wide)
+    return (energy > _energy_distance(far_distance, pairs)) & (pairs > far_spread)
 
 
-def _in_the_middle(record: Record, steps: NDArray[np.int64]) -> Bools:
-    """Looks at which the samples lie together, and in the middle of the data rather than on it.
+def _is_in_center(record: Record, steps: NDArray[np.int64]) -> Bools:
+    """Evaluations at which the samples lie in the center of the data and not on a few modes.
 
-    As a whole they are nearer to the data than one point in its middle; and one by one nearer to
-    real samples than halfway from that point's distance to the distance between two real samples.
+    Two conditions hold. The distribution of the samples is nearer to the data than one repeated
+    sample in the center. And a single sample is nearer to real ones than halfway between two
+    distances: that of the center from real samples, and that of two real samples.
     """
     energy, pairs = record.at(ENERGY_DISTANCE, steps), record.at(PAIR_DISTANCE, steps)
-    middle = center_distance(record)
-    halfway = ((middle + 1) / 2 + 1) / 2
-    return (energy < middle) & (energy < _energy(halfway, pairs))
+    center = center_distance(record)
+    to_center = (center + 1) / 2  # mean distance from the center to a real sample
+    halfway = (to_center + 1) / 2
+    return (energy < center) & (energy < _energy_distance(halfway, pairs))
 
 
-def _travelled(record: Record, steps: NDArray[np.int64]) -> Array:
-    """How far the samples at fixed latents have moved until each step, in real distances.
+def _total_displacement(record: Record, steps: NDArray[np.int64]) -> Array:
+    """Sum of the displacements of the samples at fixed latents until each step.
 
-    The sum of what they moved from look to look, so at most the way that they went.
+    Between two evaluations the samples may move forth and back, so the true way may be longer.
     """
-    motion = np.clip(np.nan_to_num(record.at(DISPLACEMENT, steps), nan=0.0), 0, MOST)
-    return np.cumsum(motion * np.diff(steps, prepend=0) / 100)
+    displacement = np.nan_to_num(record.at(DISPLACEMENT, steps), nan=0.0)
+    per_100_steps = np.clip(displacement, 0, DISPLACEMENT_LIMIT)
+    return np.cumsum(per_100_steps * np.diff(steps, prepend=0) / 100)
 
 
-def _energy(apart: float, pairs: Array) -> Array:
-    """`ENERGY_DISTANCE` of samples so far from real ones that lie so far from each other.
+def _energy_distance(to_real: float, pairs: Array) -> Array:
+    """`ENERGY_DISTANCE` from the mean distances of samples to real ones, and between two samples.
 
-    All are mean distances over that of two real samples: it is twice the first, less what it is
-    among the samples and among the real ones.
+    It is 2 E|X - Y| - E|X - X'| - E|Y - Y'| (Székely & Rizzo 2013), here with E|Y - Y'| = 1 as the
+    unit for real samples Y.
     """
-    return 2 * apart - pairs - 1
+    return 2 * to_real - pairs - 1

@@ -1,8 +1,9 @@
-"""On which scale a discriminator's loss is to be read, where a log does not say it.
+"""The scale of a discriminator's loss, where a log does not name the objective.
 
-Each objective binds the two players' losses: a discriminator that gives the fakes low scores has a
-small loss itself and makes the generator's large. So a pair of losses may be impossible under an
-objective, and what is impossible for long is ruled out. What is left may still be more than one.
+Each objective couples the losses of the two networks: a discriminator that gives generated samples
+low scores has a small loss itself and makes the generator's loss large. So a pair of losses may be
+impossible under an objective; an objective whose losses are impossible for long is excluded.
+Several objectives may remain.
 """
 
 from __future__ import annotations
@@ -15,61 +16,79 @@ import numpy as np
 from gandiag.records.arrays import Array
 
 CRITIC = "wasserstein"
-CHANCE_LOSS = {  # loss of a discriminator that gives every image the same, best score
-    "non_saturating": 2 * math.log(2),  # cross-entropy, real and fake terms summed
+
+# Loss of a discriminator at chance, that is, one with the best single score for all samples. With
+# cross-entropy the terms of real and generated samples are added. Least squares has the factor 1/2
+# of the paper (Mao et al. 2017, eq. 9). A critic's score has no scale, so its 0 is not used.
+CHANCE_LOSS = {
+    "non_saturating": 2 * math.log(2),
     "saturating": 2 * math.log(2),
     "hinge": 2.0,
-    "least_squares": 0.25,  # with the paper's factor 1/2 (Mao et al. 2017, eq. 9)
-    CRITIC: 0.0,  # of no use as a scale: a critic's score has none
+    "least_squares": 0.25,
+    CRITIC: 0.0,
 }
-LARGEST_CHANCE_LOSS = {**CHANCE_LOSS, "least_squares": 0.5}  # without that factor
+# The largest of an objective's usual forms: least squares without the factor 1/2.
+LARGEST_CHANCE_LOSS = {**CHANCE_LOSS, "least_squares": 0.5}
 
-SLACK = 0.1  # of the bound: the two losses are of different batches, before and after a step
-SIGN = 0.01  # share of values with the wrong sign, above: not a slip
+# A loss below this share of the least possible one is impossible. The share is far below 1 because
+# the two losses come from different batches, before and after a step.
+SLACK = 0.1
+# A loss is a critic's where more than this share of its values is negative; fewer may be noise of
+# regularisation terms.
+NEGATIVE_SHARE = 0.01
 
 
-def possible_objectives(discriminator: Array, generator: Array, looks: int) -> tuple[str, ...]:
-    """Objectives under which the losses are possible; all but the critic's if none is.
+def possible_objectives(discriminator: Array, generator: Array, intervals: int) -> tuple[str, ...]:
+    """Find the objectives under which the losses are possible.
 
     Args:
-        discriminator: ``(n,)`` its loss at each look.
-        generator: ``(n,)`` its loss at the same looks; NaN where it was not logged.
-        looks: how many impossible looks rule an objective out.
+        discriminator: ``(n,)`` loss of the discriminator in each interval.
+        generator: ``(n,)`` loss of the generator in the same intervals; NaN where not logged.
+        intervals: number of intervals with impossible losses that excludes an objective.
+
+    Returns:
+        names of objectives; all but the critic's if none is possible.
     """
     known = discriminator[np.isfinite(discriminator)]
-    if len(known) and np.mean(known < 0) > SIGN:
-        return (CRITIC,)  # all others sum terms that are not negative
-    left = [
+    if len(known) and np.mean(known < 0) > NEGATIVE_SHARE:
+        return (CRITIC,)  # the losses of all other objectives are sums of positive terms
+    possible = [
         name
-        for name, least in _LEAST.items()
-        if (discriminator < SLACK * least(generator)).sum() < looks
+        for name, least_loss in _LEAST_LOSS.items()
+        if (discriminator < SLACK * least_loss(generator)).sum() < intervals
     ]
     if np.isnan(generator).all():
-        left.remove("saturating")  # the same scale as non_saturating: no reading of its own
-    return tuple(left) or tuple(_LEAST)
+        possible.remove("saturating")  # without G's loss it cannot differ from non_saturating
+    return tuple(possible) or tuple(_LEAST_LOSS)
+
+
+# The functions below give the least loss of a discriminator at a loss of the generator. They solve
+# the generator's loss for the score s of a generated sample, and give D's loss there.
 
 
 def _non_saturating(generator: Array) -> Array:
-    """The fakes' cross-entropy softplus(s) where the generator's is softplus(-s)."""
+    """softplus(s), where the generator's loss is softplus(-s)."""
     return np.asarray(-np.log(-np.expm1(-np.maximum(generator, 1e-9))))
 
 
 def _saturating(generator: Array) -> Array:
+    """softplus(s), where the generator's loss is -softplus(s), which is never positive."""
     return np.where(generator > 0, np.inf, -generator)
 
 
 def _hinge(generator: Array) -> Array:
+    """max(0, 1 + s), where the generator's loss is -s."""
     return np.maximum(1 - generator, 0)
 
 
 def _least_squares(generator: Array) -> Array:
-    """The fakes' s^2 where the generator's is (s - 1)^2, both with and without a factor 1/2."""
+    """s², where the generator's loss is (s - 1)²; the smaller one with and without a factor 1/2."""
     root = np.sqrt(np.maximum(generator, 0))
     least = np.minimum((root - 1) ** 2, (math.sqrt(2) * root - 1) ** 2 / 2)
     return np.where(generator < 0, np.inf, least)
 
 
-_LEAST: Mapping[str, Callable[[Array], Array]] = {  # of D's loss, given G's
+_LEAST_LOSS: Mapping[str, Callable[[Array], Array]] = {
     "non_saturating": _non_saturating,
     "saturating": _saturating,
     "hinge": _hinge,

@@ -1,4 +1,8 @@
-"""Looks at the two players' losses: medians over a stretch of a run or of somebody's log."""
+"""Losses of both networks in intervals of a run, or of a log of another tool.
+
+A loss is a mean over one batch and noisy. So the detector reads medians over intervals of steps,
+and then statistics over windows of several intervals.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +16,19 @@ from gandiag.monitoring.signals import CLASS_LOSS, DISCRIMINATOR_LOSS, GENERATOR
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
 
-MAX_INTERVALS = 2000  # looks taken at a log: a longer one gets wider looks, so that it is judged in a second
+# Most intervals of a log. A longer log gets longer intervals, so that its diagnosis takes about a
+# second.
+MAX_INTERVALS = 2000
 
 
 class LossIntervals(NamedTuple):
-    """Medians of what was logged within each look; NaN where nothing finite was.
+    """Median losses in each interval; NaN where no finite value was logged.
 
     Attributes:
-        steps: ``(n,)`` the first step of each look.
-        loss: ``(n,)`` the discriminator's loss, with all its terms; always finite.
+        steps: ``(n,)`` the first step of each interval.
+        loss: ``(n,)`` the discriminator's loss with all its terms; always finite.
         generator: ``(n,)`` the generator's loss.
-        classes: ``(n,)`` class or contrastive term of the discriminator's, before its weight.
+        classes: ``(n,)`` class or contrastive term of the discriminator's loss, without its weight.
     """
 
     steps: NDArray[np.int64]
@@ -31,56 +37,70 @@ class LossIntervals(NamedTuple):
     classes: Array
 
 
-def split_into_intervals(record: Record, wide: int) -> LossIntervals:
-    """Cut a record of losses into looks.
+def split_into_intervals(record: Record, length: int) -> LossIntervals:
+    """Split a record of losses into intervals.
 
     Args:
         record: the run so far.
-        wide: steps that make one look, at least. Where the fact ``unit`` says that something else
-            than steps was counted, a row makes one.
+        length: least number of steps in an interval. Where the fact ``unit`` is not ``step``, each
+            row is an interval.
     """
     steps = record[DISCRIMINATOR_LOSS].steps
-    counted = record.facts.get("unit", "step") == "step"
-    place = steps - steps[:1] if counted else np.arange(len(steps))
-    last = int(place[-1]) if len(place) else 0
-    span = max(wide if counted else 1, -(-last // MAX_INTERVALS))
-    starts = np.flatnonzero(np.diff(place // span, prepend=-1))
+    has_steps = record.facts.get("unit", "step") == "step"
+    position = steps - steps[:1] if has_steps else np.arange(len(steps))
+    last = int(position[-1]) if len(position) else 0
+    # -(-a // b) is a / b, rounded up.
+    span = max(length if has_steps else 1, -(-last // MAX_INTERVALS))
+    starts = np.flatnonzero(np.diff(position // span, prepend=-1))
     columns = (record.at(name, steps) for name in (DISCRIMINATOR_LOSS, GENERATOR_LOSS, CLASS_LOSS))
-    loss, *other = (_medians(values, starts) for values in columns)
+    loss, *other = (_interval_medians(values, starts) for values in columns)
     known = np.isfinite(loss)
     return LossIntervals(steps[starts][known], loss[known], *(values[known] for values in other))
 
 
-def window_statistic(values: Array, held: int, statistic: Callable[..., Array] = np.median) -> Array:
-    """A statistic of each value with the `forward_fill` - 1 before it; NaN before a window is whole.
+def window_statistic(
+    values: Array, window: int, statistic: Callable[..., Array] = np.median
+) -> Array:
+    """A statistic over each value and the `window` - 1 values before it.
 
-    As `gandiag.diagnosis.statistics.rolling_statistic`, but at once for all windows, since a log may be long.
+    Unlike `gandiag.diagnosis.statistics.rolling_statistic`, it does not handle NaN and computes all
+    windows at once, because a log may be long.
 
-    >>> over_window(np.array([3.0, 1.0, 5.0]), 2, np.min).tolist()
+    Args:
+        values: ``(n,)``.
+        window: number of values in each window.
+        statistic: a function of ``(m, window)`` with an argument ``axis``.
+
+    Returns:
+        ``(n,)``; NaN for the first `window` - 1.
+
+    >>> window_statistic(np.array([3.0, 1.0, 5.0]), 2, np.min).tolist()
     [nan, 1.0, 1.0]
     """
-    if len(values) < held:
+    if len(values) < window:
         return np.full(len(values), np.nan)
-    found = statistic(np.lib.stride_tricks.sliding_window_view(values, held), axis=1)
-    return np.concatenate([np.full(held - 1, np.nan), found])
+    result = statistic(np.lib.stride_tricks.sliding_window_view(values, window), axis=1)
+    return np.concatenate([np.full(window - 1, np.nan), result])
 
 
 def possible_class_weights(record: Record) -> tuple[float, ...]:
-    """Weights that the class term may have: the one told, or the least and the most possible.
+    """The weight of the class term, if given; otherwise the smallest and the largest possible one.
 
-    What else is in the loss is not negative, so the weighted term is never more than the loss.
+    The other terms of the loss are not negative, so the weighted term cannot exceed the loss.
     """
-    told = record.facts.get("class_weight")
-    if told is not None:
-        return (float(told),)
+    given = record.facts.get("class_weight")
+    if given is not None:
+        return (float(given),)
     steps, classes = record[CLASS_LOSS]
     loss = record.at(DISCRIMINATOR_LOSS, steps)
-    both = np.isfinite(loss) & np.isfinite(classes) & (classes > 0)
-    most = float((loss[both] / classes[both]).min()) if both.any() else 0.0
-    return (0.0, most) if most > 0 else (0.0,)
+    known = np.isfinite(loss) & np.isfinite(classes) & (classes > 0)
+    largest = float((loss[known] / classes[known]).min()) if known.any() else 0.0
+    return (0.0, largest) if largest > 0 else (0.0,)
 
 
-def _medians(values: Array, starts: NDArray[np.intp]) -> Array:
-    parts = np.split(values, starts[1:]) if len(values) else []
-    finite = [part[np.isfinite(part)] for part in parts]
-    return np.array([np.median(part) if len(part) else np.nan for part in finite], dtype=float)
+def _interval_medians(values: Array, starts: NDArray[np.intp]) -> Array:
+    """Median of the finite values in each interval; NaN where there are none."""
+    intervals = np.split(values, starts[1:]) if len(values) else []
+    finite = [interval[np.isfinite(interval)] for interval in intervals]
+    medians = [np.median(interval) if len(interval) else np.nan for interval in finite]
+    return np.array(medians, dtype=float)

@@ -1,19 +1,20 @@
-"""Discriminator saturation: the discriminator's loss leaves neither player anything to learn.
+"""Discriminator saturation: the discriminator's loss is practically zero.
 
-What you see: in a log of losses, the discriminator's is next to nothing and stays there; a critic's
-is zero but for rounding. It is the one failure sign that the two losses alone can show, and a risk
-rather than a failure: samples may get worse tens of thousands of steps later, or not at all.
+What you see: in a log of losses, the discriminator's loss is practically zero and stays there; a
+critic's loss is zero except for rounding. No other failure sign is visible in the two losses alone.
+It is a risk and not a failure: samples may get worse tens of thousands of steps later, or never.
 
-Why it happens: the discriminator has separated real from fake, by learning faster or by knowing
-the training set by heart, so its own loss is flat and what it tells the generator is noise
-(Arjovsky & Bottou 2017, theorem 2.6). Or a critic whose weights are clipped has become constant
-(Gulrajani et al. 2017, figure 1): it gives all images the same score.
+Why it happens: the discriminator separates real and generated samples without error, because it
+learns faster or has memorised the training set. Its own loss is then constant, and its gradient for
+the generator is noise (Arjovsky & Bottou 2017, theorem 2.6). Or a critic with clipped weights has
+become constant (Gulrajani et al. 2017, figure 1): it gives all samples the same score.
 
-How it is measured: the loss is compared with that of a discriminator at chance, which the objective
-decides. Where the objective is not told, those that the losses rule out are dropped; where the
-others disagree, nothing is said. A critic's loss has no scale; it is dead where it is as small
-beside the generator's as the rounding of 32-bit numbers. Terms for classes and the like only add
-to the loss: it can be low in spite of them, but what is not low may be theirs.
+How it is measured: the loss is compared with the loss of a discriminator at chance, which depends
+on the objective. Where the objective is not given, objectives that are impossible with the two
+losses are excluded; the result is inconclusive where the remaining ones disagree. A critic's loss
+has no scale: it is dead where it is as small, relative to the generator's loss, as the rounding of
+32-bit numbers. Further terms, such as one for classes, only add to the loss: a loss that is low is
+low in spite of them, but a loss that is not low may consist of them.
 """
 
 from __future__ import annotations
@@ -24,8 +25,18 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from gandiag.diagnosis.detectors._loss_scale import CHANCE_LOSS, CRITIC, LARGEST_CHANCE_LOSS, possible_objectives
-from gandiag.diagnosis.detectors._loss_windows import LossIntervals, possible_class_weights, split_into_intervals, window_statistic
+from gandiag.diagnosis.detectors._loss_scale import (
+    CHANCE_LOSS,
+    CRITIC,
+    LARGEST_CHANCE_LOSS,
+    possible_objectives,
+)
+from gandiag.diagnosis.detectors._loss_windows import (
+    LossIntervals,
+    possible_class_weights,
+    split_into_intervals,
+    window_statistic,
+)
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, humanize
 from gandiag.diagnosis.statistics import find_onset, persistent_state
 from gandiag.monitoring.signals import CLASS_LOSS, DISCRIMINATOR_LOSS
@@ -34,154 +45,198 @@ from gandiag.records.record import Record
 
 EXPLANATIONS = {
     "saturated": (
-        "the discriminator's loss has been next to nothing: it is sure of all samples, and has "
-        "little left to learn or to teach"
+        "the discriminator's loss has been practically zero: the discriminator is certain about "
+        "all samples, so that neither network learns much from it"
     ),
-    "dead_critic": "the critic has given real and fake the same score, but for rounding",
-    "constant": "the discriminator's loss has not moved: it says the same to every image",
+    "dead_critic": "the critic has given real and generated samples the same score up to rounding",
+    "constant": "the discriminator's loss has been constant: it gives all samples the same score",
 }
-TINY = 1e-300  # in place of 0 below a fraction
-RISK = "That is a risk, not yet a failure: look at the samples, or let gandiag.attach do it."
+TINY = 1e-300  # replaces a denominator of 0
+RISK = "This is a risk, not yet a failure: check the samples, or use gandiag.attach to do so."
 
 
 @dataclass(frozen=True)
 class DiscriminatorSaturation:
-    """The discriminator's loss is next to nothing, or dead: a risk that losses alone can show."""
+    """The discriminator's loss is practically zero: a risk that losses alone can show."""
 
-    saturated: float = 0.03  # of the loss at chance, below: .02 to .05 judge public runs alike
-    low: float = 0.10  # of the loss at chance, below: too low to be called healthy
-    dead: float = 1e-5  # of the generator's loss, below: 100 times the rounding of 32-bit floats
-    constant: float = 1e-6  # spread over a window in units of the loss, below: logs have 6 digits
-    above_chance: float = 1.05  # of the loss at chance, above, for long: some other term is in it
-    interval: int = 100  # generator steps that make one look, at least; of other units, a row is one
-    window: int = 20  # looks over which the median is taken, and for which it must hold
-    epoch_window: int = 5  # the same where a row is an epoch, which is many steps
+    # The discriminator is saturated below this share of its loss at chance; 0.02 to 0.05 give the
+    # same results on public logs.
+    saturated: float = 0.03
+    # The result is inconclusive below this share of the loss at chance, and absent above it.
+    low: float = 0.10
+    # A critic is dead below this share of the generator's absolute loss, which is 100 times the
+    # rounding of 32-bit numbers.
+    dead: float = 1e-5
+    # The loss is constant where its range in a window is below this share of its median; logs have
+    # 6 digits.
+    constant: float = 1e-6
+    # The loss has another term where it is above this multiple of the loss at chance for a whole
+    # window.
+    above_chance: float = 1.05
+    # An interval has at least this many generator steps, or one row where a log counts other units.
+    interval: int = 100
+    # Medians are taken over this many intervals, and so many medians in a row must agree.
+    window: int = 20
+    # The window has this many intervals where each row of a log is an epoch, which is many steps.
+    epoch_window: int = 5
 
     condition: ClassVar[str] = "discriminator_saturation"
     needs: ClassVar[frozenset[str]] = frozenset({DISCRIMINATOR_LOSS})
 
     def detect(self, record: Record) -> Diagnosis:
-        """Judge the loss under each objective that may have made it; they must agree."""
-        looks = split_into_intervals(record, self.interval)
+        """Evaluate the loss under each possible objective; all of them must agree."""
+        intervals = split_into_intervals(record, self.interval)
         unit = str(record.facts.get("unit", "step"))
-        held = self.epoch_window if unit == "epoch" else self.window
-        seen, enough = len(looks.steps), 2 * held - 1
-        if seen < enough:
-            text = f"Too early: {seen} looks at the discriminator's loss; {enough} are needed."
+        window = self.epoch_window if unit == "epoch" else self.window
+        count, needed = len(intervals.steps), 2 * window - 1
+        if count < needed:
+            text = f"Too early: {count} intervals of the discriminator's loss; {needed} are needed."
             return Diagnosis(self.condition, "inconclusive", text)
-        readings = [self._unmoved(looks, held)]
+        # A constant loss is dead under every objective, so the others are then not needed.
+        readings = [self._read_constant(intervals, window)]
         if readings[0].onset is None:
-            readings = list(self._readings(record, looks, held))
+            readings = list(self._read_objectives(record, intervals, window))
         evidence = tuple(reading.evidence for reading in readings)
         onsets = [reading.onset for reading in readings if reading.onset is not None]
         if len(onsets) == len(readings):
-            return self._present(readings, unit, int(looks.steps[max(onsets)]), evidence)
-        high = self._above(record, looks, readings, held)
-        evidence += high
+            step = int(intervals.steps[max(onsets)])
+            return self._report_present(readings, unit, step, evidence)
+        above = self._compare_above_chance(record, intervals, readings, window)
+        evidence += above
         if onsets:
             text = (
-                "Whether the discriminator's loss is next to nothing depends on its scale, which "
-                "the log does not show: say --objective, --chance or --class-weight."
+                "Whether the discriminator's loss is practically zero depends on its scale, which "
+                "the log does not contain: pass --objective, --chance or --class-weight."
             )
         elif record.facts.get("mixed"):
-            text = "The discriminator's loss has other terms in it, so its own share is unknown."
-        elif any(item.holds for item in high):
+            text = "The discriminator's loss has further terms, so its own value is unknown."
+        elif any(item.holds for item in above):
             text = (
-                "For long the discriminator's loss was above its level at chance: another term is "
-                "in it, and its own share is unknown. Log that term apart, or say --chance."
+                "The discriminator's loss was above its level at chance for long: it has another "
+                "term, so its own value is unknown. Log that term separately, or pass --chance."
             )
-        elif any(reading.low for reading in readings):
-            text = "The discriminator's loss is low, but not so low as to say that it saturates."
+        elif any(reading.is_low for reading in readings):
+            text = "The discriminator's loss is low, but not low enough for saturation."
         else:
-            text = f"The discriminator's loss leaves it something to learn. {_scale(readings)}"
+            text = f"The discriminator's loss is not saturated. {_describe_scale(readings)}"
             return Diagnosis(self.condition, "absent", text, evidence=evidence)
-        text = f"{text} {_scale(readings)}"
+        text = f"{text} {_describe_scale(readings)}"
         return Diagnosis(self.condition, "inconclusive", text, evidence=evidence)
 
-    def _unmoved(self, looks: LossIntervals, held: int) -> _Reading:
-        """Whether the loss has been the same in all its digits."""
-        level = np.abs(window_statistic(looks.loss, held))
-        spread, none = window_statistic(looks.loss, held, np.ptp), np.full(len(level), np.nan)
-        share = np.divide(spread, level, out=none, where=level > 0)  # 0 is another matter
-        return self._reading("constant", share, self.constant, held, "spread of D's loss over it")
-
-    def _readings(self, record: Record, looks: LossIntervals, held: int) -> Iterator[_Reading]:
-        """The loss under each objective, with the least and the most that a class term can be."""
-        chance, told = record.facts.get("chance"), record.facts.get("objective")
-        if told is None:
-            names = (CRITIC,) if chance == 0 else possible_objectives(looks.loss, looks.generator, held)
-        else:
-            names = (str(told),)
-        if chance is not None:
-            names = names[:1]  # under one level at chance they are all the same
-        for weight in possible_class_weights(record):
-            loss = looks.loss - weight * np.nan_to_num(looks.classes)
-            less = f", less {weight:.3g} of its class term" if weight else ""
-            middle = window_statistic(loss, held)
-            for name in names:
-                if name == CRITIC:
-                    beside = window_statistic(np.abs(looks.generator), held)
-                    share = window_statistic(np.abs(loss), held) / np.maximum(beside, TINY)
-                    text = f"critic's loss{less} over the generator's"
-                    found = self._reading("dead_critic", share, self.dead, held, text)
-                else:
-                    level = float(chance or CHANCE_LOSS[name])
-                    text = f"D's loss{less} over {level:.3g}, chance for {name}"
-                    found = self._reading("saturated", middle / level, self.saturated, held, text)
-                yield found._replace(objective=name, told=told is not None)
-
-    def _reading(self, kind: str, share: Array, gate: float, held: int, meaning: str) -> _Reading:
-        beyond = share < gate
-        state = persistent_state(beyond, share > 2 * gate, held, held)
-        now = float(share[-1])
-        low = not now >= (self.low if kind == "saturated" else gate)  # nor where it is unknown
-        evidence = Evidence(DISCRIMINATOR_LOSS, now, "<", gate, now < gate, meaning)
-        return _Reading(kind, find_onset(state, beyond, held, held), low, evidence)
-
-    def _above(
-        self, record: Record, looks: LossIntervals, readings: Sequence[_Reading], held: int
-    ) -> tuple[Evidence, ...]:
-        """The highest level that the loss has kept for long, over the highest one at chance."""
-        if readings[0].kind == "dead_critic" or len(record[CLASS_LOSS].values):
-            return ()
-        told, names = record.facts.get("objective"), possible_objectives(looks.loss, looks.generator, held)
-        names = (str(told),) if told else names
-        level = record.facts.get("chance") or max(LARGEST_CHANCE_LOSS[name] for name in names)
-        kept = window_statistic(window_statistic(looks.loss, held)[held - 1 :], held, np.min)
-        highest = float(np.nanmax(kept)) / float(level)
-        meaning = f"highest level of D's loss kept for long, over {level:.3g}, chance"
-        return (
-            Evidence(DISCRIMINATOR_LOSS, highest, ">", self.above_chance, highest > self.above_chance, meaning),
+    def _read_constant(self, intervals: LossIntervals, window: int) -> _Reading:
+        """Whether the loss has been the same in all its logged digits."""
+        level = np.abs(window_statistic(intervals.loss, window))
+        spread = window_statistic(intervals.loss, window, np.ptp)
+        # A loss of exactly 0 is saturated, not constant: its share stays NaN.
+        share = np.divide(spread, level, out=np.full(len(level), np.nan), where=level > 0)
+        return self._read(
+            "constant", share, self.constant, window, "range of D's loss over its median"
         )
 
-    def _present(
+    def _read_objectives(
+        self, record: Record, intervals: LossIntervals, window: int
+    ) -> Iterator[_Reading]:
+        """The loss under each objective, with the smallest and the largest weight of classes."""
+        chance, given = record.facts.get("chance"), record.facts.get("objective")
+        names: tuple[str, ...]
+        if given is not None:
+            names = (str(given),)
+        elif chance == 0:
+            names = (CRITIC,)
+        else:
+            names = possible_objectives(intervals.loss, intervals.generator, window)
+        if chance is not None:
+            names = names[:1]  # with one given loss at chance, all objectives give the same reading
+        for weight in possible_class_weights(record):
+            loss = intervals.loss - weight * np.nan_to_num(intervals.classes)
+            minus = f" minus {weight:.3g} times its class term" if weight else ""
+            median = window_statistic(loss, window)
+            for name in names:
+                if name == CRITIC:
+                    generator = window_statistic(np.abs(intervals.generator), window)
+                    share = window_statistic(np.abs(loss), window) / np.maximum(generator, TINY)
+                    meaning = f"critic's loss{minus} over the generator's loss"
+                    reading = self._read("dead_critic", share, self.dead, window, meaning)
+                else:
+                    level = float(chance or CHANCE_LOSS[name])
+                    meaning = f"D's loss{minus} over {level:.3g}, the loss at chance for {name}"
+                    share = median / level
+                    reading = self._read("saturated", share, self.saturated, window, meaning)
+                yield reading._replace(objective=name, is_given=given is not None)
+
+    def _read(
+        self, kind: str, share: Array, threshold: float, window: int, meaning: str
+    ) -> _Reading:
+        beyond = share < threshold
+        state = persistent_state(beyond, share > 2 * threshold, window, window)
+        newest = float(share[-1])
+        # The negated comparison also counts an unknown share (NaN) as low: it is not healthy.
+        is_low = not newest >= (self.low if kind == "saturated" else threshold)
+        evidence = Evidence(DISCRIMINATOR_LOSS, newest, "<", threshold, newest < threshold, meaning)
+        return _Reading(kind, find_onset(state, beyond, window, window), is_low, evidence)
+
+    def _compare_above_chance(
+        self,
+        record: Record,
+        intervals: LossIntervals,
+        readings: Sequence[_Reading],
+        window: int,
+    ) -> tuple[Evidence, ...]:
+        """Compare the highest loss of a whole window with the highest possible loss at chance."""
+        if readings[0].kind == "dead_critic" or len(record[CLASS_LOSS].values):
+            return ()
+        given = record.facts.get("objective")
+        names = (
+            (str(given),)
+            if given
+            else possible_objectives(intervals.loss, intervals.generator, window)
+        )
+        chance = record.facts.get("chance") or max(LARGEST_CHANCE_LOSS[name] for name in names)
+        medians = window_statistic(intervals.loss, window)[window - 1 :]
+        lasting = window_statistic(medians, window, np.min)
+        highest = float(np.nanmax(lasting)) / float(chance)
+        is_above = highest > self.above_chance
+        meaning = f"highest lasting level of D's loss over {chance:.3g}, the loss at chance"
+        return (Evidence(DISCRIMINATOR_LOSS, highest, ">", self.above_chance, is_above, meaning),)
+
+    def _report_present(
         self, readings: Sequence[_Reading], unit: str, step: int, evidence: tuple[Evidence, ...]
     ) -> Diagnosis:
-        kind, shown = readings[0].kind, readings[0].evidence
-        depth = shown.threshold / max(shown.observed, 1e-12)
-        severity = float(np.clip(np.log10(max(depth, 1e-12)) / 4, 0.1, 1.0))  # a quarter a decade
-        text = f"Since {unit} {step} {EXPLANATIONS[kind]}. {_scale(readings)} {RISK}"
+        kind, first = readings[0].kind, readings[0].evidence
+        depth = first.threshold / max(first.observed, 1e-12)
+        # A quarter for each decade below the threshold.
+        severity = float(np.clip(np.log10(max(depth, 1e-12)) / 4, 0.1, 1.0))
+        text = f"Since {unit} {step} {EXPLANATIONS[kind]}. {_describe_scale(readings)} {RISK}"
         return Diagnosis(self.condition, "present", text, kind, step, None, severity, evidence)
 
 
 class _Reading(NamedTuple):
-    """The loss as one objective has it: since which look it is too low, or whether it nearly is."""
+    """The loss on the scale of one objective.
+
+    Attributes:
+        kind: failure type that this scale can show.
+        onset: index of the interval since which the loss is too low; None if it is not.
+        is_low: whether the newest loss is too low to be called healthy.
+        evidence: the newest loss on this scale.
+        objective: name of the objective; empty for a constant loss.
+        is_given: whether the user gave the objective.
+    """
 
     kind: str
     onset: int | None
-    low: bool
+    is_low: bool
     evidence: Evidence
     objective: str = ""
-    told: bool = False
+    is_given: bool = False
 
 
-def _scale(readings: Sequence[_Reading]) -> str:
-    """On which scale the loss was read, and how that is known."""
+def _describe_scale(readings: Sequence[_Reading]) -> str:
+    """A sentence on the objectives whose scales were used, and why these."""
     names = list(dict.fromkeys(humanize(reading.objective) for reading in readings))
     if not names[0]:
-        return "No scale matters here."
-    if readings[0].told:
-        return f"It was read as told, as {names[0]}."
+        return "This holds for every objective."
+    if readings[0].is_given:
+        return f"The objective is {names[0]}, as given."
     if len(names) == 1:
-        return f"Guessed objective: {names[0]}, the only one that allows both losses."
-    return f"Objective not told; the losses allow {' or '.join(names)}."
+        return f"The objective is probably {names[0]}: no other one is possible with both losses."
+    return f"The objective is not given; possible with both losses are {' and '.join(names)}."

@@ -1,20 +1,20 @@
-"""Non-convergence: the game does not settle, falls back, or blows up.
+"""Non-convergence: the training oscillates, regresses, or diverges.
 
-What you see: samples that keep changing into something else without getting better; or sheets that
-were better a while ago; or NaN. The losses may sit exactly at their "equilibrium" values meanwhile.
+What you see: samples that keep changing into other samples without getting better; or sample grids
+that were better some time ago; or NaN. The losses may have exactly their equilibrium values.
 
-Why it happens: simultaneous gradient steps on a two-player game need not approach its equilibrium.
-Around it they rotate (Mescheder et al. 2018 show it exactly for one parameter each), and momentum,
-large steps, or one player outpacing the other turn rotation into cycles or divergence.
+Why it happens: GAN training is a two-player game, and simultaneous gradient steps need not converge
+to its equilibrium. Near the equilibrium they rotate (Mescheder et al. 2018 prove it for one
+parameter per network). Momentum, large steps, or one network that learns faster than the other turn
+this rotation into cycles or divergence.
 
-How it is measured: in the space of the samples, never by the losses. *Oscillation*: within
-100 steps the sample of a fixed latent moves as far as from one sample to another, or the histogram
-over the data's cells turns over far more than between two draws of real data, while the samples get
-neither closer to the data nor more diverse, and are not near them all the while: cells within one
-mode may change hands. *Regression*: that distance was clearly smaller before; the energy distance's
-square is what is recorded, and its root what is compared, as only that grows as samples move away.
-*Divergence*: values that are not finite, samples far outside the data's range, or parameters that
-grow tenfold.
+How it is measured: on the samples, never by the losses. *Oscillation*: samples at fixed latents
+move as far as from one sample to another within 100 steps, or the mode histogram changes far more
+than between two draws of real samples; and meanwhile the samples get neither nearer to the data nor
+more diverse, and are not near the data all the time. *Regression*: the distance to the data was
+clearly smaller before. The recorded energy distance grows like a squared distance, so its root is
+compared. *Divergence*: values that are not finite, samples far outside the range of the data, or
+parameters that grow tenfold.
 """
 
 from __future__ import annotations
@@ -27,7 +27,13 @@ from numpy.typing import NDArray
 
 from gandiag.diagnosis.detectors._balance import TOO_WEAK, compare_balance
 from gandiag.diagnosis.detectors._exclusions import is_starting
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, compare_median, report_missing_signals
+from gandiag.diagnosis.diagnosis import (
+    Diagnosis,
+    Evidence,
+    compare_median,
+    format_short,
+    report_missing_signals,
+)
 from gandiag.diagnosis.statistics import find_onset, persistent_state, rolling_statistic
 from gandiag.diagnosis.trends import find_improvement
 from gandiag.monitoring.signals import (
@@ -41,43 +47,74 @@ from gandiag.monitoring.signals import (
 from gandiag.records.arrays import Array, Bools, align
 from gandiag.records.record import Record
 
-BLOWN = (
-    "loss/value/",
-    "gradient/parameter_norm/",
-    "gradient/non_finite/",
-    MAX_ABS,
-)  # never NaN if sane
+# Beginnings of the names of signals that are finite in every healthy run. Other signals, such as
+# ratios, may be NaN without harm.
+FINITE_SIGNALS = ("loss/value/", "gradient/parameter_norm/", "gradient/non_finite/", MAX_ABS)
+# Newest evaluations in the median of a displacement or turnover, which vary from step to step.
+RECENT = 10
 
 
 @dataclass(frozen=True)
 class NonConvergence:
-    """The samples keep changing without getting better, got worse, or blew up."""
+    """The samples keep changing without getting better, have become worse, or have diverged."""
 
-    displacement: float = 0.25  # real scales per 100 steps, above, and ...
-    relative_displacement: float = 0.9  # ... over their own spread, above: healthy .1-.6, hopping 2-20; or
-    turnover: float = 0.3  # ... histogram change between looks less its null, above: hopping .6-1
-    window: int = 10  # looks over which these are taken
-    distance_fall: float = 0.2  # fall of the distance to the data over 20 looks, above: it learns; or ...
-    diversity_gain: float = 0.05  # ... rise of the diversity over 20 looks, above
-    near: float = 0.05  # distance to the data, below: settled; shares .15 off are 2 * .15**2 away
-    single_mode: float = 0.2  # diversity, below: one blob that drifts nearer does not learn
-    worse: float = 1.3  # energy distance to the data over its best, above, ...
-    worse_by: float = 0.1  # ... and above the best by this much; samples all alike are .6 to 1 away
-    max_abs: float = 10.0  # largest sample value over the real data's, above
-    parameter_growth: float = 10.0  # of the norm of a player's parameters since the first look, above
-    weak_auc: float = 0.3  # D's ranking of real over fake, below: the fakes win, ...
-    weak_share: float = 0.2  # ... in more than this share of its turns: D is too weak; healthy 0; or
-    lost_gain: float = 0.4  # share of D's gain gone at its next turn, above: healthy -.1-.3
-    warm_up: int = 350  # generator steps before which only divergence is judged
+    # The samples keep changing above this displacement per 100 steps, in units of the mean distance
+    # between two real samples, if `relative_displacement` or `turnover` is exceeded, too.
+    displacement: float = 0.25
+    # The samples turn into other samples where they move more than this multiple of the mean
+    # distance between two of them per 100 steps: healthy runs have 0.1 to 0.6, hopping ones 2 to
+    # 20.
+    relative_displacement: float = 0.9
+    # The generated modes change where successive mode histograms differ by more than this total
+    # variation distance over the real-vs-real baseline: hopping runs have 0.6 to 1.
+    turnover: float = 0.3
+    # Displacement and turnover are medians and means over this many evaluations; fewer give no
+    # result.
+    window: int = 10
+    # The training converges where the energy distance falls by more than this share of itself over
+    # 20 evaluations.
+    distance_fall: float = 0.2
+    # The training converges where the effective number of modes rises by more than this over 20
+    # evaluations.
+    diversity_gain: float = 0.05
+    # Samples may change without harm below this energy distance, in units of the mean distance
+    # between two real samples: modes with shares that are wrong by 0.15 have 2 * 0.15².
+    near: float = 0.05
+    # A fall of the energy distance does not count below this effective number of modes, because
+    # one repeated sample that wanders to the center of the data gets nearer, too.
+    single_mode: float = 0.2
+    # The samples have become worse where the root of their energy distance exceeds its best value
+    # by this factor, if it also exceeds it by `worse_by`.
+    worse: float = 1.3
+    # The samples have become worse where the root of their energy distance exceeds its best value
+    # by this difference, too; for samples that are all alike the root is 0.6 to 1.
+    worse_by: float = 0.1
+    # The samples have diverged where their largest absolute value exceeds this multiple of the real
+    # data's.
+    max_abs: float = 10.0
+    # A network has diverged where its parameter norm exceeds this multiple of its first value.
+    parameter_growth: float = 10.0
+    # Generated samples get higher scores than real ones below this discriminator AUC.
+    weak_auc: float = 0.3
+    # The discriminator is too weak (a cause) where more than this share of the evaluations has an
+    # AUC below `weak_auc`; healthy runs have none.
+    weak_share: float = 0.2
+    # The discriminator is too weak (a cause) where it loses more than this share of a step's gain
+    # in score gap by its next step; healthy runs lose -0.1 to 0.3.
+    lost_gain: float = 0.4
+    # Only divergence is reported before this many generator steps, because the samples of every
+    # generator change much at the start.
+    warm_up: int = 350
 
     condition: ClassVar[str] = "non_convergence"
-    needs: ClassVar[frozenset[str]] = frozenset()  # values that blow up show in any signal
+    # None is required: a divergence shows in any signal, and `detect` reports the others itself.
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     def detect(self, record: Record) -> Diagnosis:
-        """Look for divergence at once, for oscillation and regression after the warm-up."""
-        blown = self._divergence(record)
-        if blown is not None:
-            return blown
+        """Evaluate divergence at every step, oscillation and regression after the warm-up."""
+        diverged = self._detect_divergence(record)
+        if diverged is not None:
+            return diverged
         missing = {
             MODE_HISTOGRAM,
             ENERGY_DISTANCE,
@@ -89,164 +126,189 @@ class NonConvergence:
             return report_missing_signals(self.condition, missing)
         steps, energy = record[ENERGY_DISTANCE]
         if len(steps) < self.window or steps[-1] < self.warm_up:
-            summary = (
-                f"Too early: {len(steps)} looks at the samples until step {record.last_step}. "
-                f"Convergence is judged after {self.window} looks and {self.warm_up} steps."
+            text = (
+                f"Too early: {len(steps)} evaluations of the samples until step "
+                f"{record.last_step}. A result needs {self.window} evaluations and {self.warm_up} "
+                "steps."
             )
-            return Diagnosis(self.condition, "inconclusive", summary)
-        turnover = self._turnover(record, steps)
-        motion, relative = record.at(DISPLACEMENT, steps), record.at(RELATIVE_DISPLACEMENT, steps)
-        level = np.sqrt(np.maximum(rolling_statistic(np.where(np.isfinite(energy), energy, np.nan), 5), 0))
-        best = np.fmin.accumulate(level)
-        evidence = (
+            return Diagnosis(self.condition, "inconclusive", text)
+        turnover = self._compute_turnover(record, steps)
+        # Estimates of a small energy distance may be negative. Infinite values would make the
+        # median infinite; NaN is left out.
+        finite = np.where(np.isfinite(energy), energy, np.nan)
+        distance = np.sqrt(np.maximum(rolling_statistic(finite, 5), 0))
+        evidence = self._compare(record, steps, turnover, distance)
+        unknown = [item.signal for item in (evidence[0], evidence[3]) if np.isnan(item.observed)]
+        if unknown:
+            text = (
+                f"The newest values of {' and '.join(unknown)} are not finite, so the failure "
+                "cannot be evaluated."
+            )
+            return Diagnosis(self.condition, "inconclusive", text, evidence=evidence)
+        changing, improving, oscillation = self._find_oscillation(record, steps, turnover)
+        states = {
+            "oscillation": (oscillation, changing),
+            "regression": self._find_regression(steps, distance),
+        }
+        for kind, (state, beyond) in states.items():
+            onset = find_onset(state, beyond)
+            if onset is not None:
+                return self._report_present(record, kind, int(steps[onset]), evidence)
+        text = _explain_absent(bool(changing[-1]), bool(improving[-1]), evidence)
+        return Diagnosis(self.condition, "absent", text, evidence=evidence)
+
+    def _compare(
+        self, record: Record, steps: NDArray[np.int64], turnover: Array, distance: Array
+    ) -> tuple[Evidence, ...]:
+        best = np.fmin.accumulate(distance)
+        # Where the best distance is 0, any larger distance is infinitely worse.
+        infinite = np.full(len(distance), np.inf)
+        ratio = np.asarray(np.divide(distance, best, out=infinite, where=best > 0))
+        return (
             compare_median(
-                DISPLACEMENT, motion, ">", self.displacement, "motion of the samples, per 100 steps", 10
+                DISPLACEMENT,
+                record.at(DISPLACEMENT, steps),
+                ">",
+                self.displacement,
+                "displacement of the samples per 100 steps",
+                RECENT,
             ),
             compare_median(
                 RELATIVE_DISPLACEMENT,
-                relative,
+                record.at(RELATIVE_DISPLACEMENT, steps),
                 ">",
                 self.relative_displacement,
-                "motion over the samples' spread",
-                10,
+                evaluations=RECENT,
             ),
             compare_median(
                 MODE_HISTOGRAM,
                 turnover,
                 ">",
                 self.turnover,
-                "histogram change from look to look",
-                10,
+                "change of the mode histogram over its baseline",
+                RECENT,
             ),
             compare_median(
                 ENERGY_DISTANCE,
-                level - best,
+                distance - best,
                 ">",
                 self.worse_by,
-                "distance to the data above its best",
+                "distance to the data minus its best",
             ),
             compare_median(
-                ENERGY_DISTANCE,
-                _ratio(level, best),
-                ">",
-                self.worse,
-                "distance over its best so far",
+                ENERGY_DISTANCE, ratio, ">", self.worse, "distance to the data over its best"
             ),
         )
-        unknown = [item.signal for item in (evidence[0], evidence[3]) if np.isnan(item.observed)]
-        if unknown:
-            summary = f"Of late {' and '.join(unknown)} gave no finite number: it cannot be judged."
-            return Diagnosis(self.condition, "inconclusive", summary, evidence=evidence)
-        restless, learning, swinging = self._swinging(record, steps, turnover)
-        states = {"oscillation": (swinging, restless), "regression": self._fallen(steps, level)}
-        for kind, (state, beyond) in states.items():
-            onset = find_onset(state, beyond)
-            if onset is not None:
-                return self._present(record, kind, int(steps[onset]), evidence)
-        summary = _why_absent(bool(restless[-1]), bool(learning[-1]), evidence)
-        return Diagnosis(self.condition, "absent", summary, evidence=evidence)
 
-    def _turnover(self, record: Record, steps: NDArray[np.int64]) -> Array:
-        """Total variation between the histograms of successive looks, less its null."""
-        bins = record[MODE_HISTOGRAM].values
-        change = np.abs(np.diff(bins, axis=0)).sum(1) / 2 - record.facts.get(
-            "turnover_baseline", 0.0
-        )
-        return align(steps, record[MODE_HISTOGRAM].steps[1:], change)
+    def _compute_turnover(self, record: Record, steps: NDArray[np.int64]) -> Array:
+        """Total variation distance between successive mode histograms, minus its baseline."""
+        histogram_steps, histograms = record[MODE_HISTOGRAM]
+        change = np.abs(np.diff(histograms, axis=0)).sum(1) / 2
+        baseline = record.facts.get("turnover_baseline", 0.0)
+        return align(steps, histogram_steps[1:], change - baseline)
 
-    def _swinging(
+    def _find_oscillation(
         self, record: Record, steps: NDArray[np.int64], turnover: Array
     ) -> tuple[Bools, Bools, Bools]:
-        """Where the samples keep turning into others, where they learn, and where they swing."""
-        motion = rolling_statistic(record.at(DISPLACEMENT, steps), self.window)
+        """Evaluations at which the samples change, at which they improve, and the state."""
+        displacement = rolling_statistic(record.at(DISPLACEMENT, steps), self.window)
         relative = rolling_statistic(record.at(RELATIVE_DISPLACEMENT, steps), self.window)
+        # A mean, because modes may be swapped at every second evaluation only.
         swaps = rolling_statistic(turnover, self.window, np.nanmean)
-        restless = (motion > self.displacement) & ((relative > self.relative_displacement) | (swaps > self.turnover))
+        changing = displacement > self.displacement
+        changing &= (relative > self.relative_displacement) | (swaps > self.turnover)
         energy, diversity = record[ENERGY_DISTANCE].values, record.at(EFFECTIVE_MODES, steps)
-        learning = find_improvement(energy, diversity, self.distance_fall, self.diversity_gain, self.single_mode)
-        learning |= is_starting(record, steps)
+        improving = find_improvement(
+            energy, diversity, self.distance_fall, self.diversity_gain, self.single_mode
+        )
+        improving |= is_starting(record, steps)
         settled = rolling_statistic(energy, self.window) < self.near
-        beyond = restless & ~learning & ~settled & (steps >= self.warm_up)
+        beyond = changing & ~improving & ~settled & (steps >= self.warm_up)
+        # Looser thresholds end the oscillation, so that noise does not end it.
         calm = (relative < 0.8 * self.relative_displacement) & (swaps < 0.8 * self.turnover)
-        calm |= (motion < 0.8 * self.displacement) | settled
-        return restless, learning, persistent_state(beyond, calm)
+        calm |= (displacement < 0.8 * self.displacement) | settled
+        return changing, improving, persistent_state(beyond, calm)
 
-    def _fallen(self, steps: NDArray[np.int64], level: Array) -> tuple[Bools, Bools]:
-        """Where the distance to the data is clearly above the best so far."""
-        best = np.fmin.accumulate(level)
-        beyond = (level > self.worse * best) & (level > best + self.worse_by)
-        clear = (level < 0.8 * self.worse * best) | (level < best + 0.8 * self.worse_by)
+    def _find_regression(self, steps: NDArray[np.int64], distance: Array) -> tuple[Bools, Bools]:
+        """State of a regression, and the evaluations at which the distance is beyond its limits."""
+        best = np.fmin.accumulate(distance)
+        beyond = (distance > self.worse * best) & (distance > best + self.worse_by)
+        clear = (distance < 0.8 * self.worse * best) | (distance < best + 0.8 * self.worse_by)
         return persistent_state(beyond & (steps >= self.warm_up), clear), beyond
 
-    def _present(
+    def _report_present(
         self, record: Record, kind: str, step: int, evidence: tuple[Evidence, ...]
     ) -> Diagnosis:
-        motion, relative, _, above, _ = evidence
-        texts = {
+        displacement, relative, _, excess, _ = evidence
+        summaries = {
             "oscillation": (
                 f"Since step {step} the samples have kept changing without getting better. Within "
-                f"100 steps each moves {motion.observed:.0%} of the distance between two real "
-                f"samples, {relative.observed:.0%} of that between two of its own kind."
+                f"100 steps each sample moves {displacement.observed:.0%} of the mean distance "
+                f"between two real samples, and {relative.observed:.0%} of that between two "
+                "generated samples."
             ),
             "regression": (
-                f"Since step {step} the samples have been further from the data than before, by "
-                f"{above.observed:.2f} in energy distance. One sample made over and over is 0.6 to "
-                "1 away."
+                f"Since step {step} the samples have been farther from the data than before: the "
+                f"root of their energy distance is {format_short(excess.observed)} above its best. "
+                "For samples that are all alike, it is 0.6 to 1."
             ),
         }
-        signs = compare_balance(record, step, self.weak_auc, self.weak_share, self.lost_gain)
-        weak = any(sign.holds for sign in signs)
-        cause = "discriminator_too_weak" if weak else None
-        text = f"{texts[kind]} {TOO_WEAK}" if weak else texts[kind]
-        size = motion.observed if kind == "oscillation" else above.observed
-        severity, evidence = float(np.clip(size, 0.1, 1)), evidence + signs
-        return Diagnosis(self.condition, "present", text, kind, step, cause, severity, evidence)
+        balance = compare_balance(record, step, self.weak_auc, self.weak_share, self.lost_gain)
+        is_weak = any(sign.holds for sign in balance)
+        cause = "discriminator_too_weak" if is_weak else None
+        summary = f"{summaries[kind]} {TOO_WEAK}" if is_weak else summaries[kind]
+        size = displacement.observed if kind == "oscillation" else excess.observed
+        severity, evidence = float(np.clip(size, 0.1, 1)), evidence + balance
+        return Diagnosis(self.condition, "present", summary, kind, step, cause, severity, evidence)
 
-    def _divergence(self, record: Record) -> Diagnosis | None:
-        """The first value that blew up and has stayed so, if any has."""
+    def _detect_divergence(self, record: Record) -> Diagnosis | None:
+        """Report the first value that diverged and has stayed so; None if there is none."""
         found = [
-            (int(signal.steps[at]), name, float(signal.values[at]), gate)
+            (int(signal.steps[index]), name, float(signal.values[index]), threshold)
             for name, signal in record.signals.items()
-            if signal.values.ndim == 1 and name.startswith(BLOWN)
-            for gate, at in [self._blown(name, signal.values)]
-            if at is not None
+            if signal.values.ndim == 1 and name.startswith(FINITE_SIGNALS)
+            for threshold, index in [self._find_divergence(name, signal.values)]
+            if index is not None
         ]
         if not found:
             return None
-        step, name, value, gate = min(found)  # by step, then by name, which is never the same twice
-        text = f"Since step {step} {name} has been out of bounds ({value:.3g} then): it blew up."
-        evidence = (Evidence(name, value, ">", gate, True, "blew up"),)
+        step, name, value, threshold = min(found)  # by step, then by name, which is unique
+        text = f"Since step {step} the training has diverged: {name} was {value:.3g} at that step."
+        evidence = (Evidence(name, value, ">", threshold, True),)
         return Diagnosis(self.condition, "present", text, "divergence", step, None, 1.0, evidence)
 
-    def _blown(self, name: str, values: Array) -> tuple[float, int | None]:
-        """A signal's limit, and the index since which it is beyond; once is enough for NaN."""
-        if name.startswith("gradient/non_finite/"):  # a scaler's first steps overflow by design
-            lost = values > 0
-            return 0.0, find_onset(persistent_state(lost, ~lost, 3, 3), lost, 3, 3)
-        lost = ~np.isfinite(values)
-        if lost.any():
-            return np.inf, int(np.argmax(lost))
+    def _find_divergence(self, name: str, values: Array) -> tuple[float, int | None]:
+        """Threshold of a signal, and index of the value since which it has been beyond it.
+
+        A single value that is NaN or infinite is sufficient: weights do not recover from it.
+        """
+        if name.startswith("gradient/non_finite/"):
+            # The gradient scaler of mixed precision starts with a scale that overflows, and then
+            # skips the step; so three evaluations in a row are needed.
+            has_lost = values > 0
+            return 0.0, find_onset(persistent_state(has_lost, ~has_lost, 3, 3), has_lost, 3, 3)
+        non_finite = ~np.isfinite(values)
+        if non_finite.any():
+            return np.inf, int(np.argmax(non_finite))
         if name == MAX_ABS or name.startswith("gradient/parameter_norm/"):
-            gate = self.max_abs if name == MAX_ABS else self.parameter_growth * float(values[0])
-            beyond = (values > gate) & (gate > 0)  # weights that all begin at 0 have no size yet
-            return gate, find_onset(persistent_state(beyond, ~beyond), beyond)
+            is_samples = name == MAX_ABS
+            threshold = self.max_abs if is_samples else self.parameter_growth * float(values[0])
+            # Weights that all start at 0 have no norm with which a later one could be compared.
+            beyond = (values > threshold) & (threshold > 0)
+            return threshold, find_onset(persistent_state(beyond, ~beyond), beyond)
         return np.inf, None
 
 
-def _ratio(level: Array, best: Array) -> Array:
-    """Distance over the best one; infinite where the best was no distance at all."""
-    return np.asarray(np.divide(level, best, out=np.full(len(level), np.inf), where=best > 0))
-
-
-def _why_absent(restless: bool, learning: bool, evidence: tuple[Evidence, ...]) -> str:
-    motion, relative, turnover, above, ratio = evidence
-    if restless and learning:
-        return "The samples change much from look to look, but are getting better: it is learning."
-    if above.holds and ratio.holds:
-        return "The samples were nearer to the data a while ago, but not for long."
-    if motion.holds and (relative.holds or turnover.holds):
-        return "The samples change much from look to look, but have not done so for long."
+def _explain_absent(is_changing: bool, is_improving: bool, evidence: tuple[Evidence, ...]) -> str:
+    displacement, relative, turnover, excess, ratio = evidence
+    if is_changing and is_improving:
+        return "The samples change much, but are getting better: the generator is learning."
+    if excess.holds and ratio.holds:
+        return "The samples were nearer to the data before, but have not been farther for long."
+    if displacement.holds and (relative.holds or turnover.holds):
+        return "The samples change much, but have not done so for long."
     return (
-        f"The samples change within bounds: each moves {motion.observed:.2g} times the distance "
-        "between two real samples within 100 steps, and they are about as near to the data as ever."
+        "The samples change little, and are about as near to the data as ever: within 100 steps "
+        f"each sample moves {format_short(displacement.observed)} times the mean distance between "
+        "two real samples."
     )

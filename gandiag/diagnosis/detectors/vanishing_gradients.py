@@ -1,18 +1,19 @@
-"""Vanishing gradients: the generator stands still because no learning signal reaches it.
+"""Vanishing gradients: the generator stops learning because no gradient reaches its weights.
 
-What you see: garbage that does not change. The discriminator's loss is near zero and the
-generator's loss flat. Neither is proof: a discriminator may be sure while the samples improve.
+What you see: bad samples that do not change. The discriminator's loss is near zero and the
+generator's loss is constant. Neither loss is a proof: the samples may improve although the
+discriminator is certain.
 
-Why it happens: on its way from the loss to the generator's weights the signal passes the
-objective's slope at the scores, the discriminator's slope at the samples, the generator's own
-layers, and its optimizer; one of them has become flat. Under the minimax objective,
-log(1 - D(G(z))), a sure discriminator is enough (Goodfellow et al. 2014, section 3; Arjovsky &
-Bottou 2017, theorem 2.4).
+Why it happens: the gradient is a product along a chain, from the generator's loss to its weights.
+The factors are the gradient of the loss at the scores, the gradient of the discriminator at the
+samples, the Jacobian of the generator's layers, and the step of the optimizer. One factor has
+become practically zero. Under the minimax loss, log(1 - D(G(z))), a discriminator that is certain
+is sufficient (Goodfellow et al. 2014, section 3; Arjovsky & Bottou 2017, theorem 2.4).
 
-How it is measured: three things must hold together. [A] A link of that chain is flat. [B] The
-samples at fixed latents do not move. [C] The samples are still far from the data: a generator that
-has arrived may rest. The size of a gradient alone is never asked: it depends on width, batch and
-loss scale, and Adam hides it.
+How it is measured: three conditions must hold together. [A] A factor of the chain is practically
+zero. [B] The samples at fixed latents do not move. [C] The samples are far from the data, because
+a generator that has converged may rest. The gradient norm alone is not used: it depends on width,
+batch size and the scale of the loss, and Adam normalises it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, compare_median
+from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, compare_median, format_short
 from gandiag.diagnosis.statistics import find_onset, persistent_state, recent_median
 from gandiag.monitoring.signals import (
     BACKPROP_GAIN,
@@ -38,174 +39,216 @@ from gandiag.monitoring.signals import (
 from gandiag.records.arrays import Array, Bools
 from gandiag.records.record import Record
 
-ZERO = 1e-30  # a ratio below it is none, also where it was none from the first look
+# Evaluations in a state's window. The detector has no warm-up, and 4 are the least for 3 to agree.
+WINDOW = 4
+# First evaluations with which the ratios inside the generator are compared.
+EARLY = 5
+# Ratios below this number count as zero, also where the early ratios were zero, too.
+PRACTICALLY_ZERO = 1e-30
 
 EXPLANATIONS = {
     "saturated_objective": (
-        "The discriminator is so sure of the fakes that the generator's objective is flat at their "
-        "scores: almost nothing of the loss's slope is left."
+        "The discriminator is certain about the generated samples, and the gradient of the "
+        "generator's loss at their scores is practically zero."
     ),
     "flat_discriminator": (
-        "The discriminator's score hardly depends on its input at the fakes, so it tells the "
-        "generator nothing about where to go."
+        "The discriminator's score hardly depends on its input at the generated samples, so its "
+        "gradient gives the generator no direction."
     ),
     "generator_layers": (
-        "The signal reaches the generator's output but dies on its way through the layers: they "
+        "The gradient reaches the generator's output but vanishes inside its layers: the layers "
         "are saturated, or too many for their initialisation."
     ),
     "optimizer": (
-        "The signal reaches the generator's weights, but its optimizer hardly moves them: the "
-        "learning rate is too small, or it steps other parameters."
+        "The gradient reaches the generator's weights, but its optimizer hardly changes them: the "
+        "learning rate is too small, or the optimizer has other parameters."
     ),
 }
 
 
 @dataclass(frozen=True)
 class VanishingGradients:
-    """No learning signal reaches the generator, which stands still short of the data."""
+    """No gradient reaches the generator, and its samples stay far from the data."""
 
-    score_gradient: float = 1e-2  # sum |dL_G/dscore|, below: healthy 0.3-0.7, a critic 1, dying 1e-4
-    discriminator_gradient: float = 1e-2  # D's slope at the fakes in units of score spread and data scale, below
-    score_sd: float = 1e-6  # relative spread of D's scores, below: D says the same to everything
-    layers: float = 1e-3  # G's inner gradient ratios over their own early median, below
-    update: float = 1e-5  # distance of G's weights a step over their norm, below: 1 % in 1000 steps
-    displacement: float = 5e-3  # real scales per 100 steps, below: healthy 0.05-0.5, frozen 0-0.002
-    far: float = 0.1  # energy distance in real scales, above: healthy .01-.03, noise .8-1.5
-    enter: int = 3  # looks of the last 4 that must agree; effects are decades wide
+    # The loss is saturated below this sum over the batch of |dL_G/dscore|: healthy runs have 0.3 to
+    # 0.7, a Wasserstein critic 1, and failing runs 1e-4.
+    score_gradient: float = 1e-2
+    # The discriminator is flat below this gradient norm at the samples, in units of the standard
+    # deviation of its scores per mean distance between two real samples.
+    discriminator_gradient: float = 1e-2
+    # The discriminator is constant below this relative spread of its scores, near the rounding of
+    # 32-bit numbers.
+    score_sd: float = 1e-6
+    # The gradient vanishes inside the generator where a ratio of gradient norms falls below this
+    # share of its median at the first 5 evaluations; the ratios depend on the layers' sizes.
+    layers: float = 1e-3
+    # The optimizer hardly moves the weights below this relative update per step, which is 1 % in
+    # 1000 steps.
+    update: float = 1e-5
+    # The samples do not move below this displacement per 100 steps, in units of the mean distance
+    # between two real samples: healthy runs have 0.05 to 0.5, failing runs up to 0.002.
+    displacement: float = 5e-3
+    # The samples are far from the data above this energy distance, in units of the mean distance
+    # between two real samples: healthy runs reach 0.01 to 0.03, and noise has 0.8 to 1.5.
+    far: float = 0.1
+    # So many of the last 4 evaluations must agree; three are enough, since failing and healthy runs
+    # differ by decades.
+    enter: int = 3
 
     condition: ClassVar[str] = "vanishing_gradients"
     needs: ClassVar[frozenset[str]] = frozenset({SCORE_GRADIENT, DISPLACEMENT, ENERGY_DISTANCE})
 
     def detect(self, record: Record) -> Diagnosis:
-        """Judge each look at the generator's motion with what was measured around it."""
-        steps, motion = record[DISPLACEMENT]
-        if len(steps) < 4:
-            text = f"Only {len(steps)} looks at the generator's motion so far; 4 are needed."
+        """Combine the three conditions at each evaluation of the displacement."""
+        steps, displacement = record[DISPLACEMENT]
+        if len(steps) < WINDOW:
+            text = f"Too early: {len(steps)} evaluations of the displacement; {WINDOW} are needed."
             return Diagnosis(self.condition, "inconclusive", text)
-        links = self._links(record, steps)
-        energy = record.at(ENERGY_DISTANCE, steps)
-        flat = np.logical_or.reduce([link.values < link.gate for link in links])
-        nearly = np.logical_or.reduce([link.values < 3 * link.gate for link in links])
-        signal = [np.isfinite(link.values) for link in links if link.cause != "optimizer"]
-        known = np.logical_or.reduce(signal)
-        known &= np.isfinite(motion) & np.isfinite(energy)
-        beyond = flat & (motion < self.displacement) & (energy > self.far)
-        near = nearly & (motion < 2 * self.displacement) & (energy > 0.8 * self.far)
-        onset = find_onset(persistent_state(beyond, known & ~near, self.enter, 4), beyond, self.enter, 4)
+        factors = self._read_factors(record, steps)
+        distance = record.at(ENERGY_DISTANCE, steps)
+        state, beyond, known = self._find_state(factors, displacement, distance)
         evidence = (
             *(
-                compare_median(link.signal, link.values, "<", link.gate, link.meaning, 4)
-                for link in links
+                compare_median(each.signal, each.values, "<", each.threshold, each.meaning, WINDOW)
+                for each in factors
             ),
             compare_median(
-                DISPLACEMENT, motion, "<", self.displacement, "motion of the samples, per 100 steps", 4
+                DISPLACEMENT,
+                displacement,
+                "<",
+                self.displacement,
+                "displacement of the samples per 100 steps",
+                WINDOW,
             ),
-            compare_median(
-                ENERGY_DISTANCE, energy, ">", self.far, "distance of the samples from the data", 4
-            ),
+            compare_median(ENERGY_DISTANCE, distance, ">", self.far, evaluations=WINDOW),
         )
-        if onset is None and not known[-4:].any():
+        onset = find_onset(state, beyond, self.enter, WINDOW)
+        if onset is not None:
+            return self._report_present(factors, beyond, int(steps[onset]), evidence)
+        if not known[-WINDOW:].any():
             text = (
-                "Of late the slopes, the motion or the distance to the data are no finite numbers."
+                "The newest gradients, displacements or distances to the data are not finite, so "
+                "the failure cannot be evaluated."
             )
             return Diagnosis(self.condition, "inconclusive", text, evidence=evidence)
-        if onset is None:
-            return Diagnosis(self.condition, "absent", _why_absent(evidence), evidence=evidence)
-        cause = _first_flat(links, beyond)
-        step = int(steps[onset])
-        summary = (
-            f"Since step {step} the generator has stood still far from the data: within 100 steps "
-            f"its samples move {evidence[-2].observed:.2g} times the distance between two real "
-            f"samples. {EXPLANATIONS[cause]}"
-        )
-        return Diagnosis(
-            self.condition, "present", summary, cause, step, cause, _severity(links), evidence
-        )
+        return Diagnosis(self.condition, "absent", _explain_absent(evidence), evidence=evidence)
 
-    def _links(self, record: Record, steps: NDArray[np.int64]) -> tuple[_Link, ...]:
-        """The chain from the loss to G's weights, each link with its gate.
+    def _find_state(
+        self, factors: tuple[_Factor, ...], displacement: Array, distance: Array
+    ) -> tuple[Bools, Bools, Bools]:
+        """State of the failure, evaluations that show it, and evaluations that are complete."""
+        vanished = np.logical_or.reduce([each.values < each.threshold for each in factors])
+        beyond = vanished & (displacement < self.displacement) & (distance > self.far)
+        # Looser thresholds end the failure, so that noise does not end it.
+        weak = np.logical_or.reduce([each.values < 3 * each.threshold for each in factors])
+        nearly = weak & (displacement < 2 * self.displacement) & (distance > 0.8 * self.far)
+        # The update is known even where no gradient is, so it cannot complete an evaluation.
+        known = np.logical_or.reduce(
+            [np.isfinite(each.values) for each in factors if each.cause != "optimizer"]
+        )
+        known &= np.isfinite(displacement) & np.isfinite(distance)
+        return persistent_state(beyond, known & ~nearly, self.enter, WINDOW), beyond, known
 
-        What lies inside G is compared with its own beginning: such ratios depend on the layers'
-        sizes.
+    def _read_factors(self, record: Record, steps: NDArray[np.int64]) -> tuple[_Factor, ...]:
+        """The factors from the loss to the generator's weights, in that order.
+
+        The ratios inside the generator depend on the sizes of its layers, so they are compared with
+        their own first values.
         """
-        found = [
-            _Link(
-                "saturated_objective",
-                SCORE_GRADIENT,
-                record.at(SCORE_GRADIENT, steps),
-                self.score_gradient,
-                "objective's slope at the scores",
-            ),
-            _Link(
-                "flat_discriminator",
-                DISCRIMINATOR_GRADIENT,
-                record.at(DISCRIMINATOR_GRADIENT, steps),
-                self.discriminator_gradient,
-                "D's slope at the fakes",
-            ),
-            _Link(
-                "flat_discriminator",
-                SCORE_SD,
-                record.at(SCORE_SD, steps),
-                self.score_sd,
-                "spread of D's scores",
-            ),
-        ]
-        for signal, meaning in (
-            (BACKPROP_GAIN, "gradient at G's weights over that at its output"),
-            (FIRST_TO_LAST, "gradient at G's first layer over that at its last"),
-        ):
-            values = record.at(signal, steps)
-            early = record[signal].values[:5]
-            early = early[np.isfinite(early)]  # a slope that is 0 at first makes its ratios NaN
-            if not len(record[signal].values):
-                continue
-            gate = max(self.layers * float(np.median(early)) if len(early) else 0.0, ZERO)
-            found.append(_Link("generator_layers", signal, values, gate, meaning))
-        if len(record[GENERATOR_UPDATE].steps):
-            moved = record.at(GENERATOR_UPDATE, steps)
-            found.append(
-                _Link("optimizer", GENERATOR_UPDATE, moved, self.update, "motion of G's weights")
+        factors = [
+            _Factor(cause, signal, record.at(signal, steps), threshold)
+            for cause, signal, threshold in (
+                ("saturated_objective", SCORE_GRADIENT, self.score_gradient),
+                ("flat_discriminator", DISCRIMINATOR_GRADIENT, self.discriminator_gradient),
+                ("flat_discriminator", SCORE_SD, self.score_sd),
             )
-        return tuple(found)
+        ]
+        for signal in (BACKPROP_GAIN, FIRST_TO_LAST):
+            if len(record[signal].values):
+                values = record.at(signal, steps)
+                threshold = self._early_threshold(record[signal].values)
+                factors.append(_Factor("generator_layers", signal, values, threshold))
+        if len(record[GENERATOR_UPDATE].steps):
+            update = record.at(GENERATOR_UPDATE, steps)
+            meaning = "relative update of G's weights"
+            factors.append(_Factor("optimizer", GENERATOR_UPDATE, update, self.update, meaning))
+        return tuple(factors)
+
+    def _early_threshold(self, values: Array) -> float:
+        early = values[:EARLY]
+        early = early[np.isfinite(early)]  # a gradient of 0 makes its ratios NaN
+        median = float(np.median(early)) if len(early) else 0.0
+        return max(self.layers * median, PRACTICALLY_ZERO)
+
+    def _report_present(
+        self,
+        factors: tuple[_Factor, ...],
+        beyond: Bools,
+        step: int,
+        evidence: tuple[Evidence, ...],
+    ) -> Diagnosis:
+        cause = _find_first_vanished(factors, beyond)
+        moved = format_short(evidence[-2].observed)
+        summary = (
+            f"Since step {step} the samples have hardly changed and are far from the data: within "
+            f"100 steps they move {moved} times the mean distance between two real samples. "
+            f"{EXPLANATIONS[cause]}"
+        )
+        severity = _compute_severity(factors)
+        return Diagnosis(self.condition, "present", summary, cause, step, cause, severity, evidence)
 
 
-class _Link(NamedTuple):
-    """One link of the chain at each look: what was seen, and below what it is flat."""
+class _Factor(NamedTuple):
+    """One factor of the gradient at each evaluation.
+
+    Attributes:
+        cause: name of the cause where this factor has vanished.
+        signal: name of the signal.
+        values: ``(n,)``.
+        threshold: below it the factor is practically zero.
+        meaning: name for a reader; empty for the signal's label.
+    """
 
     cause: str
     signal: str
     values: Array
-    gate: float
-    meaning: str
+    threshold: float
+    meaning: str = ""
 
 
-def _first_flat(links: tuple[_Link, ...], beyond: Bools) -> str:
-    """The first link of the chain that is flat at most of the newest judged looks."""
-    judged = np.flatnonzero(beyond)[-4:]
-    flat = [link.cause for link in links if (link.values[judged] < link.gate).mean() > 0.5]
-    return flat[0] if flat else links[0].cause
+def _find_first_vanished(factors: tuple[_Factor, ...], beyond: Bools) -> str:
+    """Cause of the first factor that has vanished at most of the newest failing evaluations.
+
+    A vanished factor makes the later ones vanish, too, so the first one is the cause.
+    """
+    newest = np.flatnonzero(beyond)[-WINDOW:]
+    vanished = [
+        each.cause for each in factors if (each.values[newest] < each.threshold).mean() > 0.5
+    ]
+    return vanished[0] if vanished else factors[0].cause
 
 
-def _severity(links: tuple[_Link, ...]) -> float:
-    """Decades by which the flattest link lies below its gate, a quarter each, in [0.1, 1]."""
-    depths = [recent_median(link.values, 4) / link.gate for link in links if link.gate]
-    worst = min((depth for depth in depths if np.isfinite(depth)), default=1.0)
-    return float(np.clip(-np.log10(max(worst, 1e-12)) / 4, 0.1, 1.0))
+def _compute_severity(factors: tuple[_Factor, ...]) -> float:
+    """A quarter for each decade of the smallest factor below its threshold, in [0.1, 1]."""
+    ratios = [
+        recent_median(each.values, WINDOW) / each.threshold for each in factors if each.threshold
+    ]
+    smallest = min((ratio for ratio in ratios if np.isfinite(ratio)), default=1.0)
+    return float(np.clip(-np.log10(max(smallest, 1e-12)) / 4, 0.1, 1.0))
 
 
-def _why_absent(evidence: tuple[Evidence, ...]) -> str:
-    *links, motion, energy = evidence
-    flat = any(link.holds for link in links)
-    if motion.holds and energy.holds and not flat:
+def _explain_absent(evidence: tuple[Evidence, ...]) -> str:
+    *factors, displacement, distance = evidence
+    has_vanished = any(each.holds for each in factors)
+    if displacement.holds and distance.holds and not has_vanished:
         return (
-            "A learning signal reaches the generator, yet its samples stand still far from the "
-            "data. Look at mode collapse, and at its learning rate."
+            "A gradient reaches the generator, but its samples do not change and are far from the "
+            "data. See the diagnosis of mode collapse, and check the generator's learning rate."
         )
-    if not flat:
-        return "A learning signal reaches the generator: no link of the chain is flat."
-    if not motion.holds:
-        return "A link of the chain is weak, but the samples still move."
-    if not energy.holds:
-        return "The generator rests, but close to the data."
-    return "The signal is weak of late, but not for long enough to speak of a failure."
+    if not has_vanished:
+        return "A gradient reaches the generator: no factor of it is practically zero."
+    if not displacement.holds:
+        return "A factor of the generator's gradient is practically zero, but the samples change."
+    if not distance.holds:
+        return "The samples do not change, but they are close to the data."
+    return "The gradient is practically zero at the newest evaluations, but not for long enough."

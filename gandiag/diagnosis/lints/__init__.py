@@ -1,1 +1,1 @@
-"""Lints: bugs of the loop around a GAN, one a file. They are detectors of attached loops."""
+"""Lints: detectors of one bug each in a user's training loop. They read the ``loop`` signals."""

@@ -1,4 +1,4 @@
-"""The answer of a lint: present once three of the last four looks show the fault."""
+"""The diagnosis of a lint: present once three of the last four evaluations show the bug."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from gandiag.diagnosis.diagnosis import Diagnosis, Evidence
 from gandiag.diagnosis.statistics import find_onset, persistent_state
 from gandiag.records.arrays import Bools
 
-ENTER, WINDOW = 3, 4  # looks; a fault of the code shows at each, an odd batch at one
+# Evaluations that must show the bug, of the last WINDOW. A bug of the code shows at every
+# evaluation, so few are sufficient; one may differ because of an unusual batch.
+ENTER, WINDOW = 3, 4
 
 
 def build_diagnosis(
@@ -21,16 +23,18 @@ def build_diagnosis(
     clear: str,
     evidence: tuple[Evidence, ...] = (),
 ) -> Diagnosis:
-    """Judge the looks.
+    """Build the diagnosis of a bug from the evaluations that show it.
+
+    The severity of a present bug is the share of evaluations since its onset that show it.
 
     Args:
-        condition: the fault's name.
-        steps: ``(n,)`` of the looks.
-        faulty: ``(n,)`` whether each shows the fault.
-        kind: which form of it, where it is there.
-        found: sentences that say what is wrong and what to do.
-        clear: a sentence for where it is not there.
-        evidence: the numbers that were weighed.
+        condition: name of the bug.
+        steps: ``(n,)`` of the evaluations.
+        faulty: ``(n,)`` whether each evaluation shows the bug.
+        kind: failure type and cause, if the bug is present.
+        found: the summary if the bug is present: what is wrong, and how to correct it.
+        clear: the summary if the bug is absent.
+        evidence: the numbers that were compared with thresholds.
     """
     if len(steps) < WINDOW:
         return report_too_early(condition, len(steps))
@@ -43,7 +47,7 @@ def build_diagnosis(
     )
 
 
-def report_too_early(condition: str, looks: int) -> Diagnosis:
-    """The answer while there are too few looks."""
-    text = f"Only {looks} looks at the loop so far; {WINDOW} are needed."
+def report_too_early(condition: str, evaluations: int) -> Diagnosis:
+    """Build the inconclusive diagnosis of a record with too few evaluations."""
+    text = f"Too early: {evaluations} evaluations of the training loop; {WINDOW} are needed."
     return Diagnosis(condition, "inconclusive", text, about="loop")

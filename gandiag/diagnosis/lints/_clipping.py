@@ -1,24 +1,27 @@
-"""Whether a discriminator's weights are clipped, as far as their sizes show it."""
+"""Whether a discriminator's weights are clipped, from the size of its largest weight."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from gandiag.monitoring.signals import MAX_WEIGHT
-from gandiag.records.arrays import Array, Bools
+from gandiag.records.arrays import Bools
 from gandiag.records.record import Record
 
-SAME = 1e-6  # relative; float32's last digit, and what the record keeps
+# Relative difference of two weights that count as equal: the rounding of 32-bit numbers and of the
+# record.
+SAME = 1e-6
 
 
 def is_clipped(record: Record) -> Bools:
-    """At each look at D's turn: the largest weight is the same number as at the look before.
+    """Find the discriminator steps at which the largest weight is the same as one step before.
 
-    Weights that are trained without a bound never repeat their largest to the last digit.
+    Trained weights without a bound never repeat their largest absolute value to the last digit.
+    Clipped weights do, because some weight is always at the bound.
+
+    Returns:
+        ``(n,)``, one for each evaluation of `MAX_WEIGHT`; False at the first one.
     """
     _, largest = record[MAX_WEIGHT]
-    return np.asarray(_same(largest, np.concatenate([[np.nan], largest[:-1]])))
-
-
-def _same(one: Array, other: Array) -> Bools:
-    return np.asarray(np.abs(one - other) <= SAME * np.abs(one))
+    previous = np.concatenate([[np.nan], largest[:-1]])
+    return np.asarray(np.abs(largest - previous) <= SAME * np.abs(largest))

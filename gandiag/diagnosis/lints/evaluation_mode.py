@@ -1,6 +1,6 @@
-"""Evaluation mode: a network learns while its BatchNorm and dropout behave as in evaluation.
+"""Evaluation mode: a network is trained while its BatchNorm and dropout layers are in eval mode.
 
-It begins with ``network.eval()`` before drawing samples, and no ``network.train()`` after it.
+It starts with ``network.eval()`` before samples are drawn, without ``network.train()`` after it.
 BatchNorm then uses its running statistics, which no longer follow the weights, and dropout is off.
 """
 
@@ -21,31 +21,33 @@ from gandiag.records.record import Record
 class EvaluationMode:
     """A network is trained with all its BatchNorm and dropout layers in evaluation mode."""
 
-    share: float = 0.999  # of these layers, above: a frozen part of a network may be meant
+    # The bug is present where more than this share of a network's BatchNorm and dropout layers is
+    # in evaluation mode; a smaller share may be a part of the network that is frozen on purpose.
+    share: float = 0.999
 
     condition: ClassVar[str] = "evaluation_mode"
     needs: ClassVar[frozenset[str]] = frozenset({GENERATOR_STEPS})
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
-        """Ask of each player in which mode it was at its own steps."""
-        looks = len(record[GENERATOR_STEPS].steps)
-        if looks < WINDOW:
-            return report_too_early(self.condition, looks)
-        found = [self._of(record, player) for player in ("generator", "discriminator")]
+        """Evaluate the mode of each network at its own optimizer steps."""
+        evaluations = len(record[GENERATOR_STEPS].steps)
+        if evaluations < WINDOW:
+            return report_too_early(self.condition, evaluations)
+        found = [self._check_network(record, name) for name in ("generator", "discriminator")]
         return next((each for each in found if each.status == "present"), found[0])
 
-    def _of(self, record: Record, player: str) -> Diagnosis:
-        """A network without a layer that behaves differently in evaluation has no share of them."""
-        name = f"loop/eval_mode/{player}"
+    def _check_network(self, record: Record, network: str) -> Diagnosis:
+        """Check one network; a network without such layers has no signal and no bug."""
+        name = f"loop/eval_mode/{network}"
         steps = record[GENERATOR_STEPS].steps
         share = record.at(name, steps)
-        text = (
-            f"The {player} is trained in evaluation mode: its BatchNorm and dropout layers do not "
-            f"behave as in training. Call {player}.train() before its turns, such as after samples "
-            "have been drawn."
+        found = (
+            f"The {network} is trained in evaluation mode: its BatchNorm and dropout layers do not "
+            f"behave as in training. Call {network}.train() before its steps, for example after "
+            "samples have been drawn."
         )
         clear = "Both networks are in training mode at their steps."
-        evidence = (compare_median(name, share, ">", self.share, "its layers in evaluation mode", 4),)
+        evidence = (compare_median(name, share, ">", self.share, evaluations=WINDOW),)
         faulty = np.asarray(share > self.share)
-        return build_diagnosis(self.condition, steps, faulty, player, text, clear, evidence)
+        return build_diagnosis(self.condition, steps, faulty, network, found, clear, evidence)

@@ -1,7 +1,7 @@
-"""The generator climbs: its step makes the fakes look less real to the discriminator, not more.
+"""Generator ascends: the generator's step makes its samples look less real to the discriminator.
 
-A wrong sign, or D's own target for fakes in the generator's loss. Both players then want the same:
-scores of fakes that are as far from those of real samples as can be.
+The sign of the generator's loss is wrong, or the loss has the discriminator's target for generated
+samples. Both networks then push the scores of generated samples in the same direction.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from gandiag.diagnosis.diagnosis import About, Diagnosis, compare_median
-from gandiag.diagnosis.lints._answer import build_diagnosis
+from gandiag.diagnosis.lints._answer import WINDOW, build_diagnosis
 from gandiag.monitoring.signals import (
     FAKE_OUTPUT_GRADIENTS,
     FAKE_OUTPUT_GRADIENTS_AT_G,
@@ -24,9 +24,11 @@ from gandiag.records.record import Record
 
 @dataclass(frozen=True)
 class GeneratorAscends:
-    """Generator and discriminator push the scores of the fakes the same way."""
+    """Generator and discriminator push the scores of generated samples in the same direction."""
 
-    agreement: float = 0.8  # of both players' slopes at the fakes, above: opponents have -1
+    # The bug is present where the product of the two mean gradient signs at the generated samples
+    # is above this value; it is -1 in a correct loop.
+    agreement: float = 0.8
 
     condition: ClassVar[str] = "generator_ascends"
     needs: ClassVar[frozenset[str]] = frozenset(
@@ -35,35 +37,51 @@ class GeneratorAscends:
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
-        """Compare, look by look, the directions in which the two push the fakes' scores."""
-        steps, slopes = record[FAKE_OUTPUT_GRADIENTS_AT_G]
-        of_d = record[FAKE_OUTPUT_GRADIENTS]
-        theirs = align(steps, of_d.steps, _one_sided(of_d.values))
-        certain = record.at(KNOWN_SPLIT, steps) > 0.5
-        if not certain[-4:].any():
+        """Compare the signs of both losses' gradients at the scores of generated samples."""
+        steps, gradients = record[FAKE_OUTPUT_GRADIENTS_AT_G]
+        of_discriminator = record[FAKE_OUTPUT_GRADIENTS]
+        direction = align(steps, of_discriminator.steps, _mean_sign(of_discriminator.values))
+        is_known = record.at(KNOWN_SPLIT, steps) > 0.5
+        if not is_known[-WINDOW:].any():
+            # Without memory or labels, gandiag calls those samples generated whose scores D lowers.
+            # To compare the directions would then be circular.
             text = (
-                "Real and fake samples could only be told apart by the discriminator's slopes, "
-                "which takes for granted what is asked here. watch.label(real=..., fake=...) says "
-                "which is which."
+                "Real and generated samples could only be distinguished by the discriminator's "
+                "gradients, which assumes what this check should find out. "
+                "watch.label(real=..., fake=...) names them."
             )
             return Diagnosis(self.condition, "inconclusive", text, about="loop")
-        agreement = _one_sided(slopes) * theirs
-        faulty = np.asarray((agreement > self.agreement) & certain)
-        text = (
-            "The generator's step pushes the scores of its fakes the way the discriminator's does: "
-            "it helps to tell them from real samples instead of hiding the difference. Turn the "
-            "sign of its loss, or give it the targets of real samples."
+        agreement = _mean_sign(gradients) * direction
+        faulty = np.asarray((agreement > self.agreement) & is_known)
+        found = (
+            "The generator's step pushes the scores of its samples in the same direction as the "
+            "discriminator's step, so the samples get easier to distinguish from real ones. "
+            "Reverse the sign of the generator's loss, or give it the targets of real samples."
         )
-        clear = "The generator pushes the scores of its fakes against the discriminator."
-        meaning = "agreement of the players on the fakes, -1 for opponents"
+        clear = "The generator pushes the scores of its samples against the discriminator."
         evidence = (
-            compare_median(FAKE_OUTPUT_GRADIENTS_AT_G, agreement, ">", self.agreement, meaning, 4),
+            compare_median(
+                FAKE_OUTPUT_GRADIENTS_AT_G,
+                agreement,
+                ">",
+                self.agreement,
+                "agreement of both networks' gradients, -1 for opponents",
+                WINDOW,
+            ),
         )
-        return build_diagnosis(self.condition, steps, faulty, "same_direction", text, clear, evidence)
+        kind = "same_direction"
+        return build_diagnosis(self.condition, steps, faulty, kind, found, clear, evidence)
 
 
-def _one_sided(slopes: Array) -> Array:
-    """Mean slope over mean size, look by look, in [-1, 1]; 0 where all slopes are 0."""
-    finite = np.atleast_2d(np.where(np.isfinite(slopes), slopes, 0).T).T
+def _mean_sign(gradients: Array) -> Array:
+    """Mean over mean absolute value of each row, in [-1, 1]; 0 where all gradients are 0.
+
+    Args:
+        gradients: ``(n, pairs)`` or ``(n,)``.
+
+    Returns:
+        ``(n,)``
+    """
+    finite = np.atleast_2d(np.where(np.isfinite(gradients), gradients, 0).T).T
     size = np.abs(finite).sum(1)
     return np.asarray(finite.sum(1) / np.where(size > 0, size, 1))

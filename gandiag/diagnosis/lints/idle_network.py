@@ -1,4 +1,4 @@
-"""An idle player: one of the two is never stepped, gets no gradient, or never moves."""
+"""Idle network: one of the two networks is never stepped, gets no gradient, or never changes."""
 
 from __future__ import annotations
 
@@ -8,98 +8,100 @@ from typing import ClassVar
 import numpy as np
 
 from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, compare_median
-from gandiag.diagnosis.lints._answer import build_diagnosis, report_too_early
+from gandiag.diagnosis.lints._answer import WINDOW, build_diagnosis, report_too_early
 from gandiag.monitoring.signals import DISCRIMINATOR_STEPS, GENERATOR_STEPS
-from gandiag.records.facts import WAITED
+from gandiag.records.facts import DISCRIMINATOR_STEPS_FIRST
 from gandiag.records.record import Record
+
+# Share of parameters without a gradient that counts as all of them, despite rounding.
+ALL = 0.999
+# Any relative update above this number is a change of the weights.
+UNCHANGED = 1e-30
 
 
 @dataclass(frozen=True)
 class IdleNetwork:
-    """One player does not learn at all."""
+    """One network does not learn at all."""
 
-    patience: int = 200  # steps of the other player; a discriminator may well begin alone
+    # A network without a step is idle after this many steps of the other network; some loops start
+    # with discriminator steps alone.
+    patience: int = 200
 
     condition: ClassVar[str] = "idle_network"
+    # None is required: signals of a network that never steps are missing because of the bug.
     needs: ClassVar[frozenset[str]] = frozenset()
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
-        """Ask who has stepped, who has had a gradient, and whose weights have moved."""
-        unstepped = self._unstepped(record)
+        """Check that both networks are stepped, have gradients, and change."""
+        unstepped = self._check_steps(record)
         if unstepped is not None:
             return unstepped
         found = [
-            judge(record, player)
-            for judge in (self._without_gradient, self._motionless)
-            for player in ("generator", "discriminator")
+            check(record, network)
+            for check in (self._check_gradients, self._check_updates)
+            for network in ("generator", "discriminator")
         ]
-        present = [each for each in found if each.status == "present"]
-        return present[0] if present else found[0]
+        return next((each for each in found if each.status == "present"), found[0])
 
-    def _unstepped(self, record: Record) -> Diagnosis | None:
-        first = float(record.facts.get(WAITED, 0))
-        seen = {name: len(record[name].steps) for name in (GENERATOR_STEPS, DISCRIMINATOR_STEPS)}
-        if record.last_step == 0 and first >= self.patience:
-            return self._never("generator", GENERATOR_STEPS, first)
-        if (
-            seen[GENERATOR_STEPS]
-            and not seen[DISCRIMINATOR_STEPS]
-            and record.last_step >= self.patience
-        ):
-            return self._never("discriminator", DISCRIMINATOR_STEPS, float(record.last_step))
-        if not seen[GENERATOR_STEPS]:
+    def _check_steps(self, record: Record) -> Diagnosis | None:
+        """The diagnosis where one network has no steps; None where both have."""
+        # The steps of a record are generator steps. Before the first one, the discriminator's steps
+        # are counted in a fact of the run.
+        discriminator_steps = float(record.facts.get(DISCRIMINATOR_STEPS_FIRST, 0))
+        has_generator, has_discriminator = (
+            len(record[name].steps) > 0 for name in (GENERATOR_STEPS, DISCRIMINATOR_STEPS)
+        )
+        last_step = record.last_step
+        if last_step == 0 and discriminator_steps >= self.patience:
+            return self._report_unstepped("generator", GENERATOR_STEPS, discriminator_steps)
+        if has_generator and not has_discriminator and last_step >= self.patience:
+            return self._report_unstepped("discriminator", DISCRIMINATOR_STEPS, float(last_step))
+        if not has_generator:
             return report_too_early(self.condition, 0)
         return None
 
-    def _never(self, player: str, signal: str, others: float) -> Diagnosis:
+    def _report_unstepped(self, network: str, signal: str, other_steps: float) -> Diagnosis:
         text = (
-            f"The {player} has never been stepped, while the other player has taken {others:.0f} "
-            f"steps. Call step() on the {player}'s optimizer, the one that attach was given."
+            f"The {network} has never been stepped, while the other network has taken "
+            f"{other_steps:.0f} steps. Call step() on the {network}'s optimizer that was passed to "
+            "attach."
         )
-        meaning = "steps of the other player before its first"
-        evidence = (Evidence(signal, others, ">", float(self.patience), True, meaning),)
+        meaning = "steps of the other network before the first step"
+        evidence = (Evidence(signal, other_steps, ">", float(self.patience), True, meaning),)
         return Diagnosis(
-            self.condition, "present", text, "never_stepped", 0, player, 1.0, evidence, "loop"
+            self.condition, "present", text, "never_stepped", 0, network, 1.0, evidence, "loop"
         )
 
-    def _without_gradient(self, record: Record, player: str) -> Diagnosis:
-        """No parameter has a gradient, and no backward pass has come through D's scores."""
-        steps, still = record[f"loop/without_gradient/{player}"]
-        reached = record[f"objective/outputs_fake/{player}"].steps
-        faulty = (still > 0.999) & ~np.isin(steps, reached)
-        why = (
-            " Are the fakes detached, or made under no_grad(), in its own turn?"
-            if player == "generator"
+    def _check_gradients(self, record: Record, network: str) -> Diagnosis:
+        """Check that a backward pass through D's scores reaches the network's parameters."""
+        name = f"loop/without_gradient/{network}"
+        steps, share = record[name]
+        reached = record[f"objective/outputs_fake/{network}"].steps
+        faulty = (share > ALL) & ~np.isin(steps, reached)
+        hint = (
+            " Check whether its samples are detached, or generated under no_grad(), in its step."
+            if network == "generator"
             else ""
         )
-        text = f"The {player}'s optimizer steps, but no gradient reaches its weights.{why}"
-        evidence = (
-            compare_median(
-                f"loop/without_gradient/{player}",
-                still,
-                ">",
-                0.999,
-                "parameters without a gradient",
-                4,
-            ),
-        )
-        clear = "Both players are stepped, along gradients of their own."
-        return build_diagnosis(self.condition, steps, faulty, "no_gradient", text, clear, evidence)
+        found = f"The {network}'s optimizer steps, but no gradient reaches its weights.{hint}"
+        evidence = (compare_median(name, share, ">", ALL, evaluations=WINDOW),)
+        clear = "Both networks are stepped, and gradients reach their weights."
+        kind = "no_gradient"
+        return build_diagnosis(self.condition, steps, faulty, kind, found, clear, evidence)
 
-    def _motionless(self, record: Record, player: str) -> Diagnosis:
-        """Gradients are there, yet the weights have never changed."""
-        steps, moved = record[f"update/relative/{player}"]
-        still = record.at(f"loop/without_gradient/{player}", steps)
-        faulty = np.asarray((np.maximum.accumulate(moved) == 0) & (still < 0.999))
-        text = (
-            f"The {player}'s optimizer steps along a gradient, but its weights have never changed. "
-            "Is its learning rate 0, or does it hold other parameters than the network's?"
+    def _check_updates(self, record: Record, network: str) -> Diagnosis:
+        """Check that the weights of a network with gradients have ever changed."""
+        name = f"update/relative/{network}"
+        steps, update = record[name]
+        share = record.at(f"loop/without_gradient/{network}", steps)
+        faulty = np.asarray((np.maximum.accumulate(update) == 0) & (share < ALL))
+        found = (
+            f"The {network}'s optimizer steps with a gradient, but the weights have never changed. "
+            "Check whether its learning rate is 0, or whether it has the parameters of another "
+            "network."
         )
-        evidence = (
-            compare_median(
-                f"update/relative/{player}", moved, "<", 1e-30, "motion of its weights a step", 4
-            ),
-        )
-        clear = "Both players are stepped, and their weights move."
-        return build_diagnosis(self.condition, steps, faulty, "never_moves", text, clear, evidence)
+        evidence = (compare_median(name, update, "<", UNCHANGED, evaluations=WINDOW),)
+        clear = "Both networks are stepped, and their weights change."
+        kind = "never_moves"
+        return build_diagnosis(self.condition, steps, faulty, kind, found, clear, evidence)

@@ -1,8 +1,9 @@
-"""Left-over gradients: a player steps along a gradient that is not only its own.
+"""Left-over gradients: a network steps with gradients that are not only those of its own loss.
 
-The generator's backward pass passes through the discriminator and adds to its gradients; so does
-the discriminator's to the generator's where the fakes are not detached. Unless they are cleared
-before the player's own backward pass, its optimizer adds the opponent's wish to its own.
+The generator's backward pass goes through the discriminator and adds to its gradients. The
+discriminator's backward pass adds to the generator's gradients where the samples are not detached.
+Unless these gradients are cleared before the network's own backward pass, its optimizer adds the
+opponent's gradient to its own.
 """
 
 from __future__ import annotations
@@ -13,63 +14,55 @@ from typing import ClassVar
 import numpy as np
 
 from gandiag.diagnosis.diagnosis import About, Diagnosis, compare_median
-from gandiag.diagnosis.lints._answer import build_diagnosis
+from gandiag.diagnosis.lints._answer import WINDOW, build_diagnosis
 from gandiag.monitoring.signals import DISCRIMINATOR_LEFTOVER, FOREIGN_GRADIENT
 from gandiag.records.record import Record
 
 
 @dataclass(frozen=True)
 class LeftoverGradients:
-    """A player's gradients are not cleared before its own backward pass."""
+    """A network's gradients are not cleared before its own backward pass."""
 
-    share: float = 1e-6  # of its gradient's norm at its step, above: rounding leaves exact zeros
+    # The bug is present above this norm of the left-over gradients, as a share of the gradient norm
+    # at the step; cleared gradients are exactly 0.
+    share: float = 1e-6
 
     condition: ClassVar[str] = "leftover_gradients"
     needs: ClassVar[frozenset[str]] = frozenset({DISCRIMINATOR_LEFTOVER})
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
-        """Ask of each player, the discriminator first, what it found before its backward pass."""
-        overlaid = self._overlaid(record)
-        if overlaid.status == "present":
-            return overlaid
-        found = [self._of(record, player) for player in ("discriminator", "generator")]
+        """Check the order of passes and steps, then each network's gradients before its pass."""
+        order = self._check_order(record)
+        if order.status == "present":
+            return order
+        found = [self._check_network(record, name) for name in ("discriminator", "generator")]
         return next((each for each in found if each.status == "present"), found[0])
 
-    def _of(self, record: Record, player: str) -> Diagnosis:
-        name = f"loop/leftover_gradient/{player}"
-        steps, left = record[name]
-        other = "generator" if player == "discriminator" else "discriminator"
-        text = (
-            f"When the {player}'s own backward pass begins, gradients lie there already, such as "
-            f"those that the {other}'s turn has added. Call zero_grad() on the {player}'s "
-            "optimizer before that pass"
+    def _check_network(self, record: Record, network: str) -> Diagnosis:
+        name = f"loop/leftover_gradient/{network}"
+        steps, leftover = record[name]
+        other = "generator" if network == "discriminator" else "discriminator"
+        hint = "" if network == "discriminator" else ", and detach the samples in D's step"
+        found = (
+            f"When the {network}'s own backward pass begins, its gradients are not zero: they have "
+            f"those of the {other}'s step, for example. Call zero_grad() on the {network}'s "
+            f"optimizer before that pass{hint}."
         )
-        also = "." if player == "discriminator" else ", and detach the fakes in D's turn."
-        clear = "Each player's gradients are cleared before its own backward pass."
-        evidence = (compare_median(name, left, ">", self.share, "gradient left over from before", 4),)
-        return build_diagnosis(
-            self.condition, steps, left > self.share, player, text + also, clear, evidence
-        )
+        clear = "Each network's gradients are cleared before its own backward pass."
+        evidence = (compare_median(name, leftover, ">", self.share, evaluations=WINDOW),)
+        faulty = leftover > self.share
+        return build_diagnosis(self.condition, steps, faulty, network, found, clear, evidence)
 
-    def _overlaid(self, record: Record) -> Diagnosis:
-        steps, overlaid = record[FOREIGN_GRADIENT]
-        text = (
-            "The generator's backward pass comes between the discriminator's own and its step, "
-            "and adds to its gradients. Step the discriminator before the generator's turn, or "
-            "clear and recompute."
+    def _check_order(self, record: Record) -> Diagnosis:
+        """Check that G's backward pass is not between D's backward pass and D's step."""
+        steps, is_foreign = record[FOREIGN_GRADIENT]
+        found = (
+            "The generator's backward pass is between the discriminator's backward pass and its "
+            "step, and adds to the discriminator's gradients. Step the discriminator before the "
+            "generator's backward pass, or clear the gradients and compute them again."
         )
-        evidence = (
-            compare_median(
-                FOREIGN_GRADIENT, overlaid, ">", 0.5, "G's pass added to D's gradients", 4
-            ),
-        )
-        return build_diagnosis(
-            self.condition,
-            steps,
-            np.asarray(overlaid > 0.5),
-            "overlaid",
-            text,
-            "Nothing is added to the discriminator's gradients before its step.",
-            evidence,
-        )
+        clear = "Nothing is added to the discriminator's gradients before its step."
+        evidence = (compare_median(FOREIGN_GRADIENT, is_foreign, ">", 0.5, evaluations=WINDOW),)
+        faulty = np.asarray(is_foreign > 0.5)
+        return build_diagnosis(self.condition, steps, faulty, "overlaid", found, clear, evidence)

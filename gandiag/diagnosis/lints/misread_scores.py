@@ -1,7 +1,7 @@
-"""Misread scores: ``attach`` was told something else of D's output than the loss makes of it.
+"""Misread scores: the option ``scores`` of ``attach`` does not agree with the loss.
 
-What is said of slopes and confidence is then wrong: a sigmoid's slope is left out, or taken of
-what never went through one.
+gandiag then computes gradients and confidences wrongly: it omits the derivative of a sigmoid, or
+uses one where the loop has no sigmoid.
 """
 
 from __future__ import annotations
@@ -21,47 +21,47 @@ from gandiag.records.record import Record
 
 @dataclass(frozen=True)
 class MisreadScores:
-    """The scores are not what attach was told they are."""
+    """The discriminator's outputs are not what the option ``scores`` of ``attach`` names."""
 
-    outside: float = 0.01  # share of outputs outside [0, 1], above: they are no probabilities
+    # The outputs are no probabilities where more than this share of them is outside [0, 1].
+    outside: float = 0.01
 
     condition: ClassVar[str] = "misread_scores"
     needs: ClassVar[frozenset[str]] = frozenset({REAL_OUTPUTS, FAKE_OUTPUTS})
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
-        """Set what was told beside the losses that were recognised."""
+        """Compare the option with the recognised losses and the range of the outputs."""
         steps, real = record[REAL_OUTPUTS]
-        told = record.facts.get(SCORES)
-        if told is None or len(steps) < WINDOW:
+        given = record.facts.get(SCORES)
+        if given is None or len(steps) < WINDOW:
             return report_too_early(self.condition, len(steps))
         outputs = np.concatenate([real.ravel(), record[FAKE_OUTPUTS].values.ravel()])
         finite = outputs[np.isfinite(outputs)]
         share = float(np.mean((finite < 0) | (finite > 1))) if len(finite) else np.nan
-        found = self._found(record, told, share)
+        recognised = self._recognise(record, given, share)
         meaning = "share of D's outputs outside [0, 1]"
         evidence = (
             Evidence(REAL_OUTPUTS, share, ">", self.outside, share > self.outside, meaning),
         )
-        text = (
-            f"attach was told that D's outputs are {told}, but the loss takes them for {found}, so "
-            f'what is said of slopes and confidence is wrong. Pass scores="{found}".'
+        found = (
+            f'attach was called with scores="{given}", but the loss takes D\'s outputs for '
+            f"{recognised}, so the recorded gradients and confidences are wrong. Pass "
+            f'scores="{recognised}".'
         )
-        clear = f"D's outputs are {told}, as attach was told, as far as the losses show."
-        faulty = np.full(len(steps), found != told)
-        return build_diagnosis(self.condition, steps, faulty, f"not_{told}", text, clear, evidence)
+        clear = f'As far as the losses show, scores="{given}" is right.'
+        faulty = np.full(len(steps), recognised != given)
+        kind = f"not_{given}"
+        return build_diagnosis(self.condition, steps, faulty, kind, found, clear, evidence)
 
-    def _found(self, record: Record, told: str, outside: float) -> str:
-        """What the outputs are; what was told where it does no harm to take them for that.
+    def _recognise(self, record: Record, given: str, outside: float) -> str:
+        """What the outputs are; `given`, where a difference would have no consequence.
 
-        A critic's scores read as logits, or the other way round, change no slope.
+        To confuse a critic's scores with logits, for example, changes no gradient.
         """
-        if told == "probabilities" and outside > self.outside:
+        if given == "probabilities" and outside > self.outside:
             return "logits" if cross_entropy_outputs(record) == {"logits"} else "critic"
-        if (
-            told != "probabilities"
-            and outside == 0
-            and cross_entropy_outputs(record) == {"probabilities"}
-        ):
+        may_be_probabilities = given != "probabilities" and outside == 0
+        if may_be_probabilities and cross_entropy_outputs(record) == {"probabilities"}:
             return "probabilities"
-        return told
+        return given

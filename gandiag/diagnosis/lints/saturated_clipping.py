@@ -1,7 +1,7 @@
-"""Saturated clipping: nearly all of the critic's weights lie at the bound they are clipped to.
+"""Saturated clipping: nearly all weights of the critic are at the bound to which they are clipped.
 
-Such a critic is a very simple function, with little to tell the generator (Gulrajani et al. 2017,
-figure 1b).
+Such a critic is a very simple function and gives the generator little information (Gulrajani et al.
+2017, figure 1b).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from gandiag.diagnosis.diagnosis import About, Diagnosis, compare_median
-from gandiag.diagnosis.lints._answer import build_diagnosis
+from gandiag.diagnosis.lints._answer import WINDOW, build_diagnosis
 from gandiag.diagnosis.lints._clipping import is_clipped
 from gandiag.monitoring.signals import AT_CLIP_BOUND, MAX_WEIGHT
 from gandiag.records.record import Record
@@ -20,25 +20,25 @@ from gandiag.records.record import Record
 
 @dataclass(frozen=True)
 class SaturatedClipping:
-    """Most of the clipped weights lie at their bound."""
+    """Most of the clipped weights are at their bound."""
 
-    share: float = 0.9  # of the weights at the bound, above (Gulrajani et al. 2017, figure 1b)
+    # The bug is present where more than this share of D's weights is at the bound (Gulrajani et al.
+    # 2017, figure 1b).
+    share: float = 0.9
 
     condition: ClassVar[str] = "saturated_clipping"
     needs: ClassVar[frozenset[str]] = frozenset({MAX_WEIGHT, AT_CLIP_BOUND})
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
-        """Judge the share of weights at the bound at each look."""
+        """Evaluate the share of weights at the bound."""
         steps, share = record[AT_CLIP_BOUND]
         faulty = np.asarray(is_clipped(record) & (share > self.share))
-        text = (
-            "Nearly all weights of the discriminator lie at the bound that they are clipped to, "
-            "which leaves a very simple function. Widen the bound, or use a gradient penalty "
-            "instead of clipping."
+        found = (
+            "Nearly all weights of the discriminator are at the bound to which they are clipped, "
+            "so the discriminator is a very simple function. Increase the bound, or use a gradient "
+            "penalty instead of clipping."
         )
-        clear = "The discriminator's weights are not clipped, or mostly lie within the bound."
-        evidence = (
-            compare_median(AT_CLIP_BOUND, share, ">", self.share, "weights of D at the bound", 4),
-        )
-        return build_diagnosis(self.condition, steps, faulty, "saturated", text, clear, evidence)
+        clear = "The discriminator's weights are not clipped, or most of them are below the bound."
+        evidence = (compare_median(AT_CLIP_BOUND, share, ">", self.share, evaluations=WINDOW),)
+        return build_diagnosis(self.condition, steps, faulty, "saturated", found, clear, evidence)

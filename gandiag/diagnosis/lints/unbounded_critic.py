@@ -1,8 +1,8 @@
-"""An unbounded critic: nothing keeps its slope in bounds.
+"""Unbounded critic: the gradient of a Wasserstein critic has no bound.
 
-A critic's difference of mean scores grows with its slope without end, so it must be kept Lipschitz:
-by clipping its weights (Arjovsky et al. 2017), a gradient penalty (Gulrajani et al. 2017) or
-spectral normalisation (Miyato et al. 2018). Without, scores and gradients blow up.
+A critic's loss, the difference of mean scores, falls without limit as its gradient grows. So the
+critic must be Lipschitz: by clipped weights (Arjovsky et al. 2017), a gradient penalty (Gulrajani
+et al. 2017) or spectral normalisation (Miyato et al. 2018). Otherwise scores and gradients diverge.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ from gandiag.monitoring.signals import (
     REAL_OUTPUTS,
     SPECTRAL_NORM,
 )
+from gandiag.records.arrays import Array
 from gandiag.records.record import Record
 
 
 @dataclass(frozen=True)
 class UnboundedCritic:
-    """The discriminator minimises a linear loss, and nothing bounds its slope."""
+    """The discriminator minimises a linear loss, and nothing bounds its gradient."""
 
-    margin: float = 1.05  # score that a hinge would have cut off, above: else both look the same
+    # A linear loss is a critic's where a score exceeds this value; up to 1, a hinge loss has the
+    # same gradient.
+    margin: float = 1.05
 
     condition: ClassVar[str] = "unbounded_critic"
     needs: ClassVar[frozenset[str]] = frozenset(
@@ -39,44 +42,47 @@ class UnboundedCritic:
     about: ClassVar[About] = "loop"
 
     def detect(self, record: Record) -> Diagnosis:
-        """Ask for the objective first, then for each of the three bounds."""
+        """Recognise the objective, then check for each of the three bounds."""
         steps, penalised = record[GRADIENT_PENALTY]
         if len(steps) < WINDOW:
             return report_too_early(self.condition, len(steps))
         if not has_linear_loss(record):
             text = "The discriminator's loss is not linear in its scores, so it bounds them itself."
             return Diagnosis(self.condition, "absent", text, about="loop")
-        past = self._past_margin(record)
-        normalised = record.at(SPECTRAL_NORM, steps)
-        bounded = is_clipped(record) | (penalised > 0.5) | (normalised > 0.5)
+        past_margin = self._compare_scores(record)
+        normalised, clipped = record.at(SPECTRAL_NORM, steps), is_clipped(record)
+        bounded = clipped | (penalised > 0.5) | (normalised > 0.5)
         evidence = (
+            compare_median(GRADIENT_PENALTY, penalised, "<", 0.5, evaluations=WINDOW),
+            compare_median(SPECTRAL_NORM, normalised, "<", 0.5, evaluations=WINDOW),
             compare_median(
-                GRADIENT_PENALTY, penalised, "<", 0.5, "D's slope at its input was asked for", 4
+                MAX_WEIGHT, clipped.astype(float), "<", 0.5, "weight clipping seen", WINDOW
             ),
-            compare_median(SPECTRAL_NORM, normalised, "<", 0.5, "D is spectrally normalised", 4),
-            compare_median(
-                MAX_WEIGHT, is_clipped(record).astype(float), "<", 0.5, "D's weights are clipped", 4
-            ),
-            past,
+            past_margin,
         )
-        if not past.holds and not bounded[-WINDOW:].any():
-            text = "The loss is a critic's or hinge: no score has passed the margin of 1 so far."
+        if not past_margin.holds and not bounded[-WINDOW:].any():
+            text = (
+                "The loss is that of a Wasserstein critic or the hinge loss: no score has exceeded "
+                "the margin of 1 so far."
+            )
             return Diagnosis(self.condition, "inconclusive", text, evidence=evidence, about="loop")
-        text = (
-            "The discriminator's loss is linear in its scores, as a critic's, but no gradient "
-            "penalty, weight clipping or spectral normalisation was seen: its scores can grow "
-            "without end. Add one of them, or use a loss that is not linear."
+        found = (
+            "The discriminator's loss is linear in its scores, like that of a Wasserstein critic, "
+            "but no gradient penalty, weight clipping or spectral normalisation was seen: its "
+            "scores can grow without limit. Add one of these, or use a loss that is not linear."
         )
-        clear = "The critic's slope is bounded."
-        return build_diagnosis(self.condition, steps, ~bounded, "no_bound", text, clear, evidence)
+        clear = "The critic's gradient is bounded."
+        return build_diagnosis(self.condition, steps, ~bounded, "no_bound", found, clear, evidence)
 
-    def _past_margin(self, record: Record) -> Evidence:
-        tops = [_largest(record[REAL_OUTPUTS].values), _largest(-record[FAKE_OUTPUTS].values)]
-        top = max(tops)
-        meaning = "score beyond a hinge's margin, still with a slope"
-        return Evidence(REAL_OUTPUTS, top, ">", self.margin, top > self.margin, meaning)
+    def _compare_scores(self, record: Record) -> Evidence:
+        """Compare the most extreme scores with the margin of the hinge loss."""
+        real, fake = record[REAL_OUTPUTS].values, record[FAKE_OUTPUTS].values
+        largest = max(_find_largest(real), _find_largest(-fake))
+        meaning = "largest score, which a hinge loss would cut off at 1"
+        return Evidence(REAL_OUTPUTS, largest, ">", self.margin, largest > self.margin, meaning)
 
 
-def _largest(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+def _find_largest(values: Array) -> float:
+    """Largest finite value; minus infinity where there is none."""
     finite = values[np.isfinite(values)]
     return float(finite.max()) if len(finite) else float("-inf")
