@@ -1,1 +1,1 @@
-"""Reporters show a report: one format, one file."""
+"""Reporters publish a report: one module per output format."""

@@ -1,4 +1,4 @@
-"""What a film shows of a run: its sheets of samples one after another, or the plane."""
+"""Lists the pictures of a film: a run's sample grids in order, or the views of the plane."""
 
 from __future__ import annotations
 
@@ -11,53 +11,69 @@ from typing import NamedTuple
 from PIL import Image
 
 from gandiag.records.record import Record
-from gandiag.reports.figures.plane import Look, Points, arrows, looks_of, plane_png
-from gandiag.reports.page.gallery import real_points, real_sheet
-from gandiag.reports.pictures import png_of
+from gandiag.reports.figures.plane import (
+    PlaneFrame,
+    Points,
+    draw_plane_png,
+    read_plane_frames,
+    scale_arrows,
+)
+from gandiag.reports.grid_pictures import render_grid_png
+from gandiag.reports.page.gallery import find_real_grid, load_real_points
 
 
 class Scene(NamedTuple):
-    """A step, and what draws its picture; that raises OSError or ValueError where it cannot."""
+    """A generator step and its picture.
+
+    Attributes:
+        step: generator step.
+        draw: draws the picture; raises OSError or ValueError if the step's file is damaged. Only
+            the selected steps of a long run are drawn.
+    """
 
     step: int
-    picture: Callable[[], Image.Image]
+    draw: Callable[[], Image.Image]
 
 
-def scenes_of(record: Record, side: int) -> list[Scene]:
-    """Every look at the plane, or every sheet where the samples are no points of one.
+def list_scenes(record: Record, side: int) -> list[Scene]:
+    """List the views of the plane if the probe `plane` recorded any; else the sample grids.
 
     Args:
-        record: whose samples.
-        side: pixels of a picture's longer side, at most.
+        record: record of the run.
+        side: largest width and height of a picture, in pixels.
     """
-    looks, real = looks_of(record), real_sheet(record)
-    if looks:
-        behind, pulls = real_points(real), arrows(looks)
-        return [_plane(*pair, behind, side) for pair in zip(looks, pulls, strict=True)]
-    return [Scene(step, partial(_sheet, path, real, side)) for step, path in record.sample_grids()]
+    views, real = read_plane_frames(record), find_real_grid(record)
+    if views:
+        real_points, arrows = load_real_points(real), scale_arrows(views)
+        return [
+            Scene(view.step, partial(_draw_plane, view, arrow, real_points, side))
+            for view, arrow in zip(views, arrows, strict=True)
+        ]
+    grids = record.sample_grids()
+    return [Scene(step, partial(_draw_grid, path, real, side)) for step, path in grids]
 
 
-def real_picture(record: Record, side: int) -> Image.Image | None:
-    """The real sheet; None where the real data are drawn behind the samples, or there is none."""
-    real = real_sheet(record)
+def draw_real_samples(record: Record, side: int) -> Image.Image | None:
+    """Draw the grid of real samples; None if there is none, or if real points are in each scene."""
+    real = find_real_grid(record)
     if real is None or real.suffix == ".npy":
         return None
     try:
-        return _sheet(real, None, side)
-    except (OSError, ValueError):  # an interrupted or foreign file
+        return _draw_grid(real, None, side)
+    except (OSError, ValueError):  # a damaged file, or one that gandiag did not write
         return None
 
 
-def _plane(look: Look, pull: Points, real: Points, side: int) -> Scene:
-    return Scene(look.step, lambda: _opened(plane_png(look, pull, real, side), side))
+def _draw_plane(view: PlaneFrame, arrows: Points, real: Points, side: int) -> Image.Image:
+    return _open_png(draw_plane_png(view, arrows, real, side), side)
 
 
-def _sheet(path: Path, real: Path | None, side: int) -> Image.Image:
-    return _opened(png_of(path, real), side)
+def _draw_grid(path: Path, real: Path | None, side: int) -> Image.Image:
+    return _open_png(render_grid_png(path, real), side)
 
 
-def _opened(png: bytes, side: int) -> Image.Image:
-    """A picture in colour, no larger than `side` either way."""
+def _open_png(png: bytes, side: int) -> Image.Image:
+    """Open a picture in colour and shrink it to at most `side` pixels in width and height."""
     with Image.open(io.BytesIO(png)) as image:
         picture = image.convert("RGB")
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)

@@ -1,4 +1,4 @@
-"""A record's rows, for what logs step by step."""
+"""Rows of a record, for reporters that log step by step."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.records.record import Record, Row, Value
+from gandiag.records.record import Record, Row
+from gandiag.records.storage import Value
 
-_NO_BARS = ("plane/", "objective/")  # coordinates, a grid, and pairs: the page shows them
+#: Probes whose vectors are coordinates, grids or pairs of numbers; only the page draws them.
+_NOT_HISTOGRAMS = ("plane/", "objective/")
 
 
-def rows_of(record: Record, after: int = -1) -> Iterator[Row]:
-    """A record's columns as the rows that they were made of, those later than step `after`.
+def list_rows(record: Record, after: int = -1) -> Iterator[Row]:
+    """The rows of a record, from its columns, at steps later than `after`.
 
     >>> record = Record.from_rows([Row(0, {"a": 1.0}), Row(5, {"a": 2.0, "b": [0.5, 0.5]})])
-    >>> list(rows_of(record, after=0))
+    >>> list(list_rows(record, after=0))
     [Row(step=5, signals={'a': 2.0, 'b': [0.5, 0.5]})]
     """
     rows: dict[int, dict[str, Value]] = {}
@@ -27,20 +29,22 @@ def rows_of(record: Record, after: int = -1) -> Iterator[Row]:
     return (Row(step, rows[step]) for step in sorted(rows))
 
 
-def loggable(signals: Mapping[str, Value]) -> Iterator[tuple[str, float | NDArray[np.float64]]]:
-    """Numbers as they are, vectors of shares as the heights of a histogram's bars.
+def convert_for_logging(
+    signals: Mapping[str, Value],
+) -> Iterator[tuple[str, float | NDArray[np.float64]]]:
+    """Signals for a dashboard: numbers unchanged, vectors of shares as heights of histogram bars.
 
-    Bars are finite and not negative: ``NAME/not_finite`` counts the entries that were not finite,
-    and a vector with negative entries is none of shares and is left out.
+    Dashboards need finite bars. Entries that are not finite become 0, and ``NAME/not_finite`` gives
+    their number. A vector with a negative entry has no shares and is left out.
     """
     for name, value in signals.items():
         if not isinstance(value, list):
             yield name, value
-        elif not name.startswith(_NO_BARS):
+        elif not name.startswith(_NOT_HISTOGRAMS):
             entries = np.asarray(value, np.float64)
-            strange = ~np.isfinite(entries)
-            bars = np.where(strange, 0.0, entries)
-            if strange.any():
-                yield f"{name}/not_finite", float(strange.sum())
+            is_finite = np.isfinite(entries)
+            bars = np.where(is_finite, entries, 0.0)
+            if not is_finite.all():
+                yield f"{name}/not_finite", float((~is_finite).sum())
             if (bars >= 0).all():
                 yield name, bars

@@ -1,4 +1,4 @@
-"""What a Report at Weights & Biases is made of: the page's parts in its order, as panels of it."""
+"""Builds the blocks of a W&B Report: the parts of the page, in the page's order."""
 
 from __future__ import annotations
 
@@ -6,155 +6,178 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from gandiag.diagnosis.diagnosis import Diagnosis
-from gandiag.monitoring.signals import CLASS_HISTOGRAM, DISCRIMINATOR_LOSS, GENERATOR_LOSS
+from gandiag.diagnosis.diagnosis import Diagnosis, humanize
+from gandiag.monitoring.signals import (
+    AUC,
+    CLASS_HISTOGRAM,
+    DISCRIMINATOR_LOSS,
+    GENERATOR_LOSS,
+    P_REAL_OF_FAKE,
+    P_REAL_OF_REAL,
+)
 from gandiag.records.record import Record
-from gandiag.reports.figures.axes import scale_of
-from gandiag.reports.figures.curves import is_measured_on
-from gandiag.reports.formatting import by_weight, gate, holds, notes, number, plain, sentence, shown
-from gandiag.reports.page.content import headline_of, worth_drawing
-from gandiag.reports.report import Report, verdict
-from gandiag.reports.reporters._rows import loggable
+from gandiag.reports.figures.axes import choose_scale
+from gandiag.reports.figures.curves import is_on_signal_scale
+from gandiag.reports.formatting import (
+    format_exceeded,
+    format_number,
+    format_signal,
+    format_threshold,
+    format_verdict_sentence,
+    list_notes,
+    select_shown,
+    sort_by_status,
+)
+from gandiag.reports.page.content import build_headline, select_evidence_to_draw
+from gandiag.reports.report import Report, format_verdict
+from gandiag.reports.reporters._rows import convert_for_logging
 from gandiag.reports.reporters._wandb_session import STEP
 
-with warnings.catch_warnings():  # of what it uses and pydantic will take away one day
+with warnings.catch_warnings():  # wandb_workspaces uses deprecated parts of pydantic
     warnings.simplefilter("ignore", DeprecationWarning)
     import wandb_workspaces.reports.v2 as wr
 
 
-ACROSS, WIDE, HIGH = 2, 12, 8  # panels in a row, and their size on a Report's grid of 24 columns
-TITLE = 128  # most characters of a Report's title
-SAMPLES = ("samples/real", "samples/generator")  # as they are logged
+PANELS_PER_ROW = 2
+PANEL_WIDTH, PANEL_HEIGHT = 12, 8  # in units of a Report, which is 24 units wide
+MAX_TITLE = 128  # characters; limit of a Report's title
+SAMPLE_KEYS = ("samples/real", "samples/generator")  # names of the logged sample grids
 CONTEXT = (
-    ("Share of each class over the run", (CLASS_HISTOGRAM,)),
-    ("Losses of the two players", (DISCRIMINATOR_LOSS, GENERATOR_LOSS)),
-    (
-        "How sure the discriminator is",
-        tuple(f"confidence/{what}/discriminator" for what in ("real", "fake", "auc")),
-    ),
+    ("Share of each class", (CLASS_HISTOGRAM,)),
+    ("Losses of both networks", (DISCRIMINATOR_LOSS, GENERATOR_LOSS)),
+    ("Discriminator AUC and mean P(real)", (P_REAL_OF_REAL, P_REAL_OF_FAKE, AUC)),
 )
 
 
-def report_at(report: Report, run_id: str, project: str, entity: str) -> Any:
-    """The Report on one run, of which nothing has been sent yet.
+def build_wandb_report(report: Report, run_id: str, project: str, entity: str) -> Any:
+    """Build the W&B Report on one run; nothing is sent.
 
     Args:
-        report: what the page shows, too.
-        run_id: of the run at W&B that was logged from the same record.
-        project: where that run is.
-        entity: whose project; empty where that is not known yet.
+        report: gandiag's report on the run.
+        run_id: id of the run at W&B that was logged from the same record.
+        project: W&B project of the run.
+        entity: user or team of the project; empty if not known yet.
+
+    Returns:
+        A `wandb_workspaces.reports.v2.Report`.
     """
     return wr.Report(
         project=project,
         entity=entity,
-        title=f"{report.title}: {verdict(report.diagnoses)}"[:TITLE],
-        blocks=[block for block in _told(report, run_id) if block is not None],
+        title=f"{report.title}: {format_verdict(report.diagnoses)}"[:MAX_TITLE],
+        blocks=[block for block in _build_blocks(report, run_id) if block is not None],
         width="fluid",
     )
 
 
-def _told(report: Report, run_id: str) -> Iterator[Any]:
-    diagnoses = by_weight(shown(report.diagnoses))
-    yield wr.CalloutBlock(sentence(report))
-    yield from (wr.P(note) for note in notes(report))
-    yield _listed(f"{title}: {text}" for title, text in headline_of(report, diagnoses))
+def _build_blocks(report: Report, run_id: str) -> Iterator[Any]:
+    diagnoses = sort_by_status(select_shown(report.diagnoses))
+    yield wr.CalloutBlock(format_verdict_sentence(report))
+    yield from (wr.P(note) for note in list_notes(report))
+    yield _build_list(f"{title}: {text}" for title, text in build_headline(report, diagnoses))
     if report.scenario is not None and report.scenario.about:
         yield wr.P(report.scenario.about.strip())
-    yield wr.H2("The samples over time")
-    browser = wr.MediaBrowser(media_keys=list(SAMPLES), layout=wr.Layout(0, 0, 24, 12))
-    yield _grid(report, run_id, [browser])
+    yield wr.H2("Samples over the run")
+    browser = wr.MediaBrowser(media_keys=list(SAMPLE_KEYS), layout=wr.Layout(0, 0, 24, 12))
+    yield _build_panels(report, run_id, [browser])
     for diagnosis in diagnoses:
-        yield from _on(report, diagnosis, run_id)
-    yield wr.H2("The game around it")
-    yield _grid(report, run_id, _context(report.record))
-    yield wr.H2("The whole page")
+        yield from _build_condition(report, diagnosis, run_id)
+    yield wr.H2("Context")
+    yield _build_panels(report, run_id, _build_context(report.record))
+    yield wr.H2("Full report")
     page = wr.MediaBrowser(media_keys=["report"], layout=wr.Layout(0, 0, 24, 20))
-    yield _grid(report, run_id, [page])
+    yield _build_panels(report, run_id, [page])
     if report.scenario is not None:
-        yield wr.H2("To repeat this")
+        yield wr.H2("Reproduce")
         yield wr.CodeBlock(report.scenario.as_yaml(), language="yaml")
 
 
-def _on(report: Report, diagnosis: Diagnosis, run_id: str) -> Iterator[Any]:
-    """All on one condition; an answer that nothing is there is folded."""
-    title = f"{plain(diagnosis.condition).capitalize()}: {diagnosis.status}"
-    inner = [block for block in _evidence(report, diagnosis, run_id) if block is not None]
+def _build_condition(report: Report, diagnosis: Diagnosis, run_id: str) -> Iterator[Any]:
+    """The blocks of one condition; those of an absent condition are collapsed."""
+    title = f"{humanize(diagnosis.condition).capitalize()}: {diagnosis.status}"
+    inner = [block for block in _build_evidence(report, diagnosis, run_id) if block is not None]
     if diagnosis.status == "absent":
         yield wr.H2(title, collapsed_blocks=[wr.P(diagnosis.summary), *inner])
     else:
         yield from (wr.H2(title), wr.P(diagnosis.summary), *inner)
 
 
-def _evidence(report: Report, diagnosis: Diagnosis, run_id: str) -> Iterator[Any]:
-    certainty = report.stability(diagnosis)
+def _build_evidence(report: Report, diagnosis: Diagnosis, run_id: str) -> Iterator[Any]:
+    stability = report.stability(diagnosis)
     yield wr.H3("Evidence")
-    yield _listed(
-        f"{item.meaning}: {number(item.observed)}, speaks for it {gate(item)}: {holds(item)}"
+    yield _build_list(
+        f"{item.meaning}: {format_number(item.observed)}; "
+        f"threshold {format_threshold(item)}, exceeded: {format_exceeded(item)}"
         for item in diagnosis.evidence
     )
-    yield _grid(report, run_id, _charts(report.record, diagnosis))
+    yield _build_panels(report, run_id, _build_evidence_charts(report.record, diagnosis))
     if diagnosis.status == "present":
         yield wr.H3("Cause")
-        yield wr.P(plain(diagnosis.cause) if diagnosis.cause else "The record shows no cause.")
-        for treatment in report.suggested_fixes:
-            if treatment.condition != diagnosis.condition:
+        yield wr.P(humanize(diagnosis.cause) if diagnosis.cause else "The cause is unknown.")
+        for suggested in report.suggested_fixes:
+            if suggested.condition != diagnosis.condition:
                 continue
-            yield wr.H3(f"What to try: {plain(treatment.fix)}")
-            yield wr.P(treatment.advice)
-            yield wr.CodeBlock(treatment.diff, language="yaml") if treatment.diff else None
-    if certainty.reasons:
-        yield wr.H3("How sure")
-        yield wr.P(f"{certainty.level.capitalize()}. {' '.join(certainty.reasons)}")
-    if certainty.settle:
+            yield wr.H3(f"What to try: {humanize(suggested.fix)}")
+            yield wr.P(suggested.advice)
+            yield wr.CodeBlock(suggested.diff, language="yaml") if suggested.diff else None
+    if stability.reasons:
+        yield wr.H3("Confidence")
+        yield wr.P(f"{stability.level.capitalize()}. {' '.join(stability.reasons)}")
+    if stability.next_steps:
         yield wr.H3("What would settle it")
-        yield _listed(certainty.settle)
+        yield _build_list(stability.next_steps)
 
 
-def _charts(record: Record, diagnosis: Diagnosis) -> list[Any]:
-    """A panel for each figure that the page has on a condition."""
+def _build_evidence_charts(record: Record, diagnosis: Diagnosis) -> list[Any]:
+    """A panel for each figure of the condition on the page."""
     charts = []
-    for item in worth_drawing(record, diagnosis):
-        own = is_measured_on(record, diagnosis, item)
-        title = f"{item.meaning}, speaks for it {gate(item)}" if own else item.signal
-        marks = (item.threshold,) if own else ()
-        charts += _chart(record, title, [item.signal], marks)
+    for item in select_evidence_to_draw(record, diagnosis):
+        is_on_scale = is_on_signal_scale(record, diagnosis, item)
+        # A panel of W&B cannot draw a line at the threshold, so the title gives the threshold.
+        with_threshold = f"{item.meaning}, threshold {format_threshold(item)}"
+        title = with_threshold if is_on_scale else format_signal(item.signal)
+        marks = (item.threshold,) if is_on_scale else ()
+        charts += _build_chart(record, title, [item.signal], marks)
     return charts
 
 
-def _context(record: Record) -> list[Any]:
-    return [each for title, names in CONTEXT for each in _chart(record, title, names)]
+def _build_context(record: Record) -> list[Any]:
+    return [each for title, names in CONTEXT for each in _build_chart(record, title, names)]
 
 
-def _chart(
+def _build_chart(
     record: Record, title: str, names: Sequence[str], marks: Sequence[float] = ()
 ) -> list[Any]:
-    """A panel of the signals that were logged; none where there are none."""
+    """A list with one panel of the logged signals; an empty list if none was logged."""
     logged = [name for name in names if _is_logged(record, name)]
     if not logged:
         return []
     scalars = [record[name].values for name in logged if record[name].values.ndim == 1]
-    scale = scale_of(scalars, marks) if scalars else None
-    log = scale is not None and scale.log
+    scale = choose_scale(scalars, marks) if scalars else None
+    log = scale is not None and scale.is_log
     return [wr.LinePlot(title=title, x=STEP, y=logged, title_x="generator step", log_y=log)]
 
 
 def _is_logged(record: Record, name: str) -> bool:
-    values = record[name].values[-1:].tolist()
-    return any(known == name for value in values for known, _ in loggable({name: value}))
+    """Whether a signal was logged under its own name; some vectors are not, see `_rows`."""
+    newest = record[name].values[-1:].tolist()
+    return any(key == name for value in newest for key, _ in convert_for_logging({name: value}))
 
 
-def _grid(report: Report, run_id: str, panels: Sequence[Any]) -> Any:
-    """Panels side by side, over this one run; None where there is no panel."""
+def _build_panels(report: Report, run_id: str, panels: Sequence[Any]) -> Any:
+    """Panels side by side that show this run only; None without panels."""
     if not panels:
         return None
     for index, panel in enumerate(panels):
         if isinstance(panel, wr.LinePlot):
-            row, column = divmod(index, ACROSS)
-            panel.layout = wr.Layout(column * WIDE, row * HIGH, WIDE, HIGH)
+            row, column = divmod(index, PANELS_PER_ROW)
+            panel.layout = wr.Layout(
+                column * PANEL_WIDTH, row * PANEL_HEIGHT, PANEL_WIDTH, PANEL_HEIGHT
+            )
     run = wr.Runset(name=report.title, filters=f"Metric('ID') == {run_id!r}")
     return wr.PanelGrid(runsets=[run], panels=list(panels))
 
 
-def _listed(texts: Iterable[str]) -> Any:
+def _build_list(texts: Iterable[str]) -> Any:
     items = list(texts)
     return wr.UnorderedList(items=items) if items else None

@@ -1,4 +1,8 @@
-"""How a run at Weights & Biases begins: without ever asking, and without waiting for long."""
+"""Begins a run at Weights & Biases, without prompts and without long waits.
+
+A training must not stop because a server does not answer or a login is missing: the run is then
+kept offline, and one warning says why.
+"""
 
 from __future__ import annotations
 
@@ -18,38 +22,42 @@ if TYPE_CHECKING:
 
 Mode = Literal["online", "offline", "disabled"]
 
+#: Modes of W&B's settings; "dryrun" is a former name of "offline". All others count as online.
 _MODES: dict[str, Mode] = {"offline": "offline", "dryrun": "offline", "disabled": "disabled"}
-UPLOAD = 120.0  # seconds to wait for the last upload; what is left stays on disk
-PUBLIC = "api.wandb.ai"  # under which `wandb login` has kept keys of the public server
+UPLOAD_TIMEOUT = 120.0  # seconds at the end of a run; data not uploaded by then stay on disk
+PUBLIC_HOST = "api.wandb.ai"  # host under which `wandb login` stores the key of the public server
 
 
-def connect(folder: Path, mode: Mode | None, timeout: float, **about: Any) -> tuple[Run, Mode]:
-    """Begin a run, offline where the server cannot be reached.
+def connect(folder: Path, mode: Mode | None, timeout: float, **init: Any) -> tuple[Run, Mode]:
+    """Begin a run; offline if the server cannot be reached.
 
     Args:
-        folder: W&B's own files go to ``wandb`` in it.
-        mode: what the user asked for, if anything.
+        folder: W&B keeps its files in the subfolder ``wandb`` of this folder.
+        mode: mode that the user chose; None follows W&B's settings.
         timeout: seconds to wait for the server.
-        about: further arguments of ``wandb.init``, such as project and config.
+        init: further arguments of ``wandb.init``, such as project and config.
 
     Returns:
         The run and its mode.
     """
     chosen = choose_mode(mode)
     try:
-        return _init(folder, chosen, timeout, about), chosen
-    except Exception as error:  # no network, a refused login: no reason to end a training
+        return _init(folder, chosen, timeout, init), chosen
+    except Exception as error:  # such as no network or a refused login: the training goes on
         if chosen != "online":
             raise
         _warn((str(error) or type(error).__name__).splitlines()[0])
-        return _init(folder, "offline", timeout, about), "offline"
+        return _init(folder, "offline", timeout, init), "offline"
 
 
-def within(seconds: float, action: Callable[[], str]) -> str:
-    """What an action returns or raises; it is left to itself where that takes longer.
+def run_with_timeout(seconds: float, action: Callable[[], str]) -> str:
+    """Run an action with a time limit; the action goes on in the background after the limit.
+
+    Returns:
+        What the action returns; an error of the action is raised.
 
     Raises:
-        TimeoutError: it took longer.
+        TimeoutError: the action took longer than `seconds`.
     """
     done: queue.Queue[tuple[str, BaseException | None]] = queue.Queue()
 
@@ -59,69 +67,73 @@ def within(seconds: float, action: Callable[[], str]) -> str:
         except BaseException as error:
             done.put(("", error))
 
-    threading.Thread(target=act, daemon=True).start()  # which no interpreter waits for at its end
+    # The interpreter does not wait for a daemon thread when it exits.
+    threading.Thread(target=act, daemon=True).start()
     try:
-        found, error = done.get(timeout=seconds)
+        result, error = done.get(timeout=seconds)
     except queue.Empty:
         raise TimeoutError(f"no answer within {seconds:g} seconds") from None
     if error is not None:
         raise error
-    return found
+    return result
 
 
-def choose_mode(asked: Mode | None) -> Mode:
-    """What was asked for, else what W&B's settings say; offline where there is no key.
+def choose_mode(wanted: Mode | None) -> Mode:
+    """The mode that the user chose, else that of W&B's settings; offline without an API key.
 
-    Settings are ``WANDB_MODE`` and what ``wandb offline`` and ``wandb disabled`` left behind.
+    W&B's settings are ``WANDB_MODE`` and the files that ``wandb offline`` and ``wandb disabled``
+    write.
     """
     import wandb
 
     settings = wandb.setup().settings
-    # "shared", which needs a key too, counts as online; "dryrun" and "run" are old words
-    mode: Mode = asked or _MODES.get(settings.mode, "online")
+    # "shared" needs a key, too, and counts as online; "run" is a former name of "online".
+    mode: Mode = wanted or _MODES.get(settings.mode, "online")
     if mode != "online" or _has_key(settings):
         return mode
-    if asked == "online" or os.environ.get("WANDB_MODE") == "online":
+    if wanted == "online" or os.environ.get("WANDB_MODE") == "online":
         _warn("no API key is set; `wandb login` sets one")
     return "offline"
 
 
 def _has_key(settings: Any) -> bool:
-    """Whether W&B can log in without asking: by its settings, the environment or a netrc file."""
+    """Whether W&B can log in without a prompt: by settings, environment or a netrc file."""
     if settings.api_key or getattr(settings, "identity_token_file", None):
         return True
     host = urlsplit(settings.base_url).netloc
     default = type(settings).model_fields["base_url"].default
-    hosts = {host, PUBLIC} if settings.base_url == default else {host}
-    named = os.environ.get("NETRC")
-    paths = [Path(named)] if named else [Path.home() / name for name in (".netrc", "_netrc")]
-    return any(_knows(path, host) for path in paths for host in hosts)
+    hosts = {host, PUBLIC_HOST} if settings.base_url == default else {host}
+    netrc_file = os.environ.get("NETRC")
+    in_home = [Path.home() / name for name in (".netrc", "_netrc")]  # "_netrc" is Windows' name
+    paths = [Path(netrc_file)] if netrc_file else in_home
+    return any(_has_login(path, host) for path in paths for host in hosts)
 
 
-def _knows(path: Path, host: str) -> bool:
+def _has_login(path: Path, host: str) -> bool:
     try:
         return netrc.netrc(str(path)).authenticators(host) is not None
     except (OSError, netrc.NetrcParseError):
         return False
 
 
-def _init(folder: Path, mode: Mode, timeout: float, about: dict[str, Any]) -> Run:
+def _init(folder: Path, mode: Mode, timeout: float, init: dict[str, Any]) -> Run:
     import wandb
 
     wanted = {
         "silent": True,
-        "console": "off",  # our output is not W&B's to catch
-        "disable_code": True,  # sources and git state were not asked for
+        "console": "off",  # by default W&B would capture and upload the terminal's output
+        "disable_code": True,  # the user did not ask to publish sources or the state of git
         "disable_git": True,
         "init_timeout": timeout,
-        "login_timeout": 1.0,  # should it ask after all, nobody answers
-        "finish_timeout": UPLOAD,
+        "login_timeout": 1.0,  # ends a prompt that appears in spite of the checks above
+        "finish_timeout": UPLOAD_TIMEOUT,
     }
+    # Other versions of wandb may lack one of these settings.
     known = {key: value for key, value in wanted.items() if key in wandb.Settings.model_fields}
     settings = wandb.Settings(**known)
     folder.mkdir(parents=True, exist_ok=True)
-    # create_new: a run that the user's own code has open stays theirs
-    return wandb.init(dir=folder, mode=mode, reinit="create_new", settings=settings, **about)
+    # "create_new" leaves a run alone that the user's own code has open.
+    return wandb.init(dir=folder, mode=mode, reinit="create_new", settings=settings, **init)
 
 
 def _warn(reason: str) -> None:

@@ -1,4 +1,4 @@
-"""The samples over training as a moving picture."""
+"""Writes the samples over the training as an animated GIF."""
 
 from __future__ import annotations
 
@@ -11,126 +11,128 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from pydantic import PositiveFloat, PositiveInt
 
-from gandiag.diagnosis.diagnosis import Diagnosis
+from gandiag.diagnosis.diagnosis import humanize
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import write_file
-from gandiag.reports.formatting import FILM, plain
+from gandiag.records.storage import write_file
+from gandiag.reports.formatting import FILM_FILE
 from gandiag.reports.report import Report
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-HELD = 2000  # milliseconds that the last picture stays
-SHORTEST, LONGEST = 40, 1000  # milliseconds of any other: less is skipped by some, more is dull
-FEWEST = 12  # pictures that a file too large is shortened to, before they are made smaller
-SMALLEST = 100  # pixels of width that a picture keeps
-SHADES = 96  # of the samples: a GIF has at most 256 colours, and takes more room for each
+LAST_FRAME_DURATION = 2000  # milliseconds; time to see the final samples before the film restarts
+#: Duration of any other frame in milliseconds. Some viewers show frames below 20 ms slowly.
+MIN_FRAME_DURATION, MAX_FRAME_DURATION = 40, 1000
+MIN_FRAMES = 12  # a file that is too large gets fewer frames down to this number, then smaller ones
+MIN_FRAME_WIDTH = 100  # pixels; smaller samples cannot be recognised
+SAMPLE_COLOURS = 96  # in the palette; a GIF has at most 256, and its size grows with their number
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class Film:
-    """Writes ``film.gif``: the samples over training, beside the real ones."""
+    """Writes ``film.gif``: the samples over the training, beside real samples."""
 
-    pictures: PositiveInt = 60  # at most, spread evenly over those that the run left behind
-    seconds: PositiveFloat = 8.0  # from the first picture to the last
-    side: PositiveInt = 320  # pixels of the samples' longer side, at most
-    megabytes: PositiveFloat = 3.0  # of the file, at most: it gets fewer pictures, then smaller
+    # The film has at most this many frames, spread evenly over the recorded sample grids.
+    pictures: PositiveInt = 60
+    # The film lasts this many seconds from the first frame to the last.
+    seconds: PositiveFloat = 8.0
+    # The picture of the samples is at most this many pixels wide and high.
+    side: PositiveInt = 320
+    # A file above this size (in MB) gets fewer frames, then smaller ones, so that it can be shared.
+    megabytes: PositiveFloat = 3.0
 
     def publish(self, report: Report, folder: Path) -> str:
-        """Write the film whole and return its path; a terminal is shown how far it is.
+        """Write the film and return its path; a terminal shows a progress bar.
 
         Raises:
-            BadInput: there are no two pictures to show one after the other.
+            BadInput: the run has fewer than two readable sample grids.
         """
-        frames = self.frames(report)
+        frames = self.draw_frames(report)
         if len(frames) < 2:
-            found = "one sheet of samples" if frames else "no sheet of samples"
-            problem = f"nothing to film: the run left {found} behind; gandiag run --film keeps many"
+            found = "one sample grid" if frames else "no sample grid"
+            problem = f"nothing to film: the run has {found}; gandiag run --film keeps many"
             raise BadInput(str(report.record.folder or folder), problem)
         folder.mkdir(parents=True, exist_ok=True)
-        write_file(folder / FILM, self._packed(frames))
-        return str(folder / FILM)
+        write_file(folder / FILM_FILE, self._fit_to_limit(frames))
+        return str(folder / FILM_FILE)
 
-    def frames(self, report: Report) -> list[Image]:
-        """The film's pictures, less those of which nothing can be read."""
-        from rich.console import Console
-        from rich.progress import track
-
-        from gandiag.reports.reporters._film_frames import Story, frame
-        from gandiag.reports.reporters._film_scenes import real_picture, scenes_of
+    def draw_frames(self, report: Report) -> list[Image]:
+        """Draw the frames of the film, without those whose sample grid cannot be read."""
+        from gandiag.plugins.terminal import error_console, progress_bar
+        from gandiag.reports.reporters._film_frames import FilmFacts, draw_frame
+        from gandiag.reports.reporters._film_scenes import draw_real_samples, list_scenes
 
         record = report.record
-        scenes = _spread(scenes_of(record, self.side), self.pictures)
-        real = real_picture(record, self.side)
-        found = [(d.onset or 0, plain(d.condition)) for d in report.diagnoses if _there(d)]
-        story = Story(report.title, record.last_step, [(name, at) for at, name in sorted(found)])
-        told = Console(stderr=True)
+        scenes = _select_evenly(list_scenes(record, self.side), self.pictures)
+        real = draw_real_samples(record, self.side)
+        failures = sorted(
+            (diagnosis.onset or 0, humanize(diagnosis.condition))
+            for diagnosis in report.diagnoses
+            if diagnosis.status == "present" and diagnosis.about != "loop"
+        )
+        names = [(name, onset) for onset, name in failures]
+        facts = FilmFacts(report.title, record.last_step, names)
         frames = []
-        for scene in track(
-            scenes, "Filming", console=told, transient=True, disable=not told.is_terminal
-        ):
-            try:
-                frames.append(frame(scene.picture(), real, scene.step, story))
-            except (OSError, ValueError):  # an interrupted or foreign file
-                continue
+        with progress_bar(error_console(), transient=True) as bar:
+            for scene in bar.track(scenes, description="Filming"):
+                try:
+                    frames.append(draw_frame(scene.draw(), real, scene.step, facts))
+                except (OSError, ValueError):  # a damaged file, or one that gandiag did not write
+                    continue
         return frames
 
-    def _packed(self, frames: Sequence[Image]) -> bytes:
-        """The pictures as a GIF that is small enough."""
+    def _fit_to_limit(self, frames: Sequence[Image]) -> bytes:
+        """Encode the frames as a GIF of at most `megabytes`; drop, then shrink frames if needed."""
         limit = self.megabytes * 1e6
         while True:
-            data = _gif(frames, self.seconds)
-            if len(data) <= limit or frames[0].width <= SMALLEST:
+            data = _encode_gif(frames, self.seconds)
+            if len(data) <= limit or frames[0].width <= MIN_FRAME_WIDTH:
                 return data
-            fitting = int(len(frames) * limit / len(data))
-            if len(frames) > FEWEST:
-                frames = _spread(frames, max(FEWEST, fitting))
+            if len(frames) > MIN_FRAMES:
+                count = int(len(frames) * limit / len(data))
+                frames = _select_evenly(frames, max(MIN_FRAMES, count))
             else:
                 frames = [image.reduce(2) for image in frames]
 
 
-def _gif(frames: Sequence[Image], seconds: float) -> bytes:
+def _encode_gif(frames: Sequence[Image], seconds: float) -> bytes:
     from PIL import Image
 
-    palette = _palette(frames)
+    palette = _build_palette(frames)
     drawn = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in frames]
-    each = min(LONGEST, max(SHORTEST, round(1000 * seconds / len(frames))))
-    times = [each] * (len(frames) - 1) + [HELD]
+    duration = min(MAX_FRAME_DURATION, max(MIN_FRAME_DURATION, round(1000 * seconds / len(frames))))
+    durations = [duration] * (len(frames) - 1) + [LAST_FRAME_DURATION]
     buffer = io.BytesIO()
-    drawn[0].save(buffer, "GIF", save_all=True, append_images=drawn[1:], duration=times, loop=0)
+    drawn[0].save(buffer, "GIF", save_all=True, append_images=drawn[1:], duration=durations, loop=0)
     return buffer.getvalue()
 
 
-def _palette(frames: Sequence[Image]) -> Image:
-    """Colours for all pictures of a film: those of some of them, and those of its own words."""
+def _build_palette(frames: Sequence[Image]) -> Image:
+    """Colours of a film: those of its texts and points, and those of the samples of six frames."""
     from PIL import Image, ImageColor
 
     from gandiag.reports.reporters._film_frames import COLOURS
 
-    some = _spread(frames, 6)
-    together = Image.new("RGB", (some[0].width, sum(image.height for image in some)))
-    for index, image in enumerate(some):
-        together.paste(image, (0, index * some[0].height))
-    seen = together.quantize(SHADES).getpalette() or []
-    own = [part for colour in COLOURS for part in ImageColor.getrgb(colour)]
+    selected = _select_evenly(frames, 6)
+    stacked = Image.new("RGB", (selected[0].width, sum(image.height for image in selected)))
+    for index, image in enumerate(selected):
+        stacked.paste(image, (0, index * selected[0].height))
+    of_samples = stacked.quantize(SAMPLE_COLOURS).getpalette() or []
+    of_texts = [part for colour in COLOURS for part in ImageColor.getrgb(colour)]
     palette = Image.new("P", (1, 1))
-    palette.putpalette([*own, *seen[: 3 * SHADES]])
+    palette.putpalette([*of_texts, *of_samples[: 3 * SAMPLE_COLOURS]])
     return palette
 
 
-def _spread(items: Sequence[Item], count: int) -> list[Item]:
-    """At most so many of them, the first and the last among them.
+def _select_evenly(items: Sequence[Item], count: int) -> list[Item]:
+    """Select at most `count` items at even distances, the first and the last included.
 
-    >>> _spread(range(0, 101, 10), 3)
+    >>> _select_evenly(range(0, 101, 10), 3)
     [0, 50, 100]
     """
     if len(items) <= count:
         return list(items)
     return [items[i] for i in np.linspace(0, len(items) - 1, count).round().astype(int)]
-
-
-def _there(diagnosis: Diagnosis) -> bool:
-    return diagnosis.status == "present" and diagnosis.about == "game"

@@ -1,7 +1,8 @@
-"""The report as one page: opens offline, on a phone, in print, in the dark.
+"""Writes the report as one HTML page that needs no network.
 
-All but its *Explore* part reads without scripts. The page's own policy lets the browser load
-nothing, and run nothing but the two scripts it was written with.
+Only the part *Explore* needs scripts. A content security policy in the page forbids the browser to
+load anything, and to run anything but the page's own two scripts: a page with hostile texts, such
+as the name of a class, is safe to open.
 """
 
 from __future__ import annotations
@@ -16,15 +17,23 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-from gandiag.records.record import write_file
-from gandiag.reports.figures.explore import bokeh_script
-from gandiag.reports.formatting import MARKS, PAGE, PAIR, gate, holds, number, plain
-from gandiag.reports.page.content import compose
-from gandiag.reports.page.explore import Exploration, explore
+from gandiag.diagnosis.diagnosis import humanize
+from gandiag.records.storage import write_file
+from gandiag.reports.figures.explore import read_bokeh_script
+from gandiag.reports.formatting import (
+    MARKS,
+    PAGE_FILE,
+    PAIR_FILE,
+    format_exceeded,
+    format_number,
+    format_threshold,
+)
+from gandiag.reports.page.content import build_page
+from gandiag.reports.page.explore import Exploration, build_exploration
 from gandiag.reports.page.glossary import GLOSSARY
-from gandiag.reports.page.side_by_side import pair_up
+from gandiag.reports.page.side_by_side import build_pair
 from gandiag.reports.report import Report
-from gandiag.reports.templates import templates_of, text_of
+from gandiag.reports.templates import load_templates, read_text
 
 PACKAGE = "gandiag.reports.page"
 
@@ -33,41 +42,49 @@ Audience = Literal["engineer", "student"]
 
 @dataclass(frozen=True)
 class Html:
-    """Writes ``report.html``, a single file that holds its figures and pictures."""
+    """Writes ``report.html``, a single file with its figures and pictures."""
 
-    audience: Audience = "engineer"  # a student's page adds a short lesson to each condition
+    # The page for a "student" adds a short lesson to each condition; "engineer" leaves it out.
+    audience: Audience = "engineer"
 
     def publish(self, report: Report, folder: Path) -> str:
-        """Write the page whole and return its path."""
-        return _write(folder, PAGE, render(report, self.audience))
+        """Write the page and return its path."""
+        return _write(folder, PAGE_FILE, render_page(report, self.audience))
 
     def publish_pair(self, report: Report, other: Report, folder: Path) -> str:
-        """Write a page with two runs side by side, such as a failure and its cure."""
-        return _write(folder, PAIR, render_pair(report, other))
+        """Write a page that compares two runs, such as a failing run and the fixed one."""
+        return _write(folder, PAIR_FILE, render_pair(report, other))
 
 
-def render(report: Report, audience: Audience = "engineer") -> str:
-    """The page as text; the same report always gives the same page."""
-    page = compose(report, student=audience == "student")
-    return _page("page.html.j2", explore(report, page.grids), page=page, glossary=GLOSSARY)
+def render_page(report: Report, audience: Audience = "engineer") -> str:
+    """Render the page; the same report always gives the same text."""
+    page = build_page(report, student=audience == "student")
+    exploration = build_exploration(report, page.grids)
+    return _render("page.html.j2", exploration, page=page, glossary=GLOSSARY)
 
 
 def render_pair(report: Report, other: Report) -> str:
-    """Two reports on one page as text."""
-    return _page("pair.html.j2", None, page=pair_up(report, other))
+    """Render the page that compares two reports."""
+    return _render("pair.html.j2", None, page=build_pair(report, other))
 
 
-def _page(template: str, exploration: Exploration | None, **parts: Any) -> str:
-    environment = templates_of(PACKAGE)
-    environment.filters |= {"number": number, "plain": plain, "gate": gate, "holds": holds}
-    environment.filters |= {"sign": _sign, "breakable": _breakable}
-    scripts = [bokeh_script(), text_of(PACKAGE, "explore.js")] if exploration is not None else []
-    # styles, scripts and figures of ours are markup; whatever came with a run is not
+def _render(template: str, exploration: Exploration | None, **parts: Any) -> str:
+    environment = load_templates(PACKAGE)
+    environment.filters |= {
+        "number": format_number,
+        "humanize": humanize,
+        "threshold": format_threshold,
+        "exceeded": format_exceeded,
+    }
+    environment.filters |= {"sign": _classify_diff_line, "breakable": _add_breaks}
+    has_scripts = exploration is not None
+    scripts = [read_bokeh_script(), read_text(PACKAGE, "explore.js")] if has_scripts else []
+    # Only gandiag's own styles, scripts and figures are markup; texts of a run are escaped.
     bokeh, script = map(Markup, scripts or ("", ""))
     return environment.get_template(template).render(
-        explore=exploration and _as_text(exploration),
-        policy=_policy(scripts),
-        style=Markup(text_of(PACKAGE, "page.css")),
+        explore=exploration and _serialize(exploration),
+        policy=_build_policy(scripts),
+        style=Markup(read_text(PACKAGE, "page.css")),
         bokeh=bokeh,
         script=script,
         marks=MARKS,
@@ -75,15 +92,15 @@ def _page(template: str, exploration: Exploration | None, **parts: Any) -> str:
     )
 
 
-def _as_text(exploration: Exploration) -> Mapping[str, Any]:
-    """What the template needs; the data as JSON that cannot end its own element."""
+def _serialize(exploration: Exploration) -> Mapping[str, Any]:
+    """The parts of *Explore* for the template; its JSON cannot end the element that contains it."""
     data = json.dumps(exploration.data, allow_nan=False, separators=(",", ":"))
     safe = Markup(data.replace("<", "\\u003c"))
     return {**exploration._asdict(), "data": safe}
 
 
-def _policy(scripts: list[str]) -> str:
-    """A content security policy: nothing is loaded, and only these very scripts are run."""
+def _build_policy(scripts: list[str]) -> str:
+    """A content security policy that allows these scripts by their hashes and no loading."""
     hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
     allowed = " ".join(f"'sha256-{each}'" for each in hashes) or "'none'"
     return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
@@ -95,18 +112,18 @@ def _write(folder: Path, name: str, page: str) -> str:
     return str(folder / name)
 
 
-def _sign(line: str) -> str:
-    """The class of a line of a unified diff.
+def _classify_diff_line(line: str) -> str:
+    """The CSS class of a line of a unified diff.
 
-    >>> _sign("+  lr: 0.1"), _sign("@@ -1 +1 @@"), _sign(" name: a")
-    ('added', 'place', 'same')
+    >>> [_classify_diff_line(line) for line in ("+  lr: 0.1", "@@ -1 +1 @@", " name: a")]
+    ['added', 'place', 'same']
     """
     if line.startswith(("+++", "---", "@@")):
         return "place"
     return {"+": "added", "-": "removed"}.get(line[:1], "same")
 
 
-def _breakable(name: str) -> Markup:
-    """Let a long signal name break after its slashes and underscores."""
+def _add_breaks(name: str) -> Markup:
+    """Allow line breaks after the slashes and underscores of a long signal name."""
     broken = str(Markup.escape(name)).replace("/", "/<wbr>").replace("_", "_<wbr>")
     return Markup(broken)

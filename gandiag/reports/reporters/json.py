@@ -1,4 +1,4 @@
-"""The diagnoses as a file that a script can read."""
+"""Writes the diagnoses as a JSON file for scripts."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from gandiag.reports.report import Report, format_verdict
 
 @dataclass(frozen=True)
 class Json:
-    """Writes ``diagnoses.json``: verdict, diagnoses with their evidence, and treatments."""
+    """Writes ``diagnoses.json``: verdict, diagnoses with evidence, and suggested fixes."""
 
     def publish(self, report: Report, folder: Path) -> str:
-        """Write the file whole and return its path."""
+        """Write the file and return its path."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / DIAGNOSES_FILE
-        write_json_file(path, as_data(report))
+        write_json_file(path, report_as_json(report))
         return str(path)
 
 
-def as_data(report: Report) -> dict[str, Any]:
-    """A report as plain data; `Diagnosis.from_json` reads each of its diagnoses back."""
+def report_as_json(report: Report) -> dict[str, Any]:
+    """A report as plain data; `Diagnosis.from_json` restores each of its diagnoses."""
     return {
         "title": report.title,
         "verdict": format_verdict(report.diagnoses),
-        "diagnoses": [_plain(diagnosis) for diagnosis in report.diagnoses],
+        "diagnoses": [_diagnosis_as_json(diagnosis) for diagnosis in report.diagnoses],
         "unexpected": [
             {"condition": condition, "expected": expected, "found": found}
             for condition, expected, found in report.unexpected
         ],
-        "treatments": [dataclasses.asdict(treatment) for treatment in report.suggested_fixes],
+        "treatments": [dataclasses.asdict(suggested) for suggested in report.suggested_fixes],
     }
 
 
-def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
-    """As `Diagnosis.as_json`, with no severity where it came out non-finite: JSON has no NaN."""
-    data = diagnosis.as_json()
-    known = diagnosis.severity is not None and math.isfinite(diagnosis.severity)
-    return {**data, "severity": diagnosis.severity if known else None}
+def _diagnosis_as_json(diagnosis: Diagnosis) -> dict[str, Any]:
+    """As `Diagnosis.as_json`, with null for a severity that is not finite."""
+    severity = diagnosis.severity
+    is_known = severity is not None and math.isfinite(severity)
+    return {**diagnosis.as_json(), "severity": severity if is_known else None}

@@ -1,6 +1,6 @@
-"""A run in a notebook: charts that grow below the cell that plays it, and the report at its end.
+"""Shows a run below its notebook cell: charts during the run, and the report at the end.
 
-Needs nothing but the notebook's own IPython, which is imported when a run begins, not before.
+It needs only IPython, which every notebook has. IPython is imported when a run begins.
 """
 
 from __future__ import annotations
@@ -16,87 +16,89 @@ from pydantic import PositiveFloat
 
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import Columns, Record, Row
-from gandiag.reports.html_repr import run_as_html
-from gandiag.reports.report import Report, verdict
+from gandiag.records.record import Record, Row, SignalBuffer
+from gandiag.reports.html_repr import render_run
+from gandiag.reports.report import Report, format_verdict
 from gandiag.scenario.schema import Scenario
 
-REST = 20.0  # times as long as a drawing took, before the next: at most a twentieth of the run
+#: Least time between two drawings, in durations of a drawing: drawing takes at most 1/20 of a run.
+MIN_PAUSE = 20.0
 
 
 @dataclass
 class _Cell:
-    """What is shown below a cell."""
+    """The output below the cell of a run."""
 
     title: str = ""
     step: int = 0
-    columns: Columns = field(default_factory=Columns)
-    found: dict[str, Diagnosis] = field(default_factory=dict)
-    display: str = ""  # id of the output that is drawn anew; empty before the first time
-    next_time: float = 0.0  # on the monotonic clock
+    signals: SignalBuffer = field(default_factory=SignalBuffer)
+    diagnoses: dict[str, Diagnosis] = field(default_factory=dict)  # newest by condition
+    display_id: str = ""  # of the output that each drawing replaces; empty before the first one
+    next_time: float = 0.0  # of a drawing, in seconds of the monotonic clock
 
 
-class _Live:
-    """The cell of the run that goes on: what changes while the options do not."""
+class _RunState:
+    """The output of the current run. It changes, while a reporter's options are frozen."""
 
     cell: _Cell = _Cell()
 
 
 @dataclass(frozen=True)
 class Notebook:
-    """Shows verdict and charts in a notebook, drawn anew while the run goes on."""
+    """Shows verdict and charts in a notebook, and updates them during the run."""
 
-    seconds: PositiveFloat = 5.0  # between two drawings, at least
+    # The charts are updated at most once in this many seconds.
+    seconds: PositiveFloat = 5.0
 
     @cached_property
-    def _live(self) -> _Live:  # not a field: it is no option, and equality is that of the options
-        return _Live()
+    def _state(self) -> _RunState:  # not a field: fields are options and decide equality
+        return _RunState()
 
     def begin(self, scenario: Scenario | None, folder: Path | None) -> None:
         """Show that the run has begun.
 
         Raises:
-            BadInput: this is no notebook.
+            BadInput: the program does not run in a notebook.
         """
-        title = scenario.name if scenario else folder.name if folder else "a watch"
-        self._live.cell = _Cell(title)
+        title = scenario.name if scenario else folder.name if folder else "attached loop"
+        self._state.cell = _Cell(title)
         self._draw()
 
     def follow(self, rows: Sequence[Row], step: int) -> None:
-        """Keep new rows, and draw them if it is time."""
-        self._live.cell.step = step
+        """Keep new rows, and draw them if the last drawing is old enough."""
+        self._state.cell.step = step
         for row in rows:
-            self._live.cell.columns.add(row)
-        if time.monotonic() >= self._live.cell.next_time:
+            self._state.cell.signals.add(row)
+        if time.monotonic() >= self._state.cell.next_time:
             self._draw()
 
     def alert(self, diagnosis: Diagnosis, step: int) -> None:
-        """Show at once what has appeared or cleared."""
-        self._live.cell.step = step
-        self._live.cell.found[diagnosis.condition] = diagnosis
+        """Show at once that a failure was detected or is no longer present."""
+        self._state.cell.step = step
+        self._state.cell.diagnoses[diagnosis.condition] = diagnosis
         self._draw()
 
     def end(self) -> None:
-        """Leave what is shown last."""
+        """Leave the last drawing; the report replaces it."""
 
     def publish(self, report: Report, folder: Path) -> str:
-        """Show the report, in place of the charts that grew; return where it is."""
-        said = verdict(report.diagnoses) if report.diagnoses else "nothing was asked"
-        self._show(run_as_html(report.title, said, report.record, report.diagnoses), said)
+        """Show the report in place of the charts of the run; return "the notebook"."""
+        has_answer = bool(report.diagnoses)
+        verdict = format_verdict(report.diagnoses) if has_answer else "no detector was run"
+        self._show(render_run(report.title, verdict, report.record, report.diagnoses), verdict)
         return "the notebook"
 
     def _draw(self) -> None:
-        cell, began = self._live.cell, time.monotonic()
-        found = list(cell.found.values())
-        said = verdict(found) if found else "nothing found so far"
+        cell, began = self._state.cell, time.monotonic()
+        diagnoses = list(cell.diagnoses.values())
+        verdict = format_verdict(diagnoses) if diagnoses else "no failure detected so far"
         title = f"{cell.title}, step {cell.step}"
-        self._show(
-            run_as_html(title, said, Record(cell.columns.signals()), found), f"{title}: {said}"
-        )
-        cell.next_time = began + max(self.seconds, REST * (time.monotonic() - began))
+        html = render_run(title, verdict, Record(cell.signals.signals()), diagnoses)
+        self._show(html, f"{title}: {verdict}")
+        cell.next_time = began + max(self.seconds, MIN_PAUSE * (time.monotonic() - began))
 
-    def _show(self, text: str, plain: str) -> None:
-        """Put a piece of a page below the cell, in place of the one before."""
+    def _show(self, html: str, text: str) -> None:
+        """Show HTML below the cell in place of the last one; `text` is for viewers without HTML."""
         try:
             from IPython import get_ipython
             from IPython.display import display
@@ -105,8 +107,11 @@ class Notebook:
         else:
             shell = get_ipython()
         if shell is None:
-            raise BadInput("notebook", "this is none; the reporter `console` is for a terminal")
-        cell, shown = self._live.cell, {"text/html": text, "text/plain": plain}
-        known = {"display_id": cell.display or uuid.uuid4().hex, "update": bool(cell.display)}
-        display(shown, raw=True, **known)  # type: ignore[no-untyped-call]
-        cell.display = str(known["display_id"])
+            raise BadInput("notebook", "not running in a notebook; use the reporter `console`")
+        cell = self._state.cell
+        content = {"text/html": html, "text/plain": text}
+        is_update = bool(cell.display_id)
+        cell.display_id = cell.display_id or uuid.uuid4().hex
+        display(  # type: ignore[no-untyped-call]
+            content, raw=True, display_id=cell.display_id, update=is_update
+        )

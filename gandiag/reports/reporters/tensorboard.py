@@ -1,7 +1,7 @@
-"""A run for TensorBoard: its signals while it happens, and the report at its end.
+"""Logs a run to TensorBoard: its signals during the run, and the report at the end.
 
-The event files lie below the run's folder: ``tensorboard --logdir RUN``. Needs the extra
-``tensorboard``, which is imported when a run begins, not before.
+The event file is in a subfolder of the run's folder; show it with ``tensorboard --logdir RUN``. The
+reporter needs the extra ``tensorboard``, which is imported when a run begins.
 """
 
 from __future__ import annotations
@@ -14,65 +14,67 @@ from pathlib import Path
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.records.record import Row
 from gandiag.reports.report import Report
-from gandiag.reports.reporters._rows import rows_of
-from gandiag.reports.reporters._tensorboard_events import Events
+from gandiag.reports.reporters._rows import list_rows
+from gandiag.reports.reporters._tensorboard_events import EventFile
 from gandiag.scenario.schema import Scenario
 
 
-class _Live:
-    """The event file that is open, if any: what changes while the options do not."""
+class _RunState:
+    """The open event file, if any. It changes, while a reporter's options are frozen."""
 
-    events: Events | None = None
+    events: EventFile | None = None
 
 
 @dataclass(frozen=True)
 class TensorBoard:
-    """Writes event files: signals, sample sheets, alerts, the settings and the diagnoses."""
+    """Writes a TensorBoard event file: signals, sample grids, alerts, settings and diagnoses."""
 
-    subfolder: str = "tensorboard"  # of the run's folder; an earlier run's event file is replaced
+    # The event file is written to this subfolder of the run's folder and replaces an earlier one.
+    subfolder: str = "tensorboard"
 
     @cached_property
-    def _live(self) -> _Live:  # not a field: it is no option, and equality is that of the options
-        return _Live()
+    def _state(self) -> _RunState:  # not a field: fields are options and decide equality
+        return _RunState()
 
     def begin(self, scenario: Scenario | None, folder: Path | None) -> None:
         """Begin an event file, with the scenario's settings as hyperparameters."""
-        self._live.events = self._open(folder or Path(), scenario, folder)
+        self._state.events = self._open(folder or Path(), scenario, folder)
 
     def follow(self, rows: Sequence[Row], step: int) -> None:
-        """Write new rows and sheets."""
-        if self._live.events is not None:
-            self._live.events.write(rows)
-            self._live.events.write_sheets()
+        """Write new rows and sample grids."""
+        if self._state.events is not None:
+            self._state.events.write_rows(rows)
+            self._state.events.write_sample_grids()
 
     def alert(self, diagnosis: Diagnosis, step: int) -> None:
-        """Write what has appeared or cleared as a text, and as a curve that is 0 or 1."""
-        if self._live.events is not None:
-            self._live.events.alert(diagnosis, step)
+        """Write as a text and as a curve of 0 and 1 whether the failure is present."""
+        if self._state.events is not None:
+            self._state.events.alert(diagnosis, step)
 
     def end(self) -> None:
         """Close the file."""
-        events, self._live.events = self._live.events, None
+        events, self._state.events = self._state.events, None
         if events is not None:
             events.close()
 
     def publish(self, report: Report, folder: Path) -> str:
-        """Add the report to the open file, or write that of a saved record anew.
+        """Add the report to the open file, or write a new file for a saved record.
 
         Returns:
-            The folder to start TensorBoard on.
+            The folder for ``tensorboard --logdir``.
         """
-        events = self._live.events
+        events = self._state.events
         if events is not None:
             events.publish(report)
             return str(events.folder)
         events = self._open(folder, report.scenario, report.record.folder)
         try:
-            events.write(list(rows_of(report.record)))
+            events.write_rows(list(list_rows(report.record)))
             events.publish(report)
             return str(events.folder)
         finally:
             events.close()
 
-    def _open(self, folder: Path, scenario: Scenario | None, run: Path | None) -> Events:
-        return Events(folder / self.subfolder, scenario.as_data() if scenario else {}, run)
+    def _open(self, folder: Path, scenario: Scenario | None, run_folder: Path | None) -> EventFile:
+        settings = scenario.as_data() if scenario else {}
+        return EventFile(folder / self.subfolder, settings, run_folder)

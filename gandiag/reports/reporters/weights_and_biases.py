@@ -1,7 +1,7 @@
-"""A run at Weights & Biases: followed while it happens, with the report at its end.
+"""Logs a run to Weights & Biases: its signals during the run, and the report at the end.
 
-Works offline and without an account; nothing is ever asked for. wandb is imported when a run
-begins, not before.
+The reporter works offline and without an account, and never prompts for input. wandb is imported
+when a run begins.
 """
 
 from __future__ import annotations
@@ -14,74 +14,80 @@ from pathlib import Path
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.records.record import Row
 from gandiag.reports.report import Report
-from gandiag.reports.reporters._rows import rows_of
+from gandiag.reports.reporters._rows import list_rows
 from gandiag.reports.reporters._wandb_connection import Mode, connect
-from gandiag.reports.reporters._wandb_session import Session
+from gandiag.reports.reporters._wandb_session import WandbRun
 from gandiag.scenario.schema import Scenario
 
 
-class _Live:
-    """The session that is open, if any: what changes while the options do not."""
+class _RunState:
+    """The open run at W&B, if any. It changes, while a reporter's options are frozen."""
 
-    session: Session | None = None
+    run: WandbRun | None = None
 
 
 @dataclass(frozen=True)
 class WeightsAndBiases:
-    """Logs signals, sample sheets, alerts and the report; offline where there is no login."""
+    """Logs signals, sample grids, alerts and the report to W&B; offline without a login."""
 
-    project: str = "gandiag"  # made by W&B if there is none of that name
-    entity: str | None = None  # user or team; None: the login's own
-    mode: Mode | None = None  # None: as W&B is set up, offline without an API key
-    group: str | None = None  # shown together there, such as the seeds of a comparison
-    run_id: str | None = None  # the same one goes on with a run of that id, as after a restart
-    timeout: float = 20.0  # seconds to wait for the server at the beginning, then offline
+    # W&B shows the run in this project and creates the project if it does not exist.
+    project: str = "gandiag"
+    # The project belongs to this user or team; None means the account of the login.
+    entity: str | None = None
+    # The mode is online, offline or disabled; None follows W&B's settings, offline without a key.
+    mode: Mode | None = None
+    # W&B shows runs of one group together, such as the seeds of a comparison.
+    group: str | None = None
+    # A run with this id is continued if it exists, as after a restart; None begins a new run.
+    run_id: str | None = None
+    # The run is kept offline if the server has not answered after this many seconds.
+    timeout: float = 20.0
 
     @cached_property
-    def _live(self) -> _Live:  # not a field: it is no option, and equality is that of the options
-        return _Live()
+    def _state(self) -> _RunState:  # not a field: fields are options and decide equality
+        return _RunState()
 
     def begin(self, scenario: Scenario | None, folder: Path | None) -> None:
-        """Begin a run with the scenario as its config; without a folder, in the current one."""
+        """Begin a run with the scenario as its config; W&B keeps its files in the run's folder."""
         name = scenario.name if scenario else folder.name if folder else "attached"
-        self._live.session = self._open(scenario, name, folder)
+        self._state.run = self._open(scenario, name, folder)
 
     def follow(self, rows: Sequence[Row], step: int) -> None:
-        """Log new rows and sheets."""
-        if self._live.session is not None:
-            self._live.session.log(rows)
-            self._live.session.log_sheets()
+        """Log new rows and sample grids."""
+        if self._state.run is not None:
+            self._state.run.log_rows(rows)
+            self._state.run.log_sample_grids()
 
     def alert(self, diagnosis: Diagnosis, step: int) -> None:
-        """Alert whoever subscribed to the project's alerts."""
-        if self._live.session is not None:
-            self._live.session.alert(diagnosis, step)
+        """Send an alert to the users who subscribed to the project's alerts."""
+        if self._state.run is not None:
+            self._state.run.alert(diagnosis, step)
 
     def end(self) -> None:
         """End the run."""
-        session, self._live.session = self._live.session, None
-        if session is not None:
-            session.finish()  # what it raises becomes a warning of whoever tells followers
+        run, self._state.run = self._state.run, None
+        if run is not None:
+            run.finish()  # an error here becomes a warning in the caller: the training goes on
 
     def publish(self, report: Report, folder: Path) -> str:
-        """Add the report to the open run, or make a run of a saved record.
+        """Add the report to the open run, or log a saved record as a new run.
 
         Returns:
-            The run's URL, or the folder of an offline run and how to upload it.
+            The run's URL; for an offline run, its folder and the command to upload it.
         """
-        session = self._live.session
-        if session is not None:
-            session.publish(report)
-            return session.address
-        session = self._open(report.scenario, report.title, folder)
+        run = self._state.run
+        if run is not None:
+            run.publish(report)
+            return run.address
+        run = self._open(report.scenario, report.title, folder)
         try:
-            session.log(list(rows_of(report.record)))
-            session.publish(report)
-            return session.address
+            run.log_rows(list(list_rows(report.record)))
+            run.publish(report)
+            return run.address
         finally:
-            session.finish()
+            run.finish()
 
-    def _open(self, scenario: Scenario | None, name: str, folder: Path | None) -> Session:
+    def _open(self, scenario: Scenario | None, name: str, folder: Path | None) -> WandbRun:
         resumed = {} if self.run_id is None else {"id": self.run_id, "resume": "allow"}
         run, mode = connect(
             folder or Path(),
@@ -94,4 +100,4 @@ class WeightsAndBiases:
             config=scenario.as_data() if scenario is not None else {},
             **resumed,
         )
-        return Session(run, mode, folder)
+        return WandbRun(run, mode, folder)

@@ -1,6 +1,7 @@
-"""A Report at Weights & Biases: the page's parts as text and panels, in the page's order.
+"""Creates a Report at Weights & Biases with the parts of the page, in the page's order.
 
-Needs the extra ``wandb-report``, which is imported when a Report is made, not before.
+A Report (capital R) is W&B's own kind of page. The reporter needs the extra ``wandb-report``, which
+is imported when a Report is created.
 """
 
 from __future__ import annotations
@@ -12,83 +13,87 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import write_file
+from gandiag.records.storage import write_file
 from gandiag.reports.report import Report
-from gandiag.reports.reporters._wandb_connection import Mode, choose_mode, within
+from gandiag.reports.reporters._wandb_connection import Mode, choose_mode, run_with_timeout
 from gandiag.reports.reporters.weights_and_biases import WeightsAndBiases
 
-FILE = "wandb_report.json"
-AGAIN = "once the run is uploaded: gandiag report RUN --to weights_and_biases_report"
+SPEC_FILE = "wandb_report.json"
+UPLOAD_HINT = "after uploading the run: gandiag report RUN --to weights_and_biases_report"
 
 
 @dataclass(frozen=True)
 class WeightsAndBiasesReport:
-    """Makes a Report at W&B on a run there; without a login, a file that describes it."""
+    """Creates a W&B Report on a run; without a login, a file with the Report's content."""
 
-    project: str = "gandiag"  # where the run is logged, too
-    entity: str | None = None  # user or team; None: the login's own
-    mode: Mode | None = None  # None: as W&B is set up, offline without an API key
-    timeout: float = 60.0  # seconds to wait for the server, then the file alone is kept
+    # The Report, and the run that it shows, are in this project of W&B.
+    project: str = "gandiag"
+    # The project belongs to this user or team; None means the account of the login.
+    entity: str | None = None
+    # The mode is online, offline or disabled; None follows W&B's settings, offline without a key.
+    mode: Mode | None = None
+    # Only the file is written if the server has not answered after this many seconds.
+    timeout: float = 60.0
 
     def publish(self, report: Report, folder: Path) -> str:
-        """Make the Report, and first the run that it is about where there is none yet.
+        """Create the Report; log its run first if it is not yet at W&B.
 
         Returns:
-            Its URL; or, offline, the file ``wandb_report.json`` with what W&B would be sent.
+            The Report's URL; offline, the path of ``wandb_report.json``, the content for W&B.
 
         Raises:
             BadInput: the extra is not installed.
         """
         mode = choose_mode(self.mode)
         if mode == "disabled":
-            return "nowhere: Weights & Biases is disabled"
-        made = self.made(report, _run_in(folder) or self._logged(report, folder, mode))
-        spec = made._to_model().spec.model_dump_json(by_alias=True, exclude_none=True, indent=1)
-        write_file(folder / FILE, spec + "\n")
-        kept = f"{folder / FILE} (offline; {AGAIN})"
+            return "not published: Weights & Biases is disabled"
+        run_id = _find_run_id(folder) or self._log_run(report, folder, mode)
+        wandb_report = self.build(report, run_id)
+        spec = wandb_report._to_model().spec
+        text = spec.model_dump_json(by_alias=True, exclude_none=True, indent=1)
+        write_file(folder / SPEC_FILE, text + "\n")
+        place = f"{folder / SPEC_FILE} (offline; {UPLOAD_HINT})"
         if mode != "online":
-            return kept
+            return place
         try:
-            return within(self.timeout, lambda: _saved(made, self.entity))
-        except Exception as error:  # no network, a refused login: no reason to lose the rest
+            return run_with_timeout(self.timeout, lambda: _save(wandb_report, self.entity))
+        except Exception as error:  # such as no network: the other reports are kept
             reason = (str(error) or type(error).__name__).splitlines()[0]
-            warnings.warn(f"no Report at Weights & Biases: {reason}", RuntimeWarning, stacklevel=2)
-            return kept
+            warnings.warn(f"the W&B Report was not created: {reason}", RuntimeWarning, stacklevel=2)
+            return place
 
-    def made(self, report: Report, run_id: str) -> Any:
-        """The Report on a run at W&B, of which nothing has been sent yet.
+    def build(self, report: Report, run_id: str) -> Any:
+        """Build the Report on a run at W&B; nothing is sent.
 
         Raises:
             BadInput: the extra is not installed.
         """
         try:
-            from gandiag.reports.reporters._wandb_blocks import report_at
+            from gandiag.reports.reporters._wandb_blocks import build_wandb_report
         except ImportError as error:
             problem = 'is not installed: pip install "gandiag[wandb-report]"'
             raise BadInput("reporters: weights_and_biases_report", problem) from error
-        return report_at(report, run_id, self.project, self.entity or "")
+        return build_wandb_report(report, run_id, self.project, self.entity or "")
 
-    def _logged(self, report: Report, folder: Path, mode: Mode) -> str:
-        """Log the run, and return its id."""
+    def _log_run(self, report: Report, folder: Path, mode: Mode) -> str:
+        """Log the run and return its id."""
         WeightsAndBiases(self.project, self.entity, mode).publish(report, folder)
-        return _run_in(folder) or ""
+        return _find_run_id(folder) or ""
 
 
-def _run_in(folder: Path) -> str | None:
-    """The id of the newest run that W&B keeps in a run's folder; None where there is none."""
-    kept = [re.fullmatch(r"(?:offline-)?run-(\d{8}_\d{6})-(.+)", p.name) for p in _runs(folder)]
-    found = sorted((match[1], match[2]) for match in kept if match)
-    return found[-1][1] if found else None
+def _find_run_id(folder: Path) -> str | None:
+    """The id of the newest W&B run in a run's folder; None without one."""
+    # W&B names its folders run-DATE_TIME-ID and offline-run-DATE_TIME-ID.
+    pattern = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-(.+)")
+    matches = [pattern.fullmatch(path.name) for path in (folder / "wandb").glob("*run-*")]
+    runs = sorted((match[1], match[2]) for match in matches if match)
+    return runs[-1][1] if runs else None
 
 
-def _runs(folder: Path) -> list[Path]:
-    place = folder / "wandb"
-    return list(place.iterdir()) if place.is_dir() else []
-
-
-def _saved(made: Any, entity: str | None) -> str:
+def _save(wandb_report: Any, entity: str | None) -> str:
+    """Send the Report to W&B and return its URL."""
     import wandb
 
-    made.entity = entity or wandb.Api().default_entity
-    made.save()
-    return str(made.url)
+    wandb_report.entity = entity or wandb.Api().default_entity
+    wandb_report.save()
+    return str(wandb_report.url)

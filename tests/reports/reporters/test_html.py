@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from gandiag.records.record import Record
-from gandiag.records.sample_grids import write_grid
+from gandiag.records.sample_grids import write_sample_grid
 from gandiag.reports.page.teaching import TEACHING
 from gandiag.reports.report import Report
-from gandiag.reports.reporters.html import Html, render, render_pair
+from gandiag.reports.reporters.html import Html, render_page, render_pair
 from gandiag.scenario.schema import Scenario
-from gandiag.scenario.shipped import shipped
+from gandiag.scenario.shipped import list_shipped
 from tests.reports.conftest import diagnoses, make_report, rows
 
 LARGEST = 3_000_000  # bytes of a page that one sends around
-REPORTS = ("sick", "healthy", "odd")
+REPORTS = ("failing", "healthy", "odd")
 PAGES = (*REPORTS, "student", "pair", "plane")
 
 
@@ -50,11 +50,11 @@ def without_scripts(page: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def pages(sick: Report, healthy: Report, odd: Report, plane: Report) -> dict[str, str]:
+def pages(failing: Report, healthy: Report, odd: Report, plane: Report) -> dict[str, str]:
     """Each report's page, one for a student, and one with two runs."""
-    found = dict(zip(REPORTS, map(render, (sick, healthy, odd)), strict=True))
-    others = {"student": render(sick, "student"), "pair": render_pair(sick, healthy)}
-    return found | others | {"plane": render(plane)}
+    found = dict(zip(REPORTS, map(render_page, (failing, healthy, odd)), strict=True))
+    others = {"student": render_page(failing, "student"), "pair": render_pair(failing, healthy)}
+    return found | others | {"plane": render_page(plane)}
 
 
 @pytest.mark.parametrize("which", PAGES)
@@ -116,29 +116,29 @@ def test_pictures_have_words(which: str, pages: dict[str, str]) -> None:
 
 def test_strangers_text_stays_text(pages: dict[str, str]) -> None:
     """What comes with a run cannot become markup."""
-    assert "<tags>" not in pages["sick"]
-    assert "&lt;tags&gt;" in pages["sick"]
-    assert "<that>" not in pages["sick"]
-    assert "<b>" not in without_scripts(pages["sick"])
+    assert "<tags>" not in pages["failing"]
+    assert "&lt;tags&gt;" in pages["failing"]
+    assert "<that>" not in pages["failing"]
+    assert "<b>" not in without_scripts(pages["failing"])
 
 
-def test_same_report_same_page(sick: Report, pages: dict[str, str]) -> None:
+def test_same_report_same_page(failing: Report, pages: dict[str, str]) -> None:
     """No date, no random id: a page can be compared with another."""
-    assert render(sick) == pages["sick"]
+    assert render_page(failing) == pages["failing"]
 
 
 def test_verdict_stands_first(pages: dict[str, str]) -> None:
     """The page begins with one plain sentence."""
-    body = pages["sick"].split("<body>")[1]
+    body = pages["failing"].split("<body>")[1]
     text = re.sub(r"<[^>]+>", " ", body).split()
-    assert " ".join(text[:7]) == "sick Mode collapse (total) since step 350."
+    assert " ".join(text[:7]) == "failing Mode collapse (total) since step 350."
 
 
 def test_settings_and_thresholds_are_told(pages: dict[str, str]) -> None:
     """Whoever wants to repeat it finds how."""
-    assert "gandiag run scenario.yaml --seed 0" in pages["sick"]
-    assert "sample_grid_every: 500" in pages["sick"]
-    assert "All thresholds" in pages["sick"]
+    assert "gandiag run scenario.yaml --seed 0" in pages["failing"]
+    assert "sample_grid_every: 500" in pages["failing"]
+    assert "All thresholds" in pages["failing"]
     assert "not made from a scenario" in pages["odd"]
 
 
@@ -160,25 +160,25 @@ def test_long_record_stays_small() -> None:
     """A hundred thousand steps fit into a page that one can send."""
     record = Record.from_rows(rows(100_000, every=1), facts={"class_shares": [0.1] * 10})
     assert len(record["loss/value/generator"].steps) == 100_000
-    page = render(Report(None, record, diagnoses(record, sick=True)))
+    page = render_page(Report(None, record, diagnoses(record, failing=True)))
     assert len(page.encode()) <= LARGEST
 
 
 def test_long_run_with_sheets_stays_small(tmp_path: Path) -> None:
     """Ten thousand steps, a hundred sheets of noise, every signal: still one file to send."""
-    report = make_report(tmp_path, sick=True, steps=10_000)
+    report = make_report(tmp_path, failing=True, steps=10_000)
     images = np.random.default_rng(0).uniform(-1, 1, (64, 1, 28, 28)).astype(np.float32)
     for step in range(100, 10_001, 100):
-        write_grid(tmp_path / "samples" / f"step-{step:08d}", images)
-    assert len(render(report).encode()) <= LARGEST
+        write_sample_grid(tmp_path / "samples" / f"step-{step:08d}", images)
+    assert len(render_page(report).encode()) <= LARGEST
 
 
 def test_each_condition_is_told_in_full(pages: dict[str, str]) -> None:
     """What is present has claim, evidence, cause, what to try, how sure, and what would settle."""
-    begin = pages["sick"].index('<section aria-labelledby="mode_collapse">')
-    section = pages["sick"][begin : pages["sick"].index("</section>", begin)]
+    begin = pages["failing"].index('<section aria-labelledby="mode_collapse">')
+    section = pages["failing"][begin : pages["failing"].index("</section>", begin)]
     headings = [re.sub(r"<[^>]+>", "", h) for h in re.findall(r"<h3>(.*?)</h3>", section)]
-    wanted = ["Evidence", "Cause", "What to try", "How sure", "What would settle it"]
+    wanted = ["Evidence", "Cause", "Suggested fixes", "Confidence", "Next steps"]
     assert [h[: len(w)] for h, w in zip(headings, wanted, strict=False)] == wanted
     assert "Use a critic &lt;that&gt; helps." in section
 
@@ -190,13 +190,13 @@ def test_student_is_taught(pages: dict[str, str]) -> None:
     assert '<details class="answer">' in lesson
     assert "gandiag run mode_collapse_cured" in lesson
     assert '<span class="added">+  minibatch_discrimination:</span>' in lesson  # what cures it
-    assert "<math" not in without_scripts(pages["sick"])
+    assert "<math" not in without_scripts(pages["failing"])
 
 
 def test_taught_games_are_shipped() -> None:
     """Each lesson names scenarios that exist, one that fails so and one that does not."""
     for condition, taught in TEACHING.items():
-        ill, *cured = (Scenario.load(shipped()[n]) for n in (taught.shown, *taught.cures))
+        ill, *cured = (Scenario.load(list_shipped()[n]) for n in (taught.failing, *taught.fixed_by))
         assert ill.expect[condition] == "present"
         assert [each.expect[condition] for each in cured] == ["absent"] * len(cured)
 
@@ -206,22 +206,23 @@ def test_pair_shows_both(pages: dict[str, str]) -> None:
     text = pages["pair"]
     assert re.search(r"mode collapse</th><td>.*?present</span>.*?</td><td>.*?absent", text)
     head = " ".join(re.sub(r"<[^>]+>", " ", text.split("<main>")[0].split("<body>")[1]).split())
-    told = "sick Mode collapse (total) since step 350. healthy Nothing found, but"
-    assert head.startswith(f"Two runs side by side {told}")
-    assert "What was changed" not in text  # but for their names, they were played alike
-    assert "The same latents on every sheet" in text
+    first = "failing Mode collapse (total) since step 350."
+    second = "healthy Inconclusive: strange failure; no other failure detected."
+    assert head.startswith(f"Two runs side by side {first} {second}")
+    assert "Changed settings" not in text  # but for their names, they were played alike
+    assert "All grids use the same latents" in text
     first, second = text.split('<div class="sides">')[1].split("<h3>")[1:]
     steps = [re.findall(r'data-step="(\d+)"', side) for side in (first, second)]
     assert steps[0] == steps[1]
     assert len(steps[0]) > 2
 
 
-def test_pair_shows_what_changed(sick: Report) -> None:
+def test_pair_shows_what_changed(failing: Report) -> None:
     """A setting that differs is shown as a diff; what the runs are called and said to be is not."""
-    assert sick.scenario is not None
+    assert failing.scenario is not None
     watched = {"sample_grid_every": 50, "probes.plane": {"every": 10}}  # which changes no game
-    changed = sick.scenario.set({"training.discriminator.steps": 5, "name": "cured", **watched})
-    text = render_pair(sick, dataclasses.replace(sick, scenario=changed))
+    changed = failing.scenario.set({"training.discriminator.steps": 5, "name": "cured", **watched})
+    text = render_pair(failing, dataclasses.replace(failing, scenario=changed))
     (diff,) = re.findall(r'<div class="diff">.*?</div>', text, flags=re.S)
     assert re.findall(r'class="(?:added|removed)">(.*?)<', diff) == [
         "-    steps: 1",
@@ -231,7 +232,7 @@ def test_pair_shows_what_changed(sick: Report) -> None:
 
 def test_hostile_text_cannot_leave_its_place(hostile: Report) -> None:
     """Names of runs, signals, classes and plugins that look like markup stay text."""
-    for page in (render(hostile, "student"), render_pair(hostile, hostile)):
+    for page in (render_page(hostile, "student"), render_pair(hostile, hostile)):
         tags = Counter(tag for tag, _ in elements(page))
         assert tags["script"] == (3 if "explore-data" in page else 0)
         assert not [attrs for _, attrs in elements(page) if "onerror" in attrs]

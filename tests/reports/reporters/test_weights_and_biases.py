@@ -20,14 +20,14 @@ from gandiag.reports.report import Report
 from gandiag.reports.reporters.weights_and_biases import WeightsAndBiases
 from tests.reports.conftest import rows
 
-# `wandb leet inspect` reads a run's log with W&B's own program
 ROOT = Path(__file__).parents[3]
+# W&B's own program: `wandb leet inspect` prints the log of an offline run.
 WANDB = Path(sys.executable).with_name("wandb")
 
 
 @pytest.fixture(autouse=True)
-def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nobody is logged in, and no setting of the machine counts."""
+def _no_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Remove every login and setting of W&B on this machine."""
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -35,8 +35,8 @@ def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
 
 
-def alone(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a process of its own with nobody at its keyboard.
+def run_in_process(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a separate process without standard input.
 
     W&B keeps settings, a service process and temporary folders for a process's whole life.
     """
@@ -54,16 +54,16 @@ def alone(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def records(folder: Path) -> Iterator[dict[str, Any]]:
-    """Everything that the only run in a folder has logged."""
+    """Every entry in the log of the only run in a folder."""
     (log,) = folder.glob("wandb/offline-run-*/run-*.wandb")
-    told = subprocess.run(
+    inspected = subprocess.run(
         [str(WANDB), "leet", "inspect", "--json", str(log)],
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    return map(json.loads, told.stdout.splitlines())
+    return map(json.loads, inspected.stdout.splitlines())
 
 
 PUBLISH = """
@@ -71,7 +71,7 @@ PUBLISH = """
     from tests.reports.conftest import make_report
     from gandiag.reports.reporters.weights_and_biases import WeightsAndBiases
     folder = Path({folder!r})
-    report = make_report(folder, sick=True)
+    report = make_report(folder, failing=True)
     print(WeightsAndBiases({options}).publish(report, folder))
 """
 
@@ -80,7 +80,7 @@ FOLLOW = """
     from tests.reports.conftest import make_report, rows
     from gandiag.reports.reporters.weights_and_biases import WeightsAndBiases
     folder = Path({folder!r})
-    report = make_report(folder, sick=True)
+    report = make_report(folder, failing=True)
     (folder / "report.html").write_text("<p>the page</p>")
     reporter = WeightsAndBiases(group="seeds")
     reporter.begin(report.scenario, folder)
@@ -94,9 +94,9 @@ FOLLOW = """
 
 
 def test_saved_record_is_logged(tmp_path: Path) -> None:
-    """Without a login nothing is asked, and a whole run lies on disk."""
+    """Without a login there is no prompt, and the whole run is on disk."""
     folder = tmp_path / "run"
-    done = alone(PUBLISH.format(folder=str(folder), options=""))
+    done = run_in_process(PUBLISH.format(folder=str(folder), options=""))
     assert done.returncode == 0, done.stderr
     place = done.stdout.split(" (offline; to upload it: wandb sync ")[0].strip()
     assert Path(place).is_dir()
@@ -107,10 +107,10 @@ def test_saved_record_is_logged(tmp_path: Path) -> None:
     assert "diagnosis/mode_collapse/status" in text
 
 
-def test_run_is_followed(tmp_path: Path) -> None:
-    """Rows, sheets, alert, summary, page and config reach the log, once each."""
+def test_run_is_logged_while_it_trains(tmp_path: Path) -> None:
+    """Rows, sample grids, alert, summary, page and config are in the log once each."""
     folder = tmp_path / "run"
-    done = alone(FOLLOW.format(folder=str(folder)))
+    done = run_in_process(FOLLOW.format(folder=str(folder)))
     assert done.returncode == 0, done.stderr
     text = [json.dumps(record) for record in records(folder)]
     everything = "\n".join(text)
@@ -123,37 +123,37 @@ def test_run_is_followed(tmp_path: Path) -> None:
     assert kinds.count("generator") == 10
     assert kinds.count("real") == 1
     assert kinds.count("report") == 1
-    looks = [line for line in text if "loss/value/generator" in line and "history" in line]
-    assert len(looks) >= 100
+    history = [line for line in text if "loss/value/generator" in line and "history" in line]
+    assert len(history) >= 100
 
 
 ATTACHED = """
     import os
     os.chdir({folder!r})
     import gandiag
-    from tests.attachment.loops import game
-    played = game("real_fake_then_generator")
-    with gandiag.attach(*played[:4], scores=played.scores, followers=["weights_and_biases"]) as w:
-        played.play(played, 60)
+    from tests.attachment.loops import build_loop
+    loop = build_loop("real_fake_then_generator")
+    with gandiag.attach(*loop[:4], scores=loop.scores, followers=["weights_and_biases"]) as w:
+        loop.train(loop, 60)
     print(*w.record.signals, sep="\\n")
 """
 
 
-def test_attached_loop_is_followed(tmp_path: Path) -> None:
-    """By its name it follows somebody's own loop, in memory too: signals, page and answers."""
-    done = alone(ATTACHED.format(folder=str(tmp_path)), PYTHONPATH=str(ROOT))
+def test_attached_loop_is_logged(tmp_path: Path) -> None:
+    """The reporter, given by name, logs a third-party loop: signals, page and diagnoses."""
+    done = run_in_process(ATTACHED.format(folder=str(tmp_path)), PYTHONPATH=str(ROOT))
     assert done.returncode == 0, done.stderr
-    assert "no longer follows" not in done.stderr
+    assert "is removed from the followers" not in done.stderr
     text = "\n".join(json.dumps(record) for record in records(tmp_path))
     for name in done.stdout.split():
         assert name in text or name.startswith("objective/")
     assert "diagnosis/mode_collapse/status" in text
     assert "report.html" in text
     assert "environment" in text
-    assert "mnist" not in text  # no setting of a game that was not played
+    assert "mnist" not in text  # the default scenario is not logged as config
 
 
-STRANGE = """
+NOT_FINITE = """
     from pathlib import Path
     from gandiag.records.record import Row
     from gandiag.reports.reporters.weights_and_biases import WeightsAndBiases
@@ -165,8 +165,8 @@ STRANGE = """
 
 
 def test_non_finite_values_are_counted(tmp_path: Path) -> None:
-    """NaN and infinity are logged as what they are, and counted in a chart of their own."""
-    done = alone(STRANGE.format(folder=str(tmp_path)))
+    """NaN and infinity are logged, and a separate signal counts them."""
+    done = run_in_process(NOT_FINITE.format(folder=str(tmp_path)))
     assert done.returncode == 0, done.stderr
     everything = list(records(tmp_path))
     (row,) = [record["history"]["item"] for record in everything if record["type"] == "history"]
@@ -177,28 +177,30 @@ def test_non_finite_values_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", ["mode='disabled'", "mode='offline'"])
-def test_mode_is_obeyed(options: str, tmp_path: Path) -> None:
-    """What is asked for happens, whatever the machine's settings."""
-    done = alone(PUBLISH.format(folder=str(tmp_path), options=options), WANDB_API_KEY="0" * 40)
+def test_mode_is_used(options: str, tmp_path: Path) -> None:
+    """The option `mode` counts, whatever the settings of the machine."""
+    done = run_in_process(
+        PUBLISH.format(folder=str(tmp_path), options=options), WANDB_API_KEY="0" * 40
+    )
     assert done.returncode == 0, done.stderr
     assert ("disabled" if "disabled" in options else "wandb sync") in done.stdout
 
 
 def test_online_without_a_key_is_offline(tmp_path: Path) -> None:
-    """Where online was asked for but nobody is logged in, one line says what happens instead."""
-    done = alone(PUBLISH.format(folder=str(tmp_path), options="mode='online'"))
+    """In mode online without a login, one warning says that the run is kept offline."""
+    done = run_in_process(PUBLISH.format(folder=str(tmp_path), options="mode='online'"))
     assert done.returncode == 0, done.stderr
     assert "wandb sync" in done.stdout
     assert done.stderr.count("kept offline") == 1
 
 
-def test_silent_server_does_not_hang(tmp_path: Path) -> None:
-    """A server that takes the call and never answers costs the timeout, not the run."""
+def test_unresponsive_server_does_not_hang(tmp_path: Path) -> None:
+    """If a server accepts the connection and never answers, the run is kept after the timeout."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen(8)
         began = time.monotonic()
-        done = alone(
+        done = run_in_process(
             PUBLISH.format(folder=str(tmp_path), options="timeout=3"),
             WANDB_API_KEY="0123456789" * 4,
             WANDB_BASE_URL=f"http://127.0.0.1:{server.getsockname()[1]}",
@@ -209,14 +211,14 @@ def test_silent_server_does_not_hang(tmp_path: Path) -> None:
     assert done.stderr.count("kept offline") == 1
 
 
-def test_options_are_all_it_is(sick: Report) -> None:
-    """It is a reporter and a follower, made by the catalogue; a live run is no part of it."""
+def test_open_run_is_not_part_of_equality(failing: Report) -> None:
+    """It is a reporter and a follower; equality and hash depend on the options alone."""
     made = plugins.build("reporters", "weights_and_biases", {"project": "mine"})
     assert isinstance(made, Reporter)
     assert isinstance(made, Follower)
     assert made == WeightsAndBiases(project="mine")
-    assert made._live is made._live
-    assert "_live" not in repr(made)
+    assert made._state is made._state
+    assert "_state" not in repr(made)
     assert hash(made) == hash(WeightsAndBiases(project="mine"))
     shown = plugins.describe("reporters", "weights_and_biases").options
     assert [option.name for option in shown] == [
@@ -229,15 +231,15 @@ def test_options_are_all_it_is(sick: Report) -> None:
     ]
     made.end()  # before any begin
     made.follow([], 0)
-    made.alert(sick.diagnoses[0], 0)
+    made.alert(failing.diagnoses[0], 0)
 
 
 def test_wandb_is_not_imported_early() -> None:
-    """Looking at the catalogue costs neither wandb nor torch."""
-    done = alone(
+    """Building every reporter imports neither wandb nor torch."""
+    done = run_in_process(
         """
         from gandiag.plugins import registry as plugins
-        for name in plugins.names("reporters"):
+        for name in plugins.list_names("reporters"):
             plugins.build("reporters", name)
         print(sorted({"wandb", "torch", "seaborn", "matplotlib"} & set(sys.modules)))
         """
@@ -245,6 +247,6 @@ def test_wandb_is_not_imported_early() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_program_is_there() -> None:
-    """The tests above need W&B's own reader."""
+def test_wandb_program_is_installed() -> None:
+    """The tests above need W&B's own program."""
     assert WANDB.is_file() or shutil.which("wandb")
