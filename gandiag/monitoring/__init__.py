@@ -1,1 +1,1 @@
-"""Monitoring."""
+"""Snapshots of training steps, reference statistics of the real data, and probes."""

@@ -1,4 +1,4 @@
-"""Where a run happens: device, versions, time."""
+"""The environment of a run: device, package versions, start time."""
 
 from __future__ import annotations
 
@@ -17,27 +17,34 @@ _PACKAGES = ("gandiag", "torch", "torchvision", "numpy", "scikit-learn", "seabor
 
 
 def pick_device(name: str) -> torch.device:
-    """Turn a scenario's ``device`` into one that is here.
+    """The device for a scenario's option ``device``.
 
     Args:
-        name: ``auto`` (CUDA if there is any, else CPU), ``cpu``, ``cuda`` or ``cuda:<n>``.
+        name: ``auto`` (CUDA if available, else the CPU), ``cpu``, ``cuda`` or ``cuda:<number>``.
 
     Raises:
-        BadInput: there is no such device, or no such GPU here.
+        BadInput: the name is invalid, or this machine has no such GPU.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        raise BadInput(f"device: {name}", "there are auto, cpu, cuda and cuda:<number>")
+        raise BadInput(f"device: {name}", "allowed are auto, cpu, cuda and cuda:<number>")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()
-        raise BadInput(f"device: {name}", f"torch {torch.__version__} sees {count} GPUs here")
+        raise BadInput(
+            f"device: {name}", f"torch {torch.__version__} finds {count} GPUs on this machine"
+        )
     return device
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
-    """What a reader needs to judge whether a run can be repeated; names neither user nor host."""
+    """What a reader needs to repeat a run; without the names of the user and the host.
+
+    Returns:
+        Start time (UTC), Python version, platform, device and its name, number of CPU threads, and
+        versions of the installed packages among ``gandiag``, ``torch`` and others.
+    """
     versions = {}
     for package in _PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""A small digit classifier, so that samples can be counted by class."""
+"""A small digit classifier, with which generated samples are counted by class."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 
 class MnistClassifier(nn.Module):
-    """A convolutional network for MNIST digits, 61,000 weights.
+    """A convolutional network for MNIST digits, with 61,000 weights.
 
-    What it was trained on and how well it does stand in the metadata of its weights' file.
+    The metadata of the weights' file state the training data and the accuracy.
     """
 
     def __init__(self) -> None:
-        """Make an untrained network; `pretrained` gives a trained one."""
+        """Build an untrained network; `pretrained` loads a trained one."""
         super().__init__()
         self.body = nn.Sequential(
             *_block(1, 16),  # 28 -> 14 pixels a side
@@ -30,15 +30,16 @@ class MnistClassifier(nn.Module):
 
     @classmethod
     def pretrained(cls) -> MnistClassifier:
-        """Load the shipped weights on the CPU, in eval mode, without gradients of its own."""
-        with torch.device("meta"):  # initial weights would be drawn from the global generator
+        """Load the shipped weights on the CPU, in eval mode and with frozen parameters."""
+        # On the meta device no initial weights are drawn: the global generator is not used.
+        with torch.device("meta"):
             network = cls()
         weights = (files("gandiag.datasets.assets") / "mnist_classifier.safetensors").read_bytes()
         network.load_state_dict(load(weights), assign=True)
         return network.eval().requires_grad_(False)
 
     def features(self, images: Tensor) -> Tensor:
-        """Penultimate activations.
+        """Activations of the layer before the logits.
 
         Args:
             images: ``(B, 1, 28, 28)`` in [-1, 1].
@@ -56,5 +57,5 @@ class MnistClassifier(nn.Module):
 
 
 def _block(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module, nn.Module]:
-    """Convolve and halve the side."""
+    """A convolution after which the image has half the side."""
     return nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)

@@ -11,7 +11,7 @@ from torch import Tensor
 from gandiag.datasets.data import Data
 from gandiag.monitoring.recent_fakes import RecentFakes
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.sample_metrics import compute_sample_metrics, compute_feature_metrics
+from gandiag.monitoring.sample_metrics import compute_feature_metrics, compute_sample_metrics
 
 SIZES = st.lists(st.integers(1, 700), min_size=1, max_size=12)
 

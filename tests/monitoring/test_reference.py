@@ -14,7 +14,13 @@ from torch import Tensor
 from gandiag.datasets.data import Data
 from gandiag.datasets.ring import Ring
 from gandiag.monitoring.probes.diversity import RATIO_METRICS, relate_to_baseline
-from gandiag.monitoring.reference import MAX_MODES, BASELINE_DRAWS, NEIGHBOURS, MAX_REAL_SAMPLES, Reference
+from gandiag.monitoring.reference import (
+    BASELINE_DRAWS,
+    MAX_MODES,
+    MAX_REAL_SAMPLES,
+    NEIGHBOURS,
+    Reference,
+)
 from gandiag.monitoring.sample_metrics import compute_feature_metrics
 
 Normal = Callable[..., Tensor]
@@ -27,7 +33,9 @@ def modes(*kept: int) -> tuple[float, ...]:
 
 def seen(reference: Reference, fakes: Tensor) -> dict[str, float]:
     """The numbers of a batch of fakes over the reference's nulls."""
-    found = relate_to_baseline(reference, compute_feature_metrics(reference, reference.embed(fakes)))
+    found = relate_to_baseline(
+        reference, compute_feature_metrics(reference, reference.embed(fakes))
+    )
     return {name: float(value) for name, value in found.items() if value.ndim == 0}
 
 
@@ -83,7 +91,9 @@ def test_garbage_is_no_collapse(ring_reference: Reference, normal: Normal) -> No
 
 def test_coverage_null_is_naeems(ring_reference: Reference) -> None:
     """Mean coverage of real draws is 1 - prod (N - i) / (M + N - i) (Naeem et al. 2020)."""
-    expected = 1 - math.prod((MAX_REAL_SAMPLES - i) / (512 + MAX_REAL_SAMPLES - i) for i in range(1, NEIGHBOURS + 1))
+    expected = 1 - math.prod(
+        (MAX_REAL_SAMPLES - i) / (512 + MAX_REAL_SAMPLES - i) for i in range(1, NEIGHBOURS + 1)
+    )
     sd = ring_reference.baseline_sd["coverage"]
     assert abs(ring_reference.baseline_mean["coverage"] - expected) < 3 * sd
 

@@ -69,7 +69,8 @@ def bare(features: Tensor, radii: Tensor) -> Reference:
     """A reference of given features that knows their neighbourhoods, and one cell."""
     one = torch.ones(1)
     return Reference(
-        sample_size=1, pair_distance=1.0, max_abs=1.0, mean=features.mean(0), principal_directions=None, features=features,
+        sample_size=1, pair_distance=1.0, max_abs=1.0, mean=features.mean(0),
+        principal_directions=None, features=features,
         centres=features.mean(0)[None], mode_shares=one, mode_variances=one, radii=radii,
         self_distance=1.0, mean_energy_distance=0.4,
         baseline_mean={}, baseline_sd={}, baseline_max={},
@@ -165,7 +166,9 @@ def test_frechet_is_compare_gans() -> None:
     assert frechet_distance_of_features(real, made) == pytest.approx(89.090909, abs=1e-4)
     normal = random_points((200_000, 2))
     moved = 2 * random_points((200_000, 2), seed=1) + torch.tensor([1.0, 0.0])
-    assert frechet_distance_of_features(normal, moved) == pytest.approx(3, abs=0.05)  # N(0, I) and N(e1, 4 I)
+    assert frechet_distance_of_features(normal, moved) == pytest.approx(
+        3, abs=0.05
+    )  # N(0, I) and N(e1, 4 I)
 
 
 @pytest.mark.parametrize("shift", [-2.0, 0.0, 0.5, 3.0])

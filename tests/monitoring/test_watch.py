@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from gandiag.datasets.data import Data
 from gandiag.models.variants.vanilla import Vanilla
-from gandiag.monitoring.fixed_latents import FIXED_LATENTS, DISPLACEMENT_LATENTS
+from gandiag.monitoring.fixed_latents import DISPLACEMENT_LATENTS, FIXED_LATENTS
 from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.schedule import ScheduledProbe
@@ -210,7 +210,10 @@ def test_probes_do_not_wait(name: str, ring_reference: Reference, normal: Normal
         parameter.grad = torch.ones_like(parameter)
     points = 28 * 28 if name == "classes" else 2
     recent = normal((512, points)).reshape((512, 1, 28, 28) if name == "classes" else (512, 2))
-    probe, placed = plugins.build("probes", name), ring_reference.compute_fake_stats(normal((512, 2)))
+    probe, placed = (
+        plugins.build("probes", name),
+        ring_reference.compute_fake_stats(normal((512, 2))),
+    )
     conduct = LoopTrace(
         normal((8,)), normal((8,)), normal((8,)), normal((8,)), leftover_norm=normal(()),
         largest_weight=normal(()),
@@ -280,7 +283,9 @@ def test_recent_holds_newest(batch: int, ring_reference: Reference, memory: Reco
         assert snapshot.recent is not None
         count, newest = len(snapshot.recent), 2.0 * (snapshot.step + 1) * batch
         assert snapshot.recent[:, 0].tolist() == [newest - 2 * k for k in range(count, 0, -1)]
-        assert count == batch * min(snapshot.step + 1, math.ceil(ring_reference.sample_size / batch))
+        assert count == batch * min(
+            snapshot.step + 1, math.ceil(ring_reference.sample_size / batch)
+        )
 
 
 @pytest.mark.parametrize("every", [1, 7, 30, 50, 100, 130, 250])

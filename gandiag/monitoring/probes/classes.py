@@ -1,4 +1,4 @@
-"""Which digits the generator makes."""
+"""The digits that the generated samples show, for MNIST data."""
 
 from __future__ import annotations
 
@@ -16,32 +16,30 @@ from gandiag.monitoring.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class Classes:
-    """Class histogram of the newest fakes by a small MNIST classifier; for MNIST data only.
+    """Class histogram of the newest generated samples by a small MNIST classifier.
 
-    Signals, each ``/generator``:
-
-    - ``histogram``: share of each digit, a vector of 10.
-    - ``effective_classes``: exp of the histogram's entropy, the effective number of digits, [1, 10].
-    - ``certainty``: mean largest class probability, [0.1, 1]; low for samples that are no digits.
+    It is meant for MNIST data only. Other images of 28 x 28 pixels are classified as digits too,
+    with a low class probability.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset({"recent"})
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Return the histogram of the generator's turn; nothing for samples not of 28 x 28."""
+        """Return the numbers in a generator step; none for samples not of 28 x 28 pixels."""
         recent = snapshot.recent
         if recent is None or recent.shape[1:] != (1, 28, 28):
             return {}
-        certainties, digits = _classifier(recent.device)(recent).softmax(1).max(1)
-        every_digit = torch.arange(10, device=digits.device)
-        histogram = (digits[:, None] == every_digit).float().mean(0)  # bincount waits for the GPU
+        probabilities, digits = _load_classifier(recent.device)(recent).softmax(1).max(1)
+        all_digits = torch.arange(10, device=digits.device)
+        # Not bincount, as it makes the host wait for the GPU.
+        histogram = (digits[:, None] == all_digits).float().mean(0)
         return {
             "histogram/generator": histogram,
             "effective_classes/generator": (-torch.xlogy(histogram, histogram).sum()).exp(),
-            "certainty/generator": certainties.mean(),
+            "certainty/generator": probabilities.mean(),
         }
 
 
 @functools.cache
-def _classifier(device: torch.device) -> MnistClassifier:
+def _load_classifier(device: torch.device) -> MnistClassifier:
     return MnistClassifier.pretrained().to(device)

@@ -1,4 +1,4 @@
-"""How sure the discriminator is of the same samples, once it has stepped."""
+"""How well the discriminator separates the same samples after its step."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from gandiag.monitoring.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class ConfidenceAfter:
-    """What D's step has made of its scores on the very batches that it learned from.
+    """The discriminator's scores of the batches of its last step, after this step.
 
-    It costs a forward pass of D, or two: what D says of the fakes is known where the generator is
-    judged by the same ones.
-
-    Signals, each ``/discriminator``: ``real``, ``fake`` and ``gap``, as in `Confidence`.
+    Together with `Confidence`, they show how much D learned from its step. The cost is one forward
+    pass of D or two: the scores of the generated batch are already known if G's loss is computed
+    from the same batch.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset()
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Return the reading in G's turn, when D has stepped."""
+        """Return the numbers in a generator step, when D has completed its step."""
         if snapshot.network_name != "generator":
             return {}
         if snapshot.real_pass is None or snapshot.score_fake is None:

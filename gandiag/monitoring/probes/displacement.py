@@ -1,4 +1,4 @@
-"""Whether the generator moves, in the space of its samples."""
+"""How far the generator moves, in the space of its samples."""
 
 from __future__ import annotations
 
@@ -12,36 +12,34 @@ from torch import Tensor
 from gandiag.monitoring.features import flatten_samples
 from gandiag.monitoring.snapshot import Snapshot
 
-TINY = 1e-3  # of the real scale: below it all samples are one, and only "far above 1" is meant
+# Least spread of the samples, relative to real samples, by which a displacement is divided: with a
+# smaller spread all samples are equal, and the ratio need only be far above 1.
+MIN_SPREAD = 1e-3
 
 
 @dataclass(frozen=True)
 class Displacement:
-    """How far the samples at fixed latents moved over 100 steps or more.
+    """Displacement of the samples at fixed latents, net, over 100 generator steps or more.
 
-    Signals, each ``/generator``:
-
-    - ``latent_spread``: mean distance between two of the samples, over that of two real samples; near 0
-      where all latents give one sample.
-    - ``distance``: mean distance that a sample moved, net, per 100 generator steps, over the mean
-      distance of two real samples.
-    - ``relative``: the same over the samples' own spread. At 1 a sample is after 100 steps as far
-      from itself as from any other; far above it, all samples move together.
+    A relative displacement of 1 means that after 100 steps a sample is as far from its earlier
+    position as from any other sample. Far above 1, all samples move together.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset({"fixed", "reference"})
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Return motion and spread of the generator's turn."""
+        """Return displacement and spread in a generator step."""
         if snapshot.fixed is None or snapshot.reference is None:
             return {}
-        scale = snapshot.reference.pair_distance
-        now = flatten_samples(snapshot.fixed)
-        pairs = torch.pdist(now).mean() if len(now) > 1 else now.new_tensor(0.0)
-        seen: dict[str, float | Tensor] = {"latent_spread/generator": pairs / scale}
+        real_distance = snapshot.reference.pair_distance
+        samples = flatten_samples(snapshot.fixed)
+        spread = torch.pdist(samples).mean() if len(samples) > 1 else samples.new_tensor(0.0)
+        numbers: dict[str, float | Tensor] = {"latent_spread/generator": spread / real_distance}
         if snapshot.fixed_before is not None and snapshot.fixed_steps:
-            moved = (now - flatten_samples(snapshot.fixed_before)).norm(dim=1).mean()
+            distances = (samples - flatten_samples(snapshot.fixed_before)).norm(dim=1)
+            displacement = distances.mean()
             rate = 100 / snapshot.fixed_steps
-            seen["distance/generator"] = moved / scale * rate
-            seen["relative/generator"] = moved / pairs.clamp(min=TINY * scale) * rate
-        return seen
+            min_spread = MIN_SPREAD * real_distance
+            numbers["distance/generator"] = displacement / real_distance * rate
+            numbers["relative/generator"] = displacement / spread.clamp(min=min_spread) * rate
+        return numbers

@@ -1,4 +1,4 @@
-"""How large each player's gradients are, and where in the network they die."""
+"""Gradient norms of each network, and of each of its layers."""
 
 from __future__ import annotations
 
@@ -11,61 +11,58 @@ import torch
 from torch import Tensor
 
 from gandiag.monitoring.snapshot import Snapshot
+from gandiag.monitoring.torch_internals import tensor_norms
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """Gradient norms of the acting player, whole and by layer, as its optimizer will use them.
+    """Gradient norms of the stepping network, as its optimizer will use them.
 
-    Signals, each ``/<player>``:
-
-    - ``norm``: Euclidean norm over all parameters.
-    - ``relative``: the same over the norm of the parameters.
-    - ``first_to_last``: norm at the first weight tensor over that at the last.
-    - ``backprop_gain``: generator only: norm over that of the gradient at its output, dL_G/dfake.
-    - ``non_finite``: how many entries are NaN or infinite.
-    - ``parameter_norm``: Euclidean norm of the parameters themselves.
-    - ``norm.<parameter>``: norm at one weight tensor.
+    The backpropagation gain is recorded for the generator only. "First" and "last" layer are the
+    first and last weight tensor (two dimensions or more) in the order of ``named_parameters``.
     """
 
-    layers: bool = True  # also one signal a weight tensor; off for networks of hundreds
+    # Whether the norm of each weight tensor is recorded too, as ``gradient/norm.NAME``; to be
+    # switched off for networks of hundreds of layers, whose records would become large.
+    layers: bool = True
 
     uses: ClassVar[frozenset[str]] = frozenset()
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Return the norms; nothing for a network without gradients."""
+        """Return the norms; no numbers for a network without gradients."""
         named = [(name, snapshot.parameters[name]) for name in snapshot.gradient_norms]
         if not named:
             return {}
         gradients = [p.grad for _, p in named if p.grad is not None]
         norms = list(snapshot.gradient_norms.values())
-        if isinstance(snapshot.gradient_scale, Tensor):  # what a fused optimizer will divide by
+        if isinstance(snapshot.gradient_scale, Tensor):  # a fused optimizer will divide by it
             norms = [norm / snapshot.gradient_scale for norm in norms]
-        whole = torch.stack(norms).norm()
-        size = torch.stack(torch._foreach_norm([p for _, p in named])).norm()
-        weights = [(name, norm) for (name, p), norm in zip(named, norms, strict=True) if p.ndim > 1]
-        player = snapshot.network_name
-        seen: dict[str, float | Tensor] = {
-            f"norm/{player}": whole,
-            f"relative/{player}": whole / size,
-            f"parameter_norm/{player}": size,
-            f"non_finite/{player}": _non_finite(gradients, whole),
+        gradient_norm = torch.stack(norms).norm()
+        parameter_norm = torch.stack(tensor_norms([p for _, p in named])).norm()
+        layers = [(name, norm) for (name, p), norm in zip(named, norms, strict=True) if p.ndim > 1]
+        network = snapshot.network_name
+        numbers: dict[str, float | Tensor] = {
+            f"norm/{network}": gradient_norm,
+            f"relative/{network}": gradient_norm / parameter_norm,
+            f"parameter_norm/{network}": parameter_norm,
+            f"non_finite/{network}": _count_non_finite(gradients, gradient_norm),
         }
-        if len(weights) > 1:
-            seen[f"first_to_last/{player}"] = weights[0][1] / weights[-1][1]
+        if len(layers) > 1:
+            numbers[f"first_to_last/{network}"] = layers[0][1] / layers[-1][1]
         if snapshot.input_gradient is not None:
-            seen[f"backprop_gain/{player}"] = whole / snapshot.input_gradient.norm()
+            numbers[f"backprop_gain/{network}"] = gradient_norm / snapshot.input_gradient.norm()
         if self.layers:
-            seen |= {f"norm.{name}/{player}": norm for name, norm in weights}
-        return seen
+            numbers |= {f"norm.{name}/{network}": norm for name, norm in layers}
+        return numbers
 
 
-def _non_finite(gradients: Sequence[Tensor], norm: Tensor) -> float | Tensor:
-    """How many entries are not finite; where their norm is finite, none is, and none is read.
+def _count_non_finite(gradients: Sequence[Tensor], norm: Tensor) -> float | Tensor:
+    """Number of gradient entries that are NaN or infinite.
 
-    On a GPU all are counted: to know the norm, the host would have to wait for it.
+    If the norm is finite, so is every entry, and they need not be read. On a GPU the entries are
+    always counted: to read the norm, the host would have to wait for the GPU.
     """
     if norm.device.type == "cpu" and math.isfinite(norm.double().numpy()):
         return 0.0
-    # g - g is NaN where g is not finite; counting it takes a quarter of isfinite's time
+    # g - g is NaN where g is not finite. To count NaNs takes a quarter of the time of isfinite().
     return torch.stack([torch.count_nonzero(g - g) for g in gradients]).sum()

@@ -1,4 +1,4 @@
-"""What each player minimises."""
+"""The loss of each network."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from gandiag.monitoring.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class Loss:
-    """Each player's loss in its turn; context for a reader, never a verdict.
+    """The loss that each network minimises in its step.
 
-    Signals: ``value/discriminator``, ``value/generator``, in the units of the objective.
+    It is context for a reader: no detector uses its value, as a GAN's losses do not show whether
+    the samples improve.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset()
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Return the loss, or nothing where the loop cannot tell it."""
+        """Return the loss; no number where the loop does not pass it."""
         return {} if snapshot.loss is None else {f"value/{snapshot.network_name}": snapshot.loss}

@@ -1,4 +1,4 @@
-"""The loss as a function of the score: the fingerprint by which an objective is recognised."""
+"""The derivative of the loss as a function of D's output: it identifies the objective."""
 
 from __future__ import annotations
 
@@ -15,42 +15,40 @@ from gandiag.monitoring.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class Objective:
-    """Pairs of D's raw output and the loss' slope there, evenly spaced over the batch's outputs.
+    """Pairs of D's raw output and the derivative of the loss there.
 
-    Signals, vectors of equal length, ``NaN`` where a batch is smaller:
-
-    - ``outputs_real/discriminator``, ``gradients_real/discriminator``: D on real samples.
-    - ``outputs_fake/discriminator``, ``gradients_fake/discriminator``: D on fakes, in its own turn.
-    - ``outputs_fake/generator``, ``gradients_fake/generator``: D on fakes in the generator's turn.
-
-    A slope is the gradient at one output times the number of outputs: the derivative of a loss that
-    is a mean. Its sign is that of a descending optimizer: negative slopes raise the output.
+    The pairs are spread evenly over the outputs of a batch, in ascending order. The derivative is
+    the gradient at one output times the number of outputs, as for a loss that is a mean. A negative
+    derivative means that the optimizer raises the output. The vectors of outputs and gradients have
+    equal lengths; entries that a small batch lacks are NaN.
     """
 
-    pairs: PositiveInt = 16  # pairs a look; a curve of two parameters needs few
+    # Pairs in each evaluation; a curve of two parameters needs few.
+    pairs: PositiveInt = 16
 
     uses: ClassVar[frozenset[str]] = frozenset({"loop_trace"})
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Return the pairs of the acting player's turn."""
-        conduct = snapshot.loop_trace
-        if conduct is None:
+        """Return the pairs of the stepping network's loss; none for gandiag's own loop."""
+        trace = snapshot.loop_trace
+        if trace is None:
             return {}
-        seen: dict[str, float | Tensor] = {}
-        for side, output, slope in (
-            ("real", conduct.real_output, conduct.real_gradient),
-            ("fake", conduct.fake_output, conduct.fake_gradient),
+        numbers: dict[str, float | Tensor] = {}
+        for origin, output, gradient in (
+            ("real", trace.real_output, trace.real_gradient),
+            ("fake", trace.fake_output, trace.fake_gradient),
         ):
-            if output is not None and slope is not None:
-                outputs, slopes = self._thinned(output, slope)
-                seen[f"outputs_{side}/{snapshot.network_name}"] = outputs
-                seen[f"gradients_{side}/{snapshot.network_name}"] = slopes
-        return seen
+            if output is not None and gradient is not None:
+                outputs, gradients = self._select_pairs(output, gradient)
+                numbers[f"outputs_{origin}/{snapshot.network_name}"] = outputs
+                numbers[f"gradients_{origin}/{snapshot.network_name}"] = gradients
+        return numbers
 
-    def _thinned(self, output: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-        ordered, order = output.flatten().float().sort()
-        slopes = slope.flatten().float()[order]
-        count = min(self.pairs, len(ordered))
-        at = torch.linspace(0, len(ordered) - 1, count, device=ordered.device).long()
-        lacking = ordered.new_full((self.pairs - count,), torch.nan)
-        return torch.cat([ordered[at], lacking]), torch.cat([slopes[at], lacking])
+    def _select_pairs(self, output: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        """Two vectors ``(pairs,)``: outputs in ascending order, and the gradients there."""
+        outputs, order = output.flatten().float().sort()
+        gradients = gradient.flatten().float()[order]
+        count = min(self.pairs, len(outputs))
+        chosen = torch.linspace(0, len(outputs) - 1, count, device=outputs.device).long()
+        padding = outputs.new_full((self.pairs - count,), torch.nan)
+        return torch.cat([outputs[chosen], padding]), torch.cat([gradients[chosen], padding])

@@ -1,4 +1,4 @@
-"""The whole game in a plane, where the samples are points of one."""
+"""Pictures of the training for samples with two coordinates."""
 
 from __future__ import annotations
 
@@ -15,87 +15,86 @@ from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.monitoring.snapshot import Snapshot, first_tensor
 
-VIEW_MARGIN = 0.3  # of the real data's extent, looked at around it on each side
+# Margin of the view on each side, relative to the extent of the real data.
+VIEW_MARGIN = 0.3
 
 
 @dataclass(frozen=True)
 class Plane:
-    """What D answers all over the plane, where it pulls the fakes, and how G bends its latents.
+    """The discriminator's output over the plane, and the generator's samples and their gradients.
 
-    For samples of two coordinates, to be looked at as GAN Lab (Kahng et al. 2018) shows them;
-    nothing is measured for others. A discriminator that looks at whole batches takes the grid for
-    one, so its answer there says little; one that is told labels is not asked.
+    For samples with two coordinates, to be drawn as in GAN Lab (Kahng et al. 2018); no numbers for
+    other samples. A discriminator that compares the samples of a batch gets the grid as one batch,
+    so its output there is of little use. A discriminator that also needs labels is not evaluated.
 
-    Signals, vectors each:
-
-    - ``view/generator``: lower and upper end of both axes, in data units, and the number of points
-      of a path.
-    - ``fake/generator``: x, y of the first fakes of the batch, in turn.
-    - ``gradient/generator``: -dL_G/dx, dL_G/dy of each of them, times the batch's size: the direction
-      and strength with which the objective moves it.
-    - ``latent_path/generator``: x, y along closed paths of G, latents ``cos(t) z + sin(t) z'`` between
-      fixed ones, for which each latent on the way is as likely as a drawn one.
-    - ``probability/discriminator``: P(real) on a square grid over the view, rows from below.
-    - ``score/discriminator``: the score instead, for a critic.
+    The closed paths are G(cos(t) z + sin(t) z') between two fixed latents z and z'. Each latent on
+    such a path has the same distribution as z, if latents are normal.
     """
 
-    cells: PositiveInt = 24  # of the grid along a side
-    fakes: PositiveInt = 64  # of a batch; more arrows hide one another
-    paths: PositiveInt = 8  # between fixed latents
-    points: PositiveInt = 16  # of a path
+    # Points of the grid along each side of the view, at which D is evaluated.
+    cells: PositiveInt = 24
+    # Generated samples of a batch that are shown; more arrows would hide one another.
+    fakes: PositiveInt = 64
+    # Closed paths between fixed latents that are shown.
+    paths: PositiveInt = 8
+    # Points on each closed path.
+    points: PositiveInt = 16
 
     uses: ClassVar[frozenset[str]] = frozenset({"latents", "reference"})
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Return the plane at the generator's turn."""
+        """Return the vectors of a picture in a generator step."""
         fake, reference = snapshot.fake, snapshot.reference
         if snapshot.network_name != "generator" or fake is None or reference is None:
             return {}
-        if fake.shape[1:] != (2,) or reference.embedding is not None:  # features are no places
-            return {}
-        view = _view(reference).to(fake)
-        frame = torch.cat([view, view.new_tensor([float(self.points)])])
-        seen: dict[str, float | Tensor] = {"view/generator": frame}
-        seen["fake/generator"] = fake[: self.fakes].flatten()
+        if fake.shape[1:] != (2,) or reference.embedding is not None:
+            return {}  # the features of an embedding are not positions in the plane
+        ends = _view_ends(reference).to(fake)
+        view = torch.cat([ends, ends.new_tensor([float(self.points)])])
+        numbers: dict[str, float | Tensor] = {"view/generator": view}
+        numbers["fake/generator"] = fake[: self.fakes].flatten()
         if snapshot.input_gradient is not None:
-            pull = -snapshot.input_gradient[: self.fakes] * len(fake)
-            seen["gradient/generator"] = pull.flatten()
-        if snapshot.latents and _latents_alone(snapshot):
-            seen["latent_path/generator"] = self._paths(snapshot)
-            seen |= self._answer(snapshot, view)
-        return seen
+            # Times the batch size: the gradient of each sample's own term of a mean.
+            descent = -snapshot.input_gradient[: self.fakes] * len(fake)
+            numbers["gradient/generator"] = descent.flatten()
+        if snapshot.latents and _is_unconditional(snapshot):
+            numbers["latent_path/generator"] = self._trace_paths(snapshot)
+            numbers |= self._evaluate_grid(snapshot, ends)
+        return numbers
 
-    def _answer(self, snapshot: Snapshot, view: Tensor) -> Mapping[str, Tensor]:
-        along = torch.linspace(0, 1, self.cells).to(view) * (view[1] - view[0]) + view[0]
-        y, x = torch.meshgrid(along, along, indexing="ij")
+    def _evaluate_grid(self, snapshot: Snapshot, ends: Tensor) -> Mapping[str, Tensor]:
+        """D's P(real), or a critic's score, on the grid, row by row from below."""
+        axis = torch.linspace(0, 1, self.cells).to(ends) * (ends[1] - ends[0]) + ends[0]
+        y, x = torch.meshgrid(axis, axis, indexing="ij")
         with without_side_effects(snapshot.discriminator):
             scores = snapshot.discriminator(torch.stack([x.flatten(), y.flatten()], 1)).flatten()
         if snapshot.probability is None:
             return {"score/discriminator": scores}
         return {"probability/discriminator": snapshot.probability(scores)}
 
-    def _paths(self, snapshot: Snapshot) -> Tensor:
+    def _trace_paths(self, snapshot: Snapshot) -> Tensor:
+        """Coordinates of the closed paths, ``(paths * points * 2,)``, one path after another."""
         latents = snapshot.latents[0].args[0]
         others = latents.roll(1, 0)
-        made = []
+        samples = []
         with without_side_effects(snapshot.generator):
-            for turn in range(self.points):
-                angle = 2 * math.pi * turn / self.points
+            for point in range(self.points):
+                angle = 2 * math.pi * point / self.points
                 between = math.cos(angle) * latents + math.sin(angle) * others
-                made.append(first_tensor(snapshot.generator(between))[: self.paths])
-        return torch.stack(made, 1).flatten()
+                samples.append(first_tensor(snapshot.generator(between))[: self.paths])
+        return torch.stack(samples, 1).flatten()
 
 
-def _view(reference: Reference) -> Tensor:
-    """A range for both axes that holds all real points, with room around them."""
+def _view_ends(reference: Reference) -> Tensor:
+    """Lower and upper end of both axes ``(2,)``: all real samples, with a margin around them."""
     real = reference.features + reference.mean
     low, high = real.min(), real.max()
     margin = VIEW_MARGIN * (high - low)
     return torch.stack([low - margin, high + margin])
 
 
-def _latents_alone(snapshot: Snapshot) -> bool:
-    """Whether the generator takes one tensor of latents, and nothing such as labels beside."""
+def _is_unconditional(snapshot: Snapshot) -> bool:
+    """Whether the generator's only argument is a tensor of latents, without labels."""
     call = snapshot.latents[0]
     latents = call.args[0] if len(call.args) == 1 and not call.kwargs else None
     return isinstance(latents, Tensor) and latents.is_floating_point()

@@ -1,4 +1,4 @@
-"""Units that no longer take part."""
+"""Hidden units with a constant or saturated output."""
 
 from __future__ import annotations
 
@@ -15,36 +15,33 @@ from gandiag.monitoring.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class Units:
-    """Hidden units that say the same to every input, and bounded units that are saturated.
+    """Hidden units whose output does not depend on the input, and saturated tanh or sigmoid units.
 
-    Signals, each ``/<player>``, both shares in [0, 1] of the worst layer:
-
-    - ``dead``: units whose output does not vary over the batch.
-    - ``saturated``: hidden outputs of tanh or sigmoid where the slope is below 3 % of its maximum.
-      The generator's last tanh is left out: background pixels belong at its end.
+    Each share is that of the layer with the most such units. The generator's last tanh or sigmoid
+    is left out: background pixels belong at the end of its range.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset({"fixed_pass", "activations"})
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Look in G's turn at G on the fixed latents, and at D, once it has stepped, on reals."""
+        """Return the shares in a generator step: G at the fixed latents, D on its real batch."""
         if snapshot.network_name != "generator":
             return {}
-        seen: dict[str, float | Tensor] = {}
+        numbers: dict[str, float | Tensor] = {}
         if snapshot.fixed_pass is not None:
             layers = snapshot.fixed_pass.activations
-            ends = bool(layers) and layers[-1].saturated is not None
-            seen |= _worst(layers[:-1] if ends else layers, "generator")
+            has_bounded_output = bool(layers) and layers[-1].saturated is not None
+            numbers |= _largest_shares(layers[:-1] if has_bounded_output else layers, "generator")
         if snapshot.real_pass is not None:
-            seen |= _worst(snapshot.real_pass.activations, "discriminator")
-        return seen
+            numbers |= _largest_shares(snapshot.real_pass.activations, "discriminator")
+        return numbers
 
 
-def _worst(layers: Sequence[Activation], player: str) -> dict[str, Tensor]:
-    seen = {}
+def _largest_shares(layers: Sequence[Activation], network: str) -> dict[str, Tensor]:
+    numbers = {}
     saturated = [layer.saturated for layer in layers if layer.saturated is not None]
     if layers:
-        seen[f"dead/{player}"] = torch.stack([layer.dead for layer in layers]).max()
+        numbers[f"dead/{network}"] = torch.stack([layer.dead for layer in layers]).max()
     if saturated:
-        seen[f"saturated/{player}"] = torch.stack(saturated).max()
-    return seen
+        numbers[f"saturated/{network}"] = torch.stack(saturated).max()
+    return numbers

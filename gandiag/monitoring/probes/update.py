@@ -13,18 +13,18 @@ from gandiag.monitoring.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class Update:
-    """How far a player's weights have come since the last look, net, on a sample of them.
+    """Net distance that a network's weights moved since the last evaluation, by a sample of them.
 
-    Signal ``relative/<player>``: distance per generator step over the weights' own norm. Adam hides
-    small gradients here, and a tiny learning rate shows here only.
+    Adam divides a gradient by its own size, so small gradients cannot be seen here. A learning rate
+    that is far too small can be seen only here.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset({"weights"})
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Return the relative distance; nothing at the first look."""
-        now, before = snapshot.weights, snapshot.weights_before
-        if now is None or before is None or not snapshot.weights_steps:
+        """Return the relative distance; no number at the first evaluation."""
+        weights, before = snapshot.weights, snapshot.weights_before
+        if weights is None or before is None or not snapshot.weights_steps:
             return {}
-        moved = (now - before).norm() / before.norm().clamp(min=1e-30)
-        return {f"relative/{snapshot.network_name}": moved / snapshot.weights_steps}
+        distance = (weights - before).norm() / before.norm().clamp(min=1e-30)
+        return {f"relative/{snapshot.network_name}": distance / snapshot.weights_steps}

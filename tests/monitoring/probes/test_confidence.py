@@ -95,5 +95,8 @@ def test_critic_has_no_probability(make_snapshot: MakeSnapshot) -> None:
 
 def test_unknown_scores_are_no_signal(make_snapshot: MakeSnapshot) -> None:
     """Where the loop cannot tell real from fake, nothing is claimed."""
-    assert Confidence().observe(make_snapshot(network_name="discriminator", real_scores=torch.ones(3))) == {}
+    assert (
+        Confidence().observe(make_snapshot(network_name="discriminator", real_scores=torch.ones(3)))
+        == {}
+    )
     assert Confidence().observe(make_snapshot(real=torch.ones(3, 2))) == {}

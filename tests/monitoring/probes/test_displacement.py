@@ -17,7 +17,9 @@ Normal = Callable[..., Tensor]
 
 
 @pytest.mark.parametrize("lag", [100, 150, 400])
-def test_motion_is_a_rate(make_snapshot: MakeSnapshot, ring_reference: Reference, normal: Normal, lag: int) -> None:
+def test_motion_is_a_rate(
+    make_snapshot: MakeSnapshot, ring_reference: Reference, normal: Normal, lag: int
+) -> None:
     """Samples that all moved by 5 units in a lag move at 5 / scale * 100 / lag."""
     before = normal((64, 2))
     fixed = before + torch.tensor([3.0, 4.0])
@@ -29,13 +31,17 @@ def test_motion_is_a_rate(make_snapshot: MakeSnapshot, ring_reference: Reference
 def test_frozen_generator_does_not_move(make_snapshot: MakeSnapshot, normal: Normal) -> None:
     """A generator that stands still has a motion of exactly 0."""
     fixed = normal((64, 2))
-    seen = Displacement().observe(make_snapshot(fixed=fixed, fixed_before=fixed.clone(), fixed_steps=100))
+    seen = Displacement().observe(
+        make_snapshot(fixed=fixed, fixed_before=fixed.clone(), fixed_steps=100)
+    )
     assert float(seen["distance/generator"]) == 0
 
 
 def test_no_motion_without_past(make_snapshot: MakeSnapshot, normal: Normal) -> None:
     """Before there is a look 100 steps back, only the spread is known; without samples, nothing."""
-    assert set(Displacement().observe(make_snapshot(fixed=normal((64, 2))))) == {"latent_spread/generator"}
+    assert set(Displacement().observe(make_snapshot(fixed=normal((64, 2))))) == {
+        "latent_spread/generator"
+    }
     assert Displacement().observe(make_snapshot()) == {}
     assert Displacement().observe(make_snapshot(fixed=normal((64, 2)), reference=None)) == {}
 
@@ -55,4 +61,6 @@ def test_images_count_as_vectors(make_snapshot: MakeSnapshot) -> None:
     before, fixed = torch.zeros(3, 1, 4, 4), torch.ones(3, 1, 4, 4)
     points = {"fixed": fixed.flatten(1), "fixed_before": before.flatten(1), "fixed_steps": 100}
     images = {"fixed": fixed, "fixed_before": before, "fixed_steps": 100}
-    assert Displacement().observe(make_snapshot(**images)) == Displacement().observe(make_snapshot(**points))
+    assert Displacement().observe(make_snapshot(**images)) == Displacement().observe(
+        make_snapshot(**points)
+    )

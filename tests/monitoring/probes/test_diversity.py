@@ -16,7 +16,9 @@ from gandiag.monitoring.snapshot import Snapshot
 MakeSnapshot = Callable[..., Snapshot]
 
 
-def test_unplaced_fakes_are_no_signal(make_snapshot: MakeSnapshot, ring: Data, ring_reference: Reference) -> None:
+def test_unplaced_fakes_are_no_signal(
+    make_snapshot: MakeSnapshot, ring: Data, ring_reference: Reference
+) -> None:
     """Without fakes, or without knowing the data, nothing is claimed."""
     assert Diversity().observe(make_snapshot()) == {}
     placed = ring_reference.compute_fake_stats(ring.train[:512])
@@ -28,14 +30,18 @@ def test_extent_is_relative(make_snapshot: MakeSnapshot, ring_reference: Referen
     fakes = torch.zeros(512, 2)
     for sign in (1, -1):
         fakes[3, 1] = sign * 2 * ring_reference.max_abs
-        seen = Diversity().observe(make_snapshot(fake_stats=ring_reference.compute_fake_stats(fakes)))
+        seen = Diversity().observe(
+            make_snapshot(fake_stats=ring_reference.compute_fake_stats(fakes))
+        )
         assert float(seen["max_abs/generator"]) == pytest.approx(2)
     fakes[4, 0] = torch.nan
     seen = Diversity().observe(make_snapshot(fake_stats=ring_reference.compute_fake_stats(fakes)))
     assert torch.as_tensor(seen["max_abs/generator"]).isnan()
 
 
-def test_bins_are_a_histogram(make_snapshot: MakeSnapshot, ring: Data, ring_reference: Reference) -> None:
+def test_bins_are_a_histogram(
+    make_snapshot: MakeSnapshot, ring: Data, ring_reference: Reference
+) -> None:
     """The bins are one vector of shares that add up to 1."""
     placed = ring_reference.compute_fake_stats(ring.train[:512])
     bins = Diversity().observe(make_snapshot(fake_stats=placed))["mode_histogram/generator"]

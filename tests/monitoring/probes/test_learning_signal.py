@@ -19,7 +19,9 @@ MakeSnapshot = Callable[..., Snapshot]
 Normal = Callable[..., Tensor]
 
 
-def played(make_snapshot: MakeSnapshot, objective: Objective, fake: Tensor, critic: nn.Module) -> Snapshot:
+def played(
+    make_snapshot: MakeSnapshot, objective: Objective, fake: Tensor, critic: nn.Module
+) -> Snapshot:
     """A generator's turn with the gradients that autograd gives."""
     fake = fake.clone().requires_grad_()
     scores = critic(fake)
@@ -57,7 +59,9 @@ def test_score_slope_is_known(
     )
 
 
-def test_input_slope_is_weight_norm(make_snapshot: MakeSnapshot, ring_reference: Reference, normal: Normal) -> None:
+def test_input_slope_is_weight_norm(
+    make_snapshot: MakeSnapshot, ring_reference: Reference, normal: Normal
+) -> None:
     """For a linear critic the gradient at its input sums to |w|, in units of the data's scale."""
     snapshot = played(make_snapshot, WASSERSTEIN, normal((32, 2)), linear(3.0, 4.0))
     seen = LearningSignal().observe(snapshot)
@@ -70,7 +74,9 @@ def test_critic_slope_has_no_units(make_snapshot: MakeSnapshot, normal: Normal) 
     """A critic times 1000, plus 7, has the same slope over the spread of its scores."""
     fake = normal((32, 2))
     small = LearningSignal().observe(played(make_snapshot, WASSERSTEIN, fake, linear(0.003, 0.004)))
-    large = LearningSignal().observe(played(make_snapshot, WASSERSTEIN, fake, linear(3.0, 4.0, bias=7.0)))
+    large = LearningSignal().observe(
+        played(make_snapshot, WASSERSTEIN, fake, linear(3.0, 4.0, bias=7.0))
+    )
     name = "discriminator_gradient/generator"
     assert float(small[name]) == pytest.approx(float(large[name]), rel=1e-4)
     assert 1 < float(large[name]) < 10
@@ -97,12 +103,17 @@ def test_exact_zero_is_reported(make_snapshot: MakeSnapshot) -> None:
 def test_only_generators_turn_counts(make_snapshot: MakeSnapshot) -> None:
     """In D's turn, and where the loop shows no gradient, there is no signal."""
     assert (
-        LearningSignal().observe(make_snapshot(network_name="discriminator", score_gradient=torch.ones(3))) == {}
+        LearningSignal().observe(
+            make_snapshot(network_name="discriminator", score_gradient=torch.ones(3))
+        )
+        == {}
     )
     assert LearningSignal().observe(make_snapshot()) == {}
 
 
 def test_score_needs_no_reference(make_snapshot: MakeSnapshot) -> None:
     """Without real data to compare with, the slope at the scores is still known."""
-    seen = LearningSignal().observe(make_snapshot(reference=None, score_gradient=-torch.ones(4) / 4))
+    seen = LearningSignal().observe(
+        make_snapshot(reference=None, score_gradient=-torch.ones(4) / 4)
+    )
     assert {name: float(value) for name, value in seen.items()} == {"score_gradient/generator": 1.0}

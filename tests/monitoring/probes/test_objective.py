@@ -32,7 +32,9 @@ def test_pairs_lie_on_the_curve(make_snapshot: MakeSnapshot, normal: Callable[..
 def test_small_batches_are_filled_up(make_snapshot: MakeSnapshot) -> None:
     """Vectors of a signal keep their length; what a small batch lacks is NaN."""
     conduct = LoopTrace(fake_output=torch.ones(3), fake_gradient=torch.ones(3))
-    outputs = Objective(pairs=5).observe(make_snapshot(loop_trace=conduct))["outputs_fake/generator"]
+    outputs = Objective(pairs=5).observe(make_snapshot(loop_trace=conduct))[
+        "outputs_fake/generator"
+    ]
     assert isinstance(outputs, Tensor)
     assert outputs.isnan().tolist() == [False, False, False, True, True]
 

@@ -29,9 +29,13 @@ def calls(latents: Tensor) -> tuple[Call, ...]:
     return (Call((latents,), {}),)
 
 
-def test_view_holds_the_data(make_snapshot: MakeSnapshot, ring_reference: Reference, normal: Normal) -> None:
+def test_view_holds_the_data(
+    make_snapshot: MakeSnapshot, ring_reference: Reference, normal: Normal
+) -> None:
     """All real points lie in the view, with room around them."""
-    low, high, points = tensor(Plane().observe(make_snapshot(fake=normal((8, 2))))["view/generator"])
+    low, high, points = tensor(
+        Plane().observe(make_snapshot(fake=normal((8, 2))))["view/generator"]
+    )
     real = ring_reference.features + ring_reference.mean
     extent = float(real.max() - real.min())
     assert math.isclose(float(real.min() - low), VIEW_MARGIN * extent, rel_tol=1e-4)
@@ -73,7 +77,9 @@ def test_pull_is_against_the_gradient(make_snapshot: MakeSnapshot, normal: Norma
     torch.testing.assert_close(pull, torch.tensor([-3.0, 1.0]).expand(8, 2))
 
 
-def test_paths_of_a_linear_generator_are_ellipses(make_snapshot: MakeSnapshot, normal: Normal) -> None:
+def test_paths_of_a_linear_generator_are_ellipses(
+    make_snapshot: MakeSnapshot, normal: Normal
+) -> None:
     """G(cos(t) z + sin(t) z') = cos(t) G(z) + sin(t) G(z') for a linear G."""
     generator, latents = nn.Linear(4, 2, bias=False), normal((64, 4))
     fields = {"fake": normal((8, 2)), "latents": calls(latents), "generator": generator}
@@ -110,7 +116,9 @@ def test_look_leaves_no_trace(
     before = {name: value.clone() for name, value in networks.state_dict().items()}
     state = torch.get_rng_state()
     fields = {"fake": normal((8, 2)), "latents": calls(normal((64, 4)))}
-    seen = Plane().observe(make_snapshot(generator=gan.generator, discriminator=gan.discriminator, **fields))
+    seen = Plane().observe(
+        make_snapshot(generator=gan.generator, discriminator=gan.discriminator, **fields)
+    )
     assert "latent_path/generator" in seen
     assert torch.equal(torch.get_rng_state(), state)
     for name, value in networks.state_dict().items():

@@ -23,7 +23,9 @@ def layer(weight: Tensor, *bias: float) -> nn.Linear:
     return made
 
 
-def seen(make_snapshot: MakeSnapshot, network: nn.Module, inputs: Tensor, player: str) -> dict[str, float]:
+def seen(
+    make_snapshot: MakeSnapshot, network: nn.Module, inputs: Tensor, player: str
+) -> dict[str, float]:
     """What the probe says of a network on its inputs."""
     asked = ForwardPass(network, lambda: network(inputs))
     asked.record_activations()
@@ -43,7 +45,9 @@ def test_constant_unit_is_dead(make_snapshot: MakeSnapshot, normal: Normal) -> N
     """A unit that says the same to every input is dead also where it does not say 0."""
     weight = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
     network = nn.Sequential(layer(weight, 0, 5), nn.LeakyReLU(0.2))
-    assert seen(make_snapshot, network, normal((64, 2)), "discriminator") == {"dead/discriminator": 0.5}
+    assert seen(make_snapshot, network, normal((64, 2)), "discriminator") == {
+        "dead/discriminator": 0.5
+    }
 
 
 def test_living_layer_has_no_dead(make_snapshot: MakeSnapshot, normal: Normal) -> None:
@@ -63,7 +67,9 @@ def test_worst_layer_is_shown(make_snapshot: MakeSnapshot, normal: Normal) -> No
 
 
 @pytest.mark.parametrize(("kind", "edge"), [(nn.Tanh, 2.5), (nn.Sigmoid, 5.0)])
-def test_saturation_is_where_slope_dies(make_snapshot: MakeSnapshot, kind: type[nn.Module], edge: float) -> None:
+def test_saturation_is_where_slope_dies(
+    make_snapshot: MakeSnapshot, kind: type[nn.Module], edge: float
+) -> None:
     """Inputs beyond the point at which the slope is 3 % of its maximum count as saturated."""
     inputs = edge * torch.tensor([[-1.1], [-0.9], [0.0], [0.9], [1.1]])
     network = nn.Sequential(layer(torch.eye(1), 0), kind())
@@ -92,6 +98,8 @@ def test_hooks_are_removed(make_snapshot: MakeSnapshot, normal: Normal) -> None:
 def test_nothing_to_look_at(make_snapshot: MakeSnapshot, normal: Normal) -> None:
     """Without inputs, or without activations, there is no signal."""
     assert Units().observe(make_snapshot()) == {}
-    assert Units().observe(make_snapshot(network_name="discriminator", real=torch.zeros(4, 2))) == {}
+    assert (
+        Units().observe(make_snapshot(network_name="discriminator", real=torch.zeros(4, 2))) == {}
+    )
     plain = nn.Linear(2, 2)
     assert seen(make_snapshot, plain, normal((8, 2)), "generator") == {}

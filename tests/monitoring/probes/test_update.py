@@ -27,7 +27,9 @@ def test_first_look_says_nothing(make_snapshot: MakeSnapshot) -> None:
 
 
 @pytest.mark.parametrize("factor", [1e-3, 1.0, 1e3])
-def test_units_do_not_matter(make_snapshot: MakeSnapshot, factor: float, normal: Callable[..., Tensor]) -> None:
+def test_units_do_not_matter(
+    make_snapshot: MakeSnapshot, factor: float, normal: Callable[..., Tensor]
+) -> None:
     """Weights in other units move by the same share."""
     before, now = normal((50,)), normal((50,), seed=1)
     one, other = (
