@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gandiag.diagnosis.diagnosis import Diagnosis, diagnose, humanize
 from gandiag.diagnosis.objective import recognise_objectives
-from gandiag.diagnosis.stability import Evaluation, Stability, evaluate_history, assess_stability
+from gandiag.diagnosis.stability import Evaluation, Stability, assess_stability, evaluate_history
 from gandiag.records.record import Record
 from gandiag.scenario.schema import Scenario, diff_scenarios
 

@@ -21,7 +21,7 @@ from gandiag.records.run_folder import has_record
 from gandiag.reports.report import Report, build_report
 from gandiag.scenario.schema import Choice, Scenario
 from gandiag.scenario.shipped import SCENARIO_FILE, find_scenario
-from gandiag.scenario.source import Source, sort_outermost_first, read_source
+from gandiag.scenario.source import Source, read_source, sort_outermost_first
 
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector, Reporter

@@ -1,4 +1,4 @@
-"""A sick and a healthy report, and a detector of nobody's that they were asked with."""
+"""Reports of a failing and of a healthy run, a third-party detector, and a browser."""
 
 from __future__ import annotations
 
@@ -31,41 +31,41 @@ READY = "#explore[data-ready]"
 
 
 @dataclass(frozen=True)
-class Strange:
-    """A stranger's detector, unknown to the catalogue."""
+class ThirdParty:
+    """A third-party detector that is not registered as a plugin."""
 
-    gate: float = 0.5  # of something, below
+    threshold: float = 0.5  # A number below this is a sign of the failure.
 
-    condition: ClassVar[str] = "strange_thing"
+    condition: ClassVar[str] = "strange_failure"
     needs: ClassVar[frozenset[str]] = frozenset({"its/own/signal"})
 
     def detect(self, record: Record) -> Diagnosis:
-        """Judge nothing."""
+        """Return an inconclusive diagnosis."""
         return Diagnosis(self.condition, "inconclusive", "Not recorded: its/own/signal.")
 
 
-def rows(steps: int, every: int = 10, sick: bool = True) -> Iterator[Row]:
-    """Rows as a run leaves them: numbers each look, histograms each fifth one."""
+def rows(steps: int, every: int = 10, failing: bool = True) -> Iterator[Row]:
+    """Rows as a run writes them: numbers at each evaluation, histograms at each fifth."""
     draw = np.random.default_rng(0)
     for step in range(every, steps + 1, every):
         noise = float(draw.normal(0, 0.02))
-        fallen = sick and step >= ONSET
+        has_collapsed = failing and step >= ONSET
         found: dict[str, float | list[float]] = {
             "loss/value/discriminator": 1.2 + noise,
             "loss/value/generator": 0.8 - noise,
             "confidence/real/discriminator": 0.6 + noise,
             "confidence/fake/discriminator": 0.4 - noise,
             "learning_signal/score_gradient/generator": 10 ** (-step / steps * 4),
-            EFFECTIVE: (0.15 if fallen else 0.95) + noise,
+            EFFECTIVE: (0.15 if has_collapsed else 0.95) + noise,
         }
         if step % (5 * every) == 0:
-            shares = np.eye(10)[8] if fallen else np.full(10, 0.1)
+            shares = np.eye(10)[8] if has_collapsed else np.full(10, 0.1)
             found["classes/histogram/generator"] = shares.tolist()
         yield Row(step, found)
 
 
-def diagnoses(record: Record, sick: bool) -> tuple[Diagnosis, ...]:
-    """Answers as detectors give them, without asking any."""
+def diagnoses(record: Record, failing: bool) -> tuple[Diagnosis, ...]:
+    """Diagnoses as detectors give them, without running a detector on mode collapse."""
     evidence = (
         compare_median(EFFECTIVE, record[EFFECTIVE].values, "<", 0.7, "effective number of modes"),
         compare_median(
@@ -73,10 +73,10 @@ def diagnoses(record: Record, sick: bool) -> tuple[Diagnosis, ...]:
             record["learning_signal/score_gradient/generator"].values,
             "<",
             0.01,
-            "slope",
+            "gradient of G's loss",
         ),
     )
-    if sick:
+    if failing:
         collapse = Diagnosis(
             "mode_collapse",
             "present",
@@ -88,49 +88,51 @@ def diagnoses(record: Record, sick: bool) -> tuple[Diagnosis, ...]:
             evidence,
         )
     else:
-        collapse = Diagnosis("mode_collapse", "absent", "All is there.", evidence=evidence)
-    return collapse, Strange().detect(record)
+        collapse = Diagnosis("mode_collapse", "absent", "All modes are there.", evidence=evidence)
+    return collapse, ThirdParty().detect(record)
 
 
-def make_report(folder: Path, sick: bool, steps: int = 1000, every: int = 10) -> Report:
-    """A report on a record that lies in `folder`, with sheets of images."""
+def make_report(folder: Path, failing: bool, steps: int = 1000, every: int = 10) -> Report:
+    """A report on a record in `folder`, with grids of images."""
     facts = {"steps": steps, "shape": [1, 8, 8], "class_shares": [0.1] * 10}
     recorder = Recorder(folder, facts, {"python": "3", "versions": {"torch": "2"}})
-    recorder.add(rows(steps, every, sick))
+    recorder.add(rows(steps, every, failing))
     recorder.add_environment(seconds=1.0, steps_played=steps)
     draw = np.random.default_rng(1)
     for name in ("real", *(f"step-{step:08d}" for step in range(100, 1001, 100))):
         images = draw.uniform(-1, 1, (16, 1, 8, 8)).astype(np.float32)
         write_sample_grid(folder / "samples" / name, images)
-    scenario = Scenario(name="sick" if sick else "healthy", about='A story with <tags> & "quotes".')
+    scenario = Scenario(
+        name="failing" if failing else "healthy", about='Text with <tags> & "quotes".'
+    )
     changed = scenario.set({"training.discriminator.steps": 5})
     diff = diff_scenarios(scenario, changed)
-    treatment = SuggestedFix("linear_critic", "mode_collapse", "Use a critic <that> helps.", diff)
+    fix = SuggestedFix("linear_critic", "mode_collapse", "Use a critic <that> helps.", diff)
     record = Record.load(folder)
     return Report(
         scenario,
         record,
-        diagnoses(record, sick),
-        (treatment,) if sick else (),
-        (ModeCollapse(), Strange()),
+        diagnoses(record, failing),
+        (fix,) if failing else (),
+        (ModeCollapse(), ThirdParty()),
     )
 
 
 @pytest.fixture(scope="session")
-def sick(tmp_path_factory: pytest.TempPathFactory) -> Report:
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A collapsed run."""
-    return make_report(tmp_path_factory.mktemp("sick"), sick=True)
+    return make_report(tmp_path_factory.mktemp("failing"), failing=True)
 
 
 @pytest.fixture(scope="session")
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """A run in which nothing was found."""
-    return make_report(tmp_path_factory.mktemp("healthy"), sick=False)
+    """A run without a failure."""
+    return make_report(tmp_path_factory.mktemp("healthy"), failing=False)
 
 
 @pytest.fixture(scope="session")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """A loop of somebody's own: no scenario, points, values that are not finite, cut short."""
+    """An attached loop: no scenario, points, values that are not finite, an early end."""
     folder = tmp_path_factory.mktemp("odd")
     recorder = Recorder(folder, {"steps": 500}, {})
     blown = [math.nan, math.inf, -math.inf, 1.0]
@@ -149,7 +151,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Report:
         compare_median(
             "loss/value/generator", record["loss/value/generator"].values, ">", 9.0, "loss"
         ),
-        compare_median("bins/all", np.array([0.5]), ">", 9.0, "what was derived from a vector"),
+        compare_median("bins/all", np.array([0.5]), ">", 9.0, "number derived from a vector"),
         dataclasses.replace(
             compare_median("not/there", np.array([]), ">", 9.0, "nothing"), holds=False
         ),
@@ -162,7 +164,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """A game in a plane: two fakes that wander to the right, and D's answer that turns."""
+    """Training in a plane: two samples that move to the right, and D's changing output."""
     folder = tmp_path_factory.mktemp("plane")
     recorder = Recorder(folder, {"steps": 1000}, {})
     recorder.add(
@@ -182,14 +184,15 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Report:
     points = np.random.default_rng(2).normal(size=(32, 2)).astype(np.float32)
     write_sample_grid(folder / "samples" / "real", points)
     record = Record.load(folder)
-    seen = compare_median(EFFECTIVE, record[EFFECTIVE].values, "<", 0.7, "effective number of modes")
-    absent = Diagnosis("mode_collapse", "absent", "All is there.", evidence=(seen,))
+    values = record[EFFECTIVE].values
+    modes = compare_median(EFFECTIVE, values, "<", 0.7, "effective number of modes")
+    absent = Diagnosis("mode_collapse", "absent", "All modes are there.", evidence=(modes,))
     return Report(None, record, (absent,))
 
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """A run whose every text would like to be markup, by somebody who knows the page."""
+    """A run in which every text contains markup that tries to change the page."""
     bad = '</script></style>"><img id="hacked" src=x onerror="document.title=1"><script>1</script>'
     signal = f"a/{bad}/generator"
     recorder = Recorder(tmp_path_factory.mktemp("hostile"), {}, {"python": bad})
@@ -198,14 +201,14 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Report:
     record = Record.load(recorder.folder)
     evidence = compare_median(signal, record[signal].values, ">", 5.0, bad)
     found = Diagnosis("mode_collapse", "present", bad, bad, 1, bad, 0.5, (evidence,))
-    treatment = SuggestedFix(bad, "mode_collapse", bad, f"+{bad}")
+    fix = SuggestedFix(bad, "mode_collapse", bad, f"+{bad}")
     scenario = Scenario(name='"><b id="hacked">', about=bad)
-    return Report(scenario, record, (found,), (treatment,), (Strange(),))
+    return Report(scenario, record, (found,), (fix,), (ThirdParty(),))
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A real Chromium."""
+    """A headless Chromium."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing")
     playwright = pytest.importorskip("playwright.sync_api")
@@ -216,32 +219,32 @@ def browser() -> Iterator[Any]:
 
 
 class Tab:
-    """An open page, with all that it said and asked for."""
+    """An open page, with its console messages and its requests."""
 
     def __init__(self, page: Any, address: str) -> None:
         self.page = page
-        self.said: list[str] = []
-        self.wrong: list[str] = []  # the part of it that is an error or a warning
-        self.asked: list[str] = []
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
+        self.messages: list[str] = []
+        self.errors: list[str] = []  # messages that are errors or warnings
+        self.requests: list[str] = []
+        page.on("console", self._record_message)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
         page.goto(address)
 
-    def _hear(self, message: Any) -> None:
-        self.said.append(message.text)
+    def _record_message(self, message: Any) -> None:
+        self.messages.append(message.text)
         if message.type in ("error", "warning"):
-            self.wrong.append(message.text)
+            self.errors.append(message.text)
 
     def ready(self) -> Any:
-        """The page once its charts are there."""
+        """The page, once its charts are drawn."""
         self.page.wait_for_selector(READY, state="attached")
         return self.page
 
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """Where a folder is served, by a thread of its own."""
+    """Serve a folder from another thread, and give the address."""
     ready, made = threading.Event(), []
 
     def listen() -> None:

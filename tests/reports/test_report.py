@@ -1,4 +1,4 @@
-"""Laws of the report: what it calls things, and what it suggests."""
+"""The report: its title, its verdict, and the fixes that it suggests."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ ALL = [(name, plugins.build("fixes", name)) for name in BUILT_IN["fixes"]]
 
 
 def present(condition: str, **other: Any) -> Diagnosis:
-    """A condition that is there since step 100."""
+    """A failure that has been present since step 100."""
     return Diagnosis(condition, "present", "It is.", **{"kind": "total", "onset": 100} | other)
 
 
 @dataclass(frozen=True)
-class Slows:
-    """A made-up fix that slows G down."""
+class FewerSteps:
+    """A fix for the tests: it trains for fewer steps."""
 
     treats: frozenset[str] = frozenset({"mode_collapse"})
     causes: frozenset[str] = frozenset()
-    advice: str = "Slow down."
+    advice: str = "Train for fewer steps."
     changes: dict[str, Any] = field(default_factory=lambda: {"training.steps": 7})
 
     def apply(self, scenario: Scenario) -> Scenario:
-        """Return the slower scenario."""
+        """Return the scenario with fewer steps."""
         return scenario.set(self.changes)
 
 
-def test_absent_needs_no_treatment() -> None:
-    """Nothing is suggested against what is absent or unclear."""
+def test_no_fix_for_absent_failures() -> None:
+    """No fix is suggested for absent and inconclusive failures."""
     healthy = [Diagnosis("mode_collapse", "absent", ""), Diagnosis("x", "inconclusive", "")]
     assert suggest_fixes(Scenario(), healthy, ALL) == ()
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-def test_present_gets_treatment(name: str) -> None:
-    """For every condition, on the default scenario, something can be done."""
+def test_every_failure_has_a_fix(name: str) -> None:
+    """On the default scenario, a fix is suggested for the failure of each detector."""
     condition = plugins.load("detectors", name).condition  # type: ignore[attr-defined]
-    treatments = suggest_fixes(Scenario(), [present(condition)], ALL)
-    assert treatments
-    assert {treatment.condition for treatment in treatments} == {condition}
+    suggested = suggest_fixes(Scenario(), [present(condition)], ALL)
+    assert suggested
+    assert {fix.condition for fix in suggested} == {condition}
 
 
-def test_known_cause_comes_first() -> None:
-    """A fix for the very cause stands before those that help whatever it is."""
+def test_fixes_for_the_cause_come_first() -> None:
+    """A fix for the diagnosed cause comes before general fixes."""
     scenario = Scenario.parse({"variant": {"vanilla": {"objective": "saturating"}}})
     found = suggest_fixes(
         scenario, [present("vanishing_gradients", cause="saturated_objective")], ALL
@@ -63,29 +63,29 @@ def test_known_cause_comes_first() -> None:
     assert "+    objective: non_saturating" in found[0].diff
 
 
-def test_other_causes_are_left_out() -> None:
-    """A fix that names causes is suggested only where one of them, or of the kinds, was found."""
-    fix = ("slow", Slows(causes=frozenset({"haste", "hopping"})))
-    assert suggest_fixes(Scenario(), [present("mode_collapse", cause="sloth")], [fix]) == ()
-    assert suggest_fixes(Scenario(), [present("mode_collapse", cause="haste")], [fix])
-    assert suggest_fixes(Scenario(), [present("mode_collapse", kind="hopping")], [fix])
-    assert suggest_fixes(Scenario(), [present("non_convergence", cause="haste")], [fix]) == ()
+def test_fixes_for_other_causes_are_left_out() -> None:
+    """A fix with causes is suggested only for one of them as cause or failure type."""
+    fix = ("fewer_steps", FewerSteps(causes=frozenset({"some_cause", "some_type"})))
+    assert suggest_fixes(Scenario(), [present("mode_collapse", cause="other_cause")], [fix]) == ()
+    assert suggest_fixes(Scenario(), [present("mode_collapse", cause="some_cause")], [fix])
+    assert suggest_fixes(Scenario(), [present("mode_collapse", kind="some_type")], [fix])
+    assert suggest_fixes(Scenario(), [present("non_convergence", cause="some_cause")], [fix]) == ()
 
 
-def test_no_change_no_suggestion() -> None:
+def test_fix_without_a_change_is_left_out() -> None:
     """A fix that would change nothing is not suggested."""
-    fix = ("slow", Slows(changes={"training.steps": Scenario().training.steps}))
+    fix = ("fewer_steps", FewerSteps(changes={"training.steps": Scenario().training.steps}))
     assert suggest_fixes(Scenario(), [present("mode_collapse")], [fix]) == ()
 
 
-def test_same_change_is_said_once() -> None:
-    """Of two fixes that come to the same scenario, one is suggested."""
-    twins = [("one", Slows()), ("other", Slows())]
-    assert [t.fix for t in suggest_fixes(Scenario(), [present("mode_collapse")], twins)] == ["one"]
+def test_equal_changes_are_suggested_once() -> None:
+    """Of two fixes with the same change, only the first is suggested."""
+    fixes = [("one", FewerSteps()), ("other", FewerSteps())]
+    assert [t.fix for t in suggest_fixes(Scenario(), [present("mode_collapse")], fixes)] == ["one"]
 
 
-def test_title_is_scenarios_or_folders() -> None:
-    """A report is called as its scenario, or as the folder where there is none."""
+def test_title_is_scenario_or_folder() -> None:
+    """The title is the scenario's name, or the folder's name without a scenario."""
     record = Record({}, folder=Path("reports/mine"))
     assert Report(Scenario(name="ring"), record, ()).title == "ring"
     assert Report(None, record, ()).title == "mine"
@@ -93,20 +93,20 @@ def test_title_is_scenarios_or_folders() -> None:
 
 
 def test_unexpected_is_what_differs() -> None:
-    """What a scenario expects is compared with what was found, and with what was not asked."""
+    """`unexpected` lists the failures whose status differs from the scenario's `expect`."""
     scenario = Scenario(
         expect={"mode_collapse": "present", "non_convergence": "absent", "other": "absent"}
     )
     found = (present("mode_collapse"), present("non_convergence"))
     assert Report(scenario, Record({}), found).unexpected == (
         ("non_convergence", "absent", "present"),
-        ("other", "absent", "not asked"),
+        ("other", "absent", "not evaluated"),
     )
     assert Report(None, Record({}), found).unexpected == ()
 
 
-def test_verdict_puts_earliest_first() -> None:
-    """The line names every condition that is there, in the order in which they came."""
+def test_verdict_names_failures_by_onset() -> None:
+    """The verdict names every present failure, in the order of their onsets."""
     late = present("mode_collapse", onset=900, kind="intra_mode")
     assert (
         format_verdict([late, present("non_convergence", kind=None)])
@@ -114,7 +114,7 @@ def test_verdict_puts_earliest_first() -> None:
     )
 
 
-def test_verdict_admits_ignorance() -> None:
-    """What could not be judged is not called absent."""
+def test_verdict_names_inconclusive_failures() -> None:
+    """An inconclusive failure is named as such, and not reported as absent."""
     unclear = [Diagnosis("mode_collapse", "inconclusive", ""), Diagnosis("x", "absent", "")]
-    assert format_verdict(unclear) == "nothing found, but mode collapse could not be judged"
+    assert format_verdict(unclear) == "inconclusive: mode collapse; no other failure detected"

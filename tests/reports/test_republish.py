@@ -1,4 +1,4 @@
-"""Saved runs' pages: made again, for somebody else, or two runs on one."""
+"""Reports of saved runs: published again, for another audience, or of two runs on one page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECORDS = Path(__file__).parents[1] / "recorded_runs"
 
 @pytest.fixture
 def runs(tmp_path: Path) -> tuple[Path, Path]:
-    """A collapsed run and a cured one, each in a folder of its own."""
+    """A failing run and a healthy one, each in its own folder."""
     found = []
     for name in ("ring_collapse", "ring_healthy"):
         shutil.copytree(RECORDS / name, tmp_path / name)
@@ -25,8 +25,8 @@ def runs(tmp_path: Path) -> tuple[Path, Path]:
     return found[0], found[1]
 
 
-def test_pages_are_made_again(runs: tuple[Path, Path]) -> None:
-    """A run's own reporters write into its folder, for whom it is asked."""
+def test_reports_are_published_again(runs: tuple[Path, Path]) -> None:
+    """The reporters write into the run's folder, for the given audience."""
     (place,) = pages.republish_run(runs[0], ["html"], "student")
     assert Path(place) == runs[0] / "report.html"
     assert "<math display" in Path(place).read_text(encoding="utf-8")
@@ -34,14 +34,14 @@ def test_pages_are_made_again(runs: tuple[Path, Path]) -> None:
     assert "<math display" not in Path(place).read_text(encoding="utf-8")
 
 
-def test_audience_is_no_matter_to_others(runs: tuple[Path, Path]) -> None:
-    """A reporter without an audience writes what it always writes."""
+def test_audience_is_ignored_by_other_reporters(runs: tuple[Path, Path]) -> None:
+    """A reporter without the option ``audience`` writes its usual file."""
     (place,) = pages.republish_run(runs[0], ["json"], "student")
     assert Path(place).name == "diagnoses.json"
 
 
 def test_two_runs_lie_side_by_side(runs: tuple[Path, Path]) -> None:
-    """One page holds both, in the first one's folder, and leaves its own page alone."""
+    """The page of two runs is a new file in the first run's folder."""
     result = CliRunner().invoke(main, ["report", *map(str, runs)])
     assert result.exit_code == 0, result.output
     assert result.output.strip().endswith("beside.html")
@@ -52,14 +52,14 @@ def test_two_runs_lie_side_by_side(runs: tuple[Path, Path]) -> None:
     assert not (runs[1] / "beside.html").exists()
 
 
-def test_one_run_reporters_refuse_two(runs: tuple[Path, Path]) -> None:
-    """A reporter that shows one run only says so in a line, and names one that shows two."""
+def test_reporters_of_one_run_refuse_two(runs: tuple[Path, Path]) -> None:
+    """A reporter of single runs fails with one line that names a reporter of two runs."""
     with pytest.raises(BadInput, match="html"):
         pages.republish_pair(*runs, ["json"])
 
 
 def test_log_has_no_page(tmp_path: Path) -> None:
-    """A log of somebody else's has no folder of its own to write into."""
+    """A log has no folder to write into."""
     log = tmp_path / "log.csv"
     log.write_text("step,loss/value/generator\n1,0.5\n2,0.4\n")
     with pytest.raises(BadInput):

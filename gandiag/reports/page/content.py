@@ -1,4 +1,4 @@
-"""What stands on the page, in its order: a report turned into plain pieces for the template."""
+"""The content of the report page: texts, tables and figures, in the order of the page."""
 
 from __future__ import annotations
 
@@ -39,22 +39,23 @@ if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector
 
 
-MAX_FIGURES_NOT_PRESENT = 4  # figures of a condition that is not present
+MAX_FIGURES_NOT_PRESENT = 4  # figures of a failure that is absent or inconclusive
 
 
 @dataclass(frozen=True)
 class Section:
-    """One condition on the page.
+    """The section of one diagnosis.
 
     Attributes:
-        diagnosis: the answer.
-        lesson: what the condition is, from its detector.
-        teaching: what a student is taught beside it; None for an engineer or a stranger's detector.
-        cures: the shipped games that cure what is taught.
+        diagnosis: the diagnosis.
+        lesson: explanation of the failure, from the docstring of its detector.
+        teaching: formula and question for students; None for an engineer's page and for failures
+            of third-party detectors.
+        fixed_scenarios: shipped scenarios that fix the failing scenario of `teaching`.
         pictures: a figure for each recorded signal among the evidence.
-        treatments: what to try against it.
-        certainty: how sure the answer is, and what would settle it.
-        thresholds: the detector's options.
+        suggested_fixes: fixes for the failure.
+        stability: how stable the diagnosis is, and what would confirm it.
+        thresholds: the options of the detector.
     """
 
     diagnosis: Diagnosis
@@ -69,19 +70,38 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """The whole page; what is empty is left out by the template."""
+    """The content of a report page, in its order; the template leaves out what is empty.
+
+    Attributes:
+        title: name of the run.
+        verdict: one sentence.
+        headline: (title, text) of the facts below the verdict, such as the likely cause.
+        about: description of the scenario.
+        for_student: whether the page teaches.
+        notes: reasons for caution about the verdict.
+        remarks: sentences about the objectives and the checks of the loop's code.
+        timeline: the timeline figure.
+        sections: one for each shown diagnosis, the present ones first.
+        grids: a few sample grids.
+        grids_caption: how to read the sample grids.
+        pictures: figures that belong to no single failure.
+        yaml: the scenario file; empty without a scenario.
+        seed: seed of the run.
+        environment: (name, value) of versions and hardware.
+        signals: one row for each recorded signal, see `_summarize_signal`.
+    """
 
     title: str
     verdict: str
     headline: Sequence[tuple[str, str]]
     about: str
-    student: bool
+    for_student: bool
     notes: Sequence[str]
     remarks: Sequence[str]
     timeline: Picture | None
     sections: Sequence[Section]
     grids: Sequence[GridImage]
-    reading: str
+    grids_caption: str
     pictures: Sequence[Picture]
     yaml: str
     seed: int | None
@@ -90,7 +110,12 @@ class Page:
 
 
 def build_page(report: Report, student: bool = False) -> Page:
-    """Gather all that the page shows; nothing is judged here."""
+    """Gather the content of a report page. Nothing is diagnosed here.
+
+    Args:
+        report: the report of the run.
+        student: whether the page explains each present failure as a lesson.
+    """
     diagnoses = sort_by_status(select_shown(report.diagnoses))
     onset = find_first_onset(report)
     scenario, record = report.scenario, report.record
@@ -99,7 +124,7 @@ def build_page(report: Report, student: bool = False) -> Page:
         verdict=format_verdict_sentence(report),
         headline=list(build_headline(report, diagnoses)),
         about=scenario.about.strip() if scenario else "",
-        student=student,
+        for_student=student,
         notes=list_notes(report),
         remarks=[
             line for line in (report.objectives, summarize_loop_checks(report.diagnoses)) if line
@@ -107,7 +132,7 @@ def build_page(report: Report, student: bool = False) -> Page:
         timeline=draw_timeline(diagnoses, report.history, record.last_step, "timeline-figure"),
         sections=[_build_section(report, diagnosis, student) for diagnosis in diagnoses],
         grids=build_grid_images(record, onset),
-        reading=explain_grids(record),
+        grids_caption=explain_grids(record),
         pictures=_draw_context(report, onset),
         yaml=scenario.as_yaml() if scenario else "",
         seed=scenario.seed if scenario else None,
@@ -117,18 +142,18 @@ def build_page(report: Report, student: bool = False) -> Page:
 
 
 def find_first_onset(report: Report) -> int | None:
-    """The earliest step since which something has been there; None where nothing is."""
+    """The earliest onset of a present failure; None if no failure is present."""
     onsets = [d.onset for d in report.diagnoses if d.status == "present" and d.onset is not None]
     return min(onsets, default=None)
 
 
 def build_headline(report: Report, diagnoses: Sequence[Diagnosis]) -> Iterable[tuple[str, str]]:
-    """What a reader in a hurry must know beside the verdict."""
+    """Yield (title, text) of the facts that a reader needs first, below the verdict."""
     if not diagnoses or diagnoses[0].status != "present":
         return
     first = diagnoses[0]
     if len(diagnoses) > 1 and diagnoses[1].status == "present":
-        yield "First", f"{humanize(first.condition)}, since step {first.onset}"
+        yield "First failure", f"{humanize(first.condition)}, since step {first.onset}"
     if first.cause:
         yield "Likely cause", humanize(first.cause)
     if report.suggested_fixes:
@@ -157,12 +182,15 @@ def _build_section(report: Report, diagnosis: Diagnosis, student: bool) -> Secti
 
 
 def select_evidence_to_draw(record: Record, diagnosis: Diagnosis) -> list[Evidence]:
-    """The evidence whose figure says something that no other does; a few where nothing is there."""
+    """Select the evidence to draw: each signal once, only a few if the failure is not present.
+
+    Evidence whose threshold has the scale of the signal comes first: its figure shows more.
+    """
     drawn: dict[str, Evidence] = {}
     for item in sorted(
         diagnosis.evidence, key=lambda e: not is_on_signal_scale(record, diagnosis, e)
     ):
-        if item.signal != CLASS_HISTOGRAM:  # which has figures of its own
+        if item.signal != CLASS_HISTOGRAM:  # drawn in the context, as heat map and bars
             drawn.setdefault(item.signal, item)
     return list(drawn.values())[
         : None if diagnosis.status == "present" else MAX_FIGURES_NOT_PRESENT
@@ -170,21 +198,23 @@ def select_evidence_to_draw(record: Record, diagnosis: Diagnosis) -> list[Eviden
 
 
 def _find_detector(detectors: Iterable[Detector], condition: str) -> Detector | None:
-    return next((one for one in detectors if one.condition == condition), None)
+    return next((each for each in detectors if each.condition == condition), None)
 
 
 def _draw_context(report: Report, onset: int | None) -> list[Picture]:
-    """Figures that belong to no single condition."""
+    """Draw the figures that belong to no single failure: classes, losses and P(real)."""
     record = report.record
-    found = [draw_losses(record, "losses", onset), draw_confidence(record, "confidence", onset)]
+    pictures = [draw_losses(record, "losses", onset), draw_confidence(record, "confidence", onset)]
     histogram = record[CLASS_HISTOGRAM]
     if histogram.values.ndim == 2:
         shares = record.facts.get("class_shares", ())
         title = "Share of each class over the run"
-        hardly = getattr(_find_detector(report.detectors, "mode_collapse"), "hardly", None)
-        found.insert(0, draw_heatmap(histogram, "classes", title, shares, onset))
-        found.insert(0, draw_class_shares(histogram, shares, "class-bars", hardly))
-    return [picture for picture in found if picture is not None]
+        # The bars mark a class as missing by the same threshold as the detector.
+        detector = _find_detector(report.detectors, "mode_collapse")
+        missing_below = getattr(detector, "missing_below", None)
+        pictures.insert(0, draw_heatmap(histogram, "classes", title, shares, onset))
+        pictures.insert(0, draw_class_shares(histogram, shares, "class-bars", missing_below))
+    return [picture for picture in pictures if picture is not None]
 
 
 def _list_environment(record: Record) -> Iterable[tuple[str, str]]:
@@ -196,16 +226,21 @@ def _list_environment(record: Record) -> Iterable[tuple[str, str]]:
 
 
 def _summarize_signal(name: str, record: Record) -> tuple[str, ...]:
-    """A signal in one row: looks, least, median, largest, last, and how many are not finite."""
+    """Summarize a signal in one row of the table of signals.
+
+    Returns:
+        Name, number of evaluations, least, median, largest and last value, and the number of
+        values that are not finite.
+    """
     steps, values = record[name]
     finite = values[np.isfinite(values)]
-    shape = f"{len(steps)}" if values.ndim == 1 else f"{len(steps)} of {values.shape[1]}"
-    middle = ("", "", "")
+    count = f"{len(steps)}" if values.ndim == 1 else f"{len(steps)} x {values.shape[1]}"
+    statistics = ("", "", "")
     if len(finite):
-        middle = (
+        statistics = (
             format_number(finite.min()),
             format_number(float(np.median(finite))),
             format_number(finite.max()),
         )
     last = format_number(float(values[-1])) if values.ndim == 1 else ""
-    return (name, shape, *middle, last, str(values.size - len(finite)))
+    return (name, count, *statistics, last, str(values.size - len(finite)))

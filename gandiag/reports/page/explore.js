@@ -1,5 +1,5 @@
 "use strict";
-// The part of a report page that needs scripts: one cursor for charts, sheet and numbers.
+// The interactive section of a report page: one cursor for charts, samples and numbers.
 (() => {
   const byId = (id) => document.getElementById(id);
   const data = JSON.parse(byId("explore-data").textContent);
@@ -18,7 +18,7 @@
     return unpacked.get(name);
   }
 
-  // Index of the newest of `steps` at or before `step`; -1 before the first.
+  // Index of the last of the sorted `steps` that is at or before `step`; -1 if there is none.
   function newest(steps, step) {
     let low = 0, high = steps.length;
     while (low < high) {
@@ -28,15 +28,16 @@
     return low - 1;
   }
 
-  const worded = (value) => {
+  const format = (value) => {
     if (!isFinite(value)) return "not finite";
     const size = Math.abs(value);
     return size !== 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(2) : String(+value.toPrecision(3));
   };
 
-  const frames = data.frames.map((frame) => ({ ...frame, url: frame.url || shown(frame.step) }));
-  function shown(step) {
-    const image = document.querySelector(`.plates img[data-step="${step}"]`);
+  const frames = data.frames.map((frame) => ({ ...frame, url: frame.url || urlOnPage(frame.step) }));
+  // The page shows some grids already; their images are not stored again.
+  function urlOnPage(step) {
+    const image = document.querySelector(`.grids img[data-step="${step}"]`);
     return image ? image.src : "data:,";
   }
 
@@ -46,31 +47,31 @@
     slider.value = step;
     slider.setAttribute("aria-valuetext", `step ${step}`);
     byId("at").textContent = `step ${step}`;
-    const sheet = byId("sheet");
-    if (sheet && frames.length) {
+    const grid = byId("grid");
+    if (grid && frames.length) {
       const frame = frames[Math.max(0, newest(frames.map((f) => f.step), step))];
-      sheet.src = frame.url;
-      sheet.alt = `The generator's samples at step ${frame.step}`;
-      byId("sheet-caption").textContent = `step ${frame.step}`;
+      grid.src = frame.url;
+      grid.alt = `Generated samples at step ${frame.step}`;
+      byId("grid-caption").textContent = `step ${frame.step}`;
     }
     if (plane) plane(step);
     if (charts) for (const cursor of charts.cursors) cursor.location = step;
-    tell(step);
+    showValues(step);
   }
 
-  function tell(step) {
+  function showValues(step) {
     const rows = [];
-    const asked = data.asked[newest(data.asked.map((a) => a.step), step)];
-    if (asked) {
-      for (const [condition, status] of Object.entries(asked.statuses)) {
-        rows.push([`${condition}, asked at step ${asked.step}`, status]);
+    const evaluation = data.evaluations[newest(data.evaluations.map((e) => e.step), step)];
+    if (evaluation) {
+      for (const [failure, status] of Object.entries(evaluation.statuses)) {
+        rows.push([`${failure}, diagnosed at step ${evaluation.step}`, status]);
       }
     }
     const names = [...new Set([...data.charts.flatMap((chart) => chart.signals), byId("signal").value])];
     for (const name of names.filter(Boolean)) {
       const { steps, values } = signal(name);
       const at = newest(steps, step);
-      rows.push([name, at < 0 ? "not yet measured" : worded(values[at])]);
+      rows.push([data.labels[name], at < 0 ? "not yet measured" : format(values[at])]);
     }
     byId("numbers").replaceChildren(...rows.map(([name, value]) => {
       const row = document.createElement("tr"), head = document.createElement("th"), cell = document.createElement("td");
@@ -95,11 +96,11 @@
     const low = Math.min(...values), high = Math.max(...values);
     const margin = 0.08 * (high - low) || 0.1 * Math.abs(high) || 1;
     if (values.length) plot.y_range.setv({ start: low - margin, end: high + margin });
-    plot.title.text = name;
-    tell(+slider.value);
+    plot.title.text = data.labels[name];
+    showValues(+slider.value);
   }
 
-  // Bokeh draws on canvases, which know nothing of the page's colours.
+  // Bokeh draws on canvases, which do not take colours from the style sheet.
   const colours = new Map();
   const variables = { "#0173b2": "--blue", "#de8f05": "--orange", "#029e73": "--green", "#bf4f00": "--red", "#5a6472": "--muted" };
   function paint(document_) {
@@ -127,7 +128,7 @@
     return document_;
   }
 
-  // Arrows as segments: a shaft, and the two strokes of its head, which grow with it.
+  // An arrow consists of three segments: the shaft, and two strokes of the head with the same scale.
   function arrows(tails, tips) {
     const drawn = { x: [], y: [], x1: [], y1: [] };
     const stroke = (x, y, x1, y1) => { drawn.x.push(x); drawn.y.push(y); drawn.x1.push(x1); drawn.y1.push(y1); };
@@ -143,16 +144,16 @@
     const found = await embed(data.plane, "plane");
     const all = [...found.all_models];
     const source = (name) => all.find((model) => model.name === name);
-    const kept = source("looks").data;
+    const stored = source("frames").data;
     return (step) => {
-      const at = Math.max(0, newest(Array.from(kept.step), step));
-      const fakes = { x: kept.x[at], y: kept.y[at] };
-      source("field").data = { image: kept.image[at].length ? [kept.image[at]] : [] };
-      source("path").data = { x: kept.path_x[at], y: kept.path_y[at] };
-      source("pull").data = arrows(fakes, { x: kept.x1[at], y: kept.y1[at] });
+      const at = Math.max(0, newest(Array.from(stored.step), step));
+      const fakes = { x: stored.x[at], y: stored.y[at] };
+      source("field").data = { image: stored.image[at].length ? [stored.image[at]] : [] };
+      source("path").data = { x: stored.path_x[at], y: stored.path_y[at] };
+      source("arrows").data = arrows(fakes, { x: stored.x1[at], y: stored.y1[at] });
       source("fake").data = fakes;
-      byId("plane-caption").textContent = `The plane at step ${kept.step[at]}`;
-      byId("plane").setAttribute("aria-label", `The plane at step ${kept.step[at]}: real and generated points, and the discriminator's answer around them`);
+      byId("plane-caption").textContent = `The plane at step ${stored.step[at]}`;
+      byId("plane").setAttribute("aria-label", `The plane at step ${stored.step[at]}: real and generated points, and the discriminator's output around them`);
     };
   }
 

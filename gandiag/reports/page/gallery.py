@@ -1,4 +1,4 @@
-"""Sample sheets for a page: few, well spread, small enough to travel inside it."""
+"""Sample grids for a page: a few, spread evenly over the run, and small enough to embed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from PIL import Image
 
 from gandiag.records.record import Record
 from gandiag.reports.figures import draw_scatter
-from gandiag.reports.figures.plane import PLANE_CAPTION as PLANE
 from gandiag.reports.figures.plane import (
+    PLANE_CAPTION,
     PlaneFrame,
     choose_frames,
     draw_plane,
@@ -24,23 +24,23 @@ from gandiag.reports.figures.plane import (
 )
 from gandiag.reports.figures.scatter import SCATTER_CAPTION
 
-MAX_GRIDS = 6  # sheets of the generator that hang on a page
-MAX_FRAMES = 40  # sheets that a cursor can be moved over
-MAX_IMAGE_BYTES = 80_000  # of one picture: seven of them stay below 0.8 MB in base64
-MAX_FRAMES_LENGTH = 500_000  # characters of the frames that do not hang on the page anyway
-WEBP_QUALITY = 75  # of WebP, at which the noise of early sheets takes half a PNG's bytes
+MAX_GRIDS = 6  # grids of generated samples on a page
+MAX_FRAMES = 40  # grids that follow the cursor of the section Explore
+MAX_IMAGE_BYTES = 80_000  # of one image: seven of them take less than 0.8 MB in base64
+MAX_FRAMES_LENGTH = 500_000  # base64 characters of all frames that are not already on the page
+WEBP_QUALITY = 75  # at this quality the noise of early grids takes half the bytes of a PNG
 
 
 class GridImage(NamedTuple):
-    """A sheet of samples on the page: a picture as data URL or a figure as SVG.
+    """A sample grid on the page: images as a data URL, or points as an SVG figure.
 
     Attributes:
-        title: whose samples, and when.
-        alt: the same for those who cannot see it.
+        title: ``real data``, or the generator step.
+        alt: description for screen readers.
         url: ``data:image/...``; empty for points.
         svg: a scatter plot; empty for images.
-        step: of the generator; None for the real data.
-        note: what the picture cannot show.
+        step: generator step; None for the real data.
+        note: samples that the picture does not show, such as points outside the view.
     """
 
     title: str
@@ -52,142 +52,148 @@ class GridImage(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A sheet at a step; its `url` is empty where a plate of that step holds the picture."""
+    """A sample grid under the cursor; `url` is empty if the page already shows the grid."""
 
     step: int
     url: str
 
 
 def list_grid_steps(record: Record) -> frozenset[int]:
-    """Steps at which there is something to hang."""
-    looks = read_plane_frames(record)
-    steps = [look.step for look in looks] if looks else [step for step, _ in record.sample_grids()]
-    return frozenset(steps)
+    """Steps at which there is a grid of generated samples."""
+    frames = read_plane_frames(record)
+    if frames:
+        return frozenset(frame.step for frame in frames)
+    return frozenset(step for step, _ in record.sample_grids())
 
 
 def explain_grids(record: Record) -> str:
-    """How to read the sheets."""
+    """Explain how to read the sample grids."""
     if read_plane_frames(record):
-        return PLANE
-    points = any(path.suffix == ".npy" for _, path in record.sample_grids())
-    latents = "The same latents on every sheet, so each place shows how one sample changed."
-    return SCATTER_CAPTION if points else latents
+        return PLANE_CAPTION
+    if any(path.suffix == ".npy" for _, path in record.sample_grids()):
+        return SCATTER_CAPTION
+    return "All grids use the same latents: a cell of the grid shows how one sample changes."
 
 
 def build_grid_images(
     record: Record,
     onset: int | None,
-    name: str = "sheet",
+    name: str = "grid",
     among: frozenset[int] = frozenset(),
 ) -> list[GridImage]:
-    """The real sheet first, then the chosen ones of the generator; unreadable ones left out.
+    """Build the real grid, then a few grids of generated samples; unreadable files are skipped.
 
     Args:
-        record: whose sheets.
-        onset: step whose next sheet is shown for sure.
-        name: what the ids of figures begin with, unique in the page.
-        among: steps to choose from; all of them if empty.
+        record: the record of the run.
+        onset: the first grid from this step on is always shown.
+        name: prefix of the ids of figures, unique in the page.
+        among: steps to choose from; all steps if empty.
     """
-    real, looks = find_real_grid(record), read_plane_frames(record)
-    if looks:
-        kept = [look for look in looks if not among or look.step in among]
+    real, frames = find_real_grid(record), read_plane_frames(record)
+    if frames:
+        kept = [frame for frame in frames if not among or frame.step in among]
         return _build_plane_images(kept, load_real_points(real), onset, name)
     wanted: list[tuple[int | None, Path]] = [(None, real)] if real else []
-    wanted += choose_grids([s for s in record.sample_grids() if not among or s[0] in among], onset)
-    plates = (_build_grid_image(step, path, real, name) for step, path in wanted)
-    return [plate for plate in plates if plate is not None]
+    grids = [each for each in record.sample_grids() if not among or each[0] in among]
+    wanted += choose_grids(grids, onset)
+    images = (_build_grid_image(step, path, real, name) for step, path in wanted)
+    return [image for image in images if image is not None]
 
 
-def build_frames(record: Record, plates: Sequence[GridImage]) -> list[Frame]:
-    """Sheets of images for a cursor to move over: as many as fit, well spread, the plates' too."""
-    hung = {plate.step for plate in plates if plate.url and plate.step is not None}
-    sheets = [(step, path) for step, path in record.sample_grids() if path.suffix == ".png"]
-    packed: dict[Path, str] = {}  # each only once: it takes 10 milliseconds
+def build_frames(record: Record, shown: Sequence[GridImage]) -> list[Frame]:
+    """Choose the grids of images that follow the cursor: evenly spaced, as many as fit.
+
+    Args:
+        record: the record of the run.
+        shown: the grids that the page already shows; their images are not stored again.
+    """
+    shown_steps = {grid.step for grid in shown if grid.url and grid.step is not None}
+    grids = [(step, path) for step, path in record.sample_grids() if path.suffix == ".png"]
+    encoded: dict[Path, str] = {}  # an image takes about 10 milliseconds, so each only once
     urls: dict[int, str] = {}
     for count in (MAX_FRAMES // 4, MAX_FRAMES // 2, MAX_FRAMES):
-        chosen = [item for item in choose_grids(sheets, None, count) if item[0] not in hung]
+        chosen = [item for item in choose_grids(grids, None, count) if item[0] not in shown_steps]
         if urls and len(chosen) * sum(map(len, urls.values())) > MAX_FRAMES_LENGTH * len(urls):
-            break  # at the size of those so far, these will not fit
-        packed |= {path: _encode_data_url(path) for _, path in chosen if path not in packed}
-        if sum(len(packed[path]) for _, path in chosen) > MAX_FRAMES_LENGTH:
+            break  # at the mean size of the images so far, twice as many will not fit
+        encoded |= {path: _encode_data_url(path) for _, path in chosen if path not in encoded}
+        if sum(len(encoded[path]) for _, path in chosen) > MAX_FRAMES_LENGTH:
             break
-        urls = {step: packed[path] for step, path in chosen if packed[path]}
+        urls = {step: encoded[path] for step, path in chosen if encoded[path]}
     frames = [Frame(step, url) for step, url in urls.items()]
-    return sorted([*frames, *(Frame(step, "") for step in hung)])
+    return sorted([*frames, *(Frame(step, "") for step in shown_steps)])
 
 
 def find_real_grid(record: Record) -> Path | None:
-    """The sheet of real samples; None where there is none."""
+    """Find the file with the grid of real samples; None if there is none."""
     if record.folder is None:
         return None
     return next(iter(sorted((record.folder / "samples").glob("real.*"))), None)
 
 
 def choose_grids(
-    sheets: Sequence[tuple[int, Path]], onset: int | None, count: int = MAX_GRIDS
+    grids: Sequence[tuple[int, Path]], onset: int | None, count: int = MAX_GRIDS
 ) -> list[tuple[int, Path]]:
-    """Pick the first, the last, the first one since the onset, and others well spread.
+    """Choose evenly spaced grids, with the first, the last, and the first one after the onset.
 
-    >>> [step for step, _ in choose([(s, Path()) for s in range(0, 1100, 100)], 350, 4)]
+    >>> [step for step, _ in choose_grids([(s, Path()) for s in range(0, 1100, 100)], 350, 4)]
     [0, 300, 400, 1000]
     """
-    if len(sheets) <= count:
-        return list(sheets)
+    if len(grids) <= count:
+        return list(grids)
     if count < 2:
         return []
-    steps = np.array([step for step, _ in sheets])
-    picked = {0, len(sheets) - 1}
+    steps = np.array([step for step, _ in grids])
+    picked = {0, len(grids) - 1}
     if onset is not None and onset <= steps[-1]:
         picked.add(int(np.searchsorted(steps, onset)))
-    for index in np.linspace(0, len(sheets) - 1, count).round().astype(int):
+    for index in np.linspace(0, len(grids) - 1, count).round().astype(int):
         if len(picked) < count:
             picked.add(int(index))
-    return [sheets[index] for index in sorted(picked)]
+    return [grids[index] for index in sorted(picked)]
 
 
 def _build_grid_image(
     step: int | None, path: Path, real: Path | None, name: str
 ) -> GridImage | None:
     title = "real data" if step is None else f"step {step}"
-    whose = "Real samples" if step is None else f"The generator's samples at {title}"
+    alt = "Real samples" if step is None else f"Generated samples at {title}"
     if path.suffix != ".npy":
         url = _encode_data_url(path)
-        return GridImage(title, whose, url, "", step) if url else None
+        return GridImage(title, alt, url, "", step) if url else None
     try:
         points = np.load(path, allow_pickle=False)
         behind = np.load(real, allow_pickle=False) if real else points[:0]
-    except (OSError, ValueError):  # an interrupted or foreign file
+    except (OSError, ValueError):  # a damaged file, or one that gandiag did not write
         return None
-    return _build_scatter_image(title, whose, points, behind, step, name)
+    return _build_scatter_image(title, alt, points, behind, step, name)
 
 
 def load_real_points(path: Path | None) -> NDArray[np.float64]:
-    """Real points of a plane, ``(n, 2)``, from their sheet; none where there is no such sheet."""
+    """Load real points from their file, shape ``(n, 2)``; no points if there is no such file."""
     try:
         points = np.load(path, allow_pickle=False) if path else np.empty((0, 2))
-    except (OSError, ValueError):  # an interrupted or foreign file
+    except (OSError, ValueError):  # a damaged file, or one that gandiag did not write
         points = np.empty((0, 2))
     return np.asarray(points if points.ndim == 2 else np.empty((0, 2)), float)
 
 
 def _build_plane_images(
-    looks: Sequence[PlaneFrame], real: NDArray[np.float64], onset: int | None, name: str
+    frames: Sequence[PlaneFrame], real: NDArray[np.float64], onset: int | None, name: str
 ) -> list[GridImage]:
-    """The game in a plane at some steps."""
-    pulls = dict(zip((look.step for look in looks), scale_arrows(looks), strict=True))
-    plates = []
-    for look in choose_frames(looks, MAX_GRIDS, onset):
-        picture = draw_plane(look, pulls[look.step], real, f"{name}-plane-{look.step}")
-        alt = f"The plane at step {look.step}"
-        plates.append(
-            GridImage(f"step {look.step}", alt, "", picture.svg, look.step, picture.caption)
-        )
-    return plates
+    """Draw the plane at a few steps; arrows have the same scale in all of them."""
+    arrows = dict(zip((frame.step for frame in frames), scale_arrows(frames), strict=True))
+    images = []
+    for frame in choose_frames(frames, MAX_GRIDS, onset):
+        step = frame.step
+        picture = draw_plane(frame, arrows[step], real, f"{name}-plane-{step}")
+        alt = f"The plane at step {step}"
+        images.append(GridImage(f"step {step}", alt, "", picture.svg, step, picture.caption))
+    return images
 
 
 def _build_scatter_image(
     title: str,
-    whose: str,
+    alt: str,
     points: NDArray[np.float32],
     real: NDArray[np.float32],
     step: int | None,
@@ -196,25 +202,25 @@ def _build_scatter_image(
     unique = f"{name}-{title.replace(' ', '-')}"
     picture = draw_scatter(points[:0] if step is None else points, real, unique, "")
     note = picture.caption.removeprefix(SCATTER_CAPTION).strip()
-    return GridImage(title, f"{whose}. {picture.caption}", "", picture.svg, step, note)
+    return GridImage(title, f"{alt}. {picture.caption}", "", picture.svg, step, note)
 
 
 def _encode_data_url(path: Path) -> str:
-    """A picture as data URL, the smaller of itself and a WebP; empty where it cannot be read."""
+    """Encode an image as data URL, as WebP if that is smaller; empty if it cannot be read."""
     try:
         data = path.read_bytes()
         with Image.open(io.BytesIO(data)) as image:
             image.load()
-            kind, packed = (image.format or "png").lower(), _encode_webp(image)
-    except (OSError, ValueError):  # an interrupted or foreign file
+            format_name, webp = (image.format or "png").lower(), _encode_webp(image)
+    except (OSError, ValueError):  # a damaged file, or one that gandiag did not write
         return ""
-    if len(packed) < len(data):
-        kind, data = "webp", packed
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    if len(webp) < len(data):
+        format_name, data = "webp", webp
+    return f"data:image/{format_name};base64,{base64.b64encode(data).decode()}"
 
 
 def _encode_webp(image: Image.Image) -> bytes:
-    """The image as WebP, shrunk until it fits."""
+    """Encode an image as WebP, and shrink it until it has at most `MAX_IMAGE_BYTES`."""
     picture = image.convert("RGB")
     while True:
         buffer = io.BytesIO()

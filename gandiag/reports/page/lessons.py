@@ -1,4 +1,4 @@
-"""What a detector's own source teaches: its story and the reasons of its thresholds."""
+"""Explanations from the source of a detector: its docstring, and the comments of its options."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Lesson(NamedTuple):
-    """The story of a condition.
+    """The explanation of a failure.
 
     Attributes:
-        headline: the condition in one sentence.
-        parts: (title, text) such as ("What you see", "The same few images ...").
+        headline: the failure in one sentence.
+        parts: (title, text) of each paragraph, such as ("What you see", "The same few images ...").
     """
 
     headline: str
@@ -27,7 +27,7 @@ class Lesson(NamedTuple):
 
 
 class Threshold(NamedTuple):
-    """An option of a detector as it was set, with its unit and reason."""
+    """An option of a detector: name, value, and the comment with its unit and reason."""
 
     name: str
     value: str
@@ -35,13 +35,13 @@ class Threshold(NamedTuple):
 
 
 def read_lesson(detector: Detector | None) -> Lesson:
-    """The story that the detector's module tells; empty where it tells none."""
+    """Read the docstring of the detector's module; empty if there is no detector or docstring."""
     module = sys.modules.get(type(detector).__module__)
     return parse_lesson((module.__doc__ if module and detector else None) or "")
 
 
 def parse_lesson(text: str) -> Lesson:
-    r"""Split a module docstring into its headline and its titled paragraphs.
+    r"""Split a module docstring into its headline and its paragraphs; markup is removed.
 
     >>> parse_lesson("A: b.\n\nWhat you see: the\nsame *one*.\n\nAnd again.").parts
     (('What you see', 'the same one.'), ('', 'And again.'))
@@ -56,7 +56,7 @@ def parse_lesson(text: str) -> Lesson:
 
 
 def list_thresholds(detector: Detector | None) -> tuple[Threshold, ...]:
-    """The detector's options with the values it had and the comments of its source."""
+    """List the options of a detector, with their values and the comments of its source."""
     if detector is None or not dataclasses.is_dataclass(detector):
         return ()
     reasons = _read_option_comments(type(detector))
@@ -66,14 +66,14 @@ def list_thresholds(detector: Detector | None) -> tuple[Threshold, ...]:
     )
 
 
-def _read_option_comments(kind: type) -> dict[str, str]:
-    """The options' comments, where the catalogue knows this very class."""
+def _read_option_comments(detector_class: type) -> dict[str, str]:
+    """Comments of the options by name; empty for a class that is not a registered plugin."""
     for name in plugins.list_names("detectors"):
         try:
-            known = plugins.load("detectors", name) is kind
-        except BadInput:  # somebody else's broken plugin is no reason to lose the page
+            is_same = plugins.load("detectors", name) is detector_class
+        except BadInput:  # the page must not fail because of another, broken plugin
             continue
-        if known:
+        if is_same:
             options = plugins.describe("detectors", name).options
             return {option.name: option.comment for option in options}
     return {}

@@ -1,4 +1,4 @@
-"""Two runs side by side: what differs in their settings, their answers, samples and numbers."""
+"""The content of the page of two runs: settings, diagnoses, samples and curves side by side."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gandiag.reports.page.gallery import (
 from gandiag.reports.page.teaching import diff_settings
 from gandiag.reports.report import Report
 
-MAX_FIGURES = 8  # figures of both runs
+MAX_FIGURES = 8  # figures with the curves of both runs
 
 
 @dataclass(frozen=True)
@@ -42,34 +42,34 @@ class Side:
 
 @dataclass(frozen=True)
 class Pair:
-    """The whole page.
+    """The content of a page of two runs.
 
     Attributes:
-        title: both names.
+        title: the names of both runs.
         sides: the two runs.
-        reading: how to read the sheets.
-        rows: each condition with both answers.
-        diff: what differs in how they were played.
-        pictures: with both runs in one figure.
+        grids_caption: how to read the sample grids.
+        rows: each failure with the diagnoses of both runs; None if a run was not diagnosed for it.
+        diff: unified diff of the settings that change the training.
+        pictures: figures with the curves of both runs.
     """
 
     title: str
     sides: Sequence[Side]
-    reading: str
+    grids_caption: str
     rows: Sequence[tuple[str, Sequence[Diagnosis | None]]]
     diff: str
     pictures: Sequence[Picture]
 
 
 def build_pair(report: Report, other: Report) -> Pair:
-    """Gather what two runs show beside each other; nothing is judged here."""
+    """Gather the content of a page of two runs. Nothing is diagnosed here."""
     names = _build_titles(report, other)
     shared = list_grid_steps(report.record) & list_grid_steps(other.record)
     first, second = report.scenario, other.scenario
-    found = {d.condition: d for d in sort_by_status(report.diagnoses)}
-    against = {d.condition: d for d in other.diagnoses}
+    diagnoses = {d.condition: d for d in sort_by_status(report.diagnoses)}
+    others = {d.condition: d for d in other.diagnoses}
     pictures = [
-        draw_pair((report.record, other.record), names, item, f"twin-{index}")
+        draw_pair((report.record, other.record), names, item, f"pair-{index}")
         for index, item in enumerate(_select_evidence(report, other))
     ]
     return Pair(
@@ -78,31 +78,34 @@ def build_pair(report: Report, other: Report) -> Pair:
             _build_side(report, names[0], "first", shared),
             _build_side(other, names[1], "second", shared),
         ],
-        reading=explain_grids(report.record),
-        rows=[(each, (found.get(each), against.get(each))) for each in {**found, **against}],
+        grids_caption=explain_grids(report.record),
+        rows=[(each, (diagnoses.get(each), others.get(each))) for each in {**diagnoses, **others}],
         diff=diff_settings(first, second) if first is not None and second is not None else "",
         pictures=[picture for picture in pictures if picture is not None],
     )
 
 
 def _select_evidence(report: Report, other: Report) -> list[PairedEvidence]:
-    """The evidence on what is present in either, a signal once; on everything if nothing is."""
+    """Select the evidence on failures present in either run, or on all failures if none is.
+
+    Each signal is drawn once.
+    """
     found: dict[str, PairedEvidence] = {}
     for wanted in (("present",), ("absent", "inconclusive")):
         for each in (report, other):
             for diagnosis in sort_by_status(each.diagnoses):
                 if diagnosis.status in wanted:
                     for item in diagnosis.evidence:
-                        fits = is_on_signal_scale(each.record, diagnosis, item)
-                        compared = PairedEvidence(item, diagnosis.condition, fits)
-                        found.setdefault(item.signal, compared)
+                        has_scale = is_on_signal_scale(each.record, diagnosis, item)
+                        paired = PairedEvidence(item, diagnosis.condition, has_scale)
+                        found.setdefault(item.signal, paired)
         if found:
             break
     return list(found.values())[:MAX_FIGURES]
 
 
 def _build_titles(report: Report, other: Report) -> tuple[str, str]:
-    """Both names; with their folders' where they are the same."""
+    """The names of both runs, with the names of their folders if the runs have the same name."""
     names = report.title, other.title
     if names[0] != names[1]:
         return names

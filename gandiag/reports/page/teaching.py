@@ -1,4 +1,4 @@
-"""What a student's page adds to a condition: its formula, a question, the game that cures it."""
+"""Lessons for a student's page: a formula, a question, and the scenario that fixes the failure."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from gandiag.scenario.shipped import list_shipped
 
 
 class Teaching(NamedTuple):
-    """A short lesson.
+    """A short lesson about a failure.
 
     Attributes:
-        formula: the heart of the matter as MathML, which browsers show without scripts.
-        reading: the formula in words.
-        question: one to think about before opening the answer.
-        answer: that answer.
-        shown: the shipped scenario that fails so.
-        cures: the shipped scenarios that cure it, the best first.
+        formula: the formula behind the failure, as MathML, which browsers show without scripts.
+        reading: explanation of the formula.
+        question: a question to think about before opening the answer.
+        answer: the answer to the question.
+        failing: name of the shipped scenario that shows the failure.
+        fixed_by: names of the shipped scenarios that fix it, the best one first.
     """
 
     formula: Markup
@@ -32,90 +32,95 @@ class Teaching(NamedTuple):
 
 
 class FixedScenario(NamedTuple):
-    """A shipped scenario that cures one that fails, and what differs in how it is played."""
+    """A shipped scenario that fixes a failing one, and the unified diff of their settings."""
 
     name: str
     diff: str
 
 
-def load_fixed_scenarios(taught: Teaching) -> tuple[FixedScenario, ...]:
-    """The games that cure the taught one, each with its change as a unified diff."""
-    known = list_shipped()
-    ill = Scenario.load(known[taught.failing])
-    return tuple(
-        FixedScenario(name, diff_settings(ill, Scenario.load(known[name])))
-        for name in taught.fixed_by
-    )
+def load_fixed_scenarios(teaching: Teaching) -> tuple[FixedScenario, ...]:
+    """Load the scenarios that fix the failing scenario of a lesson."""
+    paths = list_shipped()
+    failing = Scenario.load(paths[teaching.failing])
+    fixed = {name: Scenario.load(paths[name]) for name in teaching.fixed_by}
+    return tuple(FixedScenario(name, diff_settings(failing, each)) for name, each in fixed.items())
 
 
 def diff_settings(first: Scenario, second: Scenario) -> str:
-    """What differs in how two games are played, whatever they are called, and however watched."""
-    unplayed = ("name", "about", "expect", "probes", "reporters", "sample_grid_every")
-    return diff_scenarios(first, second.model_copy(update={k: getattr(first, k) for k in unplayed}))
+    """Compare two scenarios as a unified diff, without settings that do not change the training."""
+    ignored = ("name", "about", "expect", "probes", "reporters", "sample_grid_every")
+    return diff_scenarios(first, second.model_copy(update={k: getattr(first, k) for k in ignored}))
 
 
 def _wrap_math(body: str) -> Markup:
     return Markup(f'<math display="block">{body}</math>')
 
 
-def _format_function(name: str, argument: str) -> str:
-    return f"<mi>{name}</mi><mo>(</mo>{argument}<mo>)</mo>"
+def _call(function: str, argument: str) -> str:
+    return f"<mi>{function}</mi><mo>(</mo>{argument}<mo>)</mo>"
 
 
-_SIGMA_LETTER = "\N{GREEK SMALL LETTER SIGMA}"
+_SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
+_SIGMA_OF_SCORE = _call("&sigma;", "<mi>s</mi>")
 _DERIVATIVE = "<mfrac><mi>d</mi><mrow><mi>d</mi><mi>s</mi></mrow></mfrac><mspace width='0.2em'/>"
-_SIGMA_OF_SCORE = _format_function("&sigma;", "<mi>s</mi>")
-_D_OF_SAMPLE = _format_function("D", "<mi>x</mi>")
+_LOG_OF_REST = f"<mi>log</mi><mo>(</mo><mn>1</mn><mo>&minus;</mo>{_SIGMA_OF_SCORE}<mo>)</mo>"
 
 TEACHING: Mapping[str, Teaching] = {
+    # Goodfellow et al. 2014 (arXiv:1406.2661), section 3: the saturating objective.
     "vanishing_gradients": Teaching(
         formula=_wrap_math(
-            f"{_DERIVATIVE}<mi>log</mi><mo>(</mo><mn>1</mn><mo>&minus;</mo>{_SIGMA_OF_SCORE}<mo>)</mo><mo>=</mo>"
-            f"<mo>&minus;</mo>{_SIGMA_OF_SCORE}<mo>→</mo><mn>0</mn><mspace width='1em'/><mtext>as</mtext>"
+            f"{_DERIVATIVE}{_LOG_OF_REST}<mo>=</mo><mo>&minus;</mo>{_SIGMA_OF_SCORE}"
+            "<mo>→</mo><mn>0</mn><mspace width='1em'/><mtext>as</mtext>"
             "<mspace width='0.5em'/><mi>s</mi><mo>→</mo><mo>&minus;</mo><mi>∞</mi>"
         ),
         reading=(
-            f"s is the discriminator's score of a fake, and {_SIGMA_LETTER}(s), the sigmoid, its "
-            "P(real). The surer it is that the fake is made, the smaller s, and the flatter what "
-            "the generator minimises: at s = -10 the slope is -0.00005. With "
-            f"-log {_SIGMA_LETTER}(s) instead, the slope is -{_SIGMA_LETTER}(-s), which tends to -1."
+            "s is the discriminator's score of a generated sample, and its sigmoid "
+            f"{_SIGMA}(s) is P(real). The more confident the discriminator is that the sample is "
+            "generated, the smaller s is, and the smaller the derivative of the generator's loss: "
+            f"at s = -10 it is -0.00005. With the loss -log {_SIGMA}(s) instead, the derivative is "
+            f"-{_SIGMA}(-s), which tends to -1."
         ),
         question=(
-            "The discriminator's loss is almost 0. Is that proof that the gradients have vanished?"
+            "The discriminator's loss is almost 0. Does this prove that the gradients have "
+            "vanished?"
         ),
         answer=(
-            "No. A sure discriminator starves the generator only under an objective that is flat "
-            "where it is sure, or where its own slope at the fakes is flat. Under the "
-            "non-saturating objective or a critic the samples may improve all the while. So look "
-            "at the slope, at whether the samples move, and at how far they are from the data."
+            "No. A confident discriminator leaves the generator without a gradient only if the "
+            "objective saturates there, or if the discriminator itself has no gradient at the "
+            "generated samples. With the non-saturating objective or with a critic, the samples "
+            "may still improve. So measure the gradient, the displacement of the samples, and "
+            "their distance from the data."
         ),
         failing="vanishing_gradients",
         fixed_by=("vanishing_gradients_cured", "vanishing_gradients_non_saturating"),
     ),
+    # Metz et al. 2017 (arXiv:1611.02163): the best generator for a fixed discriminator.
     "mode_collapse": Teaching(
         formula=_wrap_math(
             "<mi>G</mi><mo>(</mo><mi>z</mi><mo>)</mo><mo>=</mo>"
-            f"<munder><mi>arg max</mi><mi>x</mi></munder>{_D_OF_SAMPLE}"
+            f"<munder><mi>arg max</mi><mi>x</mi></munder>{_call('D', '<mi>x</mi>')}"
             "<mspace width='1em'/><mtext>for every</mtext><mspace width='0.5em'/><mi>z</mi>"
         ),
         reading=(
-            "Against a discriminator that stands still, the generator's best answer is to make the "
-            "one sample x with the highest score, whatever the latent z. Nothing in its objective "
-            "asks for another. Only a discriminator that keeps learning, or that sees many samples "
-            "at once, takes that answer away."
+            "Against a fixed discriminator, the best generator makes only the one sample x with "
+            "the highest score, for every latent z. No term of its loss rewards other samples. "
+            "Only a discriminator that keeps learning, or that compares many samples at once, "
+            "makes this solution bad."
         ),
         question=(
-            "Both losses look as they do in a healthy run, and each single sample looks real. How "
+            "Both losses look like those of a healthy run, and each single sample looks real. How "
             "can the generator have collapsed?"
         ),
         answer=(
-            "A loss is a mean over single samples, and collapse is not in any single sample: it is "
-            "in how alike they are. One perfect 8, made for every latent, passes one by one. So "
-            "count the kinds among many samples and compare with the same number of real ones."
+            "A loss is a mean over single samples. Collapse cannot be seen in a single sample: it "
+            "is the similarity of the samples. One perfect 8, generated for every latent, looks "
+            "real each time. So count the modes among many samples, and compare with the same "
+            "number of real samples."
         ),
         failing="mode_collapse",
         fixed_by=("mode_collapse_cured",),
     ),
+    # Gidel et al. 2019 (arXiv:1802.10551): simultaneous gradient steps on the bilinear game xy.
     "non_convergence": Teaching(
         formula=_wrap_math(
             "<msubsup><mi>x</mi><mrow><mi>t</mi><mo>+</mo><mn>1</mn></mrow><mn>2</mn></msubsup>"
@@ -126,16 +131,17 @@ TEACHING: Mapping[str, Teaching] = {
             "<msubsup><mi>y</mi><mi>t</mi><mn>2</mn></msubsup><mo>)</mo>"
         ),
         reading=(
-            "The smallest game of all: x wants xy small, y wants it large. Their equilibrium is 0. "
-            "With both stepping at once at rate η, their distance from it grows at every step: "
-            "they circle around it and drift outwards. A smaller η only makes it slower."
+            "This is the simplest two-player game: x minimises xy, y maximises it. The equilibrium "
+            "is x = y = 0. If both take a gradient step of size η at the same time, their distance "
+            "from the equilibrium grows at every step: they move around it in a growing spiral. A "
+            "smaller η only makes the spiral slower."
         ),
         question="The losses of a GAN go up and down and never settle. Has it failed to converge?",
         answer=(
-            "The losses cannot tell: each depends on how good the other player is. What counts is "
-            "whether the samples settle, or get better. A game may circle in its losses and be "
-            "done with its samples, and may sit still in its losses while its samples keep turning "
-            "into others."
+            "The losses cannot answer this, as each loss depends on the other network. What counts "
+            "is whether the samples settle, or still improve. The losses of a GAN may oscillate "
+            "although its samples have settled; and they may be constant although its samples keep "
+            "changing."
         ),
         failing="non_convergence",
         fixed_by=("non_convergence_cured",),

@@ -1,10 +1,9 @@
-"""The charts of a board: a line for each signal of one run, or for each run of a signal."""
+"""The charts of the live dashboard: the signals of one run, or one signal of several runs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,57 +25,50 @@ from gandiag.monitoring.signals import (
 )
 from gandiag.records.record import Record
 from gandiag.reports.figures import thin_curve
-from gandiag.reports.figures.explore import label_signals
+from gandiag.reports.figures.explore import LEGEND_ROW_HEIGHT, count_legend_columns
+from gandiag.reports.formatting import format_signal
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure as Figure
 
 
-MAX_POINTS = 600  # of a line: one for each pixel
-HEIGHT, LEGEND_ROW_HEIGHT = (
-    220,
-    25,
-)  # pixels of a chart, and of each line of its legend beyond the first
-LEGEND_ROW_LETTERS = 40  # letters in a line of a legend, that it may fit a phone
-ONSET = "onset"  # name of the line at the step since when something has been present
-# seaborn's "colorblind" palette in an order in which neighbours are far apart
+MAX_POINTS = 600  # points of a line: about one for each pixel of a chart's width
+HEIGHT = 220  # pixels of a chart with one row of legend
+ONSET = "onset"  # name of the vertical line at the first onset
+# seaborn's "colorblind" palette, in an order in which neighbours differ strongly.
 COLOURS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#56b4e9", "#949494")
 
 
 class SignalGroup(NamedTuple):
-    """Signals that belong in one chart, and whether its axis is logarithmic."""
+    """Signals that are drawn in one chart.
 
-    title: str
+    Attributes:
+        signals: names of the signals.
+        title: title of the chart; if empty, the registry's name of its only signal.
+        is_log: whether the vertical axis is logarithmic, for signals that span decades.
+    """
+
     signals: tuple[str, ...]
-    log: bool = False
+    title: str = ""
+    is_log: bool = False
 
 
 SIGNAL_GROUPS = (
-    SignalGroup("Losses", (DISCRIMINATOR_LOSS, GENERATOR_LOSS)),
+    SignalGroup((DISCRIMINATOR_LOSS, GENERATOR_LOSS), "Losses"),
+    SignalGroup((P_REAL_OF_REAL, P_REAL_OF_FAKE, AUC), "The discriminator's P(real) and AUC"),
+    SignalGroup((SCORE_GAP,)),
+    SignalGroup((EFFECTIVE_MODES, COVERAGE), "Diversity of the samples (1 for real data)"),
+    SignalGroup((ENERGY_DISTANCE,)),
+    SignalGroup((SCORE_GRADIENT,), is_log=True),
     SignalGroup(
-        "The discriminator's P(real) and AUC",
-        (
-            P_REAL_OF_REAL,
-            P_REAL_OF_FAKE,
-            AUC,
-        ),
+        (DISCRIMINATOR_GRADIENT_NORM, GENERATOR_GRADIENT_NORM), "Gradient norms", is_log=True
     ),
-    SignalGroup("Score gap of a critic", (SCORE_GAP,)),
-    SignalGroup(
-        "Variety of the samples, 1 for real data",
-        (EFFECTIVE_MODES, COVERAGE),
-    ),
-    SignalGroup("Distance of the samples from the data", (ENERGY_DISTANCE,)),
-    SignalGroup("Slope of G's loss at the scores", (SCORE_GRADIENT,), log=True),
-    SignalGroup(
-        "Norm of the gradient", (DISCRIMINATOR_GRADIENT_NORM, GENERATOR_GRADIENT_NORM), log=True
-    ),
-    SignalGroup("Motion of the samples over their spread", (RELATIVE_DISPLACEMENT,), log=True),
+    SignalGroup((RELATIVE_DISPLACEMENT,), is_log=True),
 )
 
 
 class ChartLine(NamedTuple):
-    """A line of a chart: whose signal it shows, and what the legend calls it."""
+    """A line of a chart: the run and signal that it shows, and its label in the legend."""
 
     run: str
     signal: str
@@ -84,15 +76,22 @@ class ChartLine(NamedTuple):
 
 
 class DashboardChart(NamedTuple):
-    """A chart and its lines."""
+    """A chart with its lines."""
 
     title: str
     lines: tuple[ChartLine, ...]
-    log: bool
+    is_log: bool
 
 
 def build_charts(records: Sequence[tuple[str, Record]]) -> tuple[DashboardChart, ...]:
-    """Charts of one run by group of signals, or of several by signal, of what was recorded."""
+    """Choose the charts of the recorded signals.
+
+    One run gets a chart for each group of signals. Several runs get a chart for each signal, with a
+    line for each run.
+
+    Args:
+        records: name and record of each run.
+    """
     return tuple(chart for chart in _group_lines(records) if chart.lines)
 
 
@@ -100,14 +99,15 @@ def _group_lines(records: Sequence[tuple[str, Record]]) -> Iterator[DashboardCha
     for group in SIGNAL_GROUPS:
         if len(records) == 1:
             name, record = records[0]
-            known = [signal for signal in group.signals if _is_recorded(record, signal)]
-            lines = tuple(map(ChartLine, repeat(name), known, label_signals(known)))
-            yield DashboardChart(group.title, lines, group.log)
+            recorded = [signal for signal in group.signals if _is_recorded(record, signal)]
+            lines = tuple(ChartLine(name, signal, format_signal(signal)) for signal in recorded)
+            title = group.title or format_signal(group.signals[0])
+            yield DashboardChart(title, lines, group.is_log)
             continue
         for signal in group.signals:
-            having = [name for name, record in records if _is_recorded(record, signal)]
-            lines = tuple(ChartLine(name, signal, name) for name in having)
-            yield DashboardChart(f"{group.title}: {signal}", lines, group.log)
+            names = [name for name, record in records if _is_recorded(record, signal)]
+            lines = tuple(ChartLine(name, signal, name) for name in names)
+            yield DashboardChart(format_signal(signal), lines, group.is_log)
 
 
 def _is_recorded(record: Record, signal: str) -> bool:
@@ -115,20 +115,20 @@ def _is_recorded(record: Record, signal: str) -> bool:
 
 
 def draw_empty_chart(chart: DashboardChart) -> Figure:
-    """An empty chart, whose lines' sources are called ``0``, ``1``, ..."""
+    """Draw a chart without data; the sources of its lines are named ``0``, ``1``, ..."""
     from bokeh.models import ColumnDataSource, Span
     from bokeh.plotting import figure
 
-    columns = max(1, LEGEND_ROW_LETTERS // max(len(line.label) for line in chart.lines))
+    columns = count_legend_columns([line.label for line in chart.lines])
     plot: Figure = figure(
         height=HEIGHT + LEGEND_ROW_HEIGHT * (math.ceil(len(chart.lines) / columns) - 1),
         sizing_mode="stretch_width",
         title=chart.title,
         x_axis_label="generator step",
-        y_axis_type="log" if chart.log else "linear",
+        y_axis_type="log" if chart.is_log else "linear",
         tools="xpan,xbox_zoom,hover,reset",
         tooltips=[("step", "@x"), ("value", "@y{0.000a}")],
-        background_fill_color=None,  # the page's own, light or dark
+        background_fill_color=None,  # transparent: the page is light or dark
         border_fill_color=None,
         outline_line_color=None,
     )
@@ -143,7 +143,8 @@ def draw_empty_chart(chart: DashboardChart) -> Figure:
     plot.legend.ncols = columns
     plot.legend.border_line_color = None
     plot.legend.background_fill_color = None
-    plot.legend.stylesheets = [".bk-label { color: var(--ink) !important }"]  # it is no canvas
+    # The legend is HTML, unlike the chart, so that it takes the colour of the page.
+    plot.legend.stylesheets = [".bk-label { color: var(--ink) !important }"]
     plot.axis.minor_tick_line_color = None
     dotted = {"line_color": "#5a6472", "line_dash": "dotted", "line_width": 2}
     plot.add_layout(Span(dimension="height", name=ONSET, visible=False, **dotted))
@@ -153,19 +154,25 @@ def draw_empty_chart(chart: DashboardChart) -> Figure:
 def fill_chart(
     plot: Figure, chart: DashboardChart, records: Mapping[str, Record], onset: int | None
 ) -> None:
-    """Put into a chart all that its signals hold by now, thinned, and the onset as a line.
+    """Fill a chart with all recorded values, thinned, and mark the onset.
 
-    Values that are not finite break a line, and are counted in the title.
+    A value that is not finite leaves a gap. Their number is added to the title.
+
+    Args:
+        plot: a figure from `draw_empty_chart`.
+        chart: the chart of the figure.
+        records: record of each run by name.
+        onset: generator step of the vertical line; None hides the line.
     """
-    strange = 0
+    non_finite = 0
     for index, line in enumerate(chart.lines):
         steps, values = records[line.run][line.signal]
-        strange += int((~np.isfinite(values)).sum())
+        non_finite += int((~np.isfinite(values)).sum())
         steps, values = thin_curve(steps, values, MAX_POINTS)
-        shown = np.where(np.isfinite(values), values, np.nan)
+        gaps = np.where(np.isfinite(values), values, np.nan)
         source = plot.select_one({"name": str(index)})
-        source.data = {"x": steps.astype(np.float64), "y": shown}
-    noted = f" ({strange} values are not finite)" if strange else ""
-    plot.title.text = chart.title + noted
+        source.data = {"x": steps.astype(np.float64), "y": gaps}
+    count = f" ({non_finite} values are not finite)" if non_finite else ""
+    plot.title.text = chart.title + count
     mark = plot.select_one({"name": ONSET})
     mark.location, mark.visible = onset, onset is not None

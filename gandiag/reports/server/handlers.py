@@ -1,4 +1,4 @@
-"""What the server answers by itself: the list of runs, sheets of samples, and reports."""
+"""The plain pages of the live server: the list of runs, sample grids, and reports."""
 
 from __future__ import annotations
 
@@ -23,42 +23,42 @@ from gandiag.reports.server.style import read_style_sheet
 from gandiag.reports.templates import load_templates, read_text
 
 PACKAGE = "gandiag.reports.server"
-GRID_MAX_AGE = (
-    60  # seconds for which a browser keeps a sheet; a run may be played anew in its folder
-)
+# Seconds for which a browser keeps a grid. A short time, as a run may be trained again in the same
+# folder.
+GRID_MAX_AGE = 60
 
 
 def build_url_patterns(
     folder: Path, hosts: frozenset[str]
 ) -> list[tuple[str, type, dict[str, Any]]]:
-    """Paths and their handlers, as tornado takes them."""
+    """URL paths and their handlers, in the form that tornado needs."""
     about = {"folder": folder, "hosts": hosts}
     return [
         ("/", RunListHandler, about),
-        ("/sheet", GridHandler, about),
+        ("/grid", GridHandler, about),
         ("/report", ReportHandler, about),
     ]
 
 
 class _ReadOnlyHandler(RequestHandler):
-    """Answers questions about a folder, and only those; it has no way to write."""
+    """Base of the handlers: it answers GET requests about a folder, and writes nothing."""
 
     def initialize(self, folder: Path, hosts: frozenset[str]) -> None:
         self.folder, self.hosts = folder, hosts
 
     def prepare(self) -> None:
-        """Refuse what came under a foreign name, as a page elsewhere could make a browser do."""
+        """Refuse requests for another host name: a sign of DNS rebinding."""
         name = urlsplit(f"//{self.request.host}").hostname or ""
         if "*" not in self.hosts and name not in self.hosts:
             raise HTTPError(403)
 
     def set_default_headers(self) -> None:
-        """Let nothing be kept, and nothing be taken for what it is not."""
+        """Forbid caching and the guessing of content types."""
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Content-Type-Options", "nosniff")
 
     def find_requested_run(self) -> Path:
-        """The folder of the run that the address names."""
+        """Find the folder of the run in the query string, or answer 404."""
         try:
             return find_run(self.folder, self.get_query_argument("run"))
         except (BadInput, OSError, ValueError) as error:
@@ -69,19 +69,19 @@ class RunListHandler(_ReadOnlyHandler):
     """The list of all runs."""
 
     def get(self) -> None:
-        """Look at every run and list it, the newest first."""
+        """Answer with the list, the most recently changed run first."""
         script = read_text(PACKAGE, "runs.js")
-        known = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        allowed = f"connect-src 'self'; form-action 'self'; script-src 'sha256-{known}'"
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        allowed = f"connect-src 'self'; form-action 'self'; script-src 'sha256-{digest}'"
         styles = "style-src 'unsafe-inline'; img-src data:"
         self.set_header("Content-Security-Policy", f"default-src 'none'; {allowed}; {styles}")
         self.finish(render_run_list(self.folder, script))
 
 
 def render_run_list(folder: Path, script: str = "") -> str:
-    """The list of all runs below a folder as a page."""
+    """Render the list of all runs below a folder as a page."""
     environment = load_templates(PACKAGE)
-    environment.filters |= {"humanize": humanize, "ago": _format_age, "query": _build_query}
+    environment.filters |= {"humanize": humanize, "age": _format_age, "query": _build_query}
     return environment.get_template("runs.html.j2").render(
         folder=str(folder.resolve()),
         runs=[(run, (folder / run.name / PAGE_FILE).is_file()) for run in list_runs(folder)],
@@ -92,16 +92,16 @@ def render_run_list(folder: Path, script: str = "") -> str:
 
 
 class GridHandler(_ReadOnlyHandler):
-    """A sheet of samples as a picture."""
+    """A sample grid as a picture."""
 
     def get(self) -> None:
-        """Answer with the sheet of ``step``: a number, ``newest`` or ``real``."""
+        """Answer with the grid of the argument ``step``: a number, ``newest`` or ``real``."""
         record = Record({}, folder=self.find_requested_run())
         real = find_real_grid(record)
-        sheets = record.sample_grids()
-        known = {str(step): path for step, path in sheets} | {"real": real}
-        known["newest"] = sheets[-1][1] if sheets else None
-        path = known.get(self.get_query_argument("step", "real"))
+        grids = record.sample_grids()
+        paths = {str(step): path for step, path in grids} | {"real": real}
+        paths["newest"] = grids[-1][1] if grids else None
+        path = paths.get(self.get_query_argument("step", "real"))
         if path is None:
             raise HTTPError(404)
         try:
@@ -109,16 +109,16 @@ class GridHandler(_ReadOnlyHandler):
         except (OSError, ValueError) as error:
             raise HTTPError(404) from error
         self.set_header("Content-Type", "image/png")
-        # else a board that is renewed every two seconds asks for it as often, and it flickers
+        # Without caching, the dashboard would load the grid at each update, and it would flicker.
         self.set_header("Cache-Control", f"private, max-age={GRID_MAX_AGE}")
         self.finish(png)
 
 
 class ReportHandler(_ReadOnlyHandler):
-    """The page that a run's report left behind."""
+    """The report page in a run's folder."""
 
     def get(self) -> None:
-        """Answer with it as it lies there."""
+        """Answer with the file as it is."""
         path = self.find_requested_run() / PAGE_FILE
         if not path.is_file():
             raise HTTPError(404)
@@ -131,7 +131,7 @@ def _build_query(name: str) -> str:
 
 
 def _format_age(changed: float) -> str:
-    """How long ago something was, roughly; nothing for what never was."""
+    """Write roughly how long ago a time was; empty for 0, the time of a broken run."""
     seconds = max(time.time() - changed, 0.0)
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= length:

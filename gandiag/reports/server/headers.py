@@ -1,4 +1,4 @@
-"""What a board says in words: of each run its state, its verdict, and its newest samples."""
+"""The text part of the live dashboard: phase, verdict, diagnoses and newest samples of each run."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _BACK_LINK = '<p><a href="./">All runs</a></p>'
 
 
 class RunState(NamedTuple):
-    """A run as a board shows it.
+    """The current state of a run on the dashboard.
 
     Attributes:
-        run: as its folder shows it.
-        diagnoses: what was found so far.
-        problem: what is wrong with its record; empty where nothing is.
-        real: whether there is a sheet of real samples.
-        newest: step of the newest sheet of the generator's; None where there is none.
+        run: summary of the run's folder.
+        diagnoses: the newest diagnoses; empty before the first evaluation.
+        problem: why the record cannot be read; empty if it can.
+        has_real_grid: whether there is a grid of real samples.
+        newest_grid_step: step of the newest grid of generated samples; None if there is none.
     """
 
     run: RunSummary
@@ -33,46 +33,46 @@ class RunState(NamedTuple):
     newest_grid_step: int | None
 
 
-def render_header(standings: Sequence[RunState]) -> str:
-    """The words of a board as HTML, in which what came with a run is only text."""
-    told = "".join(map(_render_run, standings))
-    return f'<div class="board">{_BACK_LINK}<div class="beside">{told}</div></div>'
+def render_header(states: Sequence[RunState]) -> str:
+    """Render the runs side by side as HTML; all texts of a run are escaped."""
+    sections = "".join(map(_render_run, states))
+    return f'<div class="dashboard">{_BACK_LINK}<div class="beside">{sections}</div></div>'
 
 
 def render_problem(problem: str) -> str:
-    """What is said where there is nothing to show."""
-    return f'<div class="board">{_BACK_LINK}<p class="note">{escape(problem)}</p></div>'
+    """Render a message in place of a dashboard that cannot be shown."""
+    return f'<div class="dashboard">{_BACK_LINK}<p class="note">{escape(problem)}</p></div>'
 
 
-def _render_run(standing: RunState) -> str:
-    run, diagnoses = standing.run, sort_by_status(select_shown(standing.diagnoses))
+def _render_run(state: RunState) -> str:
+    run, diagnoses = state.run, sort_by_status(select_shown(state.diagnoses))
     planned = "" if run.planned_steps is None else f" of {run.planned_steps}"
-    found = format_verdict(diagnoses) if diagnoses else "not judged yet"
-    broken = f'<p class="note">{escape(standing.problem)}</p>' if standing.problem else ""
+    verdict = format_verdict(diagnoses) if diagnoses else "not evaluated yet"
+    problem = f'<p class="note">{escape(state.problem)}</p>' if state.problem else ""
     return (
         f"<section><h1>{escape(run.name)}</h1>"
-        f'<p class="verdict">{escape(found[:1].upper() + found[1:])}</p>'
-        f'<p><span class="state-{run.phase.replace(" ", "-")}">{run.phase}</span>, '
-        f"step {run.step}{planned}</p>{broken}"
-        f'<div class="sheets">{_render_grids(standing)}</div>'
-        f'<ul class="answers">{"".join(map(_render_diagnosis, diagnoses))}</ul></section>'
+        f'<p class="verdict">{escape(verdict[:1].upper() + verdict[1:])}</p>'
+        f'<p><span class="phase-{run.phase.replace(" ", "-")}">{run.phase}</span>, '
+        f"step {run.step}{planned}</p>{problem}"
+        f'<div class="grids">{_render_grids(state)}</div>'
+        f'<ul class="diagnoses">{"".join(map(_render_diagnosis, diagnoses))}</ul></section>'
     )
 
 
 def _render_diagnosis(diagnosis: Diagnosis) -> str:
     mark = f'<span aria-hidden="true">{MARKS[diagnosis.status]} </span>'
-    said = f"{escape(humanize(diagnosis.condition))}: {diagnosis.status}"
-    badge = f'<span class="badge {diagnosis.status}">{mark}{said}</span>'
+    text = f"{escape(humanize(diagnosis.condition))}: {diagnosis.status}"
+    badge = f'<span class="badge {diagnosis.status}">{mark}{text}</span>'
     return f"<li>{badge} {escape(diagnosis.summary)}</li>"
 
 
-def _render_grids(standing: RunState) -> str:
-    shown: list[tuple[str | int, str]] = [("real", "real data")] if standing.has_real_grid else []
-    if standing.newest_grid_step is not None:
-        shown.append((standing.newest_grid_step, f"step {standing.newest_grid_step}"))
-    pictures = []
-    for step, words in shown:
-        place = escape(f"sheet?{urlencode({'run': standing.run.name, 'step': step})}", quote=True)
-        image = f'<img src="{place}" alt="Samples: {words}">'
-        pictures.append(f"<figure>{image}<figcaption>{words}</figcaption></figure>")
-    return "".join(pictures)
+def _render_grids(state: RunState) -> str:
+    grids: list[tuple[str | int, str]] = [("real", "real data")] if state.has_real_grid else []
+    if state.newest_grid_step is not None:
+        grids.append((state.newest_grid_step, f"step {state.newest_grid_step}"))
+    figures = []
+    for step, title in grids:
+        url = escape(f"grid?{urlencode({'run': state.run.name, 'step': step})}", quote=True)
+        image = f'<img src="{url}" alt="Samples: {title}">'
+        figures.append(f"<figure>{image}<figcaption>{title}</figcaption></figure>")
+    return "".join(figures)

@@ -1,4 +1,4 @@
-"""The runs in a folder: what state each is in, and what was found; looked at, never read whole."""
+"""The runs below a folder: phase, last step and verdict of each, without reading whole records."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ from typing import Any, Literal, NamedTuple
 from gandiag.plugins.errors import BadInput
 from gandiag.records.record import SIGNALS_FILE
 from gandiag.records.storage import decode_row
+from gandiag.reports.formatting import DIAGNOSES_FILE
 from gandiag.reports.server.tail import read_environment
 
-RunPhase = Literal["running", "finished", "ended early", "silent", "broken"]
+RunPhase = Literal["running", "finished", "ended early", "stalled", "broken"]
 
-STALLED_AFTER = (
-    60.0  # seconds without a new line after which a run that did not end is called silent
-)
-TAIL_BYTES = 65_536  # bytes at a record's end among which its last line is looked for, at first
-DIAGNOSES = "diagnoses.json"
+STALLED_AFTER = 60.0  # seconds without a new row after which an unfinished run counts as stalled
+TAIL_BYTES = 65_536  # bytes at the end of a record that are searched first for its last row
 
 
 class RunSummary(NamedTuple):
-    """A run as its folder shows it.
+    """A run, as far as the files in its folder show it.
 
     Attributes:
-        name: its folder, as seen from the folder that is served.
-        state: running (a line is younger than a minute, and no end is noted), finished, ended
-            early (before the planned step), silent, or broken (the record's end cannot be read).
-        step: the newest one.
-        planned: steps that were planned; None where nobody knows.
-        statuses: of each condition, as ``diagnoses.json`` has it; empty where there is none, or it
-            is older than the record of a run that is not over.
-        verdict: the same as a sentence.
-        changed: when the record was last written to, seconds since the epoch.
+        name: path of its folder, relative to the folder that is served.
+        phase: *running* (the newest row is less than a minute old), *finished*, *ended early*
+            (before the planned number of steps), *stalled* (no new row for a minute), or *broken*
+            (the record cannot be read).
+        step: newest generator step.
+        planned_steps: number of planned generator steps; None if unknown.
+        statuses: status of each failure in ``diagnoses.json``; empty without such a file, or if
+            the file is older than the record of an unfinished run.
+        verdict: the verdict in ``diagnoses.json``; empty in the same cases.
+        changed: time of the last change of the record, seconds since the epoch.
     """
 
     name: str
@@ -48,22 +47,24 @@ class RunSummary(NamedTuple):
 
 
 def list_runs(folder: Path) -> list[RunSummary]:
-    """Every run below a folder, the newest first.
+    """List every run below a folder, the most recently changed first.
 
-    Folders that cannot be entered are left out, links to folders are not followed.
+    Folders that cannot be read are left out, and links to folders are not followed.
     """
     now = time.time()
     found = []
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if SIGNALS_FILE in files:
-            folders.clear()  # what lies in a run's folder is the run's
+            folders.clear()  # a run's folder contains no other runs
             found.append(summarize_run(folder, Path(place), now))
     return sorted(found, key=lambda run: (-run.changed, run.name))
 
 
 def find_run(folder: Path, name: str) -> Path:
-    """The folder of the run of that name.
+    """Find the folder of a run by its name.
+
+    A name comes from a web address: it must not lead outside the folder that is served.
 
     Raises:
         BadInput: there is no run of that name below `folder`.
@@ -75,7 +76,7 @@ def find_run(folder: Path, name: str) -> Path:
 
 
 def summarize_run(folder: Path, place: Path, now: float) -> RunSummary:
-    """One run, its record lying in `place`, at the time `now`."""
+    """Summarize the run in the folder `place`, at the time `now` (epoch seconds)."""
     name = place.relative_to(folder).as_posix() if place != folder else "."
     try:
         changed = (place / SIGNALS_FILE).stat().st_mtime
@@ -86,22 +87,24 @@ def summarize_run(folder: Path, place: Path, now: float) -> RunSummary:
     facts = environment.get("facts")
     planned = facts.get("steps") if isinstance(facts, Mapping) else None
     planned = planned if isinstance(planned, int) else None
-    played = environment.get("steps_played")
-    # of a run that is over it holds however a copy changed the times
-    said = _read_verdict(place, 0.0 if isinstance(played, int) else changed)
-    if isinstance(played, int):
-        state: RunPhase = "ended early" if planned is not None and played < planned else "finished"
+    trained = environment.get("steps_played")  # written when a run ends, not before
+    has_ended = isinstance(trained, int)
+    # Copying a folder can change the times of its files, which matter only while a run goes on.
+    diagnoses = _read_verdict(place, 0.0 if has_ended else changed)
+    phase: RunPhase
+    if isinstance(trained, int):
+        phase = "ended early" if planned is not None and trained < planned else "finished"
+        step = trained
     elif now - changed < STALLED_AFTER:
-        state = "running"
-    else:
-        state = "finished" if said and planned is None else "silent"
-    step = played if isinstance(played, int) else step
-    told = said.get("statuses", {}), said.get("verdict", "")
-    return RunSummary(name, state, step, planned, *told, changed)
+        phase = "running"
+    else:  # an attached loop has no planned number of steps, but is diagnosed at its end
+        phase = "finished" if diagnoses and planned is None else "stalled"
+    statuses, verdict = diagnoses.get("statuses", {}), diagnoses.get("verdict", "")
+    return RunSummary(name, phase, step, planned, statuses, verdict, changed)
 
 
 def _read_newest_step(path: Path) -> int:
-    """The step of the last whole line; 0 where there is none."""
+    """Read the step of the last complete row; 0 if there is none."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         span = min(TAIL_BYTES, size)
@@ -110,14 +113,14 @@ def _read_newest_step(path: Path) -> int:
             lines = file.read(span).rsplit(b"\n", 2)
             if len(lines) == 3 or span == size:
                 break
-            span = min(4 * span, size)  # its last line is longer than that
+            span = min(4 * span, size)  # the last row is longer than the span
     whole = lines[-2] if len(lines) > 1 else b""
     return decode_row(whole)[0] if whole else 0
 
 
 def _read_verdict(place: Path, since: float) -> dict[str, Any]:
-    """Verdict and statuses of ``diagnoses.json``; empty where it is damaged or before `since`."""
-    path = place / DIAGNOSES
+    """Read ``diagnoses.json``; empty if the file is damaged or older than `since`."""
+    path = place / DIAGNOSES_FILE
     try:
         if path.stat().st_mtime < since:
             return {}

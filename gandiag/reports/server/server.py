@@ -1,4 +1,4 @@
-"""Bokeh's server with a list of runs, and a board of charts for one or several of them."""
+"""A Bokeh server with a list of runs, and a live dashboard for one or several of them."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ if TYPE_CHECKING:
 
 
 def serve(
-    folder: Path, port: int = 5006, host: str = "127.0.0.1", told: Callable[[str], None] = print
+    folder: Path, port: int = 5006, host: str = "127.0.0.1", on_ready: Callable[[str], None] = print
 ) -> None:
     """Serve the runs below a folder until interrupted.
 
     Args:
-        folder: where the runs are; new ones may come.
-        port: where to listen; 0 picks a free one.
-        host: IPv4 address or name to listen on. Where it is not a loopback one, others can look.
-        told: called with the page's address once it can be opened.
+        folder: folder with the runs; new runs are found while the server runs.
+        port: port to listen on; 0 picks a free one.
+        host: IPv4 address or host name to listen on. Unless it is a loopback address, other
+            computers can open the pages.
+        on_ready: called with the address of the list once it can be opened.
 
     Raises:
-        BadInput: there is no such folder, or the address cannot be listened on.
+        BadInput: there is no such folder, or the server cannot listen on the address.
     """
     server = create_server(folder, port, host)
-    # Bokeh warns of tabs that are closed too early for it, and of boards without charts
+    # Bokeh logs warnings about closed tabs and about dashboards without charts: both are normal.
     for name in ("bokeh.server.views.ws", "bokeh.core.validation.check"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    told(f"http://{host}:{server.port}/")
+    on_ready(f"http://{host}:{server.port}/")
     try:
         server.run_until_shutdown()
     except KeyboardInterrupt:
@@ -43,15 +44,16 @@ def serve(
 
 
 def create_server(folder: Path, port: int = 0, host: str = "127.0.0.1") -> Server:
-    """A server that listens already; see `serve`."""
+    """Create a server that already listens; see `serve` for the arguments."""
     from bokeh.server.server import Server
 
     from gandiag.reports.server.handlers import build_url_patterns
 
     if not folder.is_dir():
-        raise BadInput(str(folder), "no such folder; gandiag run makes one below reports/")
-    applications = {"/board": functools.partial(_open_dashboard, folder)}
-    # a page elsewhere that a browser has open may not connect: it must come from this server
+        raise BadInput(str(folder), "no such folder; gandiag run creates one below reports/")
+    applications = {"/dashboard": functools.partial(_open_dashboard, folder)}
+    # Only pages of this server may open its websocket: a page of another site in the same browser
+    # must not read the runs.
     names = sorted({"localhost", host}) if _is_loopback(host) else ["*"]
     try:
         port = _find_free_port(host, port)
@@ -70,22 +72,26 @@ def create_server(folder: Path, port: int = 0, host: str = "127.0.0.1") -> Serve
 
 
 def _open_dashboard(folder: Path, document: Document) -> None:
-    """Fill the document of somebody who opened a board."""
+    """Fill the document of a newly opened dashboard."""
     from gandiag.reports.server.dashboard import open_dashboard
 
-    asked: dict[str, list[Any]] = document.session_context.request.arguments
+    arguments: dict[str, list[Any]] = document.session_context.request.arguments
     open_dashboard(
-        folder, [name.decode("utf-8", "replace") for name in asked.get("run", ())], document
+        folder, [name.decode("utf-8", "replace") for name in arguments.get("run", ())], document
     )
 
 
 def _find_free_port(host: str, port: int) -> int:
-    """That port, or any if it is 0, if nobody listens on it.
+    """Return the port, or any free port for 0.
 
-    Bokeh wants to know it before it binds one, and leaves a socket open where it cannot.
+    Bokeh needs the number for its allowed origins before it binds the port, and leaves a socket
+    open if it cannot bind.
+
+    Raises:
+        OSError: the port is in use.
     """
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as tornado does
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as tornado sets it
         probe.bind((host, port))
         return int(probe.getsockname()[1])
 

@@ -1,4 +1,4 @@
-"""The looks of list and board: those of a report's page, and a few of their own."""
+"""The style sheet of the live server: that of the report page, with a few additions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gandiag.reports.templates import read_text
 
 @functools.cache
 def read_style_sheet() -> str:
-    """Style sheet of both."""
+    """Read the style sheet of the list of runs and of the dashboard."""
     return read_text("gandiag.reports.page", "page.css") + read_text(
         "gandiag.reports.server", "serve.css"
     )

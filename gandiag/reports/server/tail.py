@@ -1,4 +1,4 @@
-"""A record on disk that is read on while somebody writes it."""
+"""Read a record on disk while a run still writes it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import ENVIRONMENT_FILE, SIGNALS_FILE, SignalBuffer, Record, Row
+from gandiag.records.record import ENVIRONMENT_FILE, SIGNALS_FILE, Record, Row, SignalBuffer
 from gandiag.records.storage import decode_facts, decode_row
 
 
 class RecordTail:
-    """The record in a folder, of which each look reads what is new.
+    """The record in a folder; each update reads only the new rows.
 
     Args:
-        folder: a run's folder. Nothing is ever written to it.
+        folder: a run's folder. Nothing is written to it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -26,13 +26,13 @@ class RecordTail:
         self._columns = SignalBuffer()
 
     def read_new_rows(self) -> bool:
-        """Read on; return whether there was anything new.
+        """Read the new rows, and return whether there were any.
 
-        A line that is still being written waits for the next look. A record that was begun anew is
-        read anew.
+        An incomplete last row is left for the next call. A record that was started again in the
+        same folder is read from its beginning.
 
         Raises:
-            BadInput: there is no record any more, or a line of it is damaged.
+            BadInput: the record is missing, or a row is damaged.
         """
         path = self.folder / SIGNALS_FILE
         try:
@@ -52,7 +52,7 @@ class RecordTail:
             if row.step < self._newest:
                 if not self._read:
                     raise BadInput(str(path), f"step {row.step} comes after step {self._newest}")
-                self._reset()  # begun anew, and longer than before already
+                self._reset()  # started again, and already longer than before
                 return self.read_new_rows()
             self._newest = row.step
             self._columns.add(row)
@@ -61,7 +61,7 @@ class RecordTail:
 
     @property
     def record(self) -> Record:
-        """All that was read so far."""
+        """All rows read so far, as a record."""
         environment = read_environment(self.folder)
         facts = decode_facts(environment.pop("facts", {}))
         return Record(self._columns.signals(), facts, environment, self.folder)
@@ -71,7 +71,7 @@ class RecordTail:
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
-    """What a run's folder says about where it was made; empty where it says nothing."""
+    """Read a run's ``environment.json``; empty if it is missing or damaged."""
     try:
         data = json.loads((folder / ENVIRONMENT_FILE).read_bytes())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Names in figures stand apart, where they can be read, and what lies outside a view is told."""
+"""Names in figures do not overlap, and samples outside the view are counted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EFFECTIVE = "diversity/effective_modes/generator"  # 1 for real data
 
 
 def places(picture: Picture, *texts: str) -> list[tuple[float, float]]:
-    """Where texts stand in a figure, in its points, y downwards."""
+    """Positions of texts in a figure, in points, y downwards."""
     root = ET.fromstring(picture.svg.replace("xlink:href", "href"))
     found: dict[str, tuple[float, float]] = {}
     for element in root.iter("{http://www.w3.org/2000/svg}text"):
@@ -34,32 +34,32 @@ def quiver(picture: Picture) -> str:
 
 
 def arrows_in(picture: Picture) -> int:
-    """How many arrows are drawn."""
+    """Number of drawn arrows."""
     return quiver(picture).count("<use ")
 
 
 def even(value: float) -> Interval:
-    """An interval of a tenth to either side."""
+    """An interval of 10 % to each side."""
     return Interval(value, 0.9 * value, 1.1 * value)
 
 
-def test_names_of_arms_stand_apart() -> None:
-    """Two arms in nearly one place have their names below each other, inside the panel."""
-    spots = [
-        CostPoint("untreated", even(1.0), even(2.2)),
+def test_names_of_variants_do_not_overlap() -> None:
+    """Names of two close points are below each other, and inside the panel."""
+    points = [
+        CostPoint("baseline", even(1.0), even(2.2)),
         CostPoint("r1", even(0.95), even(2.1)),
         CostPoint("minibatch_discrimination", even(3.0), even(0.03)),
     ]
-    picture = draw_cost(spots, "energy distance", "cost")
+    picture = draw_cost(points, "energy distance", "cost")
     assert picture is not None
-    names = places(picture, *(spot.name for spot in spots))
-    assert abs(names[0][1] - names[1][1]) >= 7.5  # points: the letters' size
+    names = places(picture, *(point.name for point in points))
+    assert abs(names[0][1] - names[1][1]) >= 7.5  # the font size in points
     assert all(0 < x < 4.6 * 72 and 0 < y < 3.2 * 72 for x, y in names)
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.98, 1.02])
-def test_names_of_lines_stand_apart(threshold: float) -> None:
-    """The names of threshold and real data can both be read, however close the two lines are."""
+def test_names_of_lines_do_not_overlap(threshold: float) -> None:
+    """The names of threshold and baseline do not overlap, also if the two lines are close."""
     rows = [Row(step, {EFFECTIVE: 0.5 + step / 100}) for step in range(100)]
     record = Record.from_rows(rows)
     evidence = compare_median(EFFECTIVE, record[EFFECTIVE].values, "<", threshold, "modes")
@@ -68,29 +68,31 @@ def test_names_of_lines_stand_apart(threshold: float) -> None:
     assert picture is not None
     gate, real = places(picture, f"< {threshold:g}", "real")
     assert abs(gate[1] - real[1]) >= 7.5
-    assert (gate[1] < real[1]) == (threshold > 1)  # each on the side of its line
+    assert (gate[1] < real[1]) == (threshold > 1)  # each name is on the side of its line
 
 
-def test_samples_outside_the_view_are_told() -> None:
-    """What left the plane is drawn at its edge, without an arrow, and counted."""
+def test_samples_outside_the_view_are_counted() -> None:
+    """A sample outside the view is drawn at the edge without an arrow, and counted."""
     nothing = np.empty((0, 2))
     fakes = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, -9.0]])
-    look = PlaneFrame(5, (-1.0, 1.0), fakes, np.ones((3, 2)), np.empty((0, 4, 2)), np.empty((0, 0)))
-    inside = look._replace(fakes=fakes[:1], descent=np.ones((1, 2)))
-    picture = draw_plane(look, np.ones((3, 2)), nothing, "a")
-    assert picture.caption == "Squares at the edge: 2 samples further out."
+    frame = PlaneFrame(
+        5, (-1.0, 1.0), fakes, np.ones((3, 2)), np.empty((0, 4, 2)), np.empty((0, 0))
+    )
+    inside = frame._replace(fakes=fakes[:1], descent=np.ones((1, 2)))
+    picture = draw_plane(frame, np.ones((3, 2)), nothing, "a")
+    assert picture.caption == "Squares at the edge: 2 samples outside the view."
     assert draw_plane(inside, np.ones((1, 2)), nothing, "a").caption == ""
-    one = look._replace(fakes=fakes[:2], descent=np.ones((2, 2)))
-    assert "1 sample further" in draw_plane(one, np.ones((2, 2)), nothing, "a").caption
+    one = frame._replace(fakes=fakes[:2], descent=np.ones((2, 2)))
+    assert "1 sample outside" in draw_plane(one, np.ones((2, 2)), nothing, "a").caption
     assert arrows_in(picture) == 1
 
 
-def test_an_arrow_points_where_the_pull_goes() -> None:
-    """From the sample's place it reaches as far as the pull; a sample without one has no arrow."""
+def test_arrow_equals_the_gradient() -> None:
+    """An arrow begins at the sample and ends at the scaled gradient; a zero one is not drawn."""
     fakes = np.array([[0.0, 0.0], [0.5, 0.5]])
-    pull = np.array([[0.4, 0.0], [0.0, 0.0]])
-    look = PlaneFrame(5, (-1.0, 1.0), fakes, pull, np.empty((0, 4, 2)), np.empty((0, 0)))
-    picture = draw_plane(look, pull, np.empty((0, 2)), "a")
+    arrows = np.array([[0.4, 0.0], [0.0, 0.0]])
+    frame = PlaneFrame(5, (-1.0, 1.0), fakes, arrows, np.empty((0, 4, 2)), np.empty((0, 0)))
+    picture = draw_plane(frame, arrows, np.empty((0, 2)), "a")
     assert arrows_in(picture) == 1
     outline = quiver(picture).split(' d="')[1].split('"')[0]
     x, y = np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", outline), float).T

@@ -1,4 +1,4 @@
-"""The page in a real browser: what moves, what stays, in light and dark, in print, for all."""
+"""The page in a browser: its interactive section, dark mode, print, and accessibility."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from gandiag.reports.formatting import MARKS
+from gandiag.reports.formatting import MARKS, format_signal
 from gandiag.reports.report import Report
 from gandiag.reports.reporters.html import Html
 from tests.reports.conftest import Tab
 
-PAGES = ("sick", "healthy", "odd", "student", "pair", "plane", "hostile")
+PAGES = ("failing", "healthy", "odd", "student", "pair", "plane", "hostile")
 
 Open = Callable[..., Any]
 
@@ -21,24 +21,30 @@ Open = Callable[..., Any]
 @pytest.fixture(scope="module")
 def files(
     tmp_path_factory: pytest.TempPathFactory,
-    sick: Report,
+    failing: Report,
     healthy: Report,
     odd: Report,
     plane: Report,
     hostile: Report,
 ) -> dict[str, Path]:
-    """Every kind of page on disk."""
+    """One page of each sort on disk."""
     folder, page = tmp_path_factory.mktemp("pages"), Html()
-    reports = {"sick": sick, "healthy": healthy, "odd": odd, "plane": plane, "hostile": hostile}
+    reports = {
+        "failing": failing,
+        "healthy": healthy,
+        "odd": odd,
+        "plane": plane,
+        "hostile": hostile,
+    }
     found = {name: page.publish(report, folder / name) for name, report in reports.items()}
-    found["student"] = Html("student").publish(sick, folder / "student")
-    found["pair"] = page.publish_pair(sick, healthy, folder / "pair")
+    found["student"] = Html("student").publish(failing, folder / "student")
+    found["pair"] = page.publish_pair(failing, healthy, folder / "pair")
     return {name: Path(path) for name, path in found.items()}
 
 
 @pytest.fixture
 def open_page(browser: Any, files: dict[str, Path]) -> Iterator[Open]:
-    """Opens a page by its name: ``open_page("sick", color_scheme="dark")``."""
+    """Open a page by its name: ``open_page("failing", color_scheme="dark")``."""
     contexts: list[Any] = []
 
     def opened(name: str, **options: Any) -> Tab:
@@ -51,7 +57,7 @@ def open_page(browser: Any, files: dict[str, Path]) -> Iterator[Open]:
 
 
 def models(page: Any, expression: str) -> Any:
-    """What an expression over all of Bokeh's models, ``all``, gives in the page."""
+    """Evaluate an expression over ``all`` Bokeh models in the page."""
     return page.evaluate(
         f"(() => {{ const all = Bokeh.documents.flatMap(d => [...d.all_models]);"
         f" return {expression}; }})()"
@@ -59,21 +65,21 @@ def models(page: Any, expression: str) -> Any:
 
 
 def cursors(page: Any) -> set[int]:
-    """Where the charts' cursors stand."""
+    """Steps of the cursors of all charts."""
     return set(models(page, 'all.filter(m => m.name === "cursor").map(m => m.location)'))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("which", PAGES)
-def test_page_is_quiet_and_fits(which: str, scheme: str, open_page: Open) -> None:
-    """No error, no request, no broken picture, nothing wider than a phone, all details open."""
+def test_page_has_no_errors_and_fits_a_phone(which: str, scheme: str, open_page: Open) -> None:
+    """With all details open: no error, no request, no broken image, nothing wider than a phone."""
     tab = open_page(which, viewport={"width": 360, "height": 740}, color_scheme=scheme)
     page = tab.page if which == "pair" else tab.ready()
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate("[...document.images].filter(i => i.alt && !i.naturalWidth).length") == 0
-    assert tab.said == tab.wrong == []
-    assert [url for url in tab.asked if not url.startswith(("file:", "data:"))] == []
+    assert tab.messages == tab.errors == []
+    assert [url for url in tab.requests if not url.startswith(("file:", "data:"))] == []
 
 
 @pytest.mark.parametrize(
@@ -86,11 +92,11 @@ def test_page_is_quiet_and_fits(which: str, scheme: str, open_page: Open) -> Non
         ("plane", "dark"),
     ],
 )
-def test_page_has_no_barrier(which: str, scheme: str, open_page: Open) -> None:
-    """axe-core finds nothing that keeps anybody out, with all details open.
+def test_page_is_accessible(which: str, scheme: str, open_page: Open) -> None:
+    """axe-core finds no violation with all details open.
 
-    Of contrasts it leaves undecided those of the marks in badges, which are no letters; their
-    colours are the badge's, see test_contrast.
+    axe-core cannot decide the contrast of the marks in badges, which are no letters. They have the
+    colours of the badge, see test_contrast.
     """
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     tab = open_page(which, color_scheme=scheme)
@@ -103,9 +109,9 @@ def test_page_has_no_barrier(which: str, scheme: str, open_page: Open) -> None:
     assert marks <= {f'<span aria-hidden="true">{mark} </span>' for mark in MARKS.values()}
 
 
-def test_verdict_is_in_sight(open_page: Open) -> None:
-    """The first thing on the screen is what it is, and what to try."""
-    page = open_page("sick", viewport={"width": 1100, "height": 700}).page
+def test_verdict_is_visible_first(open_page: Open) -> None:
+    """Verdict and first fix are visible without scrolling."""
+    page = open_page("failing", viewport={"width": 1100, "height": 700}).page
     for text in ("Mode collapse (total) since step 350.", "Try first"):
         box = page.get_by_text(text, exact=True).first.bounding_box()
         assert box is not None
@@ -113,26 +119,26 @@ def test_verdict_is_in_sight(open_page: Open) -> None:
 
 
 def test_keys_move_the_cursor(open_page: Open) -> None:
-    """The slider's keys move sheet, charts, numbers and words to the same step."""
-    page = open_page("sick").ready()
+    """The keys of the slider move samples, charts and numbers to the same step."""
+    page = open_page("failing").ready()
     assert cursors(page) == {350}
-    before = page.get_attribute("#sheet", "src")
+    before = page.get_attribute("#grid", "src")
     page.focus("#step")
     page.keyboard.press("End")
     last = page.input_value("#step")
     assert cursors(page) == {int(last)}
     assert page.get_attribute("#step", "aria-valuetext") == f"step {last}"
-    assert page.text_content("#sheet-caption") == "step 1000"
-    hung = page.get_attribute('.plates img[data-step="1000"]', "src")
-    assert page.get_attribute("#sheet", "src") == hung != before
+    assert page.text_content("#grid-caption") == "step 1000"
+    shown = page.get_attribute('.grids img[data-step="1000"]', "src")
+    assert page.get_attribute("#grid", "src") == shown != before
     page.keyboard.press("Home")
-    assert page.text_content("#sheet-caption") == "step 100"  # the first there is
+    assert page.text_content("#grid-caption") == "step 100"  # the first grid
     assert "not yet measured" in page.text_content("#numbers")
 
 
 def test_click_moves_the_cursor(open_page: Open) -> None:
-    """A click in a chart takes the slider, and with it all else, to the step below it."""
-    page = open_page("sick", viewport={"width": 1200, "height": 900}).ready()
+    """A click on a chart moves slider, samples and all charts to the step of the click."""
+    page = open_page("failing", viewport={"width": 1200, "height": 900}).ready()
     page.locator("#charts").scroll_into_view_if_needed()
     box = page.locator("#charts").bounding_box()
     page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 70)
@@ -140,21 +146,21 @@ def test_click_moves_the_cursor(open_page: Open) -> None:
     step = int(page.input_value("#step"))
     assert 450 < step < 750
     assert cursors(page) == {step}
-    assert page.text_content("#sheet-caption") == f"step {step // 100 * 100}"
+    assert page.text_content("#grid-caption") == f"step {step // 100 * 100}"
 
 
 def test_any_signal_can_be_drawn(open_page: Open) -> None:
-    """Choosing a signal fills the last chart with what was recorded."""
-    page = open_page("sick").ready()
+    """Choosing a signal draws it in the last chart, titled with its name in the registry."""
+    page = open_page("failing").ready()
     page.select_option("#signal", "learning_signal/score_gradient/generator")
     titles = models(page, 'all.filter(m => m.type === "Title").map(m => m.text)')
-    assert "learning_signal/score_gradient/generator" in titles
+    assert format_signal("learning_signal/score_gradient/generator") in titles
     drawn = models(page, "all.filter(m => m.data?.x?.length).map(m => m.data.x.length)")
     assert 100 in drawn
 
 
 def test_slider_moves_the_plane(open_page: Open) -> None:
-    """In a plane, fakes and D's answer are those of the newest look at the step."""
+    """Samples and D's output in the plane are those of the last evaluation up to the step."""
     page = open_page("plane").ready()
     fake = 'Array.from(all.find(m => m.name === "fake").data.x)'
     field = 'Array.from(all.find(m => m.name === "field").data.image[0])'
@@ -163,23 +169,23 @@ def test_slider_moves_the_plane(open_page: Open) -> None:
     assert models(page, fake) == [0.5, 0.5]
     assert models(page, field) == [round(i / 8 * 0.5 * 255) for i in range(9)]
     assert page.text_content("#plane-caption") == "The plane at step 500"
-    pull = "(({x, y, x1, y1}) => [...x].map((_, i) => [x[i], y[i], x1[i], y1[i]]))"
-    drawn = models(page, f'{pull}(all.find(m => m.name === "pull").data)')
-    assert len(drawn) == 6  # of two arrows, each a shaft and two strokes from its tip
+    segments = "(({x, y, x1, y1}) => [...x].map((_, i) => [x[i], y[i], x1[i], y1[i]]))"
+    drawn = models(page, f'{segments}(all.find(m => m.name === "arrows").data)')
+    assert len(drawn) == 6  # two arrows: each is a shaft and two strokes from its tip
     shaft, left, right = drawn[:3]
     assert shaft[:2] == [0.5, 0.0]
     assert left[:2] == right[:2] == shaft[2:]
-    assert shaft[0] < left[2] == right[2] < shaft[2]  # swept back along an arrow to the right
+    assert shaft[0] < left[2] == right[2] < shaft[2]  # the strokes point back from the tip
     assert left[3] == -right[3] != 0
 
 
 def test_dark_is_dark(open_page: Open) -> None:
-    """Page and charts follow the reader's scheme, also when it changes."""
-    page = open_page("sick", color_scheme="dark").ready()
+    """Page and charts follow the colour scheme of the browser, also when it changes."""
+    page = open_page("failing", color_scheme="dark").ready()
     paper = "getComputedStyle(document.body).backgroundColor"
     grounds = "all.filter(m => m.type === 'Figure').map(m => m.background_fill_color)"
     words = "all.filter(m => m.type === 'Title').map(m => m.text_color)"
-    assert set(models(page, grounds)) == {None}  # the paper is seen through them
+    assert set(models(page, grounds)) == {None}  # transparent: the page shows through
     assert page.evaluate(paper) == "rgb(20, 24, 29)"
     assert set(models(page, words)) == {"#e6e9ed"}
     page.emulate_media(color_scheme="light")
@@ -187,17 +193,17 @@ def test_dark_is_dark(open_page: Open) -> None:
     assert set(models(page, words)) == {"#1d2430"}
 
 
-def test_reads_without_scripts(open_page: Open) -> None:
-    """Without JavaScript all but Explore is there, and it is said that Explore needs it."""
-    page = open_page("sick", java_script_enabled=False).page
+def test_page_works_without_scripts(open_page: Open) -> None:
+    """Without JavaScript only the section Explore is missing, and the page says so."""
+    page = open_page("failing", java_script_enabled=False).page
     assert page.is_visible("text=Mode collapse (total) since step 350.")
-    assert page.is_visible(".plates img >> nth=2")
+    assert page.is_visible(".grids img >> nth=2")
     assert not page.is_visible("#explore")
     assert page.is_visible("#without-scripts")
 
 
 def test_prints(open_page: Open) -> None:
-    """On paper details are open, what needs a pointer is left out, and no column is cut."""
+    """In print all details are open, and interactive parts are left out."""
     page = open_page("student").ready()
     page.emulate_media(media="print")
     assert not page.is_visible("#explore")
@@ -207,7 +213,7 @@ def test_prints(open_page: Open) -> None:
 
 
 def test_hostile_text_is_shown_not_run(open_page: Open) -> None:
-    """Markup in names and texts is seen as it was written; none of it becomes part of the page."""
+    """Markup in names and texts is shown as text; no part of it becomes an element of the page."""
     tab = open_page("hostile")
     page = tab.ready()
     assert page.evaluate("document.querySelector('[id=hacked]')") is None
