@@ -51,7 +51,7 @@ def run(
     if folder is not None and has_record(Path(folder)) and not overwrite:
         raise BadInput(str(folder), "holds a record; choose another folder, or overwrite=True")
     if checkpoint_every and folder is None:
-        raise BadInput("checkpoint_every", "checkpoints are files and need a folder")
+        raise BadInput("checkpoint_every", "checkpoints need a folder to be written to")
     return run_source(source, None if folder is None else Path(folder), (), checkpoint_every)
 
 

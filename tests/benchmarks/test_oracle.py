@@ -159,7 +159,7 @@ def test_failing_run_does_not_end_the_others(scenario: Scenario, tmp_path: Path)
         for name, found in (("broken", broken), ("sound", scenario))
     ]
     played = list(run_cases(runs, tmp_path, jobs=1))
-    assert "radius is finite and positive" in played[0].problem
+    assert "radius must be finite and positive" in played[0].problem
     assert [(folder_of(run, tmp_path) / DONE).is_file() for run in runs] == [False, True]
 
 
