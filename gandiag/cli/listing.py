@@ -100,7 +100,7 @@ def _signal_entry(info: SignalInfo) -> dict[str, Any]:
         "range": ends,
         "better": info.better,
         "baseline": info.baseline,
-        "vector": info.vector,
+        "vector": info.is_vector,
     }
 
 
