@@ -24,4 +24,5 @@ def is_clipped(record: Record) -> Bools:
     """
     _, largest = record[MAX_WEIGHT]
     previous = np.concatenate([[np.nan], largest[:-1]])
-    return np.asarray(np.abs(largest - previous) <= SAME * np.abs(largest))
+    with np.errstate(invalid="ignore"):  # inf - inf is NaN, which is not smaller than anything
+        return np.asarray(np.abs(largest - previous) <= SAME * np.abs(largest))

@@ -40,8 +40,9 @@ class MisplacedClipping:
         """Compare D's largest weight at its forward pass, at its step, and at G's step."""
         steps, largest = record[MAX_WEIGHT]
         size = np.maximum(largest, TINY)
-        fall = record.at(MAX_WEIGHT_BEFORE, steps) / size - 1
-        excess = record.at(MAX_WEIGHT_AT_G, steps) / size - 1
+        with np.errstate(invalid="ignore"):  # diverged weights: inf / inf is NaN, no finding
+            fall = record.at(MAX_WEIGHT_BEFORE, steps) / size - 1
+            excess = record.at(MAX_WEIGHT_AT_G, steps) / size - 1
         faulty = np.asarray(is_clipped(record) & ((fall > self.cut) | (excess > self.beyond)))
         found = (
             "The discriminator's weights are clipped before its optimizer's step, which moves them "
