@@ -77,7 +77,7 @@ def _build_blocks(report: Report, run_id: str) -> Iterator[Any]:
     yield _build_list(f"{title}: {text}" for title, text in build_headline(report, diagnoses))
     if report.scenario is not None and report.scenario.about:
         yield wr.P(report.scenario.about.strip())
-    yield wr.H2("Samples over the run")
+    yield wr.H2("Samples over time")
     browser = wr.MediaBrowser(media_keys=list(SAMPLE_KEYS), layout=wr.Layout(0, 0, 24, 12))
     yield _build_panels(report, run_id, [browser])
     for diagnosis in diagnoses:
@@ -117,14 +117,14 @@ def _build_evidence(report: Report, diagnosis: Diagnosis, run_id: str) -> Iterat
         for suggested in report.suggested_fixes:
             if suggested.condition != diagnosis.condition:
                 continue
-            yield wr.H3(f"What to try: {humanize(suggested.fix)}")
+            yield wr.H3(f"Suggested fix: {humanize(suggested.fix)}")
             yield wr.P(suggested.advice)
             yield wr.CodeBlock(suggested.diff, language="yaml") if suggested.diff else None
     if stability.reasons:
         yield wr.H3("Confidence")
         yield wr.P(f"{stability.level.capitalize()}. {' '.join(stability.reasons)}")
     if stability.next_steps:
-        yield wr.H3("What would settle it")
+        yield wr.H3("Next steps")
         yield _build_list(stability.next_steps)
 
 

@@ -131,7 +131,7 @@ def _print_fixes(terminal: Terminal, report: Report) -> None:
 
     if not report.suggested_fixes:
         return
-    terminal.print("What to try", style="bold")
+    terminal.print("Suggested fixes", style="bold")
     for suggested in report.suggested_fixes:
         condition = humanize(suggested.condition)
         terminal.print(f"  {suggested.fix} (for {condition})", style="cyan")

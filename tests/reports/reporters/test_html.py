@@ -1,3 +1,5 @@
+"""The HTML page: valid, self-contained, safe against hostile texts, and small."""
+
 from __future__ import annotations
 
 import base64
@@ -20,7 +22,7 @@ from gandiag.scenario.schema import Scenario
 from gandiag.scenario.shipped import list_shipped
 from tests.reports.conftest import diagnoses, make_report, rows
 
-LARGEST = 3_000_000  # bytes of a page that one sends around
+MAX_SIZE = 3_000_000  # bytes; a larger page is hard to send by mail
 REPORTS = ("failing", "healthy", "odd")
 PAGES = (*REPORTS, "student", "pair", "plane")
 
@@ -33,7 +35,7 @@ class Elements(HTMLParser):
         self.found: list[tuple[str, dict[str, str | None]]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember the tag."""
+        """Collect a start tag."""
         self.found.append((tag, dict(attrs)))
 
 
@@ -45,13 +47,13 @@ def elements(page: str) -> list[tuple[str, dict[str, str | None]]]:
 
 
 def without_scripts(page: str) -> str:
-    """A page less its scripts, which have addresses of their own in them."""
+    """A page without its scripts, which contain addresses and markup themselves."""
     return re.sub(r"<script.*?</script>", "", page, flags=re.S)
 
 
 @pytest.fixture(scope="session")
 def pages(failing: Report, healthy: Report, odd: Report, plane: Report) -> dict[str, str]:
-    """Each report's page, one for a student, and one with two runs."""
+    """The page of each report, one page for a student, and one with two runs."""
     found = dict(zip(REPORTS, map(render_page, (failing, healthy, odd)), strict=True))
     others = {"student": render_page(failing, "student"), "pair": render_pair(failing, healthy)}
     return found | others | {"plane": render_page(plane)}
@@ -59,7 +61,7 @@ def pages(failing: Report, healthy: Report, odd: Report, plane: Report) -> dict[
 
 @pytest.mark.parametrize("which", PAGES)
 def test_ids_are_unique(which: str, pages: dict[str, str]) -> None:
-    """Figures do not take one another's clip paths, and every link inside finds its place."""
+    """Every id occurs once, and every link inside the page has a target."""
     found = elements(pages[which])
     ids = Counter(attrs["id"] for _, attrs in found if "id" in attrs)
     assert max(ids.values()) == 1
@@ -71,7 +73,7 @@ def test_ids_are_unique(which: str, pages: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("which", PAGES)
 def test_page_is_self_contained(which: str, pages: dict[str, str]) -> None:
-    """Nothing is loaded from anywhere, and nothing is run but the page's own two scripts."""
+    """The page loads nothing and has no event handlers."""
     found = elements(pages[which])
     for tag, attrs in found:
         assert tag not in ("iframe", "object")
@@ -84,7 +86,7 @@ def test_page_is_self_contained(which: str, pages: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("which", PAGES)
 def test_policy_names_each_script(which: str, pages: dict[str, str]) -> None:
-    """The browser may run exactly the scripts that the page was written with, and load nothing."""
+    """The policy allows exactly the page's own scripts, and no loading."""
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', pages[which])
     policy = policy.replace("&#39;", "'")
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
@@ -98,8 +100,8 @@ def test_policy_names_each_script(which: str, pages: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("which", PAGES)
-def test_pictures_have_words(which: str, pages: dict[str, str]) -> None:
-    """Every image has a text in its place, every header a scope, headings leave no level out."""
+def test_page_is_accessible(which: str, pages: dict[str, str]) -> None:
+    """Images have a text, table headers have a scope, and no heading level is skipped."""
     level = 0
     for tag, attrs in elements(pages[which]):
         if tag == "img":
@@ -114,8 +116,8 @@ def test_pictures_have_words(which: str, pages: dict[str, str]) -> None:
             level = int(tag[1])
 
 
-def test_strangers_text_stays_text(pages: dict[str, str]) -> None:
-    """What comes with a run cannot become markup."""
+def test_texts_of_a_run_are_escaped(pages: dict[str, str]) -> None:
+    """Texts of a run cannot become markup."""
     assert "<tags>" not in pages["failing"]
     assert "&lt;tags&gt;" in pages["failing"]
     assert "<that>" not in pages["failing"]
@@ -123,58 +125,58 @@ def test_strangers_text_stays_text(pages: dict[str, str]) -> None:
 
 
 def test_same_report_same_page(failing: Report, pages: dict[str, str]) -> None:
-    """No date, no random id: a page can be compared with another."""
+    """A page has no date and no random id, so two pages can be compared."""
     assert render_page(failing) == pages["failing"]
 
 
-def test_verdict_stands_first(pages: dict[str, str]) -> None:
-    """The page begins with one plain sentence."""
+def test_verdict_comes_first(pages: dict[str, str]) -> None:
+    """The page begins with the verdict as a sentence."""
     body = pages["failing"].split("<body>")[1]
     text = re.sub(r"<[^>]+>", " ", body).split()
     assert " ".join(text[:7]) == "failing Mode collapse (total) since step 350."
 
 
-def test_settings_and_thresholds_are_told(pages: dict[str, str]) -> None:
-    """Whoever wants to repeat it finds how."""
+def test_settings_and_thresholds_are_shown(pages: dict[str, str]) -> None:
+    """The page has the command, the settings and the thresholds of the run."""
     assert "gandiag run scenario.yaml --seed 0" in pages["failing"]
     assert "sample_grid_every: 500" in pages["failing"]
-    assert "All thresholds" in pages["failing"]
+    assert "thresholds" in pages["failing"]
     assert "not made from a scenario" in pages["odd"]
 
 
-def test_strange_values_are_counted(pages: dict[str, str]) -> None:
-    """NaN and infinity are drawn and told, an interruption is noted."""
+def test_non_finite_values_are_counted(pages: dict[str, str]) -> None:
+    """NaN and infinity are marked and counted, and an interruption is noted."""
     assert "30 values that are not finite (10 NaN, 20 infinite)" in pages["odd"]
-    assert "40 blank cells are not finite" in pages["odd"]
-    assert "Not finite, so not drawn: 1." in pages["odd"]
+    assert "Blank cells: 40 values that are not finite" in pages["odd"]
+    assert "Not drawn, as not finite: 1." in pages["odd"]
     assert "was interrupted at step 39 of 500" in pages["odd"]
 
 
 def test_empty_record_renders(tmp_path: Path) -> None:
-    """A run that ended before its first look has a page too."""
+    """A run that ended before its first evaluation has a page, too."""
     page = Path(Html().publish(Report(None, Record({}), ()), tmp_path / "new"))
     assert "The record is empty" in page.read_text(encoding="utf-8")
 
 
 def test_long_record_stays_small() -> None:
-    """A hundred thousand steps fit into a page that one can send."""
+    """The page of 100,000 steps is below the limit."""
     record = Record.from_rows(rows(100_000, every=1), facts={"class_shares": [0.1] * 10})
     assert len(record["loss/value/generator"].steps) == 100_000
     page = render_page(Report(None, record, diagnoses(record, failing=True)))
-    assert len(page.encode()) <= LARGEST
+    assert len(page.encode()) <= MAX_SIZE
 
 
-def test_long_run_with_sheets_stays_small(tmp_path: Path) -> None:
-    """Ten thousand steps, a hundred sheets of noise, every signal: still one file to send."""
+def test_long_run_with_grids_stays_small(tmp_path: Path) -> None:
+    """The page of 10,000 steps with a hundred sample grids of noise is below the limit."""
     report = make_report(tmp_path, failing=True, steps=10_000)
     images = np.random.default_rng(0).uniform(-1, 1, (64, 1, 28, 28)).astype(np.float32)
     for step in range(100, 10_001, 100):
         write_sample_grid(tmp_path / "samples" / f"step-{step:08d}", images)
-    assert len(render_page(report).encode()) <= LARGEST
+    assert len(render_page(report).encode()) <= MAX_SIZE
 
 
-def test_each_condition_is_told_in_full(pages: dict[str, str]) -> None:
-    """What is present has claim, evidence, cause, what to try, how sure, and what would settle."""
+def test_section_of_a_condition_is_complete(pages: dict[str, str]) -> None:
+    """A present failure has evidence, cause, fixes, confidence and next steps, in this order."""
     begin = pages["failing"].index('<section aria-labelledby="mode_collapse">')
     section = pages["failing"][begin : pages["failing"].index("</section>", begin)]
     headings = [re.sub(r"<[^>]+>", "", h) for h in re.findall(r"<h3>(.*?)</h3>", section)]
@@ -184,32 +186,34 @@ def test_each_condition_is_told_in_full(pages: dict[str, str]) -> None:
 
 
 def test_student_is_taught(pages: dict[str, str]) -> None:
-    """A student's page has formula, question, a closed answer and the game that cures it."""
+    """A student's page has formula, question, a closed answer and a scenario with the fix."""
     lesson = pages["student"].split('<div class="lesson">')[1]
     assert "<math display" in lesson
     assert '<details class="answer">' in lesson
     assert "gandiag run mode_collapse_cured" in lesson
-    assert '<span class="added">+  minibatch_discrimination:</span>' in lesson  # what cures it
+    assert '<span class="added">+  minibatch_discrimination:</span>' in lesson  # the fix
     assert "<math" not in without_scripts(pages["failing"])
 
 
-def test_taught_games_are_shipped() -> None:
-    """Each lesson names scenarios that exist, one that fails so and one that does not."""
+def test_scenarios_of_lessons_are_shipped() -> None:
+    """Each lesson names shipped scenarios: one with the failure, and others that fix it."""
     for condition, taught in TEACHING.items():
-        ill, *cured = (Scenario.load(list_shipped()[n]) for n in (taught.failing, *taught.fixed_by))
-        assert ill.expect[condition] == "present"
-        assert [each.expect[condition] for each in cured] == ["absent"] * len(cured)
+        failing, *fixed = (
+            Scenario.load(list_shipped()[n]) for n in (taught.failing, *taught.fixed_by)
+        )
+        assert failing.expect[condition] == "present"
+        assert [each.expect[condition] for each in fixed] == ["absent"] * len(fixed)
 
 
 def test_pair_shows_both(pages: dict[str, str]) -> None:
-    """Both verdicts first, both answers, what was changed in the game, sheets at the same steps."""
+    """Both verdicts come first, then both diagnoses and sample grids at the same steps."""
     text = pages["pair"]
     assert re.search(r"mode collapse</th><td>.*?present</span>.*?</td><td>.*?absent", text)
     head = " ".join(re.sub(r"<[^>]+>", " ", text.split("<main>")[0].split("<body>")[1]).split())
     first = "failing Mode collapse (total) since step 350."
     second = "healthy Inconclusive: strange failure; no other failure detected."
     assert head.startswith(f"Two runs side by side {first} {second}")
-    assert "Changed settings" not in text  # but for their names, they were played alike
+    assert "Changed settings" not in text  # the scenarios differ only in their names
     assert "All grids use the same latents" in text
     first, second = text.split('<div class="sides">')[1].split("<h3>")[1:]
     steps = [re.findall(r'data-step="(\d+)"', side) for side in (first, second)]
@@ -218,10 +222,13 @@ def test_pair_shows_both(pages: dict[str, str]) -> None:
 
 
 def test_pair_shows_what_changed(failing: Report) -> None:
-    """A setting that differs is shown as a diff; what the runs are called and said to be is not."""
+    """Settings that change the training are shown as a diff; names and evaluations are not."""
     assert failing.scenario is not None
-    watched = {"sample_grid_every": 50, "probes.plane": {"every": 10}}  # which changes no game
-    changed = failing.scenario.set({"training.discriminator.steps": 5, "name": "cured", **watched})
+    # How often a run is evaluated does not change the training.
+    evaluation = {"sample_grid_every": 50, "probes.plane": {"every": 10}}
+    changed = failing.scenario.set(
+        {"training.discriminator.steps": 5, "name": "fixed", **evaluation}
+    )
     text = render_pair(failing, dataclasses.replace(failing, scenario=changed))
     (diff,) = re.findall(r'<div class="diff">.*?</div>', text, flags=re.S)
     assert re.findall(r'class="(?:added|removed)">(.*?)<', diff) == [
@@ -230,7 +237,7 @@ def test_pair_shows_what_changed(failing: Report) -> None:
     ]
 
 
-def test_hostile_text_cannot_leave_its_place(hostile: Report) -> None:
+def test_hostile_texts_stay_texts(hostile: Report) -> None:
     """Names of runs, signals, classes and plugins that look like markup stay text."""
     for page in (render_page(hostile, "student"), render_pair(hostile, hostile)):
         tags = Counter(tag for tag, _ in elements(page))

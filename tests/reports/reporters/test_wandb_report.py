@@ -58,7 +58,7 @@ def test_report_has_the_pages_parts(failing: Report) -> None:
     assert text_of(next(b for b in blocks if b["type"] == "callout-block")).startswith("Mode coll")
     titles = [text_of(b) for b in blocks if b["type"] == "heading" and b["level"] == 2]
     assert titles == [
-        "Samples over the run",
+        "Samples over time",
         "Mode collapse: present",
         "Strange failure: inconclusive",
         "Context",
