@@ -1,4 +1,4 @@
-"""The catalogue: one door for our plugins and a stranger's, and what is said of broken ones."""
+"""The registry: built-in and third-party plugins, their options, and messages of broken ones."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from gandiag.plugins.descriptions import Option
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.schema import Scenario
 
-OURS = [(family, name) for family in plugins.list_families() for name in BUILT_IN[family]]
-
 Install = Callable[..., None]
 
 
@@ -29,7 +27,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     """Put a distribution with entry points on the path, as pip would leave it."""
     monkeypatch.syspath_prepend(tmp_path)
 
-    def put(module: str, source: str, owner: str = "stranger", **entries: str) -> None:
+    def put(module: str, source: str, owner: str = "third-party", **entries: str) -> None:
         (tmp_path / f"{module}.py").write_text(textwrap.dedent(source))
         folder = tmp_path / f"{owner}-1.0.dist-info"
         folder.mkdir(exist_ok=True)
@@ -42,13 +40,13 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     before = set(sys.modules)
     yield put
     for name in set(sys.modules) - before:
-        if name.startswith("strange"):
+        if name.startswith("example_module"):
             del sys.modules[name]
     plugins._entries.cache_clear()
 
 
-def refused(family: str, name: str, options: dict[str, Any] | None = None) -> str:
-    """What is said when a plugin is refused."""
+def refusal(family: str, name: str, options: dict[str, Any] | None = None) -> str:
+    """The message when a plugin is refused, without its place."""
     with pytest.raises(BadInput) as error:
         plugins.build(family, name, options, "a.yaml: here")
     message = str(error.value)
@@ -57,35 +55,14 @@ def refused(family: str, name: str, options: dict[str, Any] | None = None) -> st
     return message.removeprefix("a.yaml: here: ")
 
 
-@pytest.mark.parametrize(("family", "name"), OURS)
-def test_ours_keep_the_contract(family: str, name: str) -> None:
-    """Every plugin of ours can be loaded, built from nothing, and described."""
-    kind = plugins.load(family, name)
-    required = [f for f in dataclasses.fields(kind) if f.default is dataclasses.MISSING]
-    assert family == "datasets" or not required
-    assert isinstance(plugins.build(family, name, {f.name: "here" for f in required}), kind)
-    described = plugins.describe(family, name)
-    assert described.summary.endswith(".")
-    assert described.source == "gandiag"
-
-
-@pytest.mark.parametrize(("family", "name"), OURS)
-def test_descriptions_match_the_class(family: str, name: str) -> None:
-    """What is read from the source is what the class has: the same options, each with a comment."""
-    kind = plugins.load(family, name)
-    options = plugins.describe(family, name).options
-    assert [o.name for o in options] == [f.name for f in dataclasses.fields(kind)]
-    assert all(option.comment for option in options)
-
-
-def test_names_are_told_apart() -> None:
-    """An unknown name is answered with the nearest one and the list of all."""
-    assert refused("variants", "vanila").startswith('no variant "vanila"; nearest is "vanilla"')
-    assert refused("fixes", "r2").startswith('no fix "r2"; ')
+def test_unknown_names_get_a_suggestion() -> None:
+    """The message for an unknown name has the nearest name and the list of all names."""
+    assert refusal("variants", "vanila").startswith('no variant "vanila"; nearest is "vanilla"')
+    assert refusal("fixes", "r2").startswith('no fix "r2"; ')
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"objectve": 1}, 'vanilla.objectve: unknown option; nearest is "objective"'),
         (
@@ -99,23 +76,23 @@ def test_names_are_told_apart() -> None:
         ({"r1": []}, "vanilla.r1: should be a number"),
     ],
 )
-def test_options_are_checked(options: dict[str, Any], said: str) -> None:
-    """Each option has its name and type checked; nothing unknown is passed over in silence."""
-    assert refused("variants", "vanilla", options).startswith(said)
+def test_options_are_checked(options: dict[str, Any], message: str) -> None:
+    """The name and type of each option are checked; an unknown option is never ignored."""
+    assert refusal("variants", "vanilla", options).startswith(message)
 
 
-def test_missing_options_are_told() -> None:
-    """An option without a default must be written."""
-    assert refused("datasets", "npz") == "npz.path: is missing"
+def test_missing_options_are_refusal() -> None:
+    """An option without a default is required."""
+    assert refusal("datasets", "npz") == "npz.path: is missing"
 
 
-def test_own_checks_are_told() -> None:
-    """What a plugin itself refuses is told in its words."""
-    assert refused("datasets", "ring", {"modes": 0}) == "ring: modes must be at least 1"
+def test_messages_of_plugins_are_kept() -> None:
+    """An error that a plugin raises for its options keeps the message of the plugin."""
+    assert refusal("datasets", "ring", {"modes": 0}) == "ring: modes must be at least 1"
 
 
 def test_options_are_converted() -> None:
-    """``1e-3`` from anywhere becomes the number that the option's type asks for."""
+    """A text such as ``1e-3`` is converted to the type of its option."""
     assert plugins.build("variants", "vanilla", {"r1": "1e-3", "width": 64.0}).r1 == 0.001
 
 
@@ -123,12 +100,12 @@ GOOD = """
     from dataclasses import dataclass
     @dataclass(frozen=True)
     class Plugin:
-        '''A stranger's variant.'''
+        '''A third-party variant.'''
         size: int = 3  # of something
         def build(self, shape): ...
 """
 
-BREACHES = {
+VIOLATIONS = {
     "is not a dataclass": GOOD.replace("@dataclass(frozen=True)", ""),
     "is not a frozen dataclass": GOOD.replace("(frozen=True)", ""),
     "lacks build of Variant": GOOD.replace("def build(self, shape): ...", ""),
@@ -139,32 +116,32 @@ BREACHES = {
 }
 
 
-@pytest.mark.parametrize(("said", "source"), BREACHES.items(), ids=range(len(BREACHES)))
-def test_breaches_are_one_line(install: Install, said: str, source: str) -> None:
-    """A stranger's plugin that breaks its contract is named with what it breaks."""
-    install("strange", source, variants="odd:Plugin")
-    assert refused("variants", "odd").startswith(f"variants.odd (strange:Plugin) {said}")
+@pytest.mark.parametrize(("message", "source"), VIOLATIONS.items(), ids=range(len(VIOLATIONS)))
+def test_violations_are_one_line(install: Install, message: str, source: str) -> None:
+    """The message for a plugin that violates its protocol names the plugin and the violation."""
+    install("example_module", source, variants="odd:Plugin")
+    assert refusal("variants", "odd").startswith(f"variants.odd (example_module:Plugin) {message}")
 
 
-@pytest.mark.parametrize("source", BREACHES.values(), ids=range(len(BREACHES)))
-def test_broken_strangers_harm_nobody(install: Install, source: str) -> None:
-    """Beside a broken plugin the others are listed and built as ever; it is listed too."""
-    install("strange", source, variants="odd:Plugin", fixes="odd:Plugin")
+@pytest.mark.parametrize("source", VIOLATIONS.values(), ids=range(len(VIOLATIONS)))
+def test_broken_plugins_do_not_affect_others(install: Install, source: str) -> None:
+    """Other plugins are listed and built despite a broken one, which is listed as well."""
+    install("example_module", source, variants="odd:Plugin", fixes="odd:Plugin")
     assert plugins.build("variants", "vanilla")
     described = [plugins.describe("variants", name) for name in plugins.list_names("variants")]
-    assert described[-1].source == "stranger"
+    assert described[-1].source == "third-party"
     assert described[-1].summary
-    with pytest.warns(RuntimeWarning, match=r"^left out: fixes\.odd"):
+    with pytest.warns(RuntimeWarning, match=r"^plugin ignored: fixes\.odd"):
         made = plugins.build_all("fixes")
     assert [name for name, _ in made] == list(BUILT_IN["fixes"])
 
 
-def test_a_good_stranger_is_built(install: Install) -> None:
-    """A stranger's plugin that keeps the contract is built and described as ours are."""
-    install("strange", GOOD, variants="good:Plugin")
+def test_third_party_plugins_are_built(install: Install) -> None:
+    """A third-party plugin that follows its protocol is built and described like a built-in one."""
+    install("example_module", GOOD, variants="good:Plugin")
     assert plugins.build("variants", "good", {"size": 5}).size == 5
     described = plugins.describe("variants", "good")
-    assert described.summary == "A stranger's variant."
+    assert described.summary == "A third-party variant."
     assert described.options == (Option("size", "int", "3", "of something"),)
 
 
@@ -181,14 +158,14 @@ def test_comments_above_a_field_describe_it(install: Install) -> None:
     """
     lines = textwrap.indent(textwrap.dedent(commented), "        ")
     source = GOOD.replace("        size: int = 3  # of something\n", lines)
-    install("strange", source, variants="good:Plugin")
+    install("example_module", source, variants="good:Plugin")
     assert plugins.describe("variants", "good").options == (
         Option("size", "int", "3", "Length of a side in pixels: larger is slower."),
         Option("depth", "int", "4", "layers"),
     )
 
 
-RULED = """
+INHERITED = """
     from dataclasses import dataclass
     from typing import Literal
     from gandiag.models.gan_options import GANOptions
@@ -197,53 +174,57 @@ RULED = """
         size: int = 3  # of something
     @dataclass(frozen=True)
     class Plugin(Sized):
-        '''A stranger's variant that plays by the rules.'''
+        '''A variant that inherits options.'''
         activation: Literal["relu", "swish"] = "relu"  # of its own
         def build(self, shape): ...
 """
 
 
 def test_inherited_options_are_described(install: Install) -> None:
-    """Options of the classes that a stranger extends, its own or ours, stand before its own."""
-    install("strange_rules", RULED, variants="ruled:Plugin")
-    options = plugins.describe("variants", "ruled").options
-    fields = dataclasses.fields(plugins.load("variants", "ruled"))
+    """Inherited options, of third-party and of built-in base classes, come before the own ones."""
+    install("example_inherited", INHERITED, variants="inherited:Plugin")
+    options = plugins.describe("variants", "inherited").options
+    fields = dataclasses.fields(plugins.load("variants", "inherited"))
     assert [o.name for o in options] == [f.name for f in fields]
     assert [o.name for o in options][-2:] == ["size", "activation"]
     assert all(option.comment for option in options)
 
 
-def test_fixes_reach_strangers(install: Install) -> None:
-    """A fix sets the options that a stranger's variant has, and to no value that it lacks."""
-    install("strange_rules", RULED, variants="ruled:Plugin")
-    scenario = Scenario.parse({"variant": "ruled"})
+def test_fixes_apply_to_third_party_variants(install: Install) -> None:
+    """A fix sets options that a third-party variant has, and only to values that they can have."""
+    install("example_inherited", INHERITED, variants="inherited:Plugin")
+    scenario = Scenario.parse({"variant": "inherited"})
     normed = plugins.build("fixes", "spectral_norm").apply(scenario)
     assert normed.variant.options == {"spectral_norm": True}
-    for name in ("leaky_units", "minibatch_stddev"):  # no such value; no such option
+    for name in ("leaky_units", "minibatch_stddev"):  # no such value, no such option
         assert plugins.build("fixes", name).apply(scenario) == scenario
 
 
-def test_our_names_stay_ours(install: Install) -> None:
-    """A stranger cannot take a built-in's name: ours is used, and one warning says so."""
-    install("strange", GOOD, variants="vanilla:Plugin")
-    with pytest.warns(RuntimeWarning, match="variants.vanilla of stranger is left out"):
+def test_built_in_names_are_reserved(install: Install) -> None:
+    """A third-party plugin with the name of a built-in one is ignored, with one warning."""
+    install("example_module", GOOD, variants="vanilla:Plugin")
+    with pytest.warns(RuntimeWarning, match="variants.vanilla of third-party is ignored"):
         made = plugins.build("variants", "vanilla")
     assert type(made).__module__ == "gandiag.models.variants.vanilla"
 
 
-def test_two_strangers_may_not_share(install: Install) -> None:
-    """A name that two packages bring is refused with both owners; other names are not touched."""
-    install("strange", GOOD, variants="good:Plugin")
-    install("stranger_still", GOOD, owner="other", variants="good:Plugin")
-    said = "variants.good is brought by other, stranger; uninstall all but one"
-    assert refused("variants", "good") == said
+def test_two_packages_may_not_share_a_name(install: Install) -> None:
+    """A name that two packages provide is refused with both packages; other names are usable."""
+    install("example_module", GOOD, variants="good:Plugin")
+    install("example_other", GOOD, owner="other", variants="good:Plugin")
+    message = "variants.good is provided by other, third-party; uninstall all but one"
+    assert refusal("variants", "good") == message
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert plugins.build("variants", "vanilla")
 
 
 def test_unreadable_types_are_one_line(install: Install) -> None:
-    """Options whose types nobody can resolve are told as such."""
+    """The message for options whose annotations cannot be resolved is one line."""
     source = "from __future__ import annotations\n" + textwrap.dedent(GOOD)
-    install("strange", source.replace("size: int = 3", "size: Nowhere = 3"), variants="odd:Plugin")
-    assert refused("variants", "odd").startswith("odd: the types of its options cannot be read")
+    install(
+        "example_module",
+        source.replace("size: int = 3", "size: Nowhere = 3"),
+        variants="odd:Plugin",
+    )
+    assert refusal("variants", "odd").startswith("odd: the types of its options cannot be read")

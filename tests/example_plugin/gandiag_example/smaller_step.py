@@ -1,4 +1,4 @@
-"""Let the generator take smaller steps."""
+"""Smaller generator steps: for a generator whose samples leave the range of the data."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import ClassVar
 
 from gandiag.scenario.schema import Scenario
 
-__all__ = ["SmallerGeneratorStep"]
-
 
 @dataclass(frozen=True)
 class SmallerGeneratorStep:
-    """Divide the generator's learning rate."""
+    """Divide the generator's learning rate by 10."""
 
-    factor: float = 10.0  # by which it is divided
+    # Number by which the generator's learning rate is divided.
+    factor: float = 10.0
 
     treats: ClassVar[frozenset[str]] = frozenset({"out_of_range"})
     causes: ClassVar[frozenset[str]] = frozenset()

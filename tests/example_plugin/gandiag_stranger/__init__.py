@@ -1,1 +1,0 @@
-"""One plugin of each family, in one file each."""
