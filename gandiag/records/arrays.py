@@ -25,5 +25,6 @@ def align(steps: NDArray[np.int64], from_steps: NDArray[np.int64], values: Array
     """
     if not len(from_steps):
         return np.full(len(steps), np.nan)
+    # With side="right" the index of the first later step is found; the entry before it is wanted.
     index = np.searchsorted(from_steps, steps, side="right") - 1
     return np.where(index >= 0, values[np.maximum(index, 0)], np.nan)

@@ -103,6 +103,7 @@ def read_log(path: Path, options: LogOptions | None = None) -> Record:
     for _, reader in plugins.build_all("readers"):
         if reader.recognises(path):
             record: Record = reader.read(path, options.columns)
+            # What the user passes replaces what the reader guessed.
             return dataclasses.replace(record, facts={**record.facts, **facts})
     known = ", ".join(plugins.list_names("readers"))
     what = "the folder has no record" if path.is_dir() else "is not a run's folder"

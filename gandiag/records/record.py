@@ -99,6 +99,7 @@ class Record:
     def until(self, step: int) -> Record:
         """The record as it was at `step`, for a diagnosis without the later measurements."""
         cut = {name: signal.until(step) for name, signal in self.signals.items()}
+        # A signal without a value so far is left out: at `step` it was not yet recorded.
         kept = {name: signal for name, signal in cut.items() if len(signal.steps)}
         return Record(kept, self.facts, self.environment, self.folder)
 
@@ -106,6 +107,7 @@ class Record:
         """Sample grids of the generator as pairs of step and file, oldest first."""
         if self.folder is None:
             return []
+        # The pattern leaves out real samples and unfinished files, which begin with a dot.
         files = sorted((self.folder / SAMPLES_FOLDER).glob("step-*.*"))
         return [(int(file.stem.removeprefix("step-")), file) for file in files]
 
@@ -137,6 +139,7 @@ class Record:
                 environment = dict(json.loads(environment_file.read_bytes()))
         except (ValueError, TypeError) as error:
             raise BadInput(str(environment_file), f"not a JSON object ({error})") from error
+        # Facts are stored with the environment, but only facts may influence a diagnosis.
         facts = decode_facts(environment.pop("facts", {}))
         rows = (Row(step, signals) for step, signals in read_rows(signals_file))
         return cls.from_rows(rows, facts=facts, environment=environment, folder=folder)

@@ -62,6 +62,7 @@ def clear_folder(folder: Path) -> None:
 
 def list_reports(folder: Path) -> list[Path]:
     """Files that reporters have written into a run's folder since its record was complete."""
+    # A run writes its environment for the last time when its record is complete.
     complete = (folder / "environment.json").stat().st_mtime_ns
     return sorted(
         path

@@ -34,6 +34,7 @@ def write_file(path: Path, content: str | bytes) -> None:
     Raises:
         OSError: the file cannot be written; an older file at `path` is unchanged.
     """
+    # The process id keeps two processes apart that write the same file at the same time.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     data = content.encode() if isinstance(content, str) else content
     try:

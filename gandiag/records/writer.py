@@ -54,6 +54,7 @@ class Recorder:
         for row in rows:
             self._buffer.add(row)
         if self.folder is not None and rows:
+            # The file is opened for each call, so that a killed process loses no finished row.
             with (self.folder / SIGNALS_FILE).open("a", encoding="utf-8") as file:
                 file.writelines(encode_row(*row) for row in rows)
 

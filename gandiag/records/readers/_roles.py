@@ -60,6 +60,7 @@ def assign_roles(
         raise BadInput(str(path), f"{problem}; {_suggest_columns(WHOLE, columns)}")
     if WHOLE not in roles:
         notes.append("The discriminator's loss is the sum of its two parts.")
+    # A column that the user named is kept even if it is redundant.
     drop = _find_redundant_roles(roles) - set(wanted)
     return {role: roles[role] for role in ROLES if role in roles and role not in drop}, notes
 

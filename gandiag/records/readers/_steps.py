@@ -59,6 +59,7 @@ def unroll_counter(within: Array, epoch: Array | None) -> Array | None:
         if not is_periodic or starts[0] != within[0]:
             return None
         epoch = np.concatenate([[0.0], np.cumsum(np.diff(within) < 0)])
+    # The length of an epoch is one usual distance between entries more than the counter's range.
     low, gap = float(within.min()), float(np.median(np.abs(np.diff(within))))
     length = float(within.max()) - low + max(gap, 1.0)
     return np.asarray((epoch - epoch[0]) * length + within)

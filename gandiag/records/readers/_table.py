@@ -96,6 +96,7 @@ def _find_steps(
     columns: Mapping[str, Column], wanted: Mapping[str, str], losses: Sequence[str]
 ) -> tuple[NDArray[np.int64], str, list[str]]:
     """The step of each row of the log, -1 for a row without one; their unit; and notes."""
+    # Number of rows of the log: the last row of any column decides.
     size = 1 + max(int(column.rows[-1]) for column in columns.values() if len(column.rows))
     rows = columns[losses[0]].rows
     free = [name for name in columns if name not in losses]
@@ -145,6 +146,7 @@ def _build_signal(column: Column, steps_of_row: NDArray[np.int64]) -> tuple[Sign
     """A column over steps, and how many of its entries were left out as repeated later."""
     steps = steps_of_row[column.rows]
     steps, values = steps[steps >= 0], column.values[steps >= 0]
+    # Steps of -1 belong to rows without a counter and were removed above.
     is_kept = find_newest_branch(steps)
     goes_back = bool((np.diff(steps) < 0).any())
     return Signal(steps[is_kept], values[is_kept]), int((~is_kept).sum()) if goes_back else 0

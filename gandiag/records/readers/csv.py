@@ -52,7 +52,9 @@ class Csv:
                 keep_default_na=False,
                 na_values=[""],
                 skipinitialspace=True,
+                # The type of a column is decided from all its rows, not separately in each chunk.
                 low_memory=False,
+                # Rows that end with a separator would otherwise make the first column an index.
                 index_col=False,
             )
         except (ValueError, UnicodeDecodeError, OSError) as error:
@@ -70,6 +72,7 @@ class Csv:
         """The number of lines before the header, and the header."""
         open_file = gzip.open if path.name.endswith(".gz") else open
         try:
+            # "utf-8-sig" skips the byte order mark that spreadsheet programs write.
             with open_file(path, "rt", encoding="utf-8-sig", errors="replace") as file:
                 for number, line in enumerate(file):
                     if line.strip() and not line.startswith(self.comment):

@@ -76,6 +76,7 @@ def _draw_progress(
     """Draw a progress bar, red from the first onset on, and below it the failures so far."""
     left, top, right, bottom = bar
 
+    # A sample grid may be later than the last step of any signal, hence the limit of 1.
     def to_pixel(at_step: int) -> int:
         return left + round((right - left) * min(1.0, at_step / max(facts.last_step, 1)))
 

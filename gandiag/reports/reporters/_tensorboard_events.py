@@ -53,6 +53,7 @@ class EventFile:
         self._written_grids: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
         self._file = RecordWriter((folder / FILE_NAME).open("wb"))
+        # The first event of a file gives the version of the format.
         version = event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2")
         self._file.write(version.SerializeToString())
         self._write_settings(settings)
@@ -60,6 +61,7 @@ class EventFile:
 
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write rows: numbers as scalars, NaN and infinity included, and vectors as histograms."""
+        # The file is flushed after each call, because TensorBoard reads it during the run.
         for row in rows:
             self._add(_build_summary(row.signals), row.step)
         self._file.flush()
@@ -69,6 +71,7 @@ class EventFile:
         from tensorboard.compat.proto import summary_pb2
 
         for picture in read_new_grids(self._run_folder, self._written_grids):
+            # Colour space 3 is RGB.
             size = {"height": picture.height, "width": picture.width, "colorspace": 3}
             image = summary_pb2.Summary.Image(**size, encoded_image_string=picture.png)
             value = summary_pb2.Summary.Value(tag=picture.name, image=image)
@@ -98,6 +101,7 @@ class EventFile:
         decided = [d for d in report.diagnoses if d.status != "inconclusive"]
         is_present = {f"diagnosis/{d.condition}": float(d.status == "present") for d in decided}
         self.write_rows([Row(step, is_present)])
+        # Without this event, the table of hyperparameters shows the run as still running.
         self._add(_build_session_end(), step)
         self._file.flush()
 
@@ -142,6 +146,7 @@ def _build_histogram(bars: NDArray[np.float64]) -> Any:
     from tensorboard.compat.proto import histogram_pb2
 
     positions = np.arange(len(bars), dtype=float)  # left end of each bar
+    # Sums over bar positions, from which TensorBoard computes mean and variance.
     return histogram_pb2.HistogramProto(
         min=0.0,
         max=float(len(bars)),

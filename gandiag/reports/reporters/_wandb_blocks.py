@@ -153,6 +153,7 @@ def _build_chart(
     if not logged:
         return []
     scalars = [record[name].values for name in logged if record[name].values.ndim == 1]
+    # Linear or logarithmic, as in the figures of the page.
     scale = choose_scale(scalars, marks) if scalars else None
     log = scale is not None and scale.is_log
     return [wr.LinePlot(title=title, x=STEP, y=logged, title_x="generator step", log_y=log)]
@@ -174,6 +175,7 @@ def _build_panels(report: Report, run_id: str, panels: Sequence[Any]) -> Any:
             panel.layout = wr.Layout(
                 column * PANEL_WIDTH, row * PANEL_HEIGHT, PANEL_WIDTH, PANEL_HEIGHT
             )
+    # Without a filter the panels would show every run of the project.
     run = wr.Runset(name=report.title, filters=f"Metric('ID') == {run_id!r}")
     return wr.PanelGrid(runsets=[run], panels=list(panels))
 

@@ -62,6 +62,7 @@ class Console:
         page = folder / PAGE_FILE
         path = str(page if page.is_file() else folder)
         terminal = _open_terminal()
+        # A pipe that cannot encode the marks would raise an error at the first one.
         marks = _ASCII_MARKS if terminal.options.ascii_only else MARKS
         status = "present" if any(d.status == "present" for d in report.diagnoses) else ""
         terminal.print(
@@ -122,6 +123,7 @@ def _print_diagnosis(terminal: Terminal, diagnosis: Diagnosis, mark: str) -> Non
             format_exceeded(item),
             style=style,
         )
+        # The signal gets a row of its own, because long names would not fit into 80 columns.
         table.add_row(f"  {item.signal}", style="dim")
     terminal.print(table)
 

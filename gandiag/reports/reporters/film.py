@@ -91,6 +91,7 @@ class Film:
             data = _encode_gif(frames, self.seconds)
             if len(data) <= limit or frames[0].width <= MIN_FRAME_WIDTH:
                 return data
+            # The size is about proportional to the number of frames.
             if len(frames) > MIN_FRAMES:
                 count = int(len(frames) * limit / len(data))
                 frames = _select_evenly(frames, max(MIN_FRAMES, count))
@@ -102,6 +103,7 @@ def _encode_gif(frames: Sequence[Image], seconds: float) -> bytes:
     from PIL import Image
 
     palette = _build_palette(frames)
+    # One palette without dithering: changing colours and patterns would flicker between frames.
     drawn = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in frames]
     duration = min(MAX_FRAME_DURATION, max(MIN_FRAME_DURATION, round(1000 * seconds / len(frames))))
     durations = [duration] * (len(frames) - 1) + [LAST_FRAME_DURATION]

@@ -95,12 +95,14 @@ def _render(template: str, exploration: Exploration | None, **parts: Any) -> str
 def _serialize(exploration: Exploration) -> Mapping[str, Any]:
     """The parts of *Explore* for the template; its JSON cannot end the element that contains it."""
     data = json.dumps(exploration.data, allow_nan=False, separators=(",", ":"))
+    # "</script>" in a text, such as the name of a class, would end the element.
     safe = Markup(data.replace("<", "\\u003c"))
     return {**exploration._asdict(), "data": safe}
 
 
 def _build_policy(scripts: list[str]) -> str:
     """A content security policy that allows these scripts by their hashes and no loading."""
+    # Inline styles are allowed: the page and its SVG figures have them, and they cannot run code.
     hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
     allowed = " ".join(f"'sha256-{each}'" for each in hashes) or "'none'"
     return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"

@@ -36,6 +36,7 @@ def report_as_json(report: Report) -> dict[str, Any]:
             {"condition": condition, "expected": expected, "found": found}
             for condition, expected, found in report.unexpected
         ],
+        # The key has its former name, so that existing scripts keep working.
         "treatments": [dataclasses.asdict(suggested) for suggested in report.suggested_fixes],
     }
 
