@@ -21,9 +21,9 @@ __all__ = [
     "draw_evidence",
     "draw_heatmap",
     "draw_losses",
+    "draw_pair",
     "draw_scatter",
     "draw_scatter_png",
-    "thin_curve",
     "draw_timeline",
-    "draw_pair",
+    "thin_curve",
 ]

@@ -189,6 +189,7 @@ def _draw_empty_chart(
         plot.add_layout(plot.legend[0], "below")
         plot.legend.orientation = "horizontal"
         plot.legend.ncols = columns
+        plot.legend.location = "left"
         plot.legend.background_fill_color = None
         plot.legend.border_line_color = None
         plot.legend.label_text_font_size = "11px"

@@ -83,7 +83,7 @@ def _label_steps(axes: Axes, steps: NDArray[np.int64]) -> None:
 def _write_caption(signal: Signal, columns: int, has_real: bool) -> str:
     some = "" if columns == len(signal.steps) else f" ({columns} of {len(signal.steps)} are shown)"
     text = (
-        f"Each column is one evaluation{some}, each row one entry; a larger value is a darker "
+        f"Each column is one evaluation{some}, each row one entry; a larger value is a stronger "
         "blue. A row without blue is nearly missing from the samples; stripes that come and go "
         "show samples that change."
     )

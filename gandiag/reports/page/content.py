@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, humanize
-from gandiag.diagnosis.stability import Stability
+from gandiag.diagnosis.stability import Stability, StabilityLevel
 from gandiag.monitoring.signals import CLASS_HISTOGRAM
 from gandiag.records.record import Record
 from gandiag.reports.figures import (
@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector
 
 
+# What each level of stability means, as the first sentence about the confidence in a diagnosis.
+CONFIDENCE: Mapping[StabilityLevel, str] = {
+    "steady": "Steady: the result was the same in the last half of the run.",
+    "recent": "Recent: the result changed in the last half of the run.",
+    "open": "Open: the record cannot decide.",
+}
 MAX_FIGURES_NOT_PRESENT = 4  # figures of a failure that is absent or inconclusive
 
 
@@ -54,6 +60,7 @@ class Section:
         fixed_scenarios: shipped scenarios that fix the failing scenario of `teaching`.
         pictures: a figure for each recorded signal among the evidence.
         suggested_fixes: fixes for the failure.
+        confidence: level of the stability, in one sentence.
         stability: how stable the diagnosis is, and what would confirm it.
         thresholds: the options of the detector.
     """
@@ -64,6 +71,7 @@ class Section:
     fixed_scenarios: tuple[FixedScenario, ...]
     pictures: tuple[Picture, ...]
     suggested_fixes: tuple[SuggestedFix, ...]
+    confidence: str
     stability: Stability
     thresholds: tuple[Threshold, ...]
 
@@ -167,6 +175,7 @@ def _build_section(report: Report, diagnosis: Diagnosis, student: bool) -> Secti
         draw_evidence(report.record, diagnosis, item, f"{diagnosis.condition}-{index}")
         for index, item in enumerate(select_evidence_to_draw(report.record, diagnosis))
     )
+    stability = report.stability(diagnosis)
     return Section(
         diagnosis=diagnosis,
         lesson=read_lesson(detector),
@@ -176,7 +185,8 @@ def _build_section(report: Report, diagnosis: Diagnosis, student: bool) -> Secti
         suggested_fixes=tuple(
             t for t in report.suggested_fixes if t.condition == diagnosis.condition
         ),
-        stability=report.stability(diagnosis),
+        confidence=CONFIDENCE[stability.level],
+        stability=stability,
         thresholds=list_thresholds(detector),
     )
 

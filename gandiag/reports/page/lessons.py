@@ -61,7 +61,11 @@ def list_thresholds(detector: Detector | None) -> tuple[Threshold, ...]:
         return ()
     reasons = _read_option_comments(type(detector))
     return tuple(
-        Threshold(field.name, str(getattr(detector, field.name)), reasons.get(field.name, ""))
+        Threshold(
+            field.name,
+            str(getattr(detector, field.name)),
+            reasons.get(field.name, "").replace("`", ""),
+        )
         for field in dataclasses.fields(detector)
     )
 

@@ -141,6 +141,7 @@ def draw_empty_chart(chart: DashboardChart) -> Figure:
     plot.add_layout(plot.legend[0], "below")
     plot.legend.orientation = "horizontal"
     plot.legend.ncols = columns
+    plot.legend.location = "left"
     plot.legend.border_line_color = None
     plot.legend.background_fill_color = None
     # The legend is HTML, unlike the chart, so that it takes the colour of the page.
