@@ -1,1 +1,1 @@
-"""Proving a cure: the same game with and without a fix, over many seeds, with its statistics."""
+"""Comparisons of fixes with a baseline over many seeds, with their statistics."""

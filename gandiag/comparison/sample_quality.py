@@ -29,7 +29,7 @@ from gandiag.scenario.schema import Choice
 # biased for finite samples; all runs have the same number, so the bias cancels in a comparison.
 SAMPLES = 2000
 FORWARD_SIZE = 500  # Samples of one forward pass, to bound the memory.
-NEIGHBOURS = 5  # The k of coverage; Naeem et al. 2020 recommend 5.
+NEIGHBOURS = 5  # The k of coverage, as in Naeem et al. 2020.
 DIMENSIONS = 50  # Principal components as features of images other than MNIST.
 
 
@@ -40,7 +40,7 @@ class QualityScores(NamedTuple):
         distance: distance to the real samples, see `SampleQuality.name`; 0 is best, infinite if a
             sample is not finite.
         coverage: share of the real samples that have a generated sample within the distance to
-            their `NEIGHBOURS`-th real neighbour, in [0, 1] (Naeem et al. 2020, equation 4).
+            their `NEIGHBOURS`-th real neighbour, in [0, 1] (Naeem et al. 2020).
         balance: 1 minus the total variation distance between the class frequencies of generated
             and real samples, in [0, 1]; NaN for data without classes.
     """

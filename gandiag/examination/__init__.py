@@ -1,1 +1,1 @@
-"""Examining a game held still: a saved run's, or somebody's own."""
+"""Instruments that examine two frozen networks: those of a saved run, or the user's own."""

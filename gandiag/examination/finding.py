@@ -1,4 +1,4 @@
-"""What an instrument finds: numbers with their ranges, and what they say in one sentence."""
+"""The finding of an instrument: numbers with their ranges, and a sentence that interprets them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from gandiag.records.storage import encode
 
 
 class Measure(NamedTuple):
-    """One number that an instrument found.
+    """One number that an instrument has measured.
 
     Attributes:
-        name: in snake_case.
-        value: the mean over independent draws of samples; non-finite where there is no such number.
-        low: the least of the draws, or the lower end of the interval that `meaning` names.
-        high: the largest, or the upper end.
-        meaning: what the number says, with its unit.
+        name: name in snake_case.
+        value: mean over independent draws of samples; not finite if the number does not exist.
+        low: smallest value of the draws, or the lower end of the interval that `meaning` names.
+        high: largest value of the draws, or the upper end of the interval.
+        meaning: what the number is, with its unit.
     """
 
     name: str
@@ -31,14 +31,14 @@ class Measure(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one instrument found.
+    """The result of one instrument.
 
     Attributes:
-        instrument: its name in the catalogue.
-        says: what the numbers say, in one sentence; why there are none where there are none.
-        measures: the numbers.
-        curves: what they were read from, by name: numbers of equal length over some axis.
-        limits: what the instrument cannot say.
+        instrument: name of the instrument, as in ``gandiag list instruments``.
+        summary: one sentence that interprets the numbers, or says why there are none.
+        measures: the numbers; empty if nothing could be measured.
+        curves: data behind the numbers, by name; all curves have the same length.
+        limits: what the instrument cannot show.
     """
 
     instrument: str
@@ -48,19 +48,25 @@ class Finding:
     limits: str = ""
 
     def __getitem__(self, name: str) -> Measure:
-        """The measure of that name; raises KeyError where there is none."""
+        """Return a measure by its name.
+
+        Raises:
+            KeyError: there is no such measure.
+        """
         return {measure.name: measure for measure in self.measures}[name]
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain data; non-finite numbers become strings, as in the record."""
-        found = {**vars(self), "measures": [measure._asdict() for measure in self.measures]}
-        return {name: encode(value) for name, value in found.items()}
+        """Return plain data, in which non-finite numbers are strings as in the record."""
+        measures = [measure._asdict() for measure in self.measures]
+        data: dict[str, Any] = encode({**vars(self), "measures": measures})
+        return data
 
 
-def summarize_draws(name: str, draws: Sequence[float], meaning: str) -> Measure:
-    """A measure from independent draws: their mean, and their range; NaN if one of them is.
+def summarize_draws(name: str, values: Sequence[float], meaning: str) -> Measure:
+    """Return the mean and the range of a number over several draws; NaN if one of them is NaN.
 
-    >>> ranged("gap", [1.0, 3.0], "a gap").value
+    >>> summarize_draws("gap", [1.0, 3.0], "a gap").value
     2.0
     """
-    return Measure(name, float(np.mean(draws)), float(np.min(draws)), float(np.max(draws)), meaning)
+    mean, low, high = (float(reduce(values)) for reduce in (np.mean, np.min, np.max))
+    return Measure(name, mean, low, high, meaning)

@@ -1,8 +1,8 @@
-"""What instruments examine: the game at one moment.
+"""The state of a two-player game at one step: what an instrument examines.
 
-A detector reads the signals of a run, which cost little. An instrument asks the players
-themselves, once they are held still: it may train copies of them, or take their gradients apart,
-and takes seconds to minutes.
+A detector reads signals, which are cheap to measure during a run. An instrument examines the frozen
+networks themselves: it trains copies of them or differentiates their gradients, and takes seconds
+to minutes.
 """
 
 from __future__ import annotations
@@ -19,11 +19,20 @@ from torch import Tensor
 
 from gandiag.models.gan import GAN
 
-Latents: TypeAlias = "Callable[[int], Tensor]"  # (count) -> (count, ...), from torch's generators
+#: ``count -> (count, ...)`` latents. They are drawn from torch's global generators, so that
+#: `GameState.seeded` makes them reproducible.
+Latents: TypeAlias = "Callable[[int], Tensor]"
 
 
 class DescentSettings(NamedTuple):
-    """Plain gradient descent in turn: rates, and steps of each player an iteration, D's first."""
+    """Plain gradient descent of both networks in alternation, the discriminator first.
+
+    Attributes:
+        generator_rate: learning rate of the generator.
+        discriminator_rate: learning rate of the discriminator.
+        generator_steps: generator steps of one iteration.
+        discriminator_steps: discriminator steps of one iteration.
+    """
 
     generator_rate: float
     discriminator_rate: float
@@ -32,14 +41,15 @@ class DescentSettings(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Samples that a game is asked with; as they are held fixed, its losses are functions.
+    """Fixed samples, on which both losses are deterministic functions of the weights.
 
     Attributes:
-        real: ``(n, *shape)``; all there are where there are fewer than were asked for.
-        latents: ``(m, ...)``.
-        labels: those of the reals, ``(n,)``; empty for networks that take none.
-        wanted: those of the fakes, ``(m,)``; likewise.
-        noise: instance noise on the reals and on the fakes, as tensors or 0.
+        real: ``(n, *shape)`` real samples.
+        latents: ``(m, ...)`` inputs of the generator.
+        real_labels: one tensor ``(n,)`` of int64 labels; empty for networks without labels.
+        fake_labels: one tensor ``(m,)`` of int64 labels; empty for networks without labels.
+        noise: instance noise that is added to the real and to the generated samples, each a tensor
+            or 0.0.
     """
 
     real: Tensor
@@ -49,43 +59,48 @@ class Batch(NamedTuple):
     noise: tuple[Tensor | float, Tensor | float] = (0.0, 0.0)
 
     def generate_fakes(self, gan: GAN) -> Tensor:
-        """What the generator makes of the latents, as D is shown it: ``(m, *shape)``."""
-        made: Tensor = gan.generator(self.latents, *self.fake_labels)
-        return made + self.noise[1] if isinstance(self.noise[1], Tensor) else made
+        """Return generated samples ``(m, *shape)`` with their instance noise."""
+        fakes: Tensor = gan.generator(self.latents, *self.fake_labels)
+        return fakes + self.noise[1] if isinstance(self.noise[1], Tensor) else fakes
 
     def scores(self, gan: GAN, fakes: Tensor) -> tuple[Tensor, Tensor]:
-        """D's scores of the reals and of the fakes."""
+        """Return the discriminator's scores of the real and of the generated samples."""
         real_scores = gan.discriminator(self.real + self.noise[0], *self.real_labels)
         return real_scores, gan.discriminator(fakes, *self.fake_labels)
 
     def discriminator_loss(self, gan: GAN, fakes: Tensor, penalised: bool = True) -> Tensor:
-        """What D minimises, with its penalty unless that is left out; 0-dim."""
+        """Return the 0-dim loss of the discriminator, with or without its penalty."""
         loss = gan.objective.discriminator(*self.scores(gan, fakes))
         if penalised and gan.penalty is not None:
             network, labels = gan.discriminator, self.real_labels
-            told = (lambda samples: network(samples, *labels)) if labels else network
-            loss = loss + gan.penalty(told, self.real + self.noise[0], fakes)
+            # A penalty passes samples alone, so the labels are bound here.
+            score = (lambda samples: network(samples, *labels)) if labels else network
+            loss = loss + gan.penalty(score, self.real + self.noise[0], fakes)
         return loss
 
     def generator_loss(self, gan: GAN, fakes: Tensor) -> Tensor:
-        """What G minimises; 0-dim."""
+        """Return the 0-dim loss of the generator."""
         return gan.objective.generator(gan.discriminator(fakes, *self.fake_labels))
 
 
 @dataclass(frozen=True)
 class GameState:
-    """The game at one moment, and the samples to ask it with. Nobody changes it: see `copy_gan`.
+    """Both networks at one step, with samples to examine them on.
+
+    An instrument must not change the networks; `copy_networks` returns copies.
 
     Attributes:
-        gan: both players, what they minimise, and what holds D back.
-        real: ``(N, *shape)`` real samples that D may have seen, on the players' device.
-        held_out: ``(M, *shape)`` others that it has not.
+        gan: both networks, their losses, and the discriminator's penalty and constraint.
+        real: ``(N, *shape)`` real samples that the discriminator may have been trained on, on the
+            device of the networks.
+        held_out: ``(M, *shape)`` real samples that were not used for training.
         latents: draws the generator's inputs.
-        labels: ``(N,)`` int64 classes of `real` for a GAN with classes, else None.
-        held_out_labels: ``(M,)``, those of `held_out`.
-        earlier: the same players at an earlier moment, or None where there is no such.
-        noise: standard deviation of the instance noise at this moment, in data units.
-        descent: how both players step, where that is plain gradient descent, else None.
+        labels: ``(N,)`` int64 classes of `real`; None for networks without labels.
+        held_out_labels: ``(M,)`` int64 classes of `held_out`, or None.
+        earlier: the networks at an earlier step, or None.
+        noise: standard deviation of the instance noise at this step, in units of the data.
+        descent: learning rates and steps if both networks are trained by plain gradient descent,
+            else None.
     """
 
     gan: GAN
@@ -99,10 +114,7 @@ class GameState:
     descent: DescentSettings | None = None
 
     def copy_networks(self, dtype: torch.dtype | None = None) -> GAN:
-        """A copy of the game for an instrument to do with as it likes, in its own `dtype` if None.
-
-        The networks stay in the mode, training or evaluation, that they are in.
-        """
+        """Return a copy of `gan` that an instrument may change, see `copy_gan`."""
         return copy_gan(self.gan, dtype)
 
     def draw_batch(
@@ -112,7 +124,7 @@ class GameState:
         held_out: bool = False,
         dtype: torch.dtype | None = None,
     ) -> Batch:
-        """Draw `size` samples of each kind; the same seed draws the same on the same device."""
+        """Draw one batch, see `draw_batches`."""
         (batch,) = self.draw_batches(size, seed, 1, held_out, dtype)
         return batch
 
@@ -124,18 +136,29 @@ class GameState:
         held_out: bool = False,
         dtype: torch.dtype | None = None,
     ) -> tuple[Batch, ...]:
-        """Draw `count` batches whose reals are disjoint, as far as there are enough of them."""
+        """Draw batches of real samples, latents and instance noise.
+
+        No real sample occurs in two batches, as long as there are ``size * count`` real samples.
+
+        Args:
+            size: number of real and of generated samples of a batch. A batch has fewer real samples
+                if there are fewer in all.
+            seed: the same seed gives the same batches on the same device.
+            count: number of batches.
+            held_out: whether real samples are taken from `held_out` instead of `real`.
+            dtype: type of samples, latents and noise; their own type if None.
+        """
         pool, labels = (
             (self.held_out, self.held_out_labels) if held_out else (self.real, self.labels)
         )
         order = torch.randperm(len(pool), generator=torch.Generator().manual_seed(seed))
         with self.seeded(seed):
             return tuple(
-                self._batch(pool, labels, _turn(order, size, index), size, dtype)
+                self._build_batch(pool, labels, _select_part(order, size, index), size, dtype)
                 for index in range(count)
             )
 
-    def _batch(
+    def _build_batch(
         self,
         pool: Tensor,
         labels: Tensor | None,
@@ -143,22 +166,26 @@ class GameState:
         size: int,
         dtype: torch.dtype | None,
     ) -> Batch:
-        at = chosen.to(pool.device)
-        real, latents = pool[at].to(dtype or pool.dtype), self.latents(size).to(pool.device)
-        told: tuple[Tensor, ...] = ()
+        indices = chosen.to(pool.device)
+        real = pool[indices].to(dtype or pool.dtype)
+        latents = self.latents(size).to(pool.device)
+        real_labels: tuple[Tensor, ...] = ()
         if self.gan.classes and labels is not None:
-            told = (labels[at],)
-        wanted = tuple(each[torch.arange(size, device=each.device) % len(each)] for each in told)
+            real_labels = (labels[indices],)
+        # Generated samples get the labels of the real ones, repeated if there are fewer real ones.
+        fake_labels = tuple(
+            each[torch.arange(size, device=each.device) % len(each)] for each in real_labels
+        )
         noise: tuple[Tensor | float, Tensor | float] = (0.0, 0.0)
         if self.noise:
             shape = (size, *pool.shape[1:])
-            on_fakes = torch.randn(shape, device=pool.device, dtype=real.dtype)
-            noise = (self.noise * torch.randn_like(real), self.noise * on_fakes)
-        return Batch(real, latents.to(dtype or latents.dtype), told, wanted, noise)
+            fake_noise = torch.randn(shape, device=pool.device, dtype=real.dtype)
+            noise = (self.noise * torch.randn_like(real), self.noise * fake_noise)
+        return Batch(real, latents.to(dtype or latents.dtype), real_labels, fake_labels, noise)
 
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
-        """Seed torch's global generators, for latents, dropout and penalties, and restore them."""
+        """Seed torch's global generators for latents, dropout and penalties; restore them after."""
         device = self.real.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
@@ -166,15 +193,22 @@ class GameState:
 
 
 def copy_gan(gan: GAN, dtype: torch.dtype | None = None) -> GAN:
-    """A copy of a game's networks, apart from the original and with weights in `dtype`."""
+    """Return a copy of both networks, without the averaged generator.
+
+    The copies stay in training or evaluation mode, as the networks are.
+
+    Args:
+        gan: the networks, which stay as they are.
+        dtype: type of the copies' weights; the networks' own type if None.
+    """
     generator, discriminator = copy.deepcopy(gan.generator), copy.deepcopy(gan.discriminator)
     if dtype is not None:
         generator, discriminator = generator.to(dtype), discriminator.to(dtype)
     return replace(gan, generator=generator, discriminator=discriminator, averaged=None)
 
 
-def _turn(order: Tensor, size: int, index: int) -> Tensor:
-    """The `index`-th part of an order, which begins anew where it is through."""
+def _select_part(order: Tensor, size: int, index: int) -> Tensor:
+    """Return the `index`-th part of `order`; after the last part comes the first one again."""
     size = min(size, len(order))
     parts = max(1, math.floor(len(order) / size))
     start = (index % parts) * size

@@ -1,4 +1,4 @@
-"""A saved run's players at a checkpoint, as a subject to be examined."""
+"""Loads the networks of a saved run at a checkpoint, for the instruments."""
 
 from __future__ import annotations
 
@@ -29,15 +29,16 @@ from gandiag.training.optimizers import compute_learning_rate_factor
 def load_game_state(
     path: Path, at: int | None = None, since: int | None = None
 ) -> tuple[GameState, int]:
-    """Open a run at a checkpoint; the data are loaded and the networks made as its scenario says.
+    """Load the networks of a run at a checkpoint, and the data of its scenario.
 
     Args:
-        path: the run's folder, or one of its checkpoints.
-        at: generator step of the checkpoint; the newest one if None.
-        since: of an earlier one, for what compares two; the oldest if None.
+        path: folder of the run, or one of its checkpoints.
+        at: generator step of the checkpoint; the newest checkpoint if None.
+        since: generator step of an earlier checkpoint, for instruments that compare two; the oldest
+            checkpoint if None.
 
     Returns:
-        What is to be examined, and the step that it stands at.
+        The state of the game, and its generator step.
 
     Raises:
         BadInput: there is no run, no checkpoint of that step, or it does not fit the scenario.
@@ -46,37 +47,39 @@ def load_game_state(
     if not (folder / SCENARIO_FILE).is_file():
         raise BadInput(str(path), f"no run here: {SCENARIO_FILE} is missing")
     step, file = find_checkpoint(folder, at)
-    before, earlier = (
+    earlier_step, earlier_file = (
         list_checkpoints(folder)[0] if since is None else find_checkpoint(folder, since)
     )
-    if since is not None and before >= step:
-        raise BadInput(f"--since {since}", f"is not before the step that is examined, {step}")
+    if since is not None and earlier_step >= step:
+        raise BadInput(f"--since {since}", f"is not before the examined step, {step}")
     scenario = Scenario.load(folder / SCENARIO_FILE)
     device = pick_device(scenario.device)
     dataset, variant = scenario.data, scenario.variant
     place = str(folder / SCENARIO_FILE)
     data: Data = plugins.build("datasets", dataset.name, dataset.options, f"{place}: data").load()
-    making = plugins.build("variants", variant.name, variant.options, f"{place}: variant")
-    with torch.random.fork_rng([]):  # first weights, which the checkpoint replaces
-        gan, other = (
-            _restore_at(making.build(data.shape), each, device) for each in (file, earlier)
+    builder = plugins.build("variants", variant.name, variant.options, f"{place}: variant")
+    # The initial weights are random, but the checkpoint replaces them: leave no trace of drawing.
+    with torch.random.fork_rng([]):
+        gan, earlier = (
+            _restore_on_device(builder.build(data.shape), each, device)
+            for each in (file, earlier_file)
         )
-    subject = GameState(
+    state = GameState(
         gan=gan,
         real=data.train.to(device),
         held_out=data.held_out.to(device),
         latents=lambda count: torch.randn(count, gan.latent_size),
         labels=_move_labels(data.labels, device),
         held_out_labels=_move_labels(data.held_out_labels, device),
-        earlier=other if before < step else None,
+        earlier=earlier if earlier_step < step else None,
         noise=_noise_at(scenario, data, step),
         descent=_descent_at(scenario, step),
     )
-    return subject, step
+    return state, step
 
 
 def _split_checkpoint_path(path: Path, at: int | None) -> tuple[Path, int | None]:
-    """The run's folder, where a checkpoint of it was named instead."""
+    """Return folder and step of a run; they are in the path if the path names a checkpoint."""
     if path.parent.name == CHECKPOINTS and path.is_file() and at is None:
         number = path.stem.removeprefix("step-")
         if not number.isdigit():
@@ -85,7 +88,7 @@ def _split_checkpoint_path(path: Path, at: int | None) -> tuple[Path, int | None
     return path, at
 
 
-def _restore_at(gan: GAN, file: Path, device: torch.device) -> GAN:
+def _restore_on_device(gan: GAN, file: Path, device: torch.device) -> GAN:
     restore_networks(gan, file)
     gan.generator.to(device)
     gan.discriminator.to(device)
@@ -97,22 +100,26 @@ def _move_labels(labels: Tensor | None, device: torch.device) -> Tensor | None:
 
 
 def _noise_at(scenario: Scenario, data: Data, step: int) -> float:
+    """Return the standard deviation of the instance noise at a step, in units of the data."""
     noise = scenario.training.instance_noise
-    left = compute_noise_factor(noise, step, scenario.training.steps)
-    return noise.sd * left * float(data.train.std()) if noise.sd else 0.0
+    factor = compute_noise_factor(noise, step, scenario.training.steps)
+    return noise.sd * factor * float(data.train.std()) if noise.sd else 0.0
 
 
 def _descent_at(scenario: Scenario, step: int) -> DescentSettings | None:
-    """How the players step, where both do it by plain gradient descent."""
+    """Return the learning rates at a step; None unless both networks use SGD without momentum."""
     training = scenario.training
-    players = training.generator, training.discriminator
-    if not all(isinstance(p.optimizer, SGD) and not p.optimizer.momentum for p in players):
+    generator, discriminator = training.generator, training.discriminator
+    if not all(
+        isinstance(network.optimizer, SGD) and not network.optimizer.momentum
+        for network in (generator, discriminator)
+    ):
         return None
-    left = compute_learning_rate_factor(training, min(step, training.steps - 1))
-    generator, discriminator = players
+    # After the last step a decaying rate is 0, which describes no step: take the last step's rate.
+    factor = compute_learning_rate_factor(training, min(step, training.steps - 1))
     return DescentSettings(
-        generator.optimizer.lr * left,
-        discriminator.optimizer.lr * left,
+        generator.optimizer.lr * factor,
+        discriminator.optimizer.lr * factor,
         generator.steps,
         discriminator.steps,
     )

@@ -1,7 +1,12 @@
-"""The game as a vector field: where both players' gradients push their weights, and its Jacobian.
+"""The vector field of a GAN's training, and its Jacobian.
 
-``v(theta, psi) = (-grad_theta L_G, -grad_psi L_D)`` on fixed samples (Mescheder et al. 2017,
-equation 2; its sign is that of the motion). Weights are one vector, the generator's first.
+Training a GAN is a two-player game: each network moves its own weights down the gradient of its own
+loss. Both moves together are the vector field
+
+``v(theta, psi) = (-grad_theta L_G, -grad_psi L_D)``
+
+on fixed samples (Mescheder et al. 2017, equation 2). Its zeros are the stationary points of the
+game. The weights of both networks form one vector, those of the generator first.
 """
 
 from __future__ import annotations
@@ -20,10 +25,10 @@ Array = NDArray[np.float64]
 
 
 def trained_weights(gan: GAN) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The weights that each player trains, generator and discriminator.
+    """Return the weights that require a gradient, of the generator and of the discriminator.
 
     Raises:
-        ValueError: a player trains none, as where all its weights are frozen.
+        ValueError: a network has no such weights, for example because all are frozen.
     """
     generator, discriminator = (
         [weight for weight in network.parameters() if weight.requires_grad]
@@ -36,79 +41,92 @@ def trained_weights(gan: GAN) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
 
 
 def evaluate_field(gan: GAN, batch: Batch) -> Tensor:
-    """The vector field at the players' weights, ``(n,)``; no gradient is left anywhere."""
-    parts = _evaluate_parts(gan, batch, differentiable=False)
-    return torch.cat(parts).detach()
+    """Return the vector field ``(n,)`` at the networks' weights; no ``.grad`` is changed."""
+    return torch.cat(_evaluate_parts(gan, batch, differentiable=False)).detach()
 
 
 class TransposedJacobian:
-    """Products with the transposed Jacobian of the vector field at one point.
+    """Products of the transposed Jacobian of the vector field with vectors.
 
-    The field is differentiated once and its graph kept, so each product is one backward pass. The
-    transpose has the same eigenvalues. Memory is that of a few batches of activations.
+    ``J^T w`` is one backward pass through the graph of the gradients, while ``J w`` would need two.
+    The transposed matrix has the same eigenvalues. The gradients are computed once, and their graph
+    is kept: the memory is that of a few batches of activations.
 
     Attributes:
-        size: number of weights.
-        split: the first one of the discriminator.
+        size: number n of weights of both networks.
+        split: number of weights of the generator.
     """
 
     def __init__(self, gan: GAN, batch: Batch) -> None:
-        """Differentiate once; the players must not change while this is used."""
+        """Compute the gradients; the networks must not change while this object is used."""
         self._weights = [*trained_weights(gan)[0], *trained_weights(gan)[1]]
         generator, discriminator = _evaluate_parts(gan, batch, differentiable=True)
         self._field = torch.cat([generator, discriminator])
         self.split, self.size = len(generator), len(self._field)
 
     @classmethod
-    def at_state(cls, subject: GameState, samples: int, draw: int) -> TransposedJacobian:
-        """At a subject's weights, in float64, on a draw of so many samples of each kind.
+    def at_state(cls, state: GameState, samples: int, draw: int) -> TransposedJacobian:
+        """Return the Jacobian at the networks' weights, in float64.
+
+        Args:
+            state: networks and samples.
+            samples: number of real and of generated samples.
+            draw: seed of the samples.
 
         Raises:
-            ValueError: a player trains no weights.
+            ValueError: a network has no weights that require a gradient.
         """
-        gan = subject.copy_networks(torch.float64)
-        batch = subject.draw_batch(samples, draw, dtype=torch.float64)
-        with subject.seeded(draw):
+        gan = state.copy_networks(torch.float64)
+        batch = state.draw_batch(samples, draw, dtype=torch.float64)
+        with state.seeded(draw):
             return cls(gan, batch)
 
     def multiply(self, vector: Array) -> Array:
-        """``J^T w`` for ``(n,)`` float64 w."""
-        if not self._field.requires_grad:  # constant: a game without curvature
+        """Return ``J^T w`` for a vector w ``(n,)`` in float64."""
+        if not self._field.requires_grad:  # the gradients are constant, so their derivative is 0
             return np.zeros(self.size)
         weight = torch.as_tensor(vector).to(self._field)
         parts = torch.autograd.grad(
             self._field, self._weights, weight, retain_graph=True, materialize_grads=True
         )
-        return _flat(parts).double().cpu().numpy()
+        return _flatten(parts).double().cpu().numpy()
 
     def multiply_rows(self, vector: Array, generator: bool) -> Array:
-        """``(P J)^T w = J^T P w``, where P keeps the rows of one player: it alone moves."""
+        """Return ``(P J)^T w = J^T P w``, where P keeps the rows of one network.
+
+        ``P J`` is the Jacobian of a step in which only this network moves.
+
+        Args:
+            vector: ``(n,)`` vector w in float64.
+            generator: whether to keep the rows of the generator instead of the discriminator.
+        """
         kept = np.array(vector, dtype=np.float64)
         kept[slice(self.split, None) if generator else slice(None, self.split)] = 0.0
         return self.multiply(kept)
 
 
 def _evaluate_parts(gan: GAN, batch: Batch, differentiable: bool) -> tuple[Tensor, Tensor]:
+    """Return the field's part of the generator and of the discriminator."""
     generator, discriminator = trained_weights(gan)
     fakes = batch.generate_fakes(gan)
-    ahead = (
+    losses = (
         (batch.generator_loss(gan, fakes), generator),
         (batch.discriminator_loss(gan, fakes), discriminator),
     )
-    pushes = [
-        -_flat(
+    parts = [
+        -_flatten(
             torch.autograd.grad(
                 loss,
                 weights,
                 create_graph=differentiable,
-                retain_graph=True,  # both losses share the fakes
+                retain_graph=True,  # both losses share the graph of the generated samples
                 materialize_grads=True,
             )
         )
-        for loss, weights in ahead
+        for loss, weights in losses
     ]
-    return pushes[0], pushes[1]
+    return parts[0], parts[1]
 
 
-def _flat(parts: Sequence[Tensor]) -> Tensor:
+def _flatten(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat([part.reshape(-1) for part in parts])

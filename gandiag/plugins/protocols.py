@@ -128,11 +128,11 @@ class Detector(Protocol):
 class Instrument(Protocol):
     """Analyses both networks at a checkpoint. It runs on request only, as it may take minutes."""
 
-    def examine(self, subject: GameState, progress: Callable[[float], None]) -> Finding:
+    def examine(self, state: GameState, progress: Callable[[float], None]) -> Finding:
         """Return a finding, or the reason why there is none.
 
         Args:
-            subject: networks and samples; the instrument works on copies and changes nothing.
+            state: networks and samples; the instrument works on copies and changes nothing.
             progress: to be called from time to time with the finished share of the work, [0, 1].
         """
         ...

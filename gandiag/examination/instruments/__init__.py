@@ -1,1 +1,1 @@
-"""The instruments: one question to both players held still a file."""
+"""Instruments: each answers one question of the theory of GANs about two frozen networks."""

@@ -1,12 +1,14 @@
-"""The duality gap: what could either player still gain, if the other stood still?
+"""The duality gap: how much could each network still gain if the other one were frozen?
 
-``DG(G, D) = max_D' V(G, D') - min_G' V(G', D)``, where V is what D gains, the negative of its loss
-without penalties. It is at least 0, and 0 exactly at an equilibrium; its first half alone follows
-the distance of the samples from the data, its second half tells whether G can be improved against
-this D (Grnarova et al. 2019).
+``DG(G, D) = max_D' V(G, D') - min_G' V(G', D)``, where the value V is the negative of the
+discriminator's loss without penalties. The gap is never negative, and it is 0 exactly at an
+equilibrium. Its first part alone follows the distance of the generated samples from the data; its
+second part shows whether the generator can improve against this discriminator (Grnarova et al.
+2019).
 
-How it is measured: a copy of each player is trained against the other held still; the best copy on
-training samples is compared on samples that neither copy has seen, the same for both.
+How it is measured: a copy of each network is trained against the other, frozen network. The
+checkpoint of the copy with the best value on training samples is then evaluated on held-out
+samples, which are the same for both copies.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
@@ -29,79 +32,99 @@ from gandiag.scenario.training_settings import Adam
 from gandiag.training.trainer import train_network
 
 LIMITS = (
-    "A lower bound: better responses than so many steps of Adam have found may exist. V is D's "
-    "gain, also where G's own loss is another function of the scores, as -log D(G(z)) is."
+    "A lower bound: a longer training may find better responses. V is the discriminator's value, "
+    "also if the generator minimises another function of the scores, such as -log D(G(z))."
 )
-CHECKS = 10  # of the training at which the best copy so far is kept
+CHECKS = 10  # Evaluations during the training of a copy, the best of which is kept.
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class DualityGap:
-    """How much either player could still gain against the other held still."""
+    """How much each network could still gain against the other, frozen one."""
 
-    steps: PositiveInt = 300  # of each copy (Sidheekh et al. 2021 take 250)
-    rate: PositiveFloat = 1e-3  # of the copies' Adam, with betas (0.5, 0.999)
-    batch_size: PositiveInt = 128  # of training and of each batch that is looked at
-    batches: PositiveInt = 8  # at most that are looked at, of different real samples
+    # Each copy is trained for this many steps; Sidheekh et al. 2021 use 250.
+    steps: PositiveInt = 300
+    # The copies are trained by Adam with this learning rate and betas (0.5, 0.999).
+    rate: PositiveFloat = 1e-3
+    # Each batch of the training and of the evaluation has this many samples.
+    batch_size: PositiveInt = 128
+    # The value is evaluated on at most this many batches, all with different real samples.
+    batches: PositiveInt = 8
 
-    def examine(self, subject: GameState, progress: Callable[[float], None]) -> Finding:
-        """Return the gap, and what each of the players could gain."""
-        if not _rises_with_score(subject):
-            says = (
-                "Not asked: D's loss does not rise with the fakes' scores throughout, so that what "
-                "it loses is not what the generator wants."
+    def examine(self, state: GameState, progress: Callable[[float], None]) -> Finding:
+        """Return the gap, and what each of the networks could gain."""
+        if not _is_monotonic(state):
+            summary = (
+                "Not applicable: the discriminator's loss does not rise with every generated sample's "
+                "score, so what it loses is not what the generator gains."
             )
-            return Finding("duality_gap", says, limits=LIMITS)
-        size = min(self.batch_size, max(2, len(subject.held_out) // 2))
-        count = min(self.batches, max(1, len(subject.held_out) // size))  # of disjoint ones
-        unseen = subject.draw_batches(size, 0, count, held_out=True)
-        now = subject.copy_networks()
-        with subject.seeded(0):
-            best_discriminator = self._respond(subject, "discriminator", lambda s: progress(s / 2))
-            best_generator = self._respond(subject, "generator", lambda s: progress((1 + s) / 2))
-            level = _values(now, unseen)
-            above, below = _values(best_discriminator, unseen), _values(best_generator, unseen)
-        gap = _estimate("gap", above - below, "duality gap")
-        measures = (
-            gap,
-            _estimate("discriminator_gain", above - level, "what the discriminator could gain"),
-            _estimate("generator_gain", level - below, "what the generator could gain"),
-            _estimate("value", level, "V now, the negative of D's loss without penalties"),
+            return Finding("duality_gap", summary, limits=LIMITS)
+        # At least two batches, if possible: one batch gives no standard error.
+        size = min(self.batch_size, max(2, len(state.held_out) // 2))
+        count = min(self.batches, max(1, len(state.held_out) // size))
+        unseen = state.draw_batches(size, 0, count, held_out=True)
+        gan = state.copy_networks()
+        with state.seeded(0):
+            best_discriminator = self._train_response(
+                state, "discriminator", lambda share: progress(share / 2)
+            )
+            best_generator = self._train_response(
+                state, "generator", lambda share: progress((1 + share) / 2)
+            )
+            value = _evaluate_value(gan, unseen)
+            upper = _evaluate_value(best_discriminator, unseen)
+            lower = _evaluate_value(best_generator, unseen)
+        # The differences are taken batch by batch, so that the batches' common noise cancels.
+        gap = _estimate_mean("gap", upper - lower, "duality gap")
+        discriminator_gain = _estimate_mean(
+            "discriminator_gain", upper - value, "possible gain of the discriminator"
         )
-        return Finding("duality_gap", _says(gap, measures[1], measures[2]), measures, {}, LIMITS)
+        generator_gain = _estimate_mean(
+            "generator_gain", value - lower, "possible gain of the generator"
+        )
+        current = _estimate_mean(
+            "value", value, "current value V, the negative of D's loss without penalties"
+        )
+        measures = (gap, discriminator_gain, generator_gain, current)
+        summary = _summarize_gap(gap, discriminator_gain, generator_gain)
+        return Finding("duality_gap", summary, measures, {}, LIMITS)
 
-    def _respond(self, subject: GameState, player: str, progress: Callable[[float], None]) -> GAN:
-        """The game with one player's copy trained against the other, which stands still."""
-        gan = subject.copy_networks()
-        theirs = player == "discriminator"
-        network: nn.Module = getattr(gan, player)
-        (gan.generator if theirs else gan.discriminator).requires_grad_(False)
-        seen = subject.draw_batches(self.batch_size, 1, self.batches)
-        sign = 1.0 if theirs else -1.0  # G's copy wants V small
-        taken = 0
+    def _train_response(
+        self, state: GameState, name: str, progress: Callable[[float], None]
+    ) -> GAN:
+        """Return copies of both networks, of which the named one is trained alone."""
+        gan = state.copy_networks()
+        is_discriminator = name == "discriminator"
+        network: nn.Module = getattr(gan, name)
+        (gan.generator if is_discriminator else gan.discriminator).requires_grad_(False)
+        checked = state.draw_batches(self.batch_size, 1, self.batches)
+        sign = 1.0 if is_discriminator else -1.0  # the generator minimises V
+        steps_begun = 0
 
-        def loss() -> Tensor:
-            nonlocal taken
-            taken += 1
-            batch = subject.draw_batch(self.batch_size, 1 + taken)
+        def compute_loss() -> Tensor:
+            nonlocal steps_begun
+            steps_begun += 1
+            batch = state.draw_batch(self.batch_size, 1 + steps_begun)
             fakes = batch.generate_fakes(gan)
-            return sign * batch.discriminator_loss(gan, fakes, penalised=theirs)
+            return sign * batch.discriminator_loss(gan, fakes, penalised=is_discriminator)
 
         every = max(1, self.steps // CHECKS)
-        constrain = gan.constrain if theirs else None
-        best, kept = sign * float(_values(gan, seen).mean()), _state(network)
-        for step in train_network(network, loss, Adam(lr=self.rate), self.steps, constrain):
+        constrain = gan.constrain if is_discriminator else None
+        best = sign * float(_evaluate_value(gan, checked).mean())
+        best_weights = _copy_state(network)
+        for step in train_network(network, compute_loss, Adam(lr=self.rate), self.steps, constrain):
             if step % every == 0 or step == self.steps:
-                found = sign * float(_values(gan, seen).mean())
-                if found > best:
-                    best, kept = found, _state(network)
+                value = sign * float(_evaluate_value(gan, checked).mean())
+                if value > best:
+                    best, best_weights = value, _copy_state(network)
             progress(step / self.steps)
-        network.load_state_dict(kept)
+        network.load_state_dict(best_weights)
         return gan
 
 
-def _values(gan: GAN, batches: Sequence[Batch]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """V on each batch."""
+def _evaluate_value(gan: GAN, batches: Sequence[Batch]) -> Array:
+    """Return the value V on each batch, ``(len(batches),)``."""
     with torch.no_grad():
         losses = [
             batch.discriminator_loss(gan, batch.generate_fakes(gan), penalised=False)
@@ -110,29 +133,36 @@ def _values(gan: GAN, batches: Sequence[Batch]) -> np.ndarray[Any, np.dtype[np.f
     return -np.array([float(loss) for loss in losses])
 
 
-def _state(network: nn.Module) -> dict[str, Any]:
+def _copy_state(network: nn.Module) -> dict[str, Any]:
     return copy.deepcopy(network.state_dict())
 
 
-def _rises_with_score(subject: GameState) -> bool:
-    """Whether D's loss never falls as a fake's score rises: what D loses is then what G gains."""
+def _is_monotonic(state: GameState) -> bool:
+    """Whether D's loss never falls while the score of a generated sample rises.
+
+    Only then does the discriminator lose what the generator gains, and V is the value of a game in
+    which one network's gain is the other's loss. Least squares, for example, penalises scores
+    below 0, too.
+    """
     scores = torch.linspace(-10, 10, 81, dtype=torch.float64)
-    loss = subject.gan.objective.discriminator
-    levels = torch.stack([loss(torch.zeros_like(scores[:1]), score[None]) for score in scores])
-    return bool((levels.diff() >= -1e-12).all())
+    loss = state.gan.objective.discriminator
+    losses = torch.stack([loss(torch.zeros_like(scores[:1]), score[None]) for score in scores])
+    return bool((losses.diff() >= -1e-12).all())
 
 
-def _estimate(name: str, values: np.ndarray[Any, np.dtype[np.float64]], meaning: str) -> Measure:
-    """Mean over the batches, give or take two standard errors; no interval for one batch."""
+def _estimate_mean(name: str, values: Array, meaning: str) -> Measure:
+    """Return the mean over batches +- 2 standard errors; the interval is NaN for one batch."""
     mean, count = float(values.mean()), len(values)
     error = 2 * float(values.std(ddof=1)) / math.sqrt(count) if count > 1 else math.nan
     return Measure(name, mean, mean - error, mean + error, f"{meaning}, +- 2 standard errors")
 
 
-def _says(gap: Measure, discriminator: Measure, generator: Measure) -> str:
+def _summarize_gap(gap: Measure, discriminator: Measure, generator: Measure) -> str:
     if not math.isfinite(gap.value):
-        return "No gap can be told: a loss is not finite."
+        return "No gap could be computed: a loss is not finite."
     if not gap.low > 0:
-        return "Neither player was found to gain beyond chance: so far as this looks, a balance."
-    who = "the discriminator" if discriminator.value > generator.value else "the generator"
-    return f"Of at least {gap.value:.3g} that could still be gained, {who} could gain more."
+        return (
+            "Neither network was found to gain beyond chance: as far as measured, an equilibrium."
+        )
+    name = "discriminator" if discriminator.value > generator.value else "generator"
+    return f"The duality gap is at least {gap.value:.3g}, and the {name} could gain more of it."

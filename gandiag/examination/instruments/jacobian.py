@@ -1,14 +1,16 @@
-"""The Jacobian of the game's vector field: does it turn, and does it lead in or out?
+"""The Jacobian of the vector field: does training rotate, and does it converge or diverge here?
 
-Near an equilibrium, the motion of both players under small gradient steps is that of
-``x' = J x``. A negative real part of an eigenvalue pulls in, a positive one pushes out, and an
-imaginary part turns. Of the Dirac-GAN the eigenvalues are known: ``+-i/2`` for plain players, which
-go round for ever, and ``-gamma/2 +- sqrt(gamma^2/4 - 1/4)`` with an R1 penalty (Mescheder et al.
-2018).
+Near a stationary point, training with small gradient steps follows ``x' = J x``, where J is the
+Jacobian of the vector field (see `gandiag.examination.vector_field`). An eigenvalue with a negative
+real part converges, one with a positive real part diverges, and an imaginary part rotates. For the
+Dirac-GAN the eigenvalues are known: ``+-i/2`` without a penalty, so that training circles around
+the equilibrium for ever, and ``-gamma/2 +- sqrt(gamma^2/4 - 1/4)`` with an R1 penalty of weight
+gamma (Mescheder et al. 2018).
 
-How it is measured: products with the transposed Jacobian by differentiating the players' gradients
-once more, in float64; the outermost eigenvalues by ARPACK (all of them for very small players),
-anew for each draw of samples.
+How it is measured: the gradients of both networks are differentiated once more, in float64, which
+gives products of the transposed Jacobian with vectors. ARPACK finds the outermost eigenvalues from
+such products. For networks of up to 128 weights all eigenvalues are computed. Each draw of samples
+has eigenvalues of its own.
 """
 
 from __future__ import annotations
@@ -23,31 +25,36 @@ from pydantic import PositiveFloat, PositiveInt
 from gandiag.examination.eigenvalues import Spectrum, Which, find_eigenvalues, report_progress
 from gandiag.examination.finding import Finding, Measure, summarize_draws
 from gandiag.examination.game_state import GameState
-from gandiag.examination.vector_field import TransposedJacobian as FieldJacobian
+from gandiag.examination.vector_field import TransposedJacobian
 
-TYPICAL = 60  # products of a search; it is only used to say how far one has come
+TYPICAL_PRODUCTS = 60  # Typical products of a search; used for the progress only.
 LIMITS = (
-    "Local: it says what small disturbances do at these weights, on these samples. Weights of a "
-    "run under way are no equilibrium. Momentum, Adam's scaling and clipped weights are left out."
+    "Local: the eigenvalues describe small disturbances of these weights, on these samples. The "
+    "weights of an unfinished run are no equilibrium. Momentum, Adam's scaling and weight clipping "
+    "are left out."
 )
 
 
 @dataclass(frozen=True)
 class Jacobian:
-    """Eigenvalues of the game's vector field: whether it turns, and leads in or out."""
+    """Eigenvalues of the vector field: whether training rotates, converges or diverges."""
 
-    count: PositiveInt = 4  # eigenvalues of largest modulus, real part and imaginary part each
-    samples: PositiveInt = 256  # of each kind; the losses are means over them
-    draws: PositiveInt = 3  # of samples, of which the range is given
-    tolerance: PositiveFloat = 1e-4  # relative accuracy of an eigenvalue of large players
+    # This many eigenvalues are searched for each of largest modulus, real and imaginary part.
+    count: PositiveInt = 4
+    # The losses are means over this many real and generated samples.
+    samples: PositiveInt = 256
+    # Eigenvalues are computed for this many draws of samples, and their range is reported.
+    draws: PositiveInt = 3
+    # Each eigenvalue of large networks has this relative accuracy.
+    tolerance: PositiveFloat = 1e-4
 
-    def examine(self, subject: GameState, progress: Callable[[float], None]) -> Finding:
-        """Return the outermost eigenvalues, and what they say of small steps."""
-        found = [self._spectrum(subject, draw, progress) for draw in range(self.draws)]
-        values = [spectrum.values for spectrum in found]
+    def examine(self, state: GameState, progress: Callable[[float], None]) -> Finding:
+        """Return the outermost eigenvalues, and whether small steps converge."""
+        spectra = [self._find_spectrum(state, draw, progress) for draw in range(self.draws)]
+        values = [spectrum.values for spectrum in spectra]
         if any(not len(each) for each in values):
-            says = "No eigenvalue converged: ask for fewer, or with a larger tolerance."
-            return Finding("jacobian", says, limits=LIMITS)
+            summary = "No eigenvalue converged: reduce count or increase tolerance."
+            return Finding("jacobian", summary, limits=LIMITS)
         measures = (
             summarize_draws("real_part", [e.real.max() for e in values], "largest real part"),
             summarize_draws(
@@ -57,28 +64,31 @@ class Jacobian:
             summarize_draws(
                 "rate",
                 [_largest_rate(e) for e in values],
-                "steps at once shrink it below this rate",
+                "simultaneous gradient steps converge below this learning rate",
             ),
         )
         curves = {"real": values[0].real.tolist(), "imaginary": values[0].imag.tolist()}
-        says = f"{_says(measures)} ({_counted(found)})."
-        return Finding("jacobian", says, measures, curves, LIMITS)
+        summary = f"{_summarize_measures(measures)} ({_count_eigenvalues(spectra)})."
+        return Finding("jacobian", summary, measures, curves, LIMITS)
 
-    def _spectrum(
-        self, subject: GameState, draw: int, progress: Callable[[float], None]
+    def _find_spectrum(
+        self, state: GameState, draw: int, progress: Callable[[float], None]
     ) -> Spectrum:
-        field = FieldJacobian.at_state(subject, self.samples, draw)
+        jacobian = TransposedJacobian.at_state(state, self.samples, draw)
         product = report_progress(
-            field.multiply, TYPICAL, lambda share: progress((draw + share) / self.draws)
+            jacobian.multiply,
+            TYPICAL_PRODUCTS,
+            lambda share: progress((draw + share) / self.draws),
         )
         kinds: tuple[Which, ...] = ("LM", "LR", "LI")
-        return find_eigenvalues(product, field.size, self.count, kinds, draw, self.tolerance)
+        return find_eigenvalues(product, jacobian.size, self.count, kinds, draw, self.tolerance)
 
 
 def _largest_rate(values: NDArray[np.complex128]) -> float:
-    """The rate h below which ``|1 + h lambda| < 1`` for all: ``min -2 Re / |lambda|^2``; else 0.
+    """Return the learning rate h below which ``|1 + h lambda| < 1`` for all eigenvalues, or 0.
 
-    Eigenvalues of 0 are directions in which nothing happens, and left out.
+    From ``|1 + h lambda|^2 = 1 + 2 h Re(lambda) + h^2 |lambda|^2`` the limit is the smallest
+    ``-2 Re(lambda) / |lambda|^2``. Eigenvalues of 0 are left out: nothing moves in their direction.
     """
     moving = values[np.abs(values) > 1e-9 * max(float(np.abs(values).max()), 1e-300)]
     if not len(moving):
@@ -86,24 +96,26 @@ def _largest_rate(values: NDArray[np.complex128]) -> float:
     return max(0.0, float((-2 * moving.real / np.abs(moving) ** 2).min()))
 
 
-def _says(measures: tuple[Measure, ...]) -> str:
+def _summarize_measures(measures: tuple[Measure, ...]) -> str:
     real, imaginary, modulus, rate = measures
-    slack = 1e-6 * modulus.value  # what rounding may leave of a part that is 0
-    turning = "turns" if imaginary.value > slack else "does not turn"
+    slack = 1e-6 * modulus.value  # rounding leaves such values where the exact part is 0
+    rotation = "it rotates" if imaginary.value > slack else "it does not rotate"
     if real.low > slack:
-        return f"The game {turning}, and is pushed outwards somewhere in all draws of samples"
-    if real.high < -slack:
-        return f"The game {turning}, and is pulled in by steps at rates below {rate.low:.3g}"
-    if real.high <= slack:
-        return f"The game {turning}, and is somewhere neither pulled in nor pushed outwards"
-    return f"The game {turning}, and is pushed outwards in some draws of samples and not in others"
+        direction = "Training diverges in at least one direction, in all draws of samples"
+    elif real.high < -slack:
+        direction = f"Training converges at learning rates below {rate.low:.3g}"
+    elif real.high <= slack:
+        direction = "In at least one direction training neither converges nor diverges"
+    else:
+        direction = "Training diverges in some draws of samples but not in all"
+    return f"{direction}; {rotation}"
 
 
-def _counted(found: Sequence[Spectrum]) -> str:
-    """Which eigenvalues were seen."""
-    first = found[0]
+def _count_eigenvalues(spectra: Sequence[Spectrum]) -> str:
+    """Return how many eigenvalues were found, and how many did not converge."""
+    first = spectra[0]
     if first.is_complete:
         return f"all {len(first.values)} eigenvalues"
-    missed = sum(spectrum.unconverged for spectrum in found)
-    late = f"; {missed} more did not converge" if missed else ""
-    return f"the outermost {len(first.values)} eigenvalues{late}"
+    unconverged = sum(spectrum.unconverged for spectrum in spectra)
+    suffix = f"; {unconverged} more did not converge" if unconverged else ""
+    return f"the outermost {len(first.values)} eigenvalues{suffix}"

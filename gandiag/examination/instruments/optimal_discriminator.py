@@ -1,13 +1,14 @@
-"""The optimal discriminator: does the generator still learn from one that is trained to the end?
+"""The optimal discriminator: would a discriminator trained to the end still give G a gradient?
 
-What it tells: whether vanishing gradients lie in the game itself. Where real and made samples lie
-on sets that hardly meet, a discriminator can become perfect, and under ``log(1 - D(G(z)))`` the
-generator's gradient then falls to 0; under ``-log D(G(z))`` it does not (Arjovsky & Bottou 2017,
-theorems 2.4 and 2.6, figure 2). If so, fewer discriminator steps only put it off.
+It shows whether vanishing gradients are a property of the problem itself. If real and generated
+samples lie on sets that hardly overlap, a discriminator can become perfect. The generator's
+gradient then vanishes under ``log(1 - D(G(z)))``; it does not under ``-log D(G(z))`` (Arjovsky &
+Bottou 2017, theorems 2.4 and 2.6, figure 2). In such a case fewer discriminator steps only delay
+the failure.
 
-How it is measured: a copy of the discriminator is trained on, the generator held still, while the
-size of the generator's gradient on fresh latents is followed, and how well the copy ranks real
-samples that it has not seen over fresh fakes.
+How it is measured: a copy of the discriminator is trained on while the generator is frozen.
+Meanwhile the norm of the generator's gradient on new latents is measured, and the copy's AUC
+between held-out real samples and new generated ones.
 """
 
 from __future__ import annotations
@@ -30,117 +31,132 @@ from gandiag.scenario.training_settings import Adam
 from gandiag.training.trainer import train_network
 
 LIMITS = (
-    "The copy is as good as so many steps of Adam make it, no better: a gradient that has not "
-    "fallen yet may fall later, most of all where the ranking is still below 1."
+    "The copy is trained for a limited number of steps. A gradient that has not vanished by then "
+    "may vanish later, above all if the discriminator AUC is still below 1."
 )
 
 
 @dataclass(frozen=True)
 class OptimalDiscriminator:
-    """What the generator would still learn from a discriminator that is trained to the end."""
+    """The generator's gradient from a discriminator that is trained to the end."""
 
-    steps: PositiveInt = 500  # of the copy; the paper's gradients fell within some hundred
-    every: PositiveInt = 25  # steps between two looks
-    rate: PositiveFloat = 1e-3  # of the copy's Adam, with betas (0.5, 0.999)
-    batch_size: PositiveInt = 128  # of the copy's training
-    samples: PositiveInt = 512  # of each kind that are looked at
-    draws: PositiveInt = 3  # of samples and batches, of which the range is given
-    fall: PositiveFloat = 2.0  # decades by which the gradient must fall to be called vanishing
+    # The copy is trained for this many steps; the gradients in the paper vanish within hundreds.
+    steps: PositiveInt = 500
+    # Gradient and AUC are measured every this many steps.
+    every: PositiveInt = 25
+    # The copy is trained by Adam with this learning rate and betas (0.5, 0.999).
+    rate: PositiveFloat = 1e-3
+    # The copy is trained on batches of this many samples.
+    batch_size: PositiveInt = 128
+    # Gradient and AUC are measured on this many real and generated samples.
+    samples: PositiveInt = 512
+    # The measurement is repeated with this many draws of samples, and the range is reported.
+    draws: PositiveInt = 3
+    # The gradient vanishes if it falls by this many powers of ten.
+    fall: PositiveFloat = 2.0
 
-    def examine(self, subject: GameState, progress: Callable[[float], None]) -> Finding:
+    def examine(self, state: GameState, progress: Callable[[float], None]) -> Finding:
         """Return the generator's gradient before and after, and how far it has fallen."""
-        gradients, rankings = [], []
+        gradients, aucs = [], []
         for draw in range(self.draws):
-            sizes, ranks = self._follow(subject, draw, progress)
-            gradients.append(sizes)
-            rankings.append(ranks)
-        falls = [_decades(sizes[0], sizes[-1]) for sizes in gradients]
+            norms, draw_aucs = self._train_copy(state, draw, progress)
+            gradients.append(norms)
+            aucs.append(draw_aucs)
+        falls = [_powers_of_ten(norms[0], norms[-1]) for norms in gradients]
         measures = (
             summarize_draws(
-                "gradient", [sizes[0] for sizes in gradients], "|grad of G's loss| now"
+                "gradient",
+                [norms[0] for norms in gradients],
+                "norm of the generator's gradient now",
             ),
             summarize_draws(
-                "gradient_after", [sizes[-1] for sizes in gradients], "... with the copy"
+                "gradient_after",
+                [norms[-1] for norms in gradients],
+                "norm of the generator's gradient with the trained copy",
             ),
-            summarize_draws("fall", falls, "decades by which it falls"),
+            summarize_draws("fall", falls, "powers of ten by which the gradient falls"),
+            summarize_draws("auc", [each[0] for each in aucs], "discriminator AUC now"),
             summarize_draws(
-                "auc", [ranks[0] for ranks in rankings], "D's ranking of real over fake now"
+                "auc_after", [each[-1] for each in aucs], "discriminator AUC of the trained copy"
             ),
-            summarize_draws("auc_after", [ranks[-1] for ranks in rankings], "... the copy's"),
         )
-        looks = len(gradients[0])
+        count = len(gradients[0])
         curves = {
-            "step": [float(min(look * self.every, self.steps)) for look in range(looks)],
+            "step": [float(min(index * self.every, self.steps)) for index in range(count)],
             "gradient": np.mean(gradients, axis=0).tolist(),
-            "auc": np.mean(rankings, axis=0).tolist(),
+            "auc": np.mean(aucs, axis=0).tolist(),
         }
-        said = self._says(measures[2].low, measures[2].high, measures[4].value)
-        return Finding("optimal_discriminator", said, measures, curves, LIMITS)
+        summary = self._summarize_fall(measures[2].low, measures[2].high, measures[4].value)
+        return Finding("optimal_discriminator", summary, measures, curves, LIMITS)
 
-    def _follow(
-        self, subject: GameState, draw: int, progress: Callable[[float], None]
+    def _train_copy(
+        self, state: GameState, draw: int, progress: Callable[[float], None]
     ) -> tuple[list[float], list[float]]:
-        """Sizes of G's gradient, and the copy's rankings, at each look."""
-        gan = subject.copy_networks()
-        asked = subject.draw_batch(self.samples, draw, held_out=True)
-        first = 1 + draw * self.steps  # seed of the first batch
-        taken = 0
+        """Train a copy of the discriminator.
 
-        def loss() -> Tensor:
-            nonlocal taken
-            batch = subject.draw_batch(self.batch_size, first + taken)
-            taken += 1
-            with torch.no_grad():
+        Returns:
+            The norm of the generator's gradient and the copy's AUC, before the first step, every
+            `every` steps and after the last step.
+        """
+        gan = state.copy_networks()
+        evaluated = state.draw_batch(self.samples, draw, held_out=True)
+        first_seed = 1 + draw * self.steps  # no two draws train on the same batch
+        steps_begun = 0
+
+        def compute_loss() -> Tensor:
+            nonlocal steps_begun
+            batch = state.draw_batch(self.batch_size, first_seed + steps_begun)
+            steps_begun += 1
+            with torch.no_grad():  # the generator is frozen
                 fakes = batch.generate_fakes(gan)
             return batch.discriminator_loss(gan, fakes)
 
-        with subject.seeded(draw):
-            sizes, ranks = [_gradient(gan, asked)], [_ranking(gan, asked)]
-            settings = Adam(lr=self.rate)
-            copy_learns = train_network(
-                gan.discriminator, loss, settings, self.steps, gan.constrain
-            )
-            for step in copy_learns:
+        with state.seeded(draw):
+            norms, aucs = [_gradient_norm(gan, evaluated)], [_compute_auc(gan, evaluated)]
+            optimizer = Adam(lr=self.rate)
+            for step in train_network(
+                gan.discriminator, compute_loss, optimizer, self.steps, gan.constrain
+            ):
                 if step % self.every == 0 or step == self.steps:
-                    sizes.append(_gradient(gan, asked))
-                    ranks.append(_ranking(gan, asked))
+                    norms.append(_gradient_norm(gan, evaluated))
+                    aucs.append(_compute_auc(gan, evaluated))
                 progress((draw + step / self.steps) / self.draws)
-        return sizes, ranks
+        return norms, aucs
 
-    def _says(self, low: float, high: float, auc: float) -> str:
-        after = f"With a discriminator trained {self.steps} steps on alone (AUC {auc:.3f}),"
+    def _summarize_fall(self, low: float, high: float, auc: float) -> str:
+        after = f"After {self.steps} steps of the discriminator alone (AUC {auc:.3f}),"
         if math.isnan(low) or math.isnan(high):
-            return f"{after} no fall can be told: the generator's gradient is 0 or not finite now."
+            return f"{after} no fall can be computed: the generator's gradient is 0 or not finite."
         if low >= self.fall:
             return (
-                f"{after} the generator's gradient falls by {low:.1f} decades or more: the better "
-                "the discriminator, the less there is to learn from it."
+                f"{after} the generator's gradient is smaller by {low:.1f} powers of ten or more: "
+                "the better the discriminator, the less the generator learns from it."
             )
         if high < self.fall:
             return f"{after} the generator's gradient does not vanish."
-        return f"{after} the generator's gradient vanishes in some draws and not in others."
+        return f"{after} the generator's gradient vanishes in some draws of samples but not in all."
 
 
-def _gradient(gan: GAN, batch: Batch) -> float:
-    """Norm of the gradient of G's loss in its weights."""
+def _gradient_norm(gan: GAN, batch: Batch) -> float:
+    """Return the Euclidean norm of the gradient of the generator's loss in its weights."""
     weights, _ = trained_weights(gan)
     loss = batch.generator_loss(gan, batch.generate_fakes(gan))
     parts = torch.autograd.grad(loss, weights, materialize_grads=True)
     return math.hypot(*(float(part.double().norm()) for part in parts))
 
 
-def _ranking(gan: GAN, batch: Batch) -> float:
-    """D's area under the ROC curve; NaN where a score is not finite."""
+def _compute_auc(gan: GAN, batch: Batch) -> float:
+    """Return the discriminator's area under the ROC curve; NaN if a score is not finite."""
     with torch.no_grad():
         real, fake = (part.flatten() for part in batch.scores(gan, batch.generate_fakes(gan)))
     scores = torch.cat([real, fake]).double().cpu().numpy()
-    kinds = [1] * len(real) + [0] * len(fake)
-    finite = math.isfinite(float(scores.sum()))
-    return float(roc_auc_score(kinds, scores)) if finite else math.nan
+    is_real = [1] * len(real) + [0] * len(fake)
+    is_finite = math.isfinite(float(scores.sum()))
+    return float(roc_auc_score(is_real, scores)) if is_finite else math.nan
 
 
-def _decades(before: float, after: float) -> float:
-    """How many powers of ten a gradient has fallen; infinite where nothing is left of it."""
+def _powers_of_ten(before: float, after: float) -> float:
+    """Return by how many powers of ten a gradient has fallen; infinite if it is 0 now."""
     if not (before > 0 and math.isfinite(before) and math.isfinite(after)):
         return math.nan
     return math.log10(before / after) if after else math.inf

@@ -1,11 +1,15 @@
-"""One iteration of plain gradient descent as a map: does it shrink small disturbances?
+"""One iteration of gradient descent as a map: are the steps too large to converge here?
 
-The vector field may lead in while steps of finite size lead out. At an equilibrium one iteration is
-``x -> F x``: with both players stepping at once ``F = 1 + h J``; in turn, D first,
-``F = (1 + h_G J_G)^m (1 + h_D J_D)^n``, where J_G and J_D have one player's rows of J and zeros.
-Disturbances shrink where all ``|lambda| < 1``. For the plain Dirac-GAN, steps at once have
-``|lambda| = sqrt(1 + h^2 / 4) > 1``; steps in turn have ``|lambda| = 1`` as long as
-``sqrt(m n) h / 2 <= 2`` (Mescheder et al. 2018).
+The vector field may converge although steps of finite size diverge. Near an equilibrium one
+iteration is linear, ``x -> F x``. If both networks step simultaneously, ``F = 1 + h J``. If they
+alternate, the discriminator first,
+
+``F = (1 + h_G J_G)^m (1 + h_D J_D)^n``
+
+where J_G and J_D have the rows of one network and zeros elsewhere, and m and n are the numbers of
+steps. The iteration converges if all eigenvalues have a modulus below 1. For the Dirac-GAN without
+a penalty, simultaneous steps have ``|lambda| = sqrt(1 + h^2 / 4) > 1``, and alternating steps have
+``|lambda| = 1`` as long as ``sqrt(m n) h / 2 <= 2`` (Mescheder et al. 2018).
 """
 
 from __future__ import annotations
@@ -22,10 +26,10 @@ from gandiag.examination.finding import Finding, summarize_draws
 from gandiag.examination.game_state import DescentSettings, GameState
 from gandiag.examination.vector_field import TransposedJacobian
 
-TYPICAL = 40  # iterations that a search asks for; it is only used to say how far one has come
+TYPICAL_PRODUCTS = 40  # Typical iterations of a search; used for the progress only.
 LIMITS = (
-    "Exact at an equilibrium; elsewhere both players' curvature is taken at the same point. "
-    "Momentum, Adam's scaling and clipped weights are left out."
+    "Exact at an equilibrium. Elsewhere all steps of an iteration use the curvature of the same "
+    "point. Momentum, Adam's scaling and weight clipping are left out."
 )
 
 
@@ -33,42 +37,54 @@ LIMITS = (
 class UpdateMap:
     """Eigenvalues of one iteration of plain gradient descent: whether its steps are too large."""
 
-    generator_rate: NonNegativeFloat = 0.0  # of plain descent; 0 is the game's own, if it is plain
-    discriminator_rate: NonNegativeFloat = 0.0  # likewise
-    generator_steps: PositiveInt = 1  # of an iteration, where rates are given
-    discriminator_steps: PositiveInt = 1  # likewise
-    simultaneous: bool = False  # whether both step at once instead of in turn, D first
-    count: PositiveInt = 4  # eigenvalues of largest modulus
-    samples: PositiveInt = 256  # of each kind
-    draws: PositiveInt = 3  # of samples, of which the range is given
-    tolerance: PositiveFloat = 1e-4  # relative accuracy of an eigenvalue of large players
+    # The generator's learning rate; 0 takes the run's own, if the run uses SGD without momentum.
+    generator_rate: NonNegativeFloat = 0.0
+    # The discriminator's learning rate; 0 takes the run's own in the same way.
+    discriminator_rate: NonNegativeFloat = 0.0
+    # An iteration has this many generator steps, if a learning rate is given.
+    generator_steps: PositiveInt = 1
+    # An iteration has this many discriminator steps, if a learning rate is given.
+    discriminator_steps: PositiveInt = 1
+    # Both networks step simultaneously instead of in alternation.
+    simultaneous: bool = False
+    # This many eigenvalues of largest modulus are searched.
+    count: PositiveInt = 4
+    # The losses are means over this many real and generated samples.
+    samples: PositiveInt = 256
+    # Eigenvalues are computed for this many draws of samples, and their range is reported.
+    draws: PositiveInt = 3
+    # Each eigenvalue of large networks has this relative accuracy.
+    tolerance: PositiveFloat = 1e-4
 
-    def examine(self, subject: GameState, progress: Callable[[float], None]) -> Finding:
-        """Return the spectral radius of an iteration, and how fast it turns."""
-        descent = self._descent(subject)
+    def examine(self, state: GameState, progress: Callable[[float], None]) -> Finding:
+        """Return the spectral radius of an iteration, and the period of its rotation."""
+        descent = self._choose_descent(state)
         if descent is None:
-            says = (
-                "Not asked: the players do not step by plain gradient descent. "
-                "Give generator_rate and discriminator_rate to ask what it would do."
+            summary = (
+                "Not applicable: the networks are not trained by plain gradient descent. Set "
+                "generator_rate and discriminator_rate to examine such steps."
             )
-            return Finding("update_map", says, limits=LIMITS)
-        found = [self._spectrum(subject, descent, draw, progress) for draw in range(self.draws)]
-        values = [spectrum.values for spectrum in found]
+            return Finding("update_map", summary, limits=LIMITS)
+        spectra = [
+            self._find_spectrum(state, descent, draw, progress) for draw in range(self.draws)
+        ]
+        values = [spectrum.values for spectrum in spectra]
         if any(not len(each) for each in values):
-            says = "No eigenvalue converged: ask for fewer, or with a larger tolerance."
-            return Finding("update_map", says, limits=LIMITS)
+            summary = "No eigenvalue converged: reduce count or increase tolerance."
+            return Finding("update_map", summary, limits=LIMITS)
         radius = summarize_draws("radius", [np.abs(e).max() for e in values], "largest modulus")
-        turns = [2 * np.pi / a if (a := np.abs(np.angle(e[0]))) > 0 else np.inf for e in values]
+        angles = [np.abs(np.angle(e[0])) for e in values]  # the largest modulus comes first
+        periods = [2 * np.pi / angle if angle > 0 else np.inf for angle in angles]
         period = summarize_draws(
-            "period", turns, "iterations that a turn takes, of that eigenvalue"
+            "period", periods, "iterations of one rotation, for the largest modulus"
         )
         curves = {"real": values[0].real.tolist(), "imaginary": values[0].imag.tolist()}
-        says = _says(radius.low, radius.high)
-        return Finding("update_map", says, (radius, period), curves, LIMITS)
+        summary = _summarize_radius(radius.low, radius.high)
+        return Finding("update_map", summary, (radius, period), curves, LIMITS)
 
-    def _descent(self, subject: GameState) -> DescentSettings | None:
+    def _choose_descent(self, state: GameState) -> DescentSettings | None:
         if not self.generator_rate and not self.discriminator_rate:
-            return subject.descent
+            return state.descent
         return DescentSettings(
             self.generator_rate,
             self.discriminator_rate,
@@ -76,47 +92,49 @@ class UpdateMap:
             self.discriminator_steps,
         )
 
-    def _spectrum(
+    def _find_spectrum(
         self,
-        subject: GameState,
+        state: GameState,
         descent: DescentSettings,
         draw: int,
         progress: Callable[[float], None],
     ) -> Spectrum:
-        field = TransposedJacobian.at_state(subject, self.samples, draw)
+        jacobian = TransposedJacobian.at_state(state, self.samples, draw)
         product = report_progress(
-            lambda vector: _iterated(field, descent, vector, self.simultaneous),
-            TYPICAL,
+            lambda vector: _apply_iteration(jacobian, descent, vector, self.simultaneous),
+            TYPICAL_PRODUCTS,
             lambda share: progress((draw + share) / self.draws),
         )
-        return find_eigenvalues(product, field.size, self.count, ("LM",), draw, self.tolerance)
+        return find_eigenvalues(product, jacobian.size, self.count, ("LM",), draw, self.tolerance)
 
 
-def _iterated(
-    field: TransposedJacobian,
+def _apply_iteration(
+    jacobian: TransposedJacobian,
     descent: DescentSettings,
     vector: NDArray[np.float64],
     simultaneous: bool,
 ) -> NDArray[np.float64]:
-    """``F^T w`` of one iteration; transposed, G's steps come first and then D's."""
+    """Return ``F^T w``; the transposition reverses the order: generator steps come first."""
     if simultaneous:
         scaled = np.array(vector, dtype=np.float64)
-        scaled[: field.split] *= descent.generator_rate
-        scaled[field.split :] *= descent.discriminator_rate
-        return vector + field.multiply(scaled)
+        scaled[: jacobian.split] *= descent.generator_rate
+        scaled[jacobian.split :] *= descent.discriminator_rate
+        return vector + jacobian.multiply(scaled)
     for _ in range(descent.generator_steps):
-        vector = vector + descent.generator_rate * field.multiply_rows(vector, generator=True)
+        rows = jacobian.multiply_rows(vector, generator=True)
+        vector = vector + descent.generator_rate * rows
     for _ in range(descent.discriminator_steps):
-        vector = vector + descent.discriminator_rate * field.multiply_rows(vector, generator=False)
+        rows = jacobian.multiply_rows(vector, generator=False)
+        vector = vector + descent.discriminator_rate * rows
     return vector
 
 
-def _says(low: float, high: float) -> str:
-    slack = 1e-6  # of the modulus 1 that directions have in which nothing happens
+def _summarize_radius(low: float, high: float) -> str:
+    slack = 1e-6  # directions in which nothing moves have a modulus of 1, up to rounding
     if low > 1 + slack:
-        return "Each iteration makes some small disturbance larger: steps this large lead out."
+        return "Each iteration increases some small disturbance: steps of this size diverge."
     if high < 1 - slack:
-        return "Each iteration makes every small disturbance smaller: steps this large lead in."
+        return "Each iteration decreases all small disturbances: steps of this size converge."
     if high <= 1 + slack:
-        return "No disturbance grows, and some stay as large as they are."
-    return "Some disturbance grows in some draws of samples and not in others."
+        return "No small disturbance grows, and some keep their size."
+    return "Some small disturbance grows in some draws of samples but not in all."

@@ -1,4 +1,4 @@
-"""Laws of checkpoints: what is kept, that it is whole, and that keeping it changes nothing."""
+"""Tests of checkpoints: which are written, that they are complete and change nothing."""
 
 from __future__ import annotations
 
@@ -33,39 +33,39 @@ TINY: dict[str, Any] = {
 }
 
 
-def game(width: int = 8) -> GAN:
-    """Untrained players of the tiny scenario's making."""
+def build_gan(width: int = 8) -> GAN:
+    """Return untrained networks as in the tiny scenario."""
     return Vanilla(width=width, latent_size=2).build((2,))
 
 
-def steps(folder: Path) -> list[int]:
-    """Steps of the checkpoints in a folder."""
+def checkpoint_steps(folder: Path) -> list[int]:
+    """Return the steps of the checkpoints in a folder."""
     return [step for step, _ in list_checkpoints(folder)]
 
 
-def test_run_keeps_checkpoints(tmp_path: Path) -> None:
-    """A run keeps its players after the first step, every so often, and at its end, if asked."""
+def test_run_writes_checkpoints(tmp_path: Path) -> None:
+    """If requested, a run writes checkpoints after step 1, every N steps and at its end."""
     gandiag.run(Scenario.parse(TINY), tmp_path / "kept", checkpoint_every=10)
-    assert steps(tmp_path / "kept") == [1, 10, 20, 25]
+    assert checkpoint_steps(tmp_path / "kept") == [1, 10, 20, 25]
     gandiag.run(Scenario.parse(TINY), tmp_path / "plain")
     assert not (tmp_path / "plain" / "checkpoints").exists()
 
 
-def test_keeping_changes_nothing(tmp_path: Path) -> None:
-    """Signals of a run that keeps checkpoints are those of one that keeps none, byte by byte."""
+def test_checkpoints_change_nothing(tmp_path: Path) -> None:
+    """Signals of runs with and without checkpoints are the same, byte by byte."""
     for name, every in (("kept", 5), ("plain", 0)):
         gandiag.run(Scenario.parse(TINY), tmp_path / name, checkpoint_every=every)
     kept, plain = (tmp_path / name / "signals.jsonl" for name in ("kept", "plain"))
     assert kept.read_bytes() == plain.read_bytes()
 
 
-def test_checkpoint_is_the_players(tmp_path: Path) -> None:
-    """What is restored is what was kept: weights and buffers of both players, bit by bit."""
-    one, other = game(), game()
+def test_checkpoint_restores_all_tensors(tmp_path: Path) -> None:
+    """Restored weights and buffers of both networks are the written ones, bit by bit."""
+    one, other = build_gan(), build_gan()
     one.generator.register_buffer("seen", torch.arange(3))
     other.generator.register_buffer("seen", torch.zeros(3, dtype=torch.int64))
-    keeper = CheckpointWriter(tmp_path, 7)
-    keeper(1, one)
+    writer = CheckpointWriter(tmp_path, 7)
+    writer(1, one)
     restore_networks(other, find_checkpoint(tmp_path)[1])
     for mine, theirs in (
         (one.generator, other.generator),
@@ -75,33 +75,33 @@ def test_checkpoint_is_the_players(tmp_path: Path) -> None:
             assert torch.equal(tensor, theirs.state_dict()[name]), name
 
 
-def test_end_is_kept_however_it_comes(tmp_path: Path) -> None:
-    """The players of a run that breaks off are kept as they are then, and not a second time."""
-    gan, keeper = game(), CheckpointWriter(tmp_path, 10)
+def test_interrupted_run_writes_its_last_step(tmp_path: Path) -> None:
+    """An interrupted run writes its current networks once."""
+    gan, writer = build_gan(), CheckpointWriter(tmp_path, 10)
     for step in range(1, 8):
-        keeper(step, gan)
+        writer(step, gan)
     with torch.no_grad():
         next(gan.generator.parameters()).fill_(3.0)
-    keeper.write()
-    assert steps(tmp_path) == [1, 7]
+    writer.write()
+    assert checkpoint_steps(tmp_path) == [1, 7]
     assert (load_file(find_checkpoint(tmp_path, 7)[1])["generator.0.weight"] == 3).all()
     find_checkpoint(tmp_path, 7)[1].unlink()
-    keeper.write()
-    assert steps(tmp_path) == [1]
+    writer.write()
+    assert checkpoint_steps(tmp_path) == [1]
 
 
-def test_earlier_runs_checkpoints_go(tmp_path: Path) -> None:
-    """Those of an earlier run in the folder are taken away with the first of the new one."""
+def test_checkpoints_of_an_earlier_run_are_deleted(tmp_path: Path) -> None:
+    """The first step of a new run deletes the checkpoints of an earlier run in its folder."""
     for step in (500, 1000):
-        keeper = CheckpointWriter(tmp_path, 1)
-        keeper(step, game())
-    assert steps(tmp_path) == [1000]
-    gandiag.run(Scenario.parse(TINY), tmp_path, overwrite=True)  # one that keeps none
-    assert steps(tmp_path) == []
+        writer = CheckpointWriter(tmp_path, 1)
+        writer(step, build_gan())
+    assert checkpoint_steps(tmp_path) == [1000]
+    gandiag.run(Scenario.parse(TINY), tmp_path, overwrite=True)  # a run without checkpoints
+    assert checkpoint_steps(tmp_path) == []
 
 
-def test_tied_weights_are_kept(tmp_path: Path) -> None:
-    """A network that uses one tensor in two places is kept and restored."""
+def test_tied_weights_are_restored(tmp_path: Path) -> None:
+    """A network that uses one tensor in two places is written and restored."""
     layer = nn.Linear(2, 2)
     tied = GAN(nn.Sequential(layer, layer), nn.Linear(2, 1), NON_SATURATING, 2)
     CheckpointWriter(tmp_path, 1)(1, tied)
@@ -112,33 +112,33 @@ def test_tied_weights_are_kept(tmp_path: Path) -> None:
     assert torch.equal(layer.weight, before)
 
 
-def test_missing_checkpoint_is_told(tmp_path: Path) -> None:
-    """A folder without checkpoints says how to get some; one without that step, which it has."""
+def test_missing_checkpoint_names_the_nearest(tmp_path: Path) -> None:
+    """Without checkpoints the message names the option; without that step, the existing steps."""
     with pytest.raises(
         BadInput, match=r"no checkpoints here; gandiag run .* --checkpoint-every 500"
     ):
         find_checkpoint(tmp_path)
-    keeper = CheckpointWriter(tmp_path, 10)
+    writer = CheckpointWriter(tmp_path, 10)
     for step in range(1, 21):
-        keeper(step, game())
+        writer(step, build_gan())
     with pytest.raises(BadInput, match="of step 12; nearest is 10; there are 1, 10, 20"):
         find_checkpoint(tmp_path, 12)
 
 
 def test_other_networks_are_refused(tmp_path: Path) -> None:
-    """A checkpoint of other networks, or a file that is none, is one line that names the file."""
-    CheckpointWriter(tmp_path, 1)(1, game())
+    """A checkpoint of other networks, or another file, gives one line with the file's name."""
+    CheckpointWriter(tmp_path, 1)(1, build_gan())
     _, path = find_checkpoint(tmp_path)
     with pytest.raises(
         BadInput, match=r"step-00000001.safetensors: does not fit the scenario's gen"
     ):
-        restore_networks(game(width=16), path)
+        restore_networks(build_gan(width=16), path)
     path.write_bytes(b"no tensors")
     with pytest.raises(BadInput, match=r"step-00000001.safetensors: not a checkpoint"):
-        restore_networks(game(), path)
+        restore_networks(build_gan(), path)
 
 
-def test_memory_keeps_none() -> None:
-    """A run in memory has nowhere to keep checkpoints, and says so before it is played."""
+def test_run_in_memory_has_no_checkpoints() -> None:
+    """A run in memory has no folder for checkpoints and fails before the training."""
     with pytest.raises(BadInput, match="checkpoint_every: checkpoints need a folder"):
         gandiag.run(Scenario.parse(TINY), checkpoint_every=5)
