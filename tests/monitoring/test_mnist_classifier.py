@@ -1,4 +1,4 @@
-"""Laws of the shipped digit classifier."""
+"""Tests of the shipped digit classifier."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ WEIGHTS = files("gandiag.datasets.assets") / "mnist_classifier.safetensors"
 
 
 def test_accuracy_is_high() -> None:
-    """At least 98.5 % of the shipped held-out images are told right."""
+    """At least 98.5 % of the shipped held-out images are classified correctly."""
     data = Mnist().load()
     assert data.held_out_labels is not None
-    answers = MnistClassifier.pretrained()(data.held_out).argmax(1)
-    assert (answers == data.held_out_labels).double().mean() >= 0.985
+    digits = MnistClassifier.pretrained()(data.held_out).argmax(1)
+    assert (digits == data.held_out_labels).double().mean() >= 0.985
 
 
 def test_metadata_state_accuracy() -> None:
-    """The weights' file says what was reached on the whole test split, at least 98.5 %."""
+    """The weights' file states the accuracy on the whole test split, at least 98.5 %."""
     with as_file(WEIGHTS) as path, safe_open(path, "pt") as file:
         assert float(file.metadata()["accuracy"]) >= 0.985
 
@@ -33,14 +33,14 @@ def test_weights_are_small() -> None:
 
 
 def test_pretrained_draws_nothing() -> None:
-    """Loading leaves torch's global generator where it was."""
+    """Loading does not change torch's global generator."""
     before = torch.get_rng_state()
     MnistClassifier.pretrained()
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_pretrained_is_frozen() -> None:
-    """A loaded classifier is in eval mode, on the CPU, and asks for no gradients of its own."""
+    """A loaded classifier is in eval mode and on the CPU, and its parameters are frozen."""
     network = MnistClassifier.pretrained()
     assert not network.training
     for weight in network.parameters():

@@ -1,4 +1,4 @@
-"""Laws of the newest fakes: which they are, and that what is known of them is not asked again."""
+"""Tests of the newest generated samples and of their incremental statistics."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from gandiag.monitoring.sample_metrics import compute_feature_metrics, compute_s
 SIZES = st.lists(st.integers(1, 700), min_size=1, max_size=12)
 
 
-def batches(sizes: list[int]) -> list[Tensor]:
-    """Batches of points near the ring and off it, no two alike."""
+def draw_batches(sizes: list[int]) -> list[Tensor]:
+    """Batches of different points near the ring and off it."""
     draw = torch.Generator().manual_seed(sum(sizes))
     return [2 * torch.randn(size, 2, generator=draw) for size in sizes]
 
 
 @given(SIZES)
 def test_newest_are_whole_batches(sizes: list[int]) -> None:
-    """The newest fakes are the end of all that were made, in as few batches as hold them."""
-    recent, made = RecentFakes(), batches(sizes)
-    for batch in made:
+    """The newest samples are the last ones, in as few whole batches as contain them."""
+    recent, generated = RecentFakes(), draw_batches(sizes)
+    for batch in generated:
         recent.add(batch, 512)
-    everything = torch.cat(made)
+    everything = torch.cat(generated)
     for count in (1, 100, 512):
         newest = recent.select_newest(count)
         assert torch.equal(newest, everything[len(everything) - len(newest) :])
@@ -38,47 +38,47 @@ def test_newest_are_whole_batches(sizes: list[int]) -> None:
 
 
 @given(SIZES, st.integers(1, 5))
-def test_known_fakes_are_placed_once(
+def test_incremental_statistics_are_exact(
     ring_reference: Reference, sizes: list[int], every: int
 ) -> None:
-    """However few are new at a look, the numbers are those of all the newest, placed together."""
-    recent, made = RecentFakes(), batches(sizes)
-    for turn, batch in enumerate(made):
+    """Statistics that are updated batch by batch equal those of all newest samples at once."""
+    recent, generated = RecentFakes(), draw_batches(sizes)
+    for step, batch in enumerate(generated):
         recent.add(batch, ring_reference.sample_size)
-        if turn % every:
+        if step % every:
             continue
-        placed = recent.update_stats(ring_reference, ())
-        newest = torch.cat(made[: turn + 1])[-ring_reference.sample_size :]
-        assert (placed is None) == (len(newest) < ring_reference.sample_size)
-        if placed is not None:
-            found = compute_sample_metrics(ring_reference, placed)
+        stats = recent.update_stats(ring_reference, ())
+        newest = torch.cat(generated[: step + 1])[-ring_reference.sample_size :]
+        assert (stats is None) == (len(newest) < ring_reference.sample_size)
+        if stats is not None:
+            found = compute_sample_metrics(ring_reference, stats)
             expected = compute_feature_metrics(ring_reference, ring_reference.embed(newest))
             torch.testing.assert_close(found, expected, equal_nan=True, rtol=1e-4, atol=1e-6)
-            torch.testing.assert_close(placed.max_abs, newest.abs().amax(1))
+            torch.testing.assert_close(stats.max_abs, newest.abs().amax(1))
 
 
-def test_fakes_that_left_cover_nothing(ring: Data, ring_reference: Reference) -> None:
-    """A real sample that only an old fake lay near is not covered, once that is one of the old."""
+def test_dropped_samples_cover_nothing(ring: Data, ring_reference: Reference) -> None:
+    """A real sample is no longer covered once the only sample near it has been dropped."""
     recent, far = RecentFakes(), torch.full((128, 2), 1e3)
     coverages = []
     for batch in (*torch.split(ring.train[:512], 128), *[far] * 4):
         recent.add(batch, 512)
-        placed = recent.update_stats(ring_reference, ())
-        if placed is not None:
-            coverages.append(float(compute_sample_metrics(ring_reference, placed)["coverage"]))
+        stats = recent.update_stats(ring_reference, ())
+        if stats is not None:
+            coverages.append(float(compute_sample_metrics(ring_reference, stats)["coverage"]))
     assert coverages == sorted(coverages, reverse=True)
     assert coverages[0] > 0.5
     assert coverages[-1] == 0
 
 
-def test_others_fakes_stand_beside_ones_own(ring: Data, ring_reference: Reference) -> None:
-    """Fakes of other processes are compared together with this one's, as many as are asked for."""
+def test_samples_of_other_processes_are_included(ring: Data, ring_reference: Reference) -> None:
+    """Samples of other processes are compared together with those of this process."""
     recent = RecentFakes()
     recent.add(ring.train[:300], 512)
     assert recent.update_stats(ring_reference, ()) is None
-    placed = recent.update_stats(ring_reference, [ring.train[300:600]])
-    assert placed is not None
-    assert len(placed.features) == 512
-    assert placed.features[-1].tolist() == pytest.approx(
+    stats = recent.update_stats(ring_reference, [ring.train[300:600]])
+    assert stats is not None
+    assert len(stats.features) == 512
+    assert stats.features[-1].tolist() == pytest.approx(
         ring_reference.embed(ring.train[599:600])[0].tolist()
     )

@@ -1,4 +1,4 @@
-"""Laws of the reference: what fakes are read against, from known distributions and slow twins."""
+"""Tests of the reference: metrics of known distributions, and equality with slow, plain loops."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ from gandiag.monitoring.sample_metrics import compute_feature_metrics
 Normal = Callable[..., Tensor]
 
 
-def modes(*kept: int) -> tuple[float, ...]:
-    """Equal mass on the given modes of eight."""
+def mode_weights(*kept: int) -> tuple[float, ...]:
+    """Weights of eight modes: equal for the modes that are kept, 0 for the others."""
     return tuple(float(mode in kept) for mode in range(8))
 
 
-def seen(reference: Reference, fakes: Tensor) -> dict[str, float]:
-    """The numbers of a batch of fakes over the reference's nulls."""
+def measure(reference: Reference, fakes: Tensor) -> dict[str, float]:
+    """The scalar metrics of generated samples, relative to the real-vs-real baseline."""
     found = relate_to_baseline(
         reference, compute_feature_metrics(reference, reference.embed(fakes))
     )
     return {name: float(value) for name, value in found.items() if value.ndim == 0}
 
 
-def drawn(seed: int = 1, sd: float = 0.02, weights: tuple[float, ...] = ()) -> Tensor:
-    """512 fresh points of a ring."""
+def draw_ring(seed: int = 1, sd: float = 0.02, weights: tuple[float, ...] = ()) -> Tensor:
+    """512 fresh points of the ring."""
     return Ring(sd=sd, weights=weights, seed=seed, samples=512, held_out=1).load().train
 
 
-def test_fresh_reals_score_one(ring_reference: Reference) -> None:
-    """Over 20 draws of fresh real samples, each ratio is 1 on average, and the rest 0."""
-    rows = [seen(ring_reference, drawn(seed)) for seed in range(1, 21)]
+def test_fresh_real_samples_have_ratio_one(ring_reference: Reference) -> None:
+    """Over 20 draws of fresh real samples, ratios are 1 and distances 0 on average."""
+    rows = [measure(ring_reference, draw_ring(seed)) for seed in range(1, 21)]
     mean = {name: np.mean([row[name] for row in rows]) for name in rows[0]}
     for name in RATIO_METRICS:
         assert mean[name] == pytest.approx(1, abs=0.07 if name == "within_mode_variance" else 0.02)
@@ -72,25 +72,25 @@ def test_lost_modes_are_counted(
     missing: float,
     spread: float,
 ) -> None:
-    """K of 8 equal modes have k/8 of the diversity; the mean distance may hide it (science 2.2)."""
-    found = seen(ring_reference, drawn(weights=modes(*kept)))
+    """K of 8 equal modes have k/8 of the diversity; the mean distance may hide this."""
+    found = measure(ring_reference, draw_ring(weights=mode_weights(*kept)))
     assert found["effective_modes"] == pytest.approx(effective, abs=0.04)
     assert found["missing_mass"] == pytest.approx(missing, abs=0.04)
     assert found["pair_distance"] == pytest.approx(spread, abs=0.02)
     assert found["precision"] > 0.97
 
 
-def test_garbage_is_no_collapse(ring_reference: Reference, normal: Normal) -> None:
-    """A blob of the ring's extent is diverse and imprecise: fidelity is another question."""
-    found = seen(ring_reference, 1.4 * normal((512, 2)))
+def test_noise_is_diverse_and_imprecise(ring_reference: Reference, normal: Normal) -> None:
+    """A Gaussian as wide as the ring has high diversity, and low precision and coverage."""
+    found = measure(ring_reference, 1.4 * normal((512, 2)))
     assert found["effective_modes"] > 0.7
     assert found["precision"] < 0.05
     assert found["coverage"] < 0.05
     assert found["energy_distance_z"] > 10
 
 
-def test_coverage_null_is_naeems(ring_reference: Reference) -> None:
-    """Mean coverage of real draws is 1 - prod (N - i) / (M + N - i) (Naeem et al. 2020)."""
+def test_coverage_baseline_is_known(ring_reference: Reference) -> None:
+    """The mean coverage of real draws is 1 - prod (N - i) / (M + N - i) (Naeem et al. 2020)."""
     expected = 1 - math.prod(
         (MAX_REAL_SAMPLES - i) / (512 + MAX_REAL_SAMPLES - i) for i in range(1, NEIGHBOURS + 1)
     )
@@ -98,15 +98,15 @@ def test_coverage_null_is_naeems(ring_reference: Reference) -> None:
     assert abs(ring_reference.baseline_mean["coverage"] - expected) < 3 * sd
 
 
-def test_entropy_null_is_millers(ring_reference: Reference) -> None:
-    """The mean of the effective bins is exp(-(K - 1) / 2n), Miller and Madow's bias."""
+def test_entropy_baseline_is_known(ring_reference: Reference) -> None:
+    """The mean number of effective modes is exp(-(K - 1) / 2n), by Miller and Madow's bias."""
     expected = math.exp(-(MAX_MODES - 1) / (2 * 512))
     sd = ring_reference.baseline_sd["effective_modes"]
     assert abs(ring_reference.baseline_mean["effective_modes"] - expected) < 3 * sd
 
 
-def test_measure_twins_loops(normal: Normal) -> None:
-    """Every number is what loops over samples, bins and pairs give."""
+def test_metrics_equal_plain_loops(normal: Normal) -> None:
+    """Every metric equals the result of loops over samples, modes and pairs."""
     reference = Reference.from_samples(normal((620, 2)), normal((60, 2), seed=1), size=40)
     fakes = 1.3 * normal((40, 2), seed=2) + 0.4
     fast = {
@@ -144,8 +144,8 @@ def test_measure_twins_loops(normal: Normal) -> None:
         np.testing.assert_allclose(fast[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-def test_energy_is_two_point_exact() -> None:
-    """Two points at 0 and 1 against fakes at 3: (2 * 2.5 - 0 - 1) / 1 = 4."""
+def test_energy_distance_of_two_points() -> None:
+    """Two real points at 0 and 1, generated ones at 3: (2 * 2.5 - 0 - 1) / 1 = 4."""
     points = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
     reference = Reference.from_samples(points, points, size=4)
     fakes = torch.tensor([[3.0, 0.0]]).repeat(4, 1)
@@ -154,22 +154,22 @@ def test_energy_is_two_point_exact() -> None:
     ) == pytest.approx(4, abs=1e-5)
 
 
-def test_scale_is_mean_distance(ring: Data, ring_reference: Reference) -> None:
-    """The scale is the mean distance of two real samples, the extent their largest value."""
+def test_real_distance_and_max_abs(ring: Data, ring_reference: Reference) -> None:
+    """They are the mean distance between two real samples, and their largest absolute value."""
     assert ring_reference.pair_distance == pytest.approx(
         float(torch.pdist(ring.train[:3000]).mean()), rel=0.02
     )
     assert ring_reference.max_abs == pytest.approx(float(ring.train.abs().max()), rel=0.02)
 
 
-def test_scale_leaves_ratios(ring: Data, ring_reference: Reference) -> None:
-    """Data in other units have other scales and the same ratios."""
+def test_ratios_do_not_depend_on_the_unit(ring: Data, ring_reference: Reference) -> None:
+    """Data in another unit have another mean distance and the same ratios."""
     other = Reference.from_samples(1000 * ring.train, 1000 * ring.held_out)
-    fakes = drawn(weights=modes(0, 2, 4))
+    fakes = draw_ring(weights=mode_weights(0, 2, 4))
     assert other.pair_distance == pytest.approx(1000 * ring_reference.pair_distance, rel=1e-4)
     for name in ("effective_modes", "precision", "coverage", "pair_distance"):
-        assert seen(other, 1000 * fakes)[name] == pytest.approx(
-            seen(ring_reference, fakes)[name], abs=0.05
+        assert measure(other, 1000 * fakes)[name] == pytest.approx(
+            measure(ring_reference, fakes)[name], abs=0.05
         )
 
 
@@ -183,40 +183,40 @@ def test_reference_repeats(normal: Normal) -> None:
     assert one.baseline_mean == other.baseline_mean
 
 
-def test_reference_draws_nothing(normal: Normal) -> None:
-    """Building one leaves the global generators of torch and numpy where they were."""
+def test_reference_leaves_global_generators(normal: Normal) -> None:
+    """Building a reference does not change the global generators of torch and NumPy."""
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1]
     Reference.from_samples(normal((100, 60)), normal((50, 60), seed=1), size=32)
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert np.array_equal(np.random.get_state()[1], numpy_state)
 
 
-def test_nulls_hold_turnover(ring_reference: Reference) -> None:
-    """Two draws of real data differ in their histograms by about sqrt(K / (pi n)) (science 3.2)."""
+def test_turnover_baseline_is_known(ring_reference: Reference) -> None:
+    """The histograms of two real draws differ by about sqrt(K / (pi n))."""
     expected = math.sqrt(MAX_MODES / (math.pi * 512))
     assert ring_reference.baseline_mean["turnover"] == pytest.approx(expected, rel=0.25)
     assert set(ring_reference.baseline_mean) == set(ring_reference.baseline_sd)
     assert BASELINE_DRAWS >= 100
 
 
-def test_images_live_in_few_dimensions(normal: Normal) -> None:
-    """Large images are averaged down and projected to 50 directions and what is left of them."""
+def test_images_are_projected(normal: Normal) -> None:
+    """Large images are averaged down and projected to 50 components and their residual."""
     reals = normal((120, 3, 40, 40))
     reference = Reference.from_samples(reals, normal((40, 3, 40, 40), seed=1), size=32)
     assert reference.features.shape == (120, 51)
     assert reference.embed(reals[:7]).shape == (7, 51)
 
 
-def test_noise_outside_space_shows(normal: Normal) -> None:
-    """Images with what no real image has are far from the data, however small the share seen."""
+def test_noise_outside_the_subspace_counts(normal: Normal) -> None:
+    """Noise outside the subspace of the real images lowers the precision."""
     basis = normal((3, 784))
     reals = (normal((400, 3), seed=1) @ basis).reshape(-1, 1, 28, 28)
     held_out = (normal((200, 3), seed=2) @ basis).reshape(-1, 1, 28, 28)
     reference = Reference.from_samples(reals, held_out, size=128)
     fresh = (normal((128, 3), seed=3) @ basis).reshape(-1, 1, 28, 28)
     noisy = fresh + normal((128, 1, 28, 28), seed=4)
-    assert seen(reference, fresh)["precision"] > 0.7
-    assert seen(reference, noisy)["precision"] < 0.2
+    assert measure(reference, fresh)["precision"] > 0.7
+    assert measure(reference, noisy)["precision"] < 0.2
 
 
 ODD_REALS = {
@@ -232,7 +232,7 @@ ODD_REALS = {
 
 @pytest.mark.parametrize("reals", ODD_REALS.values(), ids=ODD_REALS)
 def test_odd_data_do_not_raise(reals: Tensor) -> None:
-    """Ties, constants and single samples give a reference that knows its own data."""
+    """Ties, constants and single samples give a reference in which they are precise."""
     reference = Reference.from_samples(reals, reals[:20], size=16)
     found = compute_feature_metrics(reference, reference.embed(reals[:16]))
     assert float(found["precision"]) == 1.0
@@ -242,7 +242,7 @@ def test_odd_data_do_not_raise(reals: Tensor) -> None:
 
 
 def test_repeated_reals_are_covered(normal: Normal) -> None:
-    """Real samples in copies have neighbourhoods of radius 0, which hold their copies."""
+    """Repeated real samples have neighbourhoods of radius 0, which contain their copies."""
     reals = normal((10, 2)).repeat(20, 1)
     reference = Reference.from_samples(reals, reals[:50], size=32)
     assert float(compute_feature_metrics(reference, reference.embed(reals[:32]))["coverage"]) == 1.0
@@ -250,48 +250,50 @@ def test_repeated_reals_are_covered(normal: Normal) -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e30])
 @pytest.mark.parametrize("share", [1.0, 0.01])
-def test_blown_fakes_do_not_raise(ring_reference: Reference, bad: float, share: float) -> None:
-    """Fakes that are not finite, all or a few, are measured without an error and stay visible."""
-    fakes = drawn()
+def test_non_finite_samples_do_not_raise(
+    ring_reference: Reference, bad: float, share: float
+) -> None:
+    """If all or a few samples are not finite or huge, the metrics show it without an error."""
+    fakes = draw_ring()
     fakes[: max(1, int(share * len(fakes)))] = bad
-    found = seen(ring_reference, fakes)
-    assert not abs(found["energy_distance"]) < 1  # far away or NaN, but not hidden
+    found = measure(ring_reference, fakes)
+    assert not abs(found["energy_distance"]) < 1  # large or NaN
     if not math.isfinite(bad):
         assert all(math.isnan(value) for value in found.values())
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_few_fakes_are_measured(ring_reference: Reference, count: int) -> None:
-    """A handful of fakes gives numbers in their ranges; those that need more are NaN."""
-    found = compute_feature_metrics(ring_reference, ring_reference.embed(drawn()[:count]))
+def test_few_samples_are_measured(ring_reference: Reference, count: int) -> None:
+    """A few samples give metrics in their ranges."""
+    found = compute_feature_metrics(ring_reference, ring_reference.embed(draw_ring()[:count]))
     assert 0 < float(found["effective_modes"]) <= 1
     assert 0 <= float(found["missing_mass"]) <= 1
     assert float(found["mode_histogram"].sum()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 20])
-def test_middle_of_a_gaussian(normal: Normal, dimensions: int) -> None:
-    """In any dimension a Gaussian's mean lies 2^0.5 - 1 away: a difference is 2^0.5 as long."""
+def test_mean_of_a_gaussian(normal: Normal, dimensions: int) -> None:
+    """A Gaussian's mean has an energy distance of sqrt(2) - 1 from the data in any dimension."""
     reference = Reference.from_samples(normal((2000, dimensions)), normal((1100, dimensions)))
     assert reference.to_facts()["mean_energy_distance"] == pytest.approx(2**0.5 - 1, abs=0.02)
 
 
-def test_middle_of_a_circle(ring_reference: Reference) -> None:
-    """From the middle of a circle all is r away; two of eight spots on it lie 1.26 r apart."""
+def test_mean_of_a_circle(ring_reference: Reference) -> None:
+    """The mean is r from every point of a circle; two of eight modes on it are 1.26 r apart."""
     angles = np.pi * np.arange(8) / 8
     expected = 2 / np.mean(2 * np.sin(angles)) - 1
     assert ring_reference.mean_energy_distance == pytest.approx(expected, abs=0.01)
 
 
-def test_no_single_point_is_much_nearer_than_the_middle(ring_reference: Reference) -> None:
-    """One point made over and over is at least as far from the data as their middle is."""
+def test_no_single_point_is_nearer_than_the_mean(ring_reference: Reference) -> None:
+    """A single repeated point is at least as far from the data as their mean is."""
     points = [ring_reference.mean + torch.tensor([x, y]) for x in (-1.0, 0, 0.5) for y in (0, 1.0)]
     for point in points:
         found = compute_feature_metrics(ring_reference, ring_reference.embed(point.expand(64, 2)))
         assert float(found["energy_distance"]) >= ring_reference.mean_energy_distance - 0.01
 
 
-def test_identical_reals_have_a_middle() -> None:
-    """Real samples that are all the same lie in their own middle."""
+def test_identical_real_samples_equal_their_mean() -> None:
+    """Real samples that are all equal have distance 0 from their mean."""
     reference = Reference.from_samples(torch.zeros(200, 2), torch.zeros(200, 2))
     assert reference.to_facts()["mean_energy_distance"] == 0.0

@@ -1,4 +1,4 @@
-"""Laws of looks that leave no trace."""
+"""Tests of evaluations without side effects."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gandiag.monitoring.side_effects import without_side_effects
 Normal = Callable[..., Tensor]
 
 
-def test_buffers_come_back(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
-    """BatchNorm's running statistics are bit-identical after a look in train mode."""
+def test_buffers_are_restored(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
+    """BatchNorm's running statistics are bit-identical after an evaluation in train mode."""
     network = build_noisy_gan().generator.train()
     before = {name: buffer.clone() for name, buffer in network.named_buffers()}
     with without_side_effects(network):
@@ -28,8 +28,8 @@ def test_buffers_come_back(build_noisy_gan: Callable[[], GAN], normal: Normal) -
     assert network.training
 
 
-def test_replaced_buffers_come_back() -> None:
-    """A module that puts a new tensor in a buffer's place gets the very old one back."""
+def test_replaced_buffers_are_restored() -> None:
+    """If a module assigns a new tensor to a buffer, the old tensor itself is restored."""
 
     class Average(nn.Module):
         def __init__(self) -> None:
@@ -48,8 +48,8 @@ def test_replaced_buffers_come_back() -> None:
     assert torch.equal(mean, torch.zeros(2))
 
 
-def test_generators_come_back() -> None:
-    """The global generators of torch, numpy and Python go on as if nobody had drawn."""
+def test_global_generators_are_restored() -> None:
+    """The global generators of torch, NumPy and Python continue as without the evaluation."""
 
     def draws() -> tuple[float, float, float]:
         return float(torch.rand(())), np.random.rand(), random.random()
@@ -67,8 +67,8 @@ def test_generators_come_back() -> None:
     assert found == expected
 
 
-def test_look_within_a_look(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
-    """One look around several leaves no trace either, and each of them draws as it would alone."""
+def test_nested_evaluations(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
+    """A block around several evaluations has no side effects, and each of them draws as alone."""
     network, latents = build_noisy_gan().generator, normal((8, 4))
     with without_side_effects(network):
         alone = network(latents)
@@ -83,19 +83,21 @@ def test_look_within_a_look(build_noisy_gan: Callable[[], GAN], normal: Normal) 
     assert [random.getstate(), np.random.get_state()[1].tolist()] == others  # type: ignore[union-attr]
 
 
-def test_two_looks_agree(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
-    """Dropout draws the same mask at each look, whatever was drawn in between."""
+def test_evaluations_draw_the_same_numbers(
+    build_noisy_gan: Callable[[], GAN], normal: Normal
+) -> None:
+    """Dropout draws the same mask in each evaluation, whatever was drawn in between."""
     network, latents = build_noisy_gan().generator, normal((8, 4))
-    looks = []
+    outputs = []
     for _ in range(2):
         with without_side_effects(network):
-            looks.append(network(latents))
+            outputs.append(network(latents))
         torch.rand(5)
-    assert torch.equal(*looks)
+    assert torch.equal(*outputs)
 
 
-def test_no_graph_is_kept(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
-    """What is computed in a look holds no graph, and no gradient is touched."""
+def test_no_graph_is_recorded(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
+    """Outputs of an evaluation have no graph, and no gradient is changed."""
     network = build_noisy_gan().generator
     network(normal((8, 4))).sum().backward()
     before = [parameter.grad.clone() for parameter in network.parameters()]  # type: ignore[union-attr]
@@ -107,8 +109,10 @@ def test_no_graph_is_kept(build_noisy_gan: Callable[[], GAN], normal: Normal) ->
         assert torch.equal(parameter.grad, grad)
 
 
-def test_errors_leave_no_trace(build_noisy_gan: Callable[[], GAN], normal: Normal) -> None:
-    """A look that fails puts everything back as well."""
+def test_state_is_restored_after_an_error(
+    build_noisy_gan: Callable[[], GAN], normal: Normal
+) -> None:
+    """An evaluation that raises an error restores everything too."""
     network, state = build_noisy_gan().generator, torch.get_rng_state()
     before = {name: buffer.clone() for name, buffer in network.named_buffers()}
 
@@ -124,8 +128,8 @@ def test_errors_leave_no_trace(build_noisy_gan: Callable[[], GAN], normal: Norma
     assert torch.is_grad_enabled()
 
 
-def test_spectral_norm_comes_back(normal: Normal) -> None:
-    """The power iteration of a spectral norm, which moves with every pass, does not move."""
+def test_spectral_norm_is_restored(normal: Normal) -> None:
+    """The vectors of spectral normalisation, which every pass updates, are restored."""
     network = nn.utils.parametrizations.spectral_norm(nn.Linear(4, 3))
     before = {name: buffer.clone() for name, buffer in network.named_buffers()}
     assert before

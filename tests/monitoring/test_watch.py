@@ -1,4 +1,4 @@
-"""Laws of the watch: it looks when it is time, copies once a flush, and ends nobody's training."""
+"""Tests of the watch: its schedule, one copy per flush, and that it never ends a training."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from gandiag.datasets.data import Data
 from gandiag.models.variants.vanilla import Vanilla
 from gandiag.monitoring.fixed_latents import DISPLACEMENT_LATENTS, FIXED_LATENTS
-from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.schedule import ScheduledProbe
-from gandiag.monitoring.snapshot import Call, LoopTrace, NetworkName, Snapshot
-from gandiag.monitoring.watch import Watch
+from gandiag.monitoring.snapshot import NetworkName, Snapshot
+from gandiag.monitoring.watch import NETWORKS, Watch
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.builtin import BUILT_IN
 from gandiag.records.record import Row
@@ -30,59 +29,56 @@ from gandiag.records.writer import Recorder
 from gandiag.scenario.schema import Scenario, Training
 from gandiag.training.trainer import train
 
-PLAYERS: tuple[NetworkName, ...] = ("discriminator", "generator")
-Normal = Callable[..., Tensor]
-
 
 @dataclass(frozen=True)
-class Diary:
-    """A probe that writes down what it was shown."""
+class SnapshotProbe:
+    """A probe that stores its snapshots."""
 
-    seen: list[Snapshot] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
     uses: ClassVar[frozenset[str]] = frozenset({"recent", "latents", "fixed", "reference"})
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Remember the snapshot, and return its step."""
-        self.seen.append(snapshot)
+        """Store the snapshot, and return its step."""
+        self.snapshots.append(snapshot)
         return {f"step/{snapshot.network_name}": float(snapshot.step)}
 
 
 @dataclass(frozen=True)
-class Says:
-    """A probe that says what it was made with, or raises it."""
+class FixedAnswer:
+    """A probe that returns its answer, or raises it if the answer is an exception."""
 
-    what: object
+    answer: object
     uses: ClassVar[frozenset[str]] = frozenset()
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-        """Return, or raise."""
-        if isinstance(self.what, Exception):
-            raise self.what
-        return {f"value/{snapshot.network_name}": self.what}  # type: ignore[dict-item]
+        """Return or raise the answer."""
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return {f"value/{snapshot.network_name}": self.answer}  # type: ignore[dict-item]
 
 
-def players() -> tuple[nn.Module, nn.Module]:
+def build_networks() -> tuple[nn.Module, nn.Module]:
     """A generator that doubles its latents, and a discriminator."""
     generator = nn.Linear(2, 2, bias=False)
     generator.weight.data = 2 * torch.eye(2)
     return generator, nn.Linear(2, 1)
 
 
-def play(watch: Watch, steps: int, batch: int = 16, d_steps: int = 1, g_steps: int = 1) -> None:
-    """Show the watch a game in which nothing is computed; latents and fakes count up."""
-    generator, discriminator = players()
-    step = made = 0
+def simulate(watch: Watch, steps: int, batch: int = 16, d_steps: int = 1, g_steps: int = 1) -> None:
+    """Call the watch as a training loop would, without training; latents and samples count up."""
+    generator, discriminator = build_networks()
+    step = generated = 0
     while step < steps:
-        turn = Snapshot(step, "discriminator", generator, discriminator)
+        snapshot = Snapshot(step, "discriminator", generator, discriminator)
         for _ in range(d_steps):
             if watch.is_due(step, "discriminator"):
-                watch.observe(turn)
+                watch.observe(snapshot)
         for _ in range(min(g_steps, steps - step)):
-            latents = torch.arange(made, made + batch).float()[:, None].repeat(1, 2)
-            made += batch
+            latents = torch.arange(generated, generated + batch).float()[:, None].repeat(1, 2)
+            generated += batch
             watch.add_batch(2 * latents, latents)
             if watch.is_due(step, "generator"):
-                watch.observe(replace(turn, step=step, network_name="generator"))
+                watch.observe(replace(snapshot, step=step, network_name="generator"))
             step += 1
             watch.after_generator_step(step, generator)
     watch.flush(step)
@@ -95,31 +91,36 @@ def play(watch: Watch, steps: int, batch: int = 16, d_steps: int = 1, g_steps: i
     g_steps=st.integers(1, 5),
     steps=st.integers(1, 40),
 )
-def test_cadence_is_exact(every: int, d_steps: int, g_steps: int, steps: int) -> None:
-    """A probe sees each player's first turn in every `every` generator steps, and no other."""
-    diary = Diary()
-    play(
-        Watch([ScheduledProbe("diary", diary, every)], Recorder(None, {}, {})),
+def test_schedule_is_exact(every: int, d_steps: int, g_steps: int, steps: int) -> None:
+    """A probe gets each network's first step in every `every` generator steps, and no other."""
+    probe = SnapshotProbe()
+    simulate(
+        Watch([ScheduledProbe("snapshots", probe, every)], Recorder(None, {}, {})),
         steps,
         d_steps=d_steps,
         g_steps=g_steps,
     )
-    turns: dict[NetworkName, list[int]] = {
+    all_steps: dict[NetworkName, list[int]] = {
         "generator": list(range(steps)),
         "discriminator": list(range(0, steps, g_steps)),
     }
-    for player in PLAYERS:
+    for network in NETWORKS:
         windows: dict[int, int] = {}
-        for step in turns[player]:
+        for step in all_steps[network]:
             windows.setdefault(step // every, step)
-        assert [s.step for s in diary.seen if s.network_name == player] == list(windows.values())
+        assert [s.step for s in probe.snapshots if s.network_name == network] == list(
+            windows.values()
+        )
 
 
 def test_broken_probe_is_switched_off(memory: Recorder) -> None:
-    """A probe that raises ends with exactly one warning, and the others go on."""
-    probes = [ScheduledProbe(n, p, 1) for n, p in (("bad", Says(KeyError("x"))), ("good", Diary()))]
+    """A probe that raises an exception causes exactly one warning; the other probes continue."""
+    probes = [
+        ScheduledProbe(n, p, 1)
+        for n, p in (("bad", FixedAnswer(KeyError("x"))), ("good", SnapshotProbe()))
+    ]
     with pytest.warns(RuntimeWarning, match="probe bad is switched off since step 0") as caught:
-        play(Watch(probes, memory), 30)
+        simulate(Watch(probes, memory), 30)
     assert len(caught) == 1
     record = memory.record()
     assert set(record.signals) == {"good/step/generator", "good/step/discriminator"}
@@ -128,10 +129,13 @@ def test_broken_probe_is_switched_off(memory: Recorder) -> None:
 
 @pytest.mark.parametrize("answer", ["three", None, torch.zeros(2, 2), [1.0], 1j])
 def test_unstorable_answer_switches_off(memory: Recorder, answer: object) -> None:
-    """What is neither a number nor a vector switches its probe off where it shows, not later."""
-    probes = [ScheduledProbe("bad", Says(answer), 1), ScheduledProbe("good", Says(1.0), 1)]
+    """A probe is switched off at once if its answer is neither a number nor a vector."""
+    probes = [
+        ScheduledProbe("bad", FixedAnswer(answer), 1),
+        ScheduledProbe("good", FixedAnswer(1.0), 1),
+    ]
     with pytest.warns(RuntimeWarning, match="probe bad is switched off") as caught:
-        play(Watch(probes, memory), 10)
+        simulate(Watch(probes, memory), 10)
     assert len(caught) == 1
     assert set(memory.record().signals) == {"good/value/generator", "good/value/discriminator"}
 
@@ -153,15 +157,15 @@ def test_unstorable_answer_switches_off(memory: Recorder, answer: object) -> Non
         (torch.tensor(2.0, requires_grad=True), 2.0),
     ],
 )
-def test_numbers_arrive_unchanged(memory: Recorder, answer: object, expected: object) -> None:
-    """Numbers and vectors of any type reach the record as `.item()` would give them."""
-    play(Watch([ScheduledProbe("p", Says(answer), 1)], memory), 3)
+def test_numbers_are_recorded_unchanged(memory: Recorder, answer: object, expected: object) -> None:
+    """Numbers and vectors of any type are recorded as `.item()` would return them."""
+    simulate(Watch([ScheduledProbe("p", FixedAnswer(answer), 1)], memory), 3)
     values = memory.record()["p/value/generator"].values
     np.testing.assert_allclose(values, [expected] * 3, rtol=1e-6)
 
 
-def test_one_copy_a_flush(memory: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many tensors wait, a flush moves them to the host in one copy."""
+def test_flush_copies_once(memory: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush copies all pending tensors to the host at once, however many there are."""
     copies: list[int] = []
     tolist = Tensor.tolist
 
@@ -170,12 +174,13 @@ def test_one_copy_a_flush(memory: Recorder, monkeypatch: pytest.MonkeyPatch) -> 
         return tolist(tensor)
 
     monkeypatch.setattr(Tensor, "tolist", count)
-    probes = [ScheduledProbe(str(k), Says(torch.tensor([k, 0.5])), 1) for k in range(5)]
-    play(Watch(probes, memory, flush_every=10), 20)
-    # the first flush comes after step 1, then one after 11 and one at the end
+    probes = [ScheduledProbe(str(k), FixedAnswer(torch.tensor([k, 0.5])), 1) for k in range(5)]
+    simulate(Watch(probes, memory, flush_every=10), 20)
+    # The first flush comes after step 1, the next after step 11, and one at the end.
     assert copies == [2 * 2 * 5, 2 * 2 * 5 * 10, 2 * 2 * 5 * 9]
 
 
+# Parts of the names of operators whose result, or its shape, the host reads.
 WAITS = (
     "_local_scalar_dense",
     "nonzero",
@@ -187,96 +192,77 @@ WAITS = (
 
 
 class NoWaiting(TorchDispatchMode):
-    """Forbids what makes the host wait for a GPU; GPU or not, the operators are the same."""
+    """Forbids operators that make the host wait for a GPU; on a CPU they are the same ones."""
+
+    def __init__(self, name: str) -> None:
+        """Name the culprit in the error."""
+        super().__init__()
+        self._name = name
 
     def __torch_dispatch__(
         self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> object:
-        """Run an operator, or refuse it."""
+        """Run an operator, or raise an error."""
         name = str(func)
         mask = name == "aten.index.Tensor" and any(
             index is not None and index.dtype == torch.bool for index in args[1]
         )
         waits = mask or any(f"aten.{wait}" in name for wait in WAITS)
-        assert not waits, f"{name} waits for the GPU"
+        assert not waits, f"{self._name}: {name} waits for the GPU"
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("name", BUILT_IN["probes"])
-def test_probes_do_not_wait(name: str, ring_reference: Reference, normal: Normal) -> None:
-    """No probe asks for a number on the host: that is the flush's business."""
-    generator, discriminator = nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Linear(2, 1)
-    for parameter in (*generator.parameters(), *discriminator.parameters()):
-        parameter.grad = torch.ones_like(parameter)
-    points = 28 * 28 if name == "classes" else 2
-    recent = normal((512, points)).reshape((512, 1, 28, 28) if name == "classes" else (512, 2))
-    probe, placed = (
-        plugins.build("probes", name),
-        ring_reference.compute_fake_stats(normal((512, 2))),
-    )
-    conduct = LoopTrace(
-        normal((8,)), normal((8,)), normal((8,)), normal((8,)), leftover_norm=normal(()),
-        largest_weight=normal(()),
-        largest_weight_before=normal(()),
-    )  # fmt: skip
-    seen: set[str] = set()
-    for player in PLAYERS:
-        snapshot = Snapshot(
-            3, player, generator, discriminator, real=normal((8, 2)), fake=normal((8, 2)),
-            real_pass=ForwardPass(discriminator, lambda: discriminator(normal((8, 2)))),
-            fixed_pass=ForwardPass(generator, lambda: generator(normal((64, 2)))),
-            score_fake=lambda: discriminator(normal((8, 2))),
-            real_scores=normal((8,)), fake_scores=normal((8,)),
-            score_gradient=normal((8,)), input_gradient=normal((8, 2)), loss=normal(()),
-            recent=recent, fake_stats=placed, latents=(Call((normal((64, 2)),), {}),),
-            fixed=normal((64, 2)), fixed_before=normal((64, 2), seed=1), fixed_steps=100,
-            reference=ring_reference,
-            probability=torch.sigmoid, weights=normal((9,)), weights_before=normal((9,), seed=1),
-            weights_steps=10, loop_trace=conduct,
-        )  # fmt: skip
-        if name == "classes":
-            probe.observe(snapshot)  # loads the classifier, once
-        with torch.no_grad(), NoWaiting():
-            seen |= probe.observe(snapshot).keys()
-    assert seen
+def test_probes_do_not_wait(full_snapshot: Callable[[str, NetworkName], Snapshot]) -> None:
+    """No probe reads a number on the host: only a flush does."""
+    for name in BUILT_IN["probes"]:
+        probe, found = plugins.build("probes", name), set()
+        for network in NETWORKS:
+            if name == "classes":  # the first evaluation loads the classifier
+                probe.observe(full_snapshot(name, network))
+            snapshot = full_snapshot(name, network)
+            with torch.no_grad(), NoWaiting(name):
+                found |= probe.observe(snapshot).keys()
+        assert found, name
 
 
-def test_waiting_would_be_noticed() -> None:
-    """The law above can fail: an `.item()`, a `float` or a boolean mask is refused."""
+def test_waiting_would_be_found() -> None:
+    """The test above can fail: an `.item()`, a `float` or a boolean mask raises an error."""
     tensor = torch.ones(3)
     for wait in (lambda: tensor.sum().item(), lambda: float(tensor[0]), lambda: tensor[tensor > 0]):
-        with NoWaiting(), pytest.raises(AssertionError, match="waits for the GPU"):
+        with NoWaiting("this"), pytest.raises(AssertionError, match="waits for the GPU"):
             wait()
 
 
 @given(batch=st.integers(1, 150))
 @settings(deadline=None, max_examples=30)
-def test_fixed_latents_freeze(batch: int) -> None:
-    """The first 64 latents that the loop draws are the fixed ones, for any batch size, for good."""
-    diary = Diary()
-    watch = Watch([ScheduledProbe("diary", diary, 1)], Recorder(None, {}, {}))
-    play(watch, 70, batch)
-    complete = [s for s in diary.seen if s.latents]
-    first = math.ceil(FIXED_LATENTS / batch) - 1  # the step whose batch completes them
+def test_first_latents_are_fixed(batch: int) -> None:
+    """The first 64 latents of the loop are the fixed ones from then on, for any batch size."""
+    probe = SnapshotProbe()
+    watch = Watch([ScheduledProbe("snapshots", probe, 1)], Recorder(None, {}, {}))
+    simulate(watch, 70, batch)
+    complete = [s for s in probe.snapshots if s.latents]
+    first = math.ceil(FIXED_LATENTS / batch) - 1  # step whose batch completes them
     assert min(s.step for s in complete if s.network_name == "generator") == first
     expected = torch.arange(FIXED_LATENTS).float()[:, None].repeat(1, 2)
-    drawn = [torch.cat([call.args[0] for call in s.latents]) for s in complete]
-    assert all(torch.equal(latents, expected) for latents in drawn)
+    fixed_latents = [torch.cat([call.args[0] for call in s.latents]) for s in complete]
+    assert all(torch.equal(latents, expected) for latents in fixed_latents)
     fixed = [s.fixed for s in complete if s.fixed is not None]
     assert fixed
     assert all(torch.equal(output, 2 * expected[:DISPLACEMENT_LATENTS]) for output in fixed)
-    assert torch.equal(watch.generate_samples(players()[0]), 2 * expected)
+    assert torch.equal(watch.generate_samples(build_networks()[0]), 2 * expected)
 
 
 @pytest.mark.parametrize("batch", [1, 16, 64, 500, 512, 700])
-def test_recent_holds_newest(batch: int, ring_reference: Reference, memory: Recorder) -> None:
-    """The recent fakes are the newest batches, enough for the reference and at most one more."""
-    diary = Diary()
+def test_recent_samples_are_the_newest(
+    batch: int, ring_reference: Reference, memory: Recorder
+) -> None:
+    """Recent samples are the newest batches: enough for the reference, and no batch more."""
+    probe = SnapshotProbe()
     steps = 3 + 600 // batch
-    watch = Watch([ScheduledProbe("diary", diary, 1)], memory)
+    watch = Watch([ScheduledProbe("snapshots", probe, 1)], memory)
     watch.set_reference(ring_reference)
-    play(watch, steps, batch)
-    for snapshot in diary.seen:
+    simulate(watch, steps, batch)
+    for snapshot in probe.snapshots:
         if snapshot.network_name == "discriminator":
             assert snapshot.recent is None
             continue
@@ -289,24 +275,24 @@ def test_recent_holds_newest(batch: int, ring_reference: Reference, memory: Reco
 
 
 @pytest.mark.parametrize("every", [1, 7, 30, 50, 100, 130, 250])
-def test_motion_lag_is_long(every: int, memory: Recorder) -> None:
-    """The earlier output is that of the newest look that is 100 steps old or older."""
-    diary = Diary()
-    play(Watch([ScheduledProbe("diary", diary, every)], memory), 520, batch=64)
-    looks = [s for s in diary.seen if s.network_name == "generator"]
-    steps = [s.step for s in looks]
+def test_displacement_takes_100_steps_or_more(every: int, memory: Recorder) -> None:
+    """The earlier output is that of the newest evaluation that is at least 100 steps old."""
+    probe = SnapshotProbe()
+    simulate(Watch([ScheduledProbe("snapshots", probe, every)], memory), 520, batch=64)
+    evaluations = [s for s in probe.snapshots if s.network_name == "generator"]
+    steps = [s.step for s in evaluations]
     assert steps == list(range(0, 520, every))
-    for look in looks:
-        old = [step for step in steps if step <= look.step - 100]
-        assert look.fixed_steps == (look.step - max(old) if old else 0)
-        assert (look.fixed_before is not None) == bool(old)
+    for evaluation in evaluations:
+        old = [step for step in steps if step <= evaluation.step - 100]
+        assert evaluation.fixed_steps == (evaluation.step - max(old) if old else 0)
+        assert (evaluation.fixed_before is not None) == bool(old)
 
 
-def test_costly_is_made_on_demand(memory: Recorder) -> None:
-    """Without a probe that asks for them, no outputs at fixed latents are computed."""
+def test_costly_fields_are_computed_on_demand(memory: Recorder) -> None:
+    """Without a probe that uses them, no outputs at fixed latents are computed."""
     calls: list[int] = []
-    watch = Watch([ScheduledProbe("cheap", Says(1.0), 1)], memory)
-    generator, discriminator = players()
+    watch = Watch([ScheduledProbe("cheap", FixedAnswer(1.0), 1)], memory)
+    generator, discriminator = build_networks()
     generator.register_forward_hook(lambda *_: calls.append(1))
     for step in range(3):
         watch.add_batch(torch.zeros(64, 2), torch.zeros(64, 2))
@@ -314,33 +300,33 @@ def test_costly_is_made_on_demand(memory: Recorder) -> None:
     assert not calls
 
 
-class OneSize(nn.Module):
-    """A generator that takes batches of 128 and no others."""
+class FixedBatchGenerator(nn.Module):
+    """A generator that accepts only batches of 128."""
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Reshape to a fixed batch."""
+        """Reshape to a batch of 128."""
         return latents.reshape(128, 2)
 
 
-def test_stubborn_generator_goes_on(memory: Recorder) -> None:
-    """A generator that cannot be run on the fixed latents costs their probes, not the training."""
-    diary = Diary()
+def test_training_continues_with_fixed_batch_generator(memory: Recorder) -> None:
+    """If the generator fails at the fixed latents, only the probes that use them are lost."""
+    probe = SnapshotProbe()
     watch = Watch(
-        [ScheduledProbe("fixed", diary, 1), ScheduledProbe("other", Says(1.0), 1)],
+        [ScheduledProbe("fixed", probe, 1), ScheduledProbe("other", FixedAnswer(1.0), 1)],
         memory,
         sample_grid_every=5,
         save_sample_grid=lambda step, samples: None,
     )
-    generator = OneSize()
+    generator = FixedBatchGenerator()
 
-    def go_on() -> None:
+    def run() -> None:
         for step in range(20):
             watch.add_batch(torch.zeros(128, 2), torch.zeros(128, 2))
             watch.observe(Snapshot(step, "generator", generator, nn.Identity()))
             watch.after_generator_step(step + 1, generator)
 
     with pytest.warns(RuntimeWarning) as caught:
-        go_on()
+        run()
     assert sorted(str(w.message).split(" since")[0] for w in caught) == [
         "no sample grids",
         "probe fixed is switched off",
@@ -349,17 +335,17 @@ def test_stubborn_generator_goes_on(memory: Recorder) -> None:
     assert len(memory.record()["other/value/generator"].steps) == 20
 
 
-def test_sheets_come_in_time(memory: Recorder) -> None:
-    """Sheets of the fixed latents are drawn after the first step and at each multiple."""
-    sheets: dict[int, Tensor] = {}
-    watch = Watch([], memory, sample_grid_every=10, save_sample_grid=sheets.__setitem__)
-    play(watch, 35, batch=64)
-    assert list(sheets) == [1, 10, 20, 30]
-    assert all(torch.equal(sheet, sheets[1]) for sheet in sheets.values())
+def test_sample_grids_are_on_schedule(memory: Recorder) -> None:
+    """Grids of the fixed samples are saved after the first step and at each multiple."""
+    grids: dict[int, Tensor] = {}
+    watch = Watch([], memory, sample_grid_every=10, save_sample_grid=grids.__setitem__)
+    simulate(watch, 35, batch=64)
+    assert list(grids) == [1, 10, 20, 30]
+    assert all(torch.equal(grid, grids[1]) for grid in grids.values())
 
 
-def test_rows_reach_followers_once(memory: Recorder) -> None:
-    """Every row is handed on exactly once, in order, with the step that is reached."""
+def test_rows_are_passed_on_once(memory: Recorder) -> None:
+    """Every row is passed on exactly once, in order, with the number of completed steps."""
     rows: list[Row] = []
     reached: list[int] = []
 
@@ -368,31 +354,36 @@ def test_rows_reach_followers_once(memory: Recorder) -> None:
         reached.append(step)
         assert all(row.step <= step for row in rows)
 
-    play(Watch([ScheduledProbe("p", Says(1.0), 3)], memory, flush_every=10, after_flush=after), 47)
+    simulate(
+        Watch(
+            [ScheduledProbe("p", FixedAnswer(1.0), 3)], memory, flush_every=10, after_flush=after
+        ),
+        47,
+    )
     assert [row.step for row in rows] == list(range(0, 47, 3))
-    assert reached == [1, 11, 21, 31, 41, 47]  # what was seen at a multiple comes at once
+    assert reached == [1, 11, 21, 31, 41, 47]  # one step after the evaluations
     assert memory.record()["p/value/generator"].steps.tolist() == [row.step for row in rows]
 
 
-def test_probes_see_no_gradient_mode(memory: Recorder) -> None:
-    """A probe that computes something builds no graph, though it was not told so."""
+def test_probes_run_without_gradients(memory: Recorder) -> None:
+    """Computations of a probe record no graph, though the probe does not use `no_grad`."""
     modes: list[bool] = []
 
     @dataclass(frozen=True)
-    class Asks:
+    class GradientMode:
         uses: ClassVar[frozenset[str]] = frozenset()
 
         def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-            """Note whether gradients are on."""
+            """Store whether gradients are enabled."""
             modes.append(torch.is_grad_enabled())
             return {}
 
-    play(Watch([ScheduledProbe("asks", Asks(), 1)], memory), 2)
+    simulate(Watch([ScheduledProbe("mode", GradientMode(), 1)], memory), 2)
     assert set(modes) == {False}
 
 
-class Strict(Watch):
-    """A watch on a GPU that may wait for it in a flush only."""
+class StrictWatch(Watch):
+    """A watch that may wait for the GPU only in a flush."""
 
     def flush(self, step: int) -> None:
         """Allow waiting, flush, and forbid it again."""
@@ -403,13 +394,13 @@ class Strict(Watch):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_no_sync_between_flushes(ring: Data, memory: Recorder) -> None:
-    """On a GPU, nothing waits for the device between two flushes, with every default probe."""
+    """No default probe makes the host wait for the GPU between two flushes."""
     gan, probes = Vanilla(width=32).build((2,)), Scenario().probes
     gan.generator.cuda()
     gan.discriminator.cuda()
     samples = ring.train.cuda()
     scheduled = [ScheduledProbe(name, plugins.build("probes", name), 1) for name in probes]
-    watch = Strict(scheduled, memory, gan.objective.probability)
+    watch = StrictWatch(scheduled, memory, gan.objective.probability)
     watch.set_reference(Reference.from_samples(samples, ring.held_out.cuda()))
     try:
         assert train(gan, samples, Training(steps=160), 0, watch) == 160
@@ -418,28 +409,28 @@ def test_no_sync_between_flushes(ring: Data, memory: Recorder) -> None:
     assert not any(probe.is_switched_off for probe in scheduled)
 
 
-def test_weights_are_compared_with_the_last_look() -> None:
-    """A probe that uses weights sees the entries of its last look again, and the steps between."""
-    seen: list[tuple[float, int]] = []
+def test_weights_are_compared_with_the_last_evaluation() -> None:
+    """A probe gets the weights of its last evaluation too, and the number of steps between."""
+    distances: list[tuple[float, int]] = []
 
     @dataclass(frozen=True)
-    class Keeper:
-        """Keeps how far the weights have come."""
+    class WeightDistance:
+        """Stores the distance that the weights moved."""
 
         uses: ClassVar[frozenset[str]] = frozenset({"weights"})
 
         def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
-            """Keep the distance between the two looks."""
+            """Store the distance between the two evaluations."""
             if snapshot.weights is not None and snapshot.weights_before is not None:
-                moved = (snapshot.weights - snapshot.weights_before).norm()
-                seen.append((float(moved), snapshot.weights_steps))
+                distance = (snapshot.weights - snapshot.weights_before).norm()
+                distances.append((float(distance), snapshot.weights_steps))
             return {}
 
     generator, discriminator = nn.Linear(100, 100, bias=False), nn.Linear(100, 1)
-    watch = Watch([ScheduledProbe("keeper", Keeper(), 10)], Recorder(None, {}, {}))
+    watch = Watch([ScheduledProbe("distance", WeightDistance(), 10)], Recorder(None, {}, {}))
     for step in (0, 10, 30):
         with torch.no_grad():
             generator.weight += 1
         watch.observe(Snapshot(step, "generator", generator, discriminator))
     entries = 100 * 100 // (100 * 100 // 4096)
-    assert seen == [(pytest.approx(entries**0.5), 10), (pytest.approx(entries**0.5), 20)]
+    assert distances == [(pytest.approx(entries**0.5), 10), (pytest.approx(entries**0.5), 20)]

@@ -1,4 +1,4 @@
-"""Laws of the confidence probes: what D says, before and after its step."""
+"""Tests of the confidence probes: D's scores before and after its step."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ scores = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=20).map(to
 
 @settings(deadline=None)
 @given(scores, scores)
-def test_auc_is_sklearns(real: Tensor, fake: Tensor) -> None:
-    """The share of pairs ranked rightly is scikit-learn's area under the curve, ties and all."""
+def test_auc_equals_scikit_learns(real: Tensor, fake: Tensor) -> None:
+    """The AUC equals scikit-learn's area under the ROC curve, with ties too."""
     labels = [1] * len(real) + [0] * len(fake)
     expected = roc_auc_score(labels, torch.cat([real, fake]).numpy())
     assert float(compute_auc(real, fake)) == pytest.approx(expected, abs=1e-6)
@@ -33,25 +33,25 @@ def test_auc_is_sklearns(real: Tensor, fake: Tensor) -> None:
 
 @settings(deadline=None)
 @given(scores, scores)
-def test_auc_mirrors(real: Tensor, fake: Tensor) -> None:
-    """Swapping real and fake turns the AUC around chance; it is not folded."""
+def test_auc_is_not_folded(real: Tensor, fake: Tensor) -> None:
+    """If real and generated scores are swapped, the AUC becomes 1 - AUC."""
     assert float(compute_auc(real, fake) + compute_auc(fake, real)) == pytest.approx(1)
 
 
 def test_auc_does_not_hide_nan() -> None:
-    """A score that is no number is no tie; infinite ones are ranked."""
+    """A NaN score makes the AUC NaN; infinite scores are ranked."""
     assert compute_auc(torch.tensor([math.nan, 1.0]), torch.zeros(2)).isnan()
     assert float(compute_auc(torch.tensor([math.inf, 1.0]), torch.zeros(2))) == 1
 
 
 def test_auc_takes_any_shape() -> None:
-    """Scores of a patch discriminator, ``(B, 1, H, W)``, are ranked patch by patch."""
+    """Each score of a patch discriminator, ``(B, 1, H, W)``, counts as one."""
     assert float(compute_auc(torch.ones(2, 1, 3, 3), torch.zeros(2, 1, 3, 3))) == 1
 
 
-def test_before_step_reads_scores(make_snapshot: MakeSnapshot) -> None:
-    """In D's turn the reading is of the scores that D gave, before it steps."""
-    seen = Confidence().observe(
+def test_numbers_before_the_step(make_snapshot: MakeSnapshot) -> None:
+    """In a discriminator step the numbers come from the scores before the step."""
+    found = Confidence().observe(
         make_snapshot(
             network_name="discriminator",
             real_scores=torch.tensor([0.0, 2.0]),
@@ -66,16 +66,16 @@ def test_before_step_reads_scores(make_snapshot: MakeSnapshot) -> None:
         "real/discriminator": sum(sigmoid[:2]) / 2,
         "fake/discriminator": sum(sigmoid[2:]) / 2,
     }
-    assert {name: float(value) for name, value in seen.items()} == pytest.approx(expected)
+    assert {name: float(value) for name, value in found.items()} == pytest.approx(expected)
 
 
-def test_after_step_asks_again(make_snapshot: MakeSnapshot) -> None:
-    """In G's turn D, which has stepped, is asked again about the batches of its own turn."""
+def test_numbers_after_the_step(make_snapshot: MakeSnapshot) -> None:
+    """In a generator step, D scores the batches of its own step again."""
     layer = nn.Linear(2, 1)
     nn.init.ones_(layer.weight)
     nn.init.zeros_(layer.bias)
     network = Scorer(layer)
-    seen = ConfidenceAfter().observe(
+    found = ConfidenceAfter().observe(
         make_snapshot(
             discriminator=network,
             real_pass=ForwardPass(network, lambda: network(torch.tensor([[1.0, 2.0]]))),
@@ -83,18 +83,18 @@ def test_after_step_asks_again(make_snapshot: MakeSnapshot) -> None:
             fake=torch.tensor([[100.0, 100.0]]),
         )
     )
-    assert {n: float(v.detach()) for n, v in seen.items()} == {"gap/discriminator": 4.0}
+    assert {n: float(v.detach()) for n, v in found.items()} == {"gap/discriminator": 4.0}
 
 
 def test_critic_has_no_probability(make_snapshot: MakeSnapshot) -> None:
-    """A critic's score is never passed through a sigmoid: only gap and AUC are read."""
-    given = {"real_scores": torch.ones(3), "fake_scores": torch.zeros(3)}
-    seen = Confidence().observe(make_snapshot(network_name="discriminator", **given))
-    assert set(seen) == {"auc/discriminator", "gap/discriminator"}
+    """A Wasserstein critic's scores are not passed through a sigmoid: only gap and AUC remain."""
+    scores_of = {"real_scores": torch.ones(3), "fake_scores": torch.zeros(3)}
+    found = Confidence().observe(make_snapshot(network_name="discriminator", **scores_of))
+    assert set(found) == {"auc/discriminator", "gap/discriminator"}
 
 
 def test_unknown_scores_are_no_signal(make_snapshot: MakeSnapshot) -> None:
-    """Where the loop cannot tell real from fake, nothing is claimed."""
+    """Without the scores of both real and generated samples there is no signal."""
     assert (
         Confidence().observe(make_snapshot(network_name="discriminator", real_scores=torch.ones(3)))
         == {}

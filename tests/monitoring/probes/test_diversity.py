@@ -1,4 +1,4 @@
-"""Laws of the diversity probe; those of its numbers stand in test_reference."""
+"""Tests of the diversity probe; those of its metrics are in test_reference.py."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from gandiag.monitoring.snapshot import Snapshot
 MakeSnapshot = Callable[..., Snapshot]
 
 
-def test_unplaced_fakes_are_no_signal(
+def test_no_signal_without_statistics(
     make_snapshot: MakeSnapshot, ring: Data, ring_reference: Reference
 ) -> None:
-    """Without fakes, or without knowing the data, nothing is claimed."""
+    """Without generated samples, or without real ones, there is no signal."""
     assert Diversity().observe(make_snapshot()) == {}
-    placed = ring_reference.compute_fake_stats(ring.train[:512])
-    assert Diversity().observe(make_snapshot(fake_stats=placed, reference=None)) == {}
+    stats = ring_reference.compute_fake_stats(ring.train[:512])
+    assert Diversity().observe(make_snapshot(fake_stats=stats, reference=None)) == {}
 
 
-def test_extent_is_relative(make_snapshot: MakeSnapshot, ring_reference: Reference) -> None:
-    """The extent of the fakes is 1 where they reach as far as the data, and NaN is not hidden."""
+def test_max_abs_is_relative(make_snapshot: MakeSnapshot, ring_reference: Reference) -> None:
+    """The largest absolute value is relative to that of the data; a NaN sample makes it NaN."""
     fakes = torch.zeros(512, 2)
     for sign in (1, -1):
         fakes[3, 1] = sign * 2 * ring_reference.max_abs
-        seen = Diversity().observe(
+        found = Diversity().observe(
             make_snapshot(fake_stats=ring_reference.compute_fake_stats(fakes))
         )
-        assert float(seen["max_abs/generator"]) == pytest.approx(2)
+        assert float(found["max_abs/generator"]) == pytest.approx(2)
     fakes[4, 0] = torch.nan
-    seen = Diversity().observe(make_snapshot(fake_stats=ring_reference.compute_fake_stats(fakes)))
-    assert torch.as_tensor(seen["max_abs/generator"]).isnan()
+    found = Diversity().observe(make_snapshot(fake_stats=ring_reference.compute_fake_stats(fakes)))
+    assert torch.as_tensor(found["max_abs/generator"]).isnan()
 
 
-def test_bins_are_a_histogram(
+def test_mode_histogram_sums_to_one(
     make_snapshot: MakeSnapshot, ring: Data, ring_reference: Reference
 ) -> None:
-    """The bins are one vector of shares that add up to 1."""
-    placed = ring_reference.compute_fake_stats(ring.train[:512])
-    bins = Diversity().observe(make_snapshot(fake_stats=placed))["mode_histogram/generator"]
-    assert isinstance(bins, Tensor)
-    assert bins.ndim == 1
-    assert float(bins.sum()) == pytest.approx(1)
-    assert bins.min() >= 0
+    """The mode histogram is one vector of shares that sum to 1."""
+    stats = ring_reference.compute_fake_stats(ring.train[:512])
+    histogram = Diversity().observe(make_snapshot(fake_stats=stats))["mode_histogram/generator"]
+    assert isinstance(histogram, Tensor)
+    assert histogram.ndim == 1
+    assert float(histogram.sum()) == pytest.approx(1)
+    assert histogram.min() >= 0

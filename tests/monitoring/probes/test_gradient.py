@@ -1,4 +1,4 @@
-"""Laws of the gradient probe: norms of the acting player's gradients."""
+"""Tests of the gradient probe: norms of the stepping network's gradients."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from gandiag.monitoring.snapshot import Snapshot
 MakeSnapshot = Callable[..., Snapshot]
 
 
-def network() -> nn.Sequential:
+def build_network() -> nn.Sequential:
     """Two layers with gradients of norm 3 and 4 at their weights, and none at the biases."""
-    made = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 4))
-    for layer, size in zip(made, (3.0, 4.0), strict=True):
+    network = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 4))
+    for layer, size in zip(network, (3.0, 4.0), strict=True):
         assert isinstance(layer, nn.Linear)
         nn.init.ones_(layer.weight)
         nn.init.zeros_(layer.bias)
         layer.weight.grad = torch.zeros_like(layer.weight)
         layer.weight.grad[0, 0] = size
         layer.bias.grad = torch.zeros_like(layer.bias)
-    return made
+    return network
 
 
 def test_norms_are_known(make_snapshot: MakeSnapshot) -> None:
-    """With layer norms 3 and 4 the whole norm is 5, and the ratio of first to last 0.75."""
+    """With layer norms 3 and 4, the whole norm is 5 and the ratio of first to last is 0.75."""
     with torch.no_grad():  # as the watch calls it
-        seen = Gradient().observe(make_snapshot(generator=network()))
+        found = Gradient().observe(make_snapshot(generator=build_network()))
     expected = {
         "norm/generator": 5.0,
         "parameter_norm/generator": math.sqrt(9 + 12),
@@ -41,45 +41,45 @@ def test_norms_are_known(make_snapshot: MakeSnapshot) -> None:
         "norm.1.weight/generator": 4.0,
         "non_finite/generator": 0,
     }
-    assert {name: float(value) for name, value in seen.items()} == pytest.approx(expected)
+    assert {name: float(value) for name, value in found.items()} == pytest.approx(expected)
 
 
-def test_other_player_is_not_read(make_snapshot: MakeSnapshot) -> None:
-    """At one player's turn, the other's gradients are not its own and not shown."""
-    other = network()
-    for player, fields in (("generator", "discriminator"), ("discriminator", "generator")):
-        seen = Gradient().observe(make_snapshot(network_name=player, **{fields: other}))
-        assert seen == {}
+def test_gradients_of_the_other_network_are_not_recorded(make_snapshot: MakeSnapshot) -> None:
+    """In a step of one network, gradients of the other network are not recorded."""
+    other = build_network()
+    for name, other_name in (("generator", "discriminator"), ("discriminator", "generator")):
+        found = Gradient().observe(make_snapshot(network_name=name, **{other_name: other}))
+        assert found == {}
 
 
-def test_dead_layer_shows(make_snapshot: MakeSnapshot) -> None:
-    """A gradient that is exactly 0 in the first layer gives a ratio of 0."""
-    dying = network()
-    dying[0].weight.grad.zero_()  # type: ignore[union-attr, operator]
-    seen = Gradient().observe(make_snapshot(generator=dying))
-    assert float(seen["first_to_last/generator"]) == 0
+def test_zero_gradient_has_ratio_zero(make_snapshot: MakeSnapshot) -> None:
+    """If the gradient of the first layer is exactly 0, so is the ratio of first to last."""
+    network = build_network()
+    network[0].weight.grad.zero_()  # type: ignore[union-attr, operator]
+    found = Gradient().observe(make_snapshot(generator=network))
+    assert float(found["first_to_last/generator"]) == 0
 
 
 def test_nonfinite_are_counted(make_snapshot: MakeSnapshot) -> None:
-    """NaN and infinite entries are counted, and the norms show them."""
-    blown = network()
-    grad = blown[1].weight.grad
+    """NaN and infinite entries are counted, and the norm is not finite."""
+    network = build_network()
+    grad = network[1].weight.grad
     assert isinstance(grad, torch.Tensor)
     grad[1, 1], grad[2, 2], grad[0, 1] = torch.nan, torch.inf, -torch.inf
-    seen = Gradient().observe(make_snapshot(generator=blown))
-    assert float(seen["non_finite/generator"]) == 3
-    assert not math.isfinite(float(seen["norm/generator"]))
+    found = Gradient().observe(make_snapshot(generator=network))
+    assert float(found["non_finite/generator"]) == 3
+    assert not math.isfinite(float(found["norm/generator"]))
 
 
 def test_layers_may_be_left_out(make_snapshot: MakeSnapshot) -> None:
-    """Without `layers` there is no signal by weight tensor, and the others stay."""
-    few = Gradient(layers=False).observe(make_snapshot(generator=network()))
-    many = Gradient().observe(make_snapshot(generator=network()))
-    assert {name for name in many if "norm." not in name} == set(few)
+    """Without `layers` there are no norms of single weight tensors; all other signals remain."""
+    without = Gradient(layers=False).observe(make_snapshot(generator=build_network()))
+    complete = Gradient().observe(make_snapshot(generator=build_network()))
+    assert {name for name in complete if "norm." not in name} == set(without)
 
 
 def test_single_layer_has_no_ratio(make_snapshot: MakeSnapshot) -> None:
-    """A network of one weight tensor has no first-to-last ratio."""
+    """A network with one weight tensor has no ratio of first to last."""
     one = nn.Linear(2, 2)
     one.weight.grad = torch.ones(2, 2)
     assert "first_to_last/generator" not in Gradient().observe(make_snapshot(generator=one))

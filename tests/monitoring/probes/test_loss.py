@@ -1,4 +1,4 @@
-"""Laws of the loss probe."""
+"""Tests of the loss probe."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from gandiag.monitoring.snapshot import Snapshot
 MakeSnapshot = Callable[..., Snapshot]
 
 
-def test_loss_is_passed_on(make_snapshot: MakeSnapshot) -> None:
-    """The loss is recorded as it is, under the player whose turn it is, NaN included."""
-    for player in ("generator", "discriminator"):
+def test_loss_is_recorded(make_snapshot: MakeSnapshot) -> None:
+    """The loss is recorded unchanged, under the name of the stepping network; NaN too."""
+    for network in ("generator", "discriminator"):
         for loss in (torch.tensor(0.7), torch.tensor(torch.nan)):
-            seen = Loss().observe(make_snapshot(network_name=player, loss=loss))
-            assert list(seen) == [f"value/{player}"]
-            torch.testing.assert_close(seen[f"value/{player}"], loss, equal_nan=True)
+            found = Loss().observe(make_snapshot(network_name=network, loss=loss))
+            assert list(found) == [f"value/{network}"]
+            torch.testing.assert_close(found[f"value/{network}"], loss, equal_nan=True)
 
 
 def test_unknown_loss_is_no_signal(make_snapshot: MakeSnapshot) -> None:
-    """A loop that does not tell its loss gives no signal."""
+    """A loop that does not pass its loss gives no signal."""
     assert Loss().observe(make_snapshot()) == {}

@@ -1,4 +1,4 @@
-"""Laws of the units probe: which units no longer take part."""
+"""Tests of the units probe: dead and saturated units."""
 
 from __future__ import annotations
 
@@ -16,90 +16,94 @@ MakeSnapshot = Callable[..., Snapshot]
 Normal = Callable[..., Tensor]
 
 
-def layer(weight: Tensor, *bias: float) -> nn.Linear:
+def linear(weight: Tensor, *bias: float) -> nn.Linear:
     """A linear layer with the given weights."""
-    made = nn.Linear(weight.shape[1], weight.shape[0])
-    made.weight.data, made.bias.data = weight, torch.tensor(bias).float()
-    return made
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    layer.weight.data, layer.bias.data = weight, torch.tensor(bias).float()
+    return layer
 
 
-def seen(
-    make_snapshot: MakeSnapshot, network: nn.Module, inputs: Tensor, player: str
+def measure(
+    make_snapshot: MakeSnapshot, network: nn.Module, inputs: Tensor, name: str
 ) -> dict[str, float]:
-    """What the probe says of a network on its inputs."""
-    asked = ForwardPass(network, lambda: network(inputs))
-    asked.record_activations()
-    name = {"generator": "fixed_pass", "discriminator": "real_pass"}[player]
-    found = Units().observe(make_snapshot(**{player: network, name: asked}))
-    return {name: float(value) for name, value in found.items()}
+    """The probe's numbers for a network on given inputs."""
+    forward_pass = ForwardPass(network, lambda: network(inputs))
+    forward_pass.record_activations()
+    field = {"generator": "fixed_pass", "discriminator": "real_pass"}[name]
+    found = Units().observe(make_snapshot(**{name: network, field: forward_pass}))
+    return {signal: float(value) for signal, value in found.items()}
 
 
-@pytest.mark.parametrize("player", ["generator", "discriminator"])
-def test_dead_units_are_counted(make_snapshot: MakeSnapshot, normal: Normal, player: str) -> None:
-    """Two of four ReLU units whose biases hold them at 0 are half the layer."""
-    network = nn.Sequential(layer(torch.eye(4), 0, -1e3, 0, -1e3), nn.ReLU(), nn.Linear(4, 2))
-    assert seen(make_snapshot, network, normal((64, 4)), player) == {f"dead/{player}": 0.5}
+@pytest.mark.parametrize("name", ["generator", "discriminator"])
+def test_dead_units_are_counted(make_snapshot: MakeSnapshot, normal: Normal, name: str) -> None:
+    """Two of four ReLU units with large negative biases are half of the layer."""
+    network = nn.Sequential(linear(torch.eye(4), 0, -1e3, 0, -1e3), nn.ReLU(), nn.Linear(4, 2))
+    assert measure(make_snapshot, network, normal((64, 4)), name) == {f"dead/{name}": 0.5}
 
 
 def test_constant_unit_is_dead(make_snapshot: MakeSnapshot, normal: Normal) -> None:
-    """A unit that says the same to every input is dead also where it does not say 0."""
+    """A unit with a constant output is dead, even if the output is not 0."""
     weight = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
-    network = nn.Sequential(layer(weight, 0, 5), nn.LeakyReLU(0.2))
-    assert seen(make_snapshot, network, normal((64, 2)), "discriminator") == {
+    network = nn.Sequential(linear(weight, 0, 5), nn.LeakyReLU(0.2))
+    assert measure(make_snapshot, network, normal((64, 2)), "discriminator") == {
         "dead/discriminator": 0.5
     }
 
 
-def test_living_layer_has_no_dead(make_snapshot: MakeSnapshot, normal: Normal) -> None:
-    """Units whose outputs vary, however little their size, are alive."""
+def test_varying_units_are_not_dead(make_snapshot: MakeSnapshot, normal: Normal) -> None:
+    """Units whose outputs vary are not dead, however small the outputs are."""
     for scale in (1e-4, 1.0, 1e4):
-        network = nn.Sequential(layer(scale * torch.eye(3), 0, 0, 0), nn.LeakyReLU(0.2))
-        assert seen(make_snapshot, network, normal((64, 3)), "generator") == {"dead/generator": 0}
+        network = nn.Sequential(linear(scale * torch.eye(3), 0, 0, 0), nn.LeakyReLU(0.2))
+        assert measure(make_snapshot, network, normal((64, 3)), "generator") == {
+            "dead/generator": 0
+        }
 
 
-def test_worst_layer_is_shown(make_snapshot: MakeSnapshot, normal: Normal) -> None:
-    """One dead layer is not hidden by healthy ones."""
+def test_worst_layer_is_recorded(make_snapshot: MakeSnapshot, normal: Normal) -> None:
+    """The share is that of the layer with the most dead units."""
     network = nn.Sequential(
-        nn.Linear(4, 4), nn.Tanhshrink(), layer(torch.zeros(4, 4), 0, 0, 0, 0), nn.ReLU(),
+        nn.Linear(4, 4), nn.Tanhshrink(), linear(torch.zeros(4, 4), 0, 0, 0, 0), nn.ReLU(),
         nn.Linear(4, 4), nn.SiLU(),
     )  # fmt: skip
-    assert seen(make_snapshot, network, normal((64, 4)), "discriminator")["dead/discriminator"] == 1
+    assert (
+        measure(make_snapshot, network, normal((64, 4)), "discriminator")["dead/discriminator"] == 1
+    )
 
 
-@pytest.mark.parametrize(("kind", "edge"), [(nn.Tanh, 2.5), (nn.Sigmoid, 5.0)])
-def test_saturation_is_where_slope_dies(
-    make_snapshot: MakeSnapshot, kind: type[nn.Module], edge: float
+@pytest.mark.parametrize(("activation", "edge"), [(nn.Tanh, 2.5), (nn.Sigmoid, 5.0)])
+def test_saturation_depends_on_the_derivative(
+    make_snapshot: MakeSnapshot, activation: type[nn.Module], edge: float
 ) -> None:
-    """Inputs beyond the point at which the slope is 3 % of its maximum count as saturated."""
+    """Inputs beyond the point where the derivative is 3 % of its maximum count as saturated."""
     inputs = edge * torch.tensor([[-1.1], [-0.9], [0.0], [0.9], [1.1]])
-    network = nn.Sequential(layer(torch.eye(1), 0), kind())
-    found = seen(make_snapshot, network, inputs, "discriminator")
+    network = nn.Sequential(linear(torch.eye(1), 0), activation())
+    found = measure(make_snapshot, network, inputs, "discriminator")
     assert found["saturated/discriminator"] == pytest.approx(0.4)
 
 
 def test_output_tanh_is_left_out(make_snapshot: MakeSnapshot, normal: Normal) -> None:
-    """Saturated pixels at the generator's output are background, hidden ones a fault."""
+    """Saturated pixels of the generator's output do not count, saturated hidden units do."""
     latents = normal((64, 2))
-    output = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), layer(100 * torch.eye(2), 0, 0), nn.Tanh())
-    assert "saturated/generator" not in seen(make_snapshot, output, latents, "generator")
-    hidden = nn.Sequential(layer(100 * torch.eye(2), 0, 0), nn.Tanh(), nn.Linear(2, 2), nn.ReLU())
-    assert seen(make_snapshot, hidden, latents, "generator")["saturated/generator"] > 0.9
+    output = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), linear(100 * torch.eye(2), 0, 0), nn.Tanh())
+    assert "saturated/generator" not in measure(make_snapshot, output, latents, "generator")
+    hidden = nn.Sequential(linear(100 * torch.eye(2), 0, 0), nn.Tanh(), nn.Linear(2, 2), nn.ReLU())
+    assert measure(make_snapshot, hidden, latents, "generator")["saturated/generator"] > 0.9
 
 
 def test_hooks_are_removed(make_snapshot: MakeSnapshot, normal: Normal) -> None:
-    """After a look, also one that failed, no hook is left on the network."""
+    """After an evaluation, even a failed one, no hook is left on the network."""
     network = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
-    seen(make_snapshot, network, normal((8, 2)), "generator")
+    measure(make_snapshot, network, normal((8, 2)), "generator")
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        seen(make_snapshot, network, normal((8, 3)), "generator")
+        measure(make_snapshot, network, normal((8, 3)), "generator")
     assert not any(module._forward_hooks for module in network.modules())
 
 
-def test_nothing_to_look_at(make_snapshot: MakeSnapshot, normal: Normal) -> None:
+def test_no_signal_without_activations(make_snapshot: MakeSnapshot, normal: Normal) -> None:
     """Without inputs, or without activations, there is no signal."""
     assert Units().observe(make_snapshot()) == {}
     assert (
         Units().observe(make_snapshot(network_name="discriminator", real=torch.zeros(4, 2))) == {}
     )
     plain = nn.Linear(2, 2)
-    assert seen(make_snapshot, plain, normal((8, 2)), "generator") == {}
+    assert measure(make_snapshot, plain, normal((8, 2)), "generator") == {}
