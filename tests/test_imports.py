@@ -133,13 +133,13 @@ def test_packages_import_in_one_order() -> None:
 
 
 def test_root_holds_packages_only() -> None:
-    """Nothing but the packages lies at the root, besides what Python and type checkers ask for."""
+    """The root holds only the packages, and the files that Python and type checkers require."""
     inside = {path.name for path in ROOT.iterdir() if path.name != "__pycache__"}
     assert inside - set(ORDER) == {"__init__.py", "__main__.py", "py.typed"}
 
 
-def test_no_module_imports_itself() -> None:
-    """No module imports itself by way of others, not even later, inside a function."""
+def test_no_import_cycles() -> None:
+    """No import cycle exists, not even one that is closed by an import inside a function."""
     graph = {
         module: {i.target for i in imports(module) if i.target in modules() and i.when != "never"}
         for module in modules()
@@ -148,7 +148,7 @@ def test_no_module_imports_itself() -> None:
 
 
 def test_families_never_import_one_another() -> None:
-    """No plugin uses a plugin of another family."""
+    """No plugin imports a plugin of another family."""
     for module in modules():
         for target, when in imports(module):
             if when != "never" and family(module) and family(target):
@@ -167,12 +167,12 @@ def test_modules_of_a_family_are_plugins() -> None:
 
 
 def test_no_package_hides_a_function() -> None:
-    """No package bears the name of a public function: importing it would replace the function."""
+    """No package has the name of a public function: importing it would replace the function."""
     assert not set(ORDER) & set(gandiag.__all__)
 
 
 def test_packages_without_torch_stay_without() -> None:
-    """Loading these packages loads no module that imports torch."""
+    """Loading the packages of `WITHOUT_TORCH` loads no module that imports torch."""
     light = [module for module in modules() if package(module) in WITHOUT_TORCH]
     for module in reached(light, later=False):
         heavy = [i.target for i in imports(module) if i.when == "loading"]
@@ -180,7 +180,7 @@ def test_packages_without_torch_stay_without() -> None:
 
 
 def test_torch_is_not_loaded() -> None:
-    """In a fresh interpreter, everything but training and monitoring works with torch unloaded."""
+    """In a new interpreter, detectors, fixes and reporters work without loading torch."""
     light = [module for module in modules() if package(module) in WITHOUT_TORCH]
     code = f"""
 import importlib, sys
@@ -201,7 +201,7 @@ assert "torch" not in sys.modules
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
 
 
-DISTRIBUTIONS = {  # by other names
+DISTRIBUTIONS = {  # whose names differ from those of their packages
     "yaml": "pyyaml",
     "PIL": "pillow",
     "sklearn": "scikit-learn",
@@ -211,7 +211,7 @@ DISTRIBUTIONS = {  # by other names
 
 
 def test_every_import_is_declared() -> None:
-    """Every imported distribution stands in pyproject.toml, even if another one brings it along."""
+    """pyproject.toml lists every imported distribution, also one that another one requires."""
     project = (ROOT.parent / "pyproject.toml").read_text(encoding="utf-8")
     needs = project.split("[project.scripts]")[0]
     declared = {name.lower() for name in re.findall(r'^.*?"([\w-]+)>=', needs, re.MULTILINE)}
@@ -222,7 +222,7 @@ def test_every_import_is_declared() -> None:
 
 
 def test_only_the_trainer_steps() -> None:
-    """One module steps an optimizer, but for the loops whose cost is measured."""
+    """Only the trainer calls an optimizer's `step`, except for the loops of benchmarks."""
     stepping = {
         module
         for module in modules()
@@ -236,7 +236,7 @@ def test_only_the_trainer_steps() -> None:
 
 
 def test_nothing_is_unpickled() -> None:
-    """No module loads a pickle, whoever wrote the file."""
+    """No module loads a pickle, which could run code: files come from anywhere."""
     for module in modules():
         assert not {"pickle", "dill"} & {i.target.split(".")[0] for i in imports(module)}
         for node in ast.walk(tree(module)):
@@ -247,12 +247,13 @@ def test_nothing_is_unpickled() -> None:
             assert not (isinstance(node, ast.Call) and ast.unparse(node.func) in loads), module
 
 
-def test_oracle_knows_no_detector() -> None:
-    """The code that labels the benchmark's runs reaches no detector, probe or reference."""
+def test_oracle_imports_no_detector() -> None:
+    """The code that labels the benchmark's runs imports no detector, probe or reference."""
     oracle = [m for m in modules() if m.startswith("gandiag.benchmarks.oracle.")]
     assert len(oracle) == 4
     seen = {m for m in reached(oracle) if package(m)}
     others = {m for m in seen if not m.startswith("gandiag.benchmarks.")}
     assert {package(m) for m in others} <= {"datasets", "models", "monitoring"}
     monitoring = {m for m in others if package(m) == "monitoring"}
-    assert monitoring == {"gandiag.monitoring.side_effects"}
+    allowed = {"gandiag.monitoring.side_effects", "gandiag.monitoring.torch_internals"}
+    assert monitoring <= allowed

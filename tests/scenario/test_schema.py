@@ -1,4 +1,4 @@
-"""Scenarios: what is read is what was written, and each mistake has its place."""
+"""Scenarios: written and read again they are the same, and each mistake has its place."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from gandiag.plugins.errors import BadInput
 from gandiag.scenario.schema import Scenario, diff_scenarios
-from gandiag.scenario.shipped import list_shipped
 from gandiag.scenario.source import Source, read_source, set_by_key
 from gandiag.scenario.yaml_positions import dump_yaml, parse_yaml
 
-# a busy machine is no failure
+# Without a deadline, as a busy machine may be slow.
 LAW = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 WORDS = st.from_regex(r"[a-z][a-z_0-9]{0,12}", fullmatch=True).filter(lambda word: word != "name")
@@ -43,7 +42,7 @@ OPTIMIZERS = st.one_of(
 )
 CHOICES = WORDS | st.dictionaries(WORDS, st.dictionaries(WORDS, VALUES), min_size=1, max_size=1)
 COUNTS = st.integers(1, 10**6)
-PLAYERS = st.fixed_dictionaries({"steps": COUNTS, "optimizer": OPTIMIZERS})
+NETWORKS = st.fixed_dictionaries({"steps": COUNTS, "optimizer": OPTIMIZERS})
 SCENARIOS = st.fixed_dictionaries(
     {},
     optional={
@@ -52,7 +51,7 @@ SCENARIOS = st.fixed_dictionaries(
         "data": CHOICES,
         "variant": CHOICES,
         "training": st.fixed_dictionaries(
-            {"steps": COUNTS, "generator": PLAYERS, "discriminator": PLAYERS}
+            {"steps": COUNTS, "generator": NETWORKS, "discriminator": NETWORKS}
         ),
         "probes": st.dictionaries(
             WORDS | st.sampled_from(["loss", "units"]),
@@ -72,14 +71,14 @@ SCENARIOS = st.fixed_dictionaries(
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
-    """Where a scenario's text goes."""
+    """The file of a scenario."""
     return tmp_path / "mine.yaml"
 
 
 @LAW
 @given(SCENARIOS)
 def test_yaml_round_trip(scenario: Scenario) -> None:
-    """What is written as YAML is read back as the same scenario."""
+    """A scenario that is written as YAML and read back is the same."""
     data, _ = parse_yaml(scenario.as_yaml(), "mine.yaml")
     assert Scenario.from_source(Source(data, name="mine.yaml")) == scenario
 
@@ -87,7 +86,7 @@ def test_yaml_round_trip(scenario: Scenario) -> None:
 @LAW
 @given(SCENARIOS)
 def test_data_round_trip(scenario: Scenario) -> None:
-    """What is written as plain data is read back, and setting nothing changes nothing."""
+    """A scenario that is written as plain data and read back is the same, as is an empty change."""
     assert Scenario.parse(scenario.as_data()) == scenario
     assert scenario.set({}) == scenario
     assert diff_scenarios(scenario, scenario) == ""
@@ -96,7 +95,7 @@ def test_data_round_trip(scenario: Scenario) -> None:
 @LAW
 @given(SCENARIOS, COUNTS, RATES)
 def test_set_is_read_back(scenario: Scenario, steps: int, lr: float) -> None:
-    """What was set is there, also after a round trip, and nothing else has changed."""
+    """A changed value is kept by a round trip, and nothing else changes."""
     changes = {"training.steps": steps, "training.generator.optimizer.lr": lr}
     changed = scenario.set(changes)
     assert changed.training.steps == steps
@@ -111,29 +110,20 @@ def test_set_is_read_back(scenario: Scenario, steps: int, lr: float) -> None:
 @LAW
 @given(VALUES)
 def test_values_round_trip(value: Any) -> None:
-    """Any plain value survives YAML, also texts that look like numbers and numbers like 1e-3."""
+    """Any plain value survives YAML, including numbers such as 1e-3 and texts such as "1e-3"."""
     assert parse_yaml(dump_yaml({"value": value}), "x")[0] == {"value": value}
 
 
 @pytest.mark.parametrize("text", ["1e-3", "1.5e3", "+2E4", ".5e1", "off", "null", "1_000", "0x1f"])
 def test_texts_stay_texts(text: str) -> None:
-    """A text that reads as a number or a switch is written in quotes."""
+    """A text that looks like a number or a boolean is written in quotes."""
     assert parse_yaml(dump_yaml({"value": text}), "x")[0] == {"value": text}
 
 
 @pytest.mark.parametrize(("text", "number"), [("1e-3", 0.001), ("-2E4", -20000.0), (".5e1", 5.0)])
 def test_exponents_are_numbers(text: str, number: float) -> None:
-    """``1e-3`` is a number, as in YAML 1.2; PyYAML alone takes it for a text."""
+    """``1e-3`` is a number, as in YAML 1.2; PyYAML alone reads it as a text."""
     assert parse_yaml(text, "x")[0] == number
-
-
-@pytest.mark.parametrize("name", list_shipped())
-def test_shipped_scenarios_are_sound(name: str) -> None:
-    """Every shipped scenario can be read, tells its story and has its file's name."""
-    scenario = Scenario.load(list_shipped()[name])
-    assert scenario.name == Path(name).name
-    assert scenario.about
-    assert scenario.expect
 
 
 MISTAKES = {
@@ -189,46 +179,48 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize(("text", "said"), MISTAKES.items(), ids=range(len(MISTAKES)))
+@pytest.mark.parametrize(("text", "message"), MISTAKES.items(), ids=range(len(MISTAKES)))
 def test_mistakes_have_a_place(
-    written: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+    written: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
 ) -> None:
-    """Every mistake is one line that names file, line, key and the nearest name there is."""
+    """The message of a mistake is one line with file, line, key and the nearest valid name."""
     monkeypatch.chdir(written.parent)
     written.write_text(text)
     with pytest.raises(BadInput) as error:
         Scenario.load(written.name)
-    message = str(error.value)
-    assert said in message
-    assert message.startswith("mine.yaml")
-    assert "\n" not in message
+    raised = str(error.value)
+    assert message in raised
+    assert raised.startswith("mine.yaml")
+    assert "\n" not in raised
 
 
 @LAW
 @given(st.text() | VALUES.map(dump_yaml) | st.dictionaries(WORDS, VALUES).map(dump_yaml))
 def test_no_text_breaks_the_reader(text: str) -> None:
-    """Whatever the text, the answer is a scenario or `BadInput`."""
+    """Any text gives a scenario or `BadInput`, and no other exception."""
     with contextlib.suppress(BadInput):
         data, _ = parse_yaml(text, "x")
         if isinstance(data, dict):
             Scenario.from_source(Source(data, name="x.yaml"))
 
 
-@pytest.mark.parametrize(("path", "said"), [("none.yaml", "no such file"), (".", "is a directory")])
-def test_unreadable_files_are_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, said: str
+@pytest.mark.parametrize(
+    ("path", "message"), [("none.yaml", "no such file"), (".", "is a directory")]
+)
+def test_unreadable_files_are_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, message: str
 ) -> None:
-    """What is no readable file is told with its reason."""
+    """The message for a file that cannot be read has the reason."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=message):
         Scenario.load(path)
     Path("bytes.yaml").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(BadInput, match="not a text file"):
         Scenario.load("bytes.yaml")
 
 
-def test_children_extend(tmp_path: Path) -> None:
-    """A child has what its parents have but for what it says itself, and its own file's name."""
+def test_extending_files_merge(tmp_path: Path) -> None:
+    """A file has the values of the files that it extends, its own values, and its own name."""
     (tmp_path / "a.yaml").write_text(
         "name: a\nseed: 1\nvariant: {vanilla: {width: 8, r1: 1.0}}\nprobes: {units: off}\n"
         "training: {generator: {optimizer: {name: sgd, lr: 0.5, momentum: 0.1}}}\n"
@@ -247,16 +239,16 @@ def test_children_extend(tmp_path: Path) -> None:
     assert b.training.generator.optimizer.lr == 0.5
 
 
-def test_extends_may_not_lead_back(tmp_path: Path) -> None:
-    """Two files that extend one another are refused."""
+def test_files_may_not_extend_each_other(tmp_path: Path) -> None:
+    """Two files that extend each other are refused."""
     (tmp_path / "a.yaml").write_text("extends: b.yaml\n")
     (tmp_path / "b.yaml").write_text("seed: 1\nextends: a.yaml\n")
     with pytest.raises(BadInput, match=r"b\.yaml:2: extends: a\.yaml extends itself"):
         Scenario.load(tmp_path / "a.yaml")
 
 
-def test_blame_goes_to_the_author(tmp_path: Path) -> None:
-    """A mistake is blamed on the file, or the option, that wrote it, not on who passed it on."""
+def test_mistakes_name_where_they_were_written(tmp_path: Path) -> None:
+    """The place of a mistake is the file or option that contains it, not an extending file."""
     (tmp_path / "a.yaml").write_text("seed: 1\ntraining:\n  batch_size: 1\n")
     (tmp_path / "b.yaml").write_text("extends: a.yaml\ntraining: {steps: 5}\n")
     with pytest.raises(BadInput, match=r"a\.yaml:3: training\.batch_size"):
@@ -275,15 +267,15 @@ def test_blame_goes_to_the_author(tmp_path: Path) -> None:
         ("variant", "vanilla", "vanilla"),
     ],
 )
-def test_set_knows_plugins(key: str, value: Any, expected: Any) -> None:
-    """Setting an option of another plugin chooses that plugin, with its own options only."""
+def test_set_chooses_plugins(key: str, value: Any, expected: Any) -> None:
+    """Setting an option of another plugin selects this plugin, without the old one's options."""
     data: dict[str, Any] = {"variant": {"vanilla": {"r1": 1.0}}}
     set_by_key(data, key, value)
     assert data == {"variant": expected}
 
 
 def test_set_changes_an_optimizer() -> None:
-    """Another optimizer comes without the old one's options, in whatever order they are set."""
+    """Another optimizer has none of the old one's options, in any order of the changes."""
     name, lr = "training.generator.optimizer.name", "training.generator.optimizer.lr"
     whole = "training.generator.optimizer"
     for changes in ({name: "sgd", lr: 0.5}, {lr: 0.5, name: "sgd"}, {lr: 0.5, whole: "sgd"}):
@@ -292,17 +284,17 @@ def test_set_changes_an_optimizer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "said"),
+    ("key", "message"),
     [("", "is not a key"), ("a..b", "is not a key"), ("reporters.html", "reporters is a list")],
 )
-def test_set_refuses_what_is_no_key(key: str, said: str) -> None:
-    """A key that leads nowhere is refused, not made."""
-    with pytest.raises(BadInput, match=said):
+def test_set_refuses_invalid_keys(key: str, message: str) -> None:
+    """A key that is empty in part, or leads through a list, is refused."""
+    with pytest.raises(BadInput, match=message):
         Scenario().set({key: 1})
 
 
-def test_probes_may_be_left_out() -> None:
-    """``off`` leaves a probe out for good, ``on`` or nothing takes it with its usual cadence."""
+def test_probes_can_be_removed() -> None:
+    """``off`` removes a probe; ``on`` and an empty value keep it with its default interval."""
     scenario = Scenario.parse({"probes": {"units": False, "classes": True, "loss": None}})
     assert "units" not in scenario.probes
     assert "units" not in Scenario.parse(scenario.as_data()).probes

@@ -1,4 +1,4 @@
-"""The shipped scenarios: each says what it shows, is sound to its last option, and has its cure."""
+"""The shipped scenarios: described, valid to the last option, short, and fixed by few changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from gandiag.plugins import registry as plugins
@@ -16,17 +15,13 @@ from gandiag.scenario.schema import Scenario
 from gandiag.scenario.shipped import list_shipped
 from gandiag.training.components import Components
 
-SHORTEST, LONGEST = (
-    500,
-    5000,
-)  # generator steps: judged from 500 on; a demonstration ends in minutes
-TURNS = 10_000  # of both players together; the steps are the generator's
-LOOKS = 10  # at the samples before anything is judged
-SHEETS = 4  # a story in pictures needs a few
-CHANGES = 3  # keys at most by which a cure differs
-MACHINE = re.compile(r"""(?:^|[\s"'(:=])(?:/|~|[A-Za-z]:\\|file:)\S""")  # an absolute path
-
-every_scenario = pytest.mark.parametrize("name", list_shipped())
+# Generator steps: detectors need 500, and a demonstration should end within minutes.
+SHORTEST, LONGEST = 500, 5000
+MOST_STEPS = 10_000  # of both networks together
+FEWEST_EVALUATIONS = 10  # of the samples, before a detector answers
+FEWEST_GRIDS = 4  # sample grids that show how the samples change
+MOST_CHANGES = 3  # keys in which a failing scenario and its fix differ
+ABSOLUTE_PATH = re.compile(r"""(?:^|[\s"'(:=])(?:/|~|[A-Za-z]:\\|file:)\S""")
 
 
 @cache
@@ -35,111 +30,113 @@ def scenario(name: str) -> Scenario:
     return Scenario.load(list_shipped()[name])
 
 
+@cache
 def conditions() -> set[str]:
-    """What gandiag's own detectors look for in a game of its own."""
-    own = (plugins.load("detectors", name) for name in DETECTORS)
-    return {kind.condition for kind in own}  # type: ignore[attr-defined]
+    """The conditions that the default detectors detect."""
+    kinds = (plugins.load("detectors", name) for name in DETECTORS)
+    return {kind.condition for kind in kinds}  # type: ignore[attr-defined]
 
 
-FAILING = [name for name in list_shipped() if "present" in scenario(name).expect.values()]
+def changed_keys(before: Scenario, after: Scenario) -> list[str]:
+    """Dotted keys in which the runs of two scenarios differ; another plugin counts as one key."""
+    ignored = ("name", "about", "expect")
+    old, new = ({k: v for k, v in s.as_data().items() if k not in ignored} for s in (before, after))
+    return _changed_keys(old, new)
 
 
-def changed(before: Scenario, after: Scenario) -> set[str]:
-    """Dotted keys by which two scenarios differ as games; another plugin counts as one key."""
-    told = ("name", "about", "expect")
-    old, new = ({k: v for k, v in s.as_data().items() if k not in told} for s in (before, after))
-    return set(_changed(old, new))
-
-
-def _changed(old: dict[str, Any], new: dict[str, Any], place: str = "") -> list[str]:
+def _changed_keys(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
     found = []
     for key in sorted({*old, *new}):
-        mine, theirs, here = old.get(key), new.get(key), f"{place}{key}"
-        if isinstance(mine, dict) and isinstance(theirs, dict) and mine.keys() == theirs.keys():
-            found += _changed(mine, theirs, f"{here}.")
-        elif mine != theirs:
-            found.append(here)
+        first, second, path = old.get(key), new.get(key), f"{prefix}{key}"
+        both = isinstance(first, dict) and isinstance(second, dict)
+        if both and first.keys() == second.keys():
+            found += _changed_keys(first, second, f"{path}.")
+        elif first != second:
+            found.append(path)
     return found
 
 
-@every_scenario
-def test_scenario_has_its_story(name: str) -> None:
-    """It bears its file's name, tells in full sentences what is to be seen, and is kept short."""
-    found = scenario(name)
-    assert found.name == Path(name).name
-    assert re.match(r"[A-Z].*\.\s*\Z", found.about, re.DOTALL)
-    assert 60 < len(found.about) < 600
+def failing_scenarios() -> list[str]:
+    """The shipped scenarios that expect a failure."""
+    return [name for name in list_shipped() if "present" in scenario(name).expect.values()]
 
 
-@every_scenario
-def test_scenario_expects_real_conditions(name: str) -> None:
-    """It says what its diagnoses will be, of conditions that somebody detects."""
-    expected = scenario(name).expect
-    assert expected
-    assert set(expected) <= conditions()
-    asked = {
-        plugins.load("detectors", choice.name).condition  # type: ignore[attr-defined]
-        for choice in scenario(name).detection.detectors
-    }
-    assert set(expected) <= asked
+def test_scenarios_are_described() -> None:
+    """A scenario is named after its file, and its description is a few full sentences."""
+    for name in list_shipped():
+        found = scenario(name)
+        assert found.name == Path(name).name
+        assert re.match(r"[A-Z].*\.\s*\Z", found.about, re.DOTALL), name
+        assert 60 < len(found.about) < 600, name
 
 
-@every_scenario
-def test_scenario_can_be_made(name: str) -> None:
-    """Every plugin and option that it names exists."""
-    parts = Components.from_scenario(scenario(name), name)
-    assert parts.probes
-    assert parts.detectors
+def test_expected_conditions_are_detected() -> None:
+    """A scenario expects diagnoses, and only of conditions that its own detectors detect."""
+    for name in list_shipped():
+        expected = set(scenario(name).expect)
+        assert expected, name
+        assert expected <= conditions(), name
+        detected = {
+            plugins.load("detectors", choice.name).condition  # type: ignore[attr-defined]
+            for choice in scenario(name).detection.detectors
+        }
+        assert expected <= detected, name
 
 
-@every_scenario
-def test_scenario_extends_a_neighbour(name: str) -> None:
-    """What it extends is shipped too, and lies in its folder, wherever gandiag is installed."""
-    file = list_shipped()[name]
-    written = yaml.safe_load(file.read_text(encoding="utf-8"))
-    if "extends" in written:
-        assert Path(written["extends"]).name == written["extends"]
-        assert file.with_name(written["extends"]) in list_shipped().values()
+def test_plugins_and_options_exist() -> None:
+    """Every plugin and every option of a scenario exists."""
+    for name in list_shipped():
+        components = Components.from_scenario(scenario(name), name)
+        assert components.probes
+        assert components.detectors
 
 
-@every_scenario
-def test_scenario_names_no_machine(name: str) -> None:
-    """It holds no path of the machine that it was written on, and leaves the device open."""
-    text = list_shipped()[name].read_text(encoding="utf-8")
-    assert not MACHINE.search(text)
-    assert scenario(name).device == "auto"
+def test_extended_files_are_shipped() -> None:
+    """A scenario extends only a shipped scenario in the same folder."""
+    for name, file in list_shipped().items():
+        written = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if "extends" in written:
+            assert Path(written["extends"]).name == written["extends"], name
+            assert file.with_name(written["extends"]) in list_shipped().values(), name
 
 
-@every_scenario
-def test_scenario_is_long_enough_and_short(name: str) -> None:
-    """It is long enough to be judged, and ends within minutes."""
-    training = scenario(name).training
-    turns = training.steps * (1 + training.discriminator.steps / training.generator.steps)
-    assert SHORTEST < training.steps <= LONGEST
-    assert turns <= TURNS
-    for probe in ("diversity", "displacement"):
-        assert training.steps // scenario(name).probes[probe]["every"] >= LOOKS
-    assert training.steps // scenario(name).sample_grid_every >= SHEETS
+def test_scenarios_fit_every_machine() -> None:
+    """A scenario has no absolute path and does not choose a device."""
+    for name, file in list_shipped().items():
+        assert not ABSOLUTE_PATH.search(file.read_text(encoding="utf-8")), name
+        assert scenario(name).device == "auto", name
 
 
-@pytest.mark.parametrize("name", FAILING)
-def test_failure_has_its_cure(name: str) -> None:
-    """Beside every failing game lies one that differs little and expects that nothing fails."""
-    cured = scenario(f"{name}_cured")
-    assert set(cured.expect) == conditions()
-    assert set(cured.expect.values()) == {"absent"}
-    keys = changed(scenario(name), cured)
-    assert 1 <= len(keys) <= CHANGES, keys
-    assert all(key.split(".")[0] in ("training", "variant") for key in keys), keys
-    assert "training.steps" not in keys
+def test_scenarios_take_minutes() -> None:
+    """A scenario is long enough for its diagnoses and sample grids, and ends within minutes."""
+    for name in list_shipped():
+        training, probes = scenario(name).training, scenario(name).probes
+        ratio = training.discriminator.steps / training.generator.steps
+        assert SHORTEST < training.steps <= LONGEST, name
+        assert training.steps * (1 + ratio) <= MOST_STEPS, name
+        for probe in ("diversity", "displacement"):
+            assert training.steps // probes[probe]["every"] >= FEWEST_EVALUATIONS, name
+        assert training.steps // scenario(name).sample_grid_every >= FEWEST_GRIDS, name
 
 
-def test_every_condition_is_shown() -> None:
-    """For each condition there is a game that has it, and the healthy one has none."""
-    assert {
+def test_failing_scenarios_have_a_fix() -> None:
+    """For every failing scenario, a scenario with few changes expects no failure."""
+    for name in failing_scenarios():
+        fixed = scenario(f"{name}_cured")
+        assert fixed.expect == dict.fromkeys(conditions(), "absent"), name
+        keys = changed_keys(scenario(name), fixed)
+        assert 1 <= len(keys) <= MOST_CHANGES, (name, keys)
+        assert all(key.split(".")[0] in ("training", "variant") for key in keys), (name, keys)
+        assert "training.steps" not in keys, name
+
+
+def test_every_condition_has_a_scenario() -> None:
+    """Each default condition is present in some scenario, and none is in the healthy one."""
+    present = {
         condition
-        for name in FAILING
+        for name in failing_scenarios()
         for condition, status in scenario(name).expect.items()
         if status == "present"
-    } == conditions()
+    }
+    assert present == conditions()
     assert scenario("healthy").expect == dict.fromkeys(conditions(), "absent")
