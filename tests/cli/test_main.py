@@ -310,7 +310,7 @@ def test_list_shows_scenarios() -> None:
     shown = gandiag("list", "scenarios").stdout
     for name in list_shipped():
         assert name in shown
-    assert "A game that goes well." in shown
+    assert "A healthy training run." in shown
 
 
 def test_help_has_examples() -> None:
