@@ -1,1 +1,1 @@
-"""Reports."""
+"""Reports of runs: figures, the report page, the live server, and one output format a file."""

@@ -47,7 +47,7 @@ def read_new_grids(folder: Path | None, shown: set[str]) -> Iterator[GridPicture
         grids.insert(0, ("samples/real", 0, real))
     for name, step, path in grids:
         if path.name not in shown:
-            shown.add(path.name)
+            shown.add(path.name)  # also for unreadable files, which would fail each time
             try:
                 png = render_grid_png(path, real)
                 yield GridPicture(name, step, png, *_read_size(png))
@@ -71,6 +71,7 @@ def render_grid_png(path: Path, real: Path | None) -> bytes:
     points = np.load(path, allow_pickle=False)
     behind = points[:0] if real is None else np.load(real, allow_pickle=False)
     title = "real data" if path == real else f"step {int(path.stem.removeprefix('step-'))}"
+    # The grid of real samples is drawn as the background only, without samples.
     return draw_scatter_png(points[:0] if path == real else points, behind, title)
 
 

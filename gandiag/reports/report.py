@@ -138,6 +138,7 @@ def format_verdict(diagnoses: Iterable[Diagnosis]) -> str:
     present = sorted((d for d in diagnoses if d.status == "present"), key=lambda d: d.onset or 0)
     if present:
         return "; ".join(_format_failure(diagnosis) for diagnosis in present)
+    # Checks of the loop's code are often inconclusive, and say nothing about the training itself.
     failures = [d for d in diagnoses if d.about != "loop"]
     unclear = [humanize(d.condition) for d in failures if d.status == "inconclusive"]
     if not unclear:
@@ -166,14 +167,16 @@ def suggest_fixes(
         for name, fix in fixes:
             if diagnosis.condition not in fix.treats or (fix.causes and not fix.causes & causes):
                 continue
+            # Two fixes can come to the same change, for example a lower learning rate.
             diff = diff_scenarios(scenario, fix.apply(scenario))
             if diff and all(diff != other.diff for _, other in found):
                 is_specific = bool(fix.causes)
                 suggestion = SuggestedFix(name, diagnosis.condition, fix.advice, diff)
                 found.append((is_specific, suggestion))
+    # The sort is stable: fixes of equal rank keep the order of the diagnoses and of the registry.
     return tuple(suggestion for _, suggestion in sorted(found, key=lambda item: not item[0]))
 
 
 def _format_failure(diagnosis: Diagnosis) -> str:
-    kind = f" ({diagnosis.kind.replace('_', ' ')})" if diagnosis.kind else ""
-    return f"{humanize(diagnosis.condition)}{kind} since step {diagnosis.onset}"
+    failure_type = f" ({diagnosis.kind.replace('_', ' ')})" if diagnosis.kind else ""
+    return f"{humanize(diagnosis.condition)}{failure_type} since step {diagnosis.onset}"

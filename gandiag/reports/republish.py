@@ -25,6 +25,7 @@ def schedule_film_grids(source: Source) -> None:
     """Make a scenario record enough sample grids for a film; a denser schedule is kept."""
     scenario = Scenario.from_source(source)
     every = max(1, scenario.training.steps // FILM_FRAMES)
+    # An interval that is already shorter stays, as the user may need the grids for other reasons.
     if scenario.sample_grid_every > every:
         source.set_value("sample_grid_every", every, "--film")
     if scenario.probes.get("plane", {}).get("every", 0) > every:

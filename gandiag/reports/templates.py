@@ -11,10 +11,11 @@ def load_templates(package: str) -> Environment:
     """Environment for the templates in a package's folder; an undefined name is an error."""
     return Environment(
         autoescape=True,
+        # Package data may be inside a zip file, so files are not opened by path.
         loader=FunctionLoader(lambda name: read_text(package, name)),
         trim_blocks=True,
         lstrip_blocks=True,
-        undefined=StrictUndefined,
+        undefined=StrictUndefined,  # a misspelt name fails in the tests, not silently on a page
     )
 
 

@@ -53,9 +53,9 @@ def test_ids_of_figures_are_unique() -> None:
 
 def test_notebook_shows_an_attached_loop() -> None:
     """The HTML of an attached loop shows its current state, during training and afterwards."""
-    played = build_loop("real_fake_then_generator")
-    with gandiag.attach(*played[:4], scores=played.scores) as watch:
-        played.train(played, 20)
+    loop = build_loop("real_fake_then_generator")
+    with gandiag.attach(*loop[:4], scores=loop.scores) as watch:
+        loop.train(loop, 20)
         assert "Attached training loop at step 20<br>" in watch._repr_html_()
     shown = watch._repr_html_()
     assert "step 20, detached" in shown
@@ -78,9 +78,9 @@ def cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[
 
 def test_notebook_updates_one_output(cell: list[dict[str, Any]]) -> None:
     """A followed loop is drawn again in one output, which shows the report at the end."""
-    played = build_loop("real_fake_then_generator")
-    with gandiag.attach(*played[:4], scores=played.scores, followers=["notebook"]) as watch:
-        played.train(played, 60)
+    loop = build_loop("real_fake_then_generator")
+    with gandiag.attach(*loop[:4], scores=loop.scores, followers=["notebook"]) as watch:
+        loop.train(loop, 60)
     first, second, last = (cell[at]["data"]["text/html"] for at in (0, 1, -1))
     assert [each["update"] for each in cell] == [False, *[True] * (len(cell) - 1)]
     assert len({each["transient"]["display_id"] for each in cell}) == 1

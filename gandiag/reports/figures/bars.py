@@ -34,6 +34,7 @@ def draw_class_shares(
         or len(shares) > MAX_CLASSES
     ):
         return None
+    # A single histogram varies by chance; the mean of several varies less.
     newest = signal.values[-EVALUATIONS:]
     generated = np.nan_to_num(newest, nan=0.0).mean(0)
     # Without a limit no class is marked: a comparison with NaN is false.
@@ -56,6 +57,7 @@ def draw_class_shares(
                 fontsize=7.5,
             )
         axes.set_xticks(places, [str(place) for place in places])
+        # Room above the real shares for the upright word "missing".
         axes.set_ylim(0, max(1.15 * float(generated.max()), 2.6 * float(shares.max())))
         axes.set_title("Share of each class at the end of the run")
         axes.set_xlabel("class")

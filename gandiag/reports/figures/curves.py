@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 
 OVERLAP = 0.1  # fraction of the axis height within which the names of two lines would overlap
+# In all curves green is for real samples, orange for generated ones and for the generator.
 _LOSS_COLOURS = {DISCRIMINATOR_LOSS: BLUE, GENERATOR_LOSS: ORANGE}
 _CONFIDENCE_COLOURS = {P_REAL_OF_REAL: GREEN, P_REAL_OF_FAKE: ORANGE, AUC: BLUE}
 
@@ -78,6 +79,7 @@ def draw_evidence(
         baseline = info.baseline if info is not None else None
         threshold = evidence.threshold if has_threshold else None
         marks = [mark for mark in (threshold, baseline) if mark is not None]
+        # The scale comes before the lines: the shaded area and the names need the axis limits.
         zeros = fit_scale(axes, [signal.values], marks)
         if has_threshold:
             _draw_threshold(axes, evidence, baseline)
@@ -102,8 +104,10 @@ def is_on_signal_scale(record: Record, diagnosis: Diagnosis, evidence: Evidence)
     signal = record[evidence.signal]
     if signal.values.ndim > 1 or not np.isfinite(evidence.threshold):
         return False
+    # An observed NaN or infinity is on the scale of a signal that has such values.
     if not np.isfinite(evidence.observed):
         return not np.isfinite(signal.values).all()
+    # No absolute tolerance: gradients near 1e-12 would all be equal.
     if np.isclose(signal.values, evidence.observed, rtol=1e-9, atol=0).any():
         return True
     grids = (record[item.signal].steps for item in diagnosis.evidence)
@@ -178,6 +182,7 @@ def _write_line_name(axes: Axes, value: float, text: str, colour: str, other: fl
     """Name a horizontal line at its right end, away from the name of the other line."""
     side: Any = "center"
     if other is not None:
+        # Compared on the screen, as equal distances differ on a logarithmic scale.
         heights = axes.get_yaxis().get_transform().transform([value, other, *axes.get_ylim()])
         if abs(heights[0] - heights[1]) < OVERLAP * (heights[3] - heights[2]):
             side = "bottom" if value > other else "top"

@@ -38,12 +38,13 @@ def draw_heatmap(
     """
     shown = np.unique(np.linspace(0, len(signal.steps) - 1, MAX_COLUMNS).astype(int))
     steps, values = signal.steps[shown], signal.values[shown].T
-    values = np.where(np.isfinite(values), values, np.nan)
+    values = np.where(np.isfinite(values), values, np.nan)  # blank cells
     beside = np.asarray(real, float)[:, None] if len(real) == len(values) else None
     with new_figure(4.6, 1.2 + min(0.11 * len(values), 1.8), below=0.5) as figure:
         # The last panel is the colour bar, the one before it shows the real data.
         parts = [30, 1, 1] if beside is not None else [30, 1]
         panels = figure.subplots(1, len(parts), width_ratios=parts, gridspec_kw={"wspace": 0.09})
+        # Samples and real data share one colour scale; 1e-12 avoids an empty one for zeros.
         top = float(np.nanmax([np.nanmax(values), *real, 1e-12])) if values.size else 1.0
         _draw_cells(panels[0], values, top)
         _label_steps(panels[0], steps)

@@ -47,6 +47,7 @@ def draw_pair(
     with new_figure(height=2.45, below=0.66) as figure:
         axes = figure.subplots()
         for signal, label, colour in zip(signals, labels, (ORANGE, BLUE), strict=True):
+            # Compared by identity: signals are tuples of arrays, which have no truth value.
             if any(signal is each for each in drawn):
                 draw_curve(axes, signal, colour, label)
         zeros = fit_scale(

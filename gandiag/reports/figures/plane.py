@@ -89,7 +89,7 @@ def read_plane_frames(record: Record) -> list[PlaneFrame]:
     for index, step in enumerate(fakes.steps.tolist()):
         low, high, points = _value_at(view, step)
         flat = _value_at(field, step)
-        side = round(len(flat) ** 0.5)
+        side = round(len(flat) ** 0.5)  # the grid is stored as a flat vector
         frames.append(
             PlaneFrame(
                 step=step,
@@ -123,6 +123,7 @@ def scale_arrows(frames: Sequence[PlaneFrame]) -> list[Points]:
     medians = [np.median(size) for frame in frames if len(size := np.hypot(*frame.descent.T))]
     strongest = max((size for size in medians if np.isfinite(size)), default=0.0)
     arrows = []
+    # One factor for all frames, so that arrows show how the gradients grow or vanish during a run.
     for frame in frames:
         extent = frame.view[1] - frame.view[0]
         arrow = np.where(np.isfinite(frame.descent), frame.descent, 0.0)

@@ -58,6 +58,7 @@ def _draw_points(figure: Figure, points: Points, real: Points, title: str) -> in
 
     axes = figure.subplots()
     behind, drawn = _project(real), _project(points)
+    # The view follows the real data: a few far samples must not shrink everything else.
     low, high = _choose_view(behind if behind.size else drawn)
     kept = np.clip(drawn, low, high)
     inside = (kept == drawn).all(axis=0)
@@ -81,7 +82,7 @@ def _choose_view(points: Points) -> tuple[float, float]:
     if not points.size:
         return -1.0, 1.0
     low, high = float(points.min()), float(points.max())
-    margin = VIEW_MARGIN * (high - low) or 1.0
+    margin = VIEW_MARGIN * (high - low) or 1.0  # a single point needs a view, too
     return low - margin, high + margin
 
 

@@ -66,10 +66,11 @@ def _draw_lane(
         _draw_span(axes, height, ends, status)
     if diagnosis.status != "present" or diagnosis.onset is None:
         return
+    # The onset is more exact than the evaluations, which are few: it is drawn over their spans.
     onset = diagnosis.onset
     _draw_span(axes, height, (onset, last_step), "present")
     axes.plot(onset, height + 0.3, "v", color=INK, markersize=5)
-    text, near_end = f"since {onset}", onset > 0.8 * last_step
+    text, near_end = f"since {onset}", onset > 0.8 * last_step  # then the text would not fit
     axes.annotate(
         text,
         (onset, height + 0.3),
@@ -92,7 +93,7 @@ def _find_spans(
     begin = end = 0
     for status, group in groupby(history, lambda each: each.statuses.get(condition)):
         *_, last = group
-        begin, end = end, last.step
+        begin, end = end, last.step  # spans join without gaps
         yield (begin, end), status
 
 

@@ -125,6 +125,7 @@ def build_page(report: Report, student: bool = False) -> Page:
         student: whether the page explains each present failure as a lesson.
     """
     diagnoses = sort_by_status(select_shown(report.diagnoses))
+    # Figures outside the sections mark the earliest onset, as later failures often follow from it.
     onset = find_first_onset(report)
     scenario, record = report.scenario, report.record
     return Page(
@@ -159,7 +160,7 @@ def build_headline(report: Report, diagnoses: Sequence[Diagnosis]) -> Iterable[t
     """Yield (title, text) of the facts that a reader needs first, below the verdict."""
     if not diagnoses or diagnoses[0].status != "present":
         return
-    first = diagnoses[0]
+    first = diagnoses[0]  # the earliest onset, see `sort_by_status`
     if len(diagnoses) > 1 and diagnoses[1].status == "present":
         yield "First failure", f"{humanize(first.condition)}, since step {first.onset}"
     if first.cause:

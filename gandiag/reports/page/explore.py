@@ -43,6 +43,7 @@ def build_exploration(report: Report, grids: Sequence[GridImage]) -> Exploration
         grids: the sample grids that are already on the page; they are not stored twice.
     """
     record, onset = report.record, find_first_onset(report)
+    # Each signal is stored once, although several charts and the table of values use it.
     signals = pack_signals(record)
     if not signals:
         return None

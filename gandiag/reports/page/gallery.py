@@ -111,6 +111,7 @@ def build_frames(record: Record, shown: Sequence[GridImage]) -> list[Frame]:
     grids = [(step, path) for step, path in record.sample_grids() if path.suffix == ".png"]
     encoded: dict[Path, str] = {}  # an image takes about 10 milliseconds, so each only once
     urls: dict[int, str] = {}
+    # Twice as many each time, as the size of an image is known only after its encoding.
     for count in (MAX_FRAMES // 4, MAX_FRAMES // 2, MAX_FRAMES):
         chosen = [item for item in choose_grids(grids, None, count) if item[0] not in shown_steps]
         if urls and len(chosen) * sum(map(len, urls.values())) > MAX_FRAMES_LENGTH * len(urls):
@@ -143,6 +144,7 @@ def choose_grids(
     if count < 2:
         return []
     steps = np.array([step for step, _ in grids])
+    # A set: the onset or an evenly spaced grid may be the first or last one.
     picked = {0, len(grids) - 1}
     if onset is not None and onset <= steps[-1]:
         picked.add(int(np.searchsorted(steps, onset)))
@@ -200,6 +202,7 @@ def _build_scatter_image(
     name: str,
 ) -> GridImage:
     unique = f"{name}-{title.replace(' ', '-')}"
+    # The real grid is drawn as the background only, without samples.
     picture = draw_scatter(points[:0] if step is None else points, real, unique, "")
     note = picture.caption.removeprefix(SCATTER_CAPTION).strip()
     return GridImage(title, f"{alt}. {picture.caption}", "", picture.svg, step, note)

@@ -47,9 +47,11 @@ def parse_lesson(text: str) -> Lesson:
     (('What you see', 'the same one.'), ('', 'And again.'))
     """
     paragraphs = [" ".join(block.split()) for block in text.strip().split("\n\n")]
+    # Markup such as *word* and ``name`` is removed: the page shows plain text.
     paragraphs = [re.sub(r"(``?|\*\*?)(?=\S)(.+?)(?<=\S)\1", r"\2", each) for each in paragraphs]
     parts = []
     for paragraph in paragraphs[1:]:
+        # A title is a short phrase before the first colon, such as "Why it happens: ...".
         titled = re.match(r"([A-Z][^:.]{2,30}): (.+)", paragraph)
         parts.append((titled[1], titled[2]) if titled else ("", paragraph))
     return Lesson(paragraphs[0], tuple(part for part in parts if part[1]))
@@ -73,6 +75,7 @@ def list_thresholds(detector: Detector | None) -> tuple[Threshold, ...]:
 def _read_option_comments(detector_class: type) -> dict[str, str]:
     """Comments of the options by name; empty for a class that is not a registered plugin."""
     for name in plugins.list_names("detectors"):
+        # By class, not by name: a third-party class can have the name of a built-in one.
         try:
             is_same = plugins.load("detectors", name) is detector_class
         except BadInput:  # the page must not fail because of another, broken plugin

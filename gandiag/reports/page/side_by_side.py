@@ -64,6 +64,7 @@ class Pair:
 def build_pair(report: Report, other: Report) -> Pair:
     """Gather the content of a page of two runs. Nothing is diagnosed here."""
     names = _build_titles(report, other)
+    # Samples can be compared only at equal steps.
     shared = list_grid_steps(report.record) & list_grid_steps(other.record)
     first, second = report.scenario, other.scenario
     diagnoses = {d.condition: d for d in sort_by_status(report.diagnoses)}
@@ -91,6 +92,7 @@ def _select_evidence(report: Report, other: Report) -> list[PairedEvidence]:
     Each signal is drawn once.
     """
     found: dict[str, PairedEvidence] = {}
+    # The second pass runs only if no failure is present in either run.
     for wanted in (("present",), ("absent", "inconclusive")):
         for each in (report, other):
             for diagnosis in sort_by_status(each.diagnoses):

@@ -48,6 +48,7 @@ def load_fixed_scenarios(teaching: Teaching) -> tuple[FixedScenario, ...]:
 
 def diff_settings(first: Scenario, second: Scenario) -> str:
     """Compare two scenarios as a unified diff, without settings that do not change the training."""
+    # Names and texts, and how a run is measured and reported, do not change its weights.
     ignored = ("name", "about", "expect", "probes", "reporters", "sample_grid_every")
     return diff_scenarios(first, second.model_copy(update={k: getattr(first, k) for k in ignored}))
 

@@ -1,6 +1,6 @@
-"""A live page over a folder of runs: their states, charts that grow, runs beside each other.
+"""A live web page of runs: a list, and a dashboard of each run.
 
-It reads and never writes. It is for this machine unless told otherwise.
+The server reads files and never writes. By default only programs on the same computer reach it.
 """
 
 from __future__ import annotations

@@ -170,6 +170,7 @@ def fill_chart(
         steps, values = records[line.run][line.signal]
         non_finite += int((~np.isfinite(values)).sum())
         steps, values = thin_curve(steps, values, MAX_POINTS)
+        # An infinite value would leave the axis without a range.
         gaps = np.where(np.isfinite(values), values, np.nan)
         source = plot.select_one({"name": str(index)})
         source.data = {"x": steps.astype(np.float64), "y": gaps}

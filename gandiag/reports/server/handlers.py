@@ -48,6 +48,7 @@ class _ReadOnlyHandler(RequestHandler):
 
     def prepare(self) -> None:
         """Refuse requests for another host name: a sign of DNS rebinding."""
+        # A page of another site can make a browser send requests here under its own host name.
         name = urlsplit(f"//{self.request.host}").hostname or ""
         if "*" not in self.hosts and name not in self.hosts:
             raise HTTPError(403)
@@ -71,6 +72,7 @@ class RunListHandler(_ReadOnlyHandler):
     def get(self) -> None:
         """Answer with the list, the most recently changed run first."""
         script = read_text(PACKAGE, "runs.js")
+        # Only this very script may run, even if a name in the list contained another one.
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         allowed = f"connect-src 'self'; form-action 'self'; script-src 'sha256-{digest}'"
         styles = "style-src 'unsafe-inline'; img-src data:"

@@ -67,6 +67,7 @@ def _render_diagnosis(diagnosis: Diagnosis) -> str:
 
 
 def _render_grids(state: RunState) -> str:
+    # The step is part of the URL, so that the browser keeps a grid until there is a newer one.
     grids: list[tuple[str | int, str]] = [("real", "real data")] if state.has_real_grid else []
     if state.newest_grid_step is not None:
         grids.append((state.newest_grid_step, f"step {state.newest_grid_step}"))

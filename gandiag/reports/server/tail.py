@@ -43,6 +43,7 @@ class RecordTail:
                 new = file.read()
         except OSError as error:
             raise BadInput(str(path), f"cannot be read ({error.strerror})") from error
+        # A row that the run is still writing has no line end yet.
         whole = new[: new.rfind(b"\n") + 1]
         for line in whole.splitlines():
             try:
@@ -50,6 +51,8 @@ class RecordTail:
             except ValueError as error:
                 raise BadInput(str(path), f"not a row of a record ({error})") from error
             if row.step < self._newest:
+                # In the first read, steps that go back are an error. Later they mean that a new
+                # run has replaced the record.
                 if not self._read:
                     raise BadInput(str(path), f"step {row.step} comes after step {self._newest}")
                 self._reset()  # started again, and already longer than before

@@ -81,8 +81,8 @@ def test_any_values_are_drawn(values: list[float]) -> None:
     picture = figures.draw_evidence(record, diagnose_with(record, evidence), evidence, "x")
     assert picture is not None
     ET.fromstring(picture.svg.replace("xlink:href", "href"))
-    strange = len(values) - int(np.isfinite(values).sum())
-    assert (f"{strange} values that are not finite" in picture.caption) == bool(strange)
+    count = len(values) - int(np.isfinite(values).sum())
+    assert (f"{count} values that are not finite" in picture.caption) == bool(count)
 
 
 def test_threshold_line_is_drawn() -> None:

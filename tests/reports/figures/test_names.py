@@ -66,9 +66,9 @@ def test_names_of_lines_do_not_overlap(threshold: float) -> None:
     diagnosis = Diagnosis("mode_collapse", "absent", "", evidence=(evidence,))
     picture = draw_evidence(record, diagnosis, evidence, "a")
     assert picture is not None
-    gate, real = places(picture, f"< {threshold:g}", "real")
-    assert abs(gate[1] - real[1]) >= 7.5
-    assert (gate[1] < real[1]) == (threshold > 1)  # each name is on the side of its line
+    limit, real = places(picture, f"< {threshold:g}", "real")
+    assert abs(limit[1] - real[1]) >= 7.5
+    assert (limit[1] < real[1]) == (threshold > 1)  # each name is on the side of its line
 
 
 def test_samples_outside_the_view_are_counted() -> None:

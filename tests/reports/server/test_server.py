@@ -136,9 +136,9 @@ def test_list_shows_the_phase_of_each_run(finished: Path) -> None:
 
 def test_attached_run_ends(tmp_path: Path) -> None:
     """The run of an attached loop is running until the loop is detached, then finished."""
-    played = build_loop("real_fake_then_generator")
-    with gandiag.attach(*played[:4], scores=played.scores, folder=tmp_path / "mine") as watch:
-        played.train(played, 20)
+    loop = build_loop("real_fake_then_generator")
+    with gandiag.attach(*loop[:4], scores=loop.scores, folder=tmp_path / "mine") as watch:
+        loop.train(loop, 20)
         assert len(watch.record.signals)
         (run,) = list_runs(tmp_path)
         assert run.phase == "running"
