@@ -21,8 +21,6 @@ Value: TypeAlias = "float | list[float]"
 
 #: JSON strings that stand for a number.
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-#: Python's spellings, in files that earlier versions of the benchmark's oracle wrote.
-_FORMER_NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def write_file(path: Path, content: str | bytes) -> None:
@@ -103,10 +101,9 @@ def decode_number(value: float | str) -> float:
     """
     if not isinstance(value, str):
         return float(value)
-    known = _NON_FINITE | _FORMER_NON_FINITE
-    if value not in known:
+    if value not in _NON_FINITE:
         raise ValueError(f"{value!r} is not a number")
-    return known[value]
+    return _NON_FINITE[value]
 
 
 def decode_facts(data: Mapping[str, Any]) -> dict[str, Any]:
