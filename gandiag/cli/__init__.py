@@ -1,1 +1,1 @@
-"""Cli."""
+"""The command line: one module for each command, and what several commands share."""

@@ -52,9 +52,9 @@ def detection(
 
     Exit status: 0 done, 2 bad input, 130 interrupted; finished runs are kept.
     """
-    from gandiag.benchmarks.detection.run import detection as measure
+    from gandiag.benchmarks.detection.benchmark import run_benchmark
 
-    text = measure(runs, names, part or "", seeds, jobs, not judge, ablation)
+    text = run_benchmark(runs, names, part or "", seeds, jobs, not judge, ablation)
     if out is not None:
         out.write_text(text, encoding="utf-8")
     click.echo(text, nl=False)

@@ -12,7 +12,7 @@ from gandiag.cli import options
 @click.command()
 @click.option(
     "--game",
-    "games",
+    "names",
     multiple=True,
     default=("mlp",),
     show_default=True,
@@ -36,7 +36,7 @@ from gandiag.cli import options
     "--out", type=click.Path(path_type=Path), help="CSV file. [reports/bench/overhead.csv]"
 )
 def overhead(
-    games: tuple[str, ...],
+    names: tuple[str, ...],
     rounds: int,
     steps: int,
     threads: int,
@@ -71,9 +71,9 @@ def overhead(
     from gandiag.benchmarks.overhead.report import measure_memory, measure_time
 
     if memory is None:
-        measure_time(games, rounds, steps, threads, out or options.BENCHES / "overhead.csv")
+        measure_time(names, rounds, steps, threads, out or options.BENCHES / "overhead.csv")
     else:
-        measure_memory(games[0], memory, threads, out or options.BENCHES / "memory.csv")
+        measure_memory(names[0], memory, threads, out or options.BENCHES / "memory.csv")
 
 
 @click.command()

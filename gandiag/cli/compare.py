@@ -72,7 +72,8 @@ def compare(
     from gandiag.comparison.clusters import WorkersDied
     from gandiag.comparison.compare import COMPARISONS
     from gandiag.comparison.compare import compare as compare_fixes
-    from gandiag.comparison.page import PAGE, comparison_as_json
+    from gandiag.comparison.json_data import comparison_as_json
+    from gandiag.comparison.page import PAGE
     from gandiag.comparison.parallel import Workers
     from gandiag.records.run_folder import format_path
     from gandiag.scenario.schema import Scenario
@@ -91,6 +92,7 @@ def compare(
             resume=resume,
         )
     except (KeyboardInterrupt, WorkersDied) as interruption:
+        # Each finished run is on disk already, so that nothing needs to be saved here.
         return report_unfinished_comparison(folder, str(interruption))
     if as_json:
         from gandiag.records.storage import format_json

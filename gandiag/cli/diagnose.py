@@ -88,7 +88,7 @@ def diagnose(
         from gandiag.records.storage import format_json
 
         found: dict[str, Any] = {"diagnoses": [d.as_json() for d in report.diagnoses]}
-        if "log" in report.record.environment:
+        if "log" in report.record.environment:  # what was guessed about the columns of a log
             found["log"] = report.record.environment["log"]
         click.echo(format_json(found))
     else:

@@ -25,6 +25,7 @@ class CommandGroup(click.Group):
         """Run a command and exit; an error in its input becomes one line and `BAD_INPUT`."""
         from gandiag.plugins.errors import BadInput, join_lines
 
+        # None of these errors is a bug, so a traceback would only hide the message.
         try:
             with _one_line_warnings():
                 # click's standalone mode would print errors itself, in three lines.
@@ -81,6 +82,6 @@ def _one_line_warnings() -> Iterator[None]:
     ) -> None:
         click.echo(f"gandiag: warning: {' '.join(str(message).split())}", err=True)
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings():  # restores the function afterwards, for callers from Python
         warnings.showwarning = show
         yield

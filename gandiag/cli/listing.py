@@ -84,6 +84,7 @@ def _signal_entry(info: SignalInfo) -> dict[str, Any]:
     high = "inf" if ends[1] is None else f"{ends[1]:g}"
     better = "" if info.better == "-" else f"; {info.better} is better"
     baseline = "" if info.baseline is None else f"; {info.baseline:g} for real samples"
+    # The keys "family", "name", "summary" and "source" are those of a plugin's description.
     return {
         "family": SIGNAL_FAMILY,
         "name": info.quantity,
@@ -106,6 +107,7 @@ def _signal_entry(info: SignalInfo) -> dict[str, Any]:
 
 def _scenario_entry(name: str) -> dict[str, Any]:
     path = list_shipped()[name]
+    # The first sentence is the summary; a full stop inside it, as in "et al. 2014", would cut it.
     about = " ".join(Scenario.load(path).about.split())
     first_sentence, stop, _ = about.partition(". ")
     return {

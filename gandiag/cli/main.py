@@ -43,6 +43,7 @@ def main(context: click.Context) -> None:
 
     Exit status: 0 done, 1 a command's own result (see its help), 2 bad input, 130 interrupted.
     """
+    # Without `invoke_without_command`, click would treat a missing command as an error.
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 

@@ -15,6 +15,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 BENCHES = Path("reports/bench")  # where benchmarks keep their runs and measurements
 
 
+# Help texts show a default in brackets, as "[one per core]", where click cannot show it itself.
+
+
 def sets(help: str = "Replace a value of the scenario. Can be repeated.") -> Callable[[F], F]:
     """``--set KEY=VALUE``, any number of times."""
     return click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=help)

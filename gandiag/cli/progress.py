@@ -109,6 +109,7 @@ class RunProgress:
     def follow(self, rows: Sequence[Row], step: int) -> None:
         """Show the newest values."""
         self.step = step
+        # Probes measure at different intervals: a value is shown until the next one replaces it.
         for row in rows:
             self._values |= {k: v for k, v in row.signals.items() if isinstance(v, float)}
         if self._bar is not None:

@@ -73,6 +73,7 @@ def run(
     from gandiag.training.run import run_source
 
     source = options.read_source(scenario, sets)
+    # Shortcuts are set after --set: the more specific option has priority.
     for option, value in shortcuts.items():
         if value is not None:
             key = "training.steps" if option == "steps" else option
@@ -107,6 +108,7 @@ def _publish(report: Report, folder: Path, film: bool) -> None:
     printed_path = plugins.build("reporters", "console").publish(report, folder)
     if film:
         republish.republish_run(folder, ("film",))
+    # The reporters of the scenario have published already; the console printed one of the paths.
     for path in map(format_path, list_reports(folder)):
         if path != format_path(printed_path):
             click.echo(path)

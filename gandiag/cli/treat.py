@@ -69,7 +69,7 @@ def treat(
             workers=Workers(**workers),
             threads=threads,
             resume=resume,
-            say=lambda text: click.echo(text, err=True),
+            log=lambda text: click.echo(text, err=True),
         )
     except (KeyboardInterrupt, WorkersDied) as interruption:
         return report_unfinished_comparison(folder, str(interruption))
@@ -79,7 +79,7 @@ def treat(
         command = f"gandiag run {format_path(result.fixed_scenario)}"
         click.echo(f"fix confirmed: {result.confirmed_fix}. To train with this fix: {command}")
         return 0
-    if not result.comparison.targets:
+    if not result.comparison.targets:  # the baseline does not fail, so there is nothing to fix
         return 0
     untried = f"; not tried: {', '.join(result.untried)}" if result.untried else ""
     click.echo(f"no fix was confirmed{untried}")

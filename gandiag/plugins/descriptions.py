@@ -53,6 +53,7 @@ def read_description(family: str, name: str, entry: EntryPoint) -> Description:
         return Description(family, name, problem, (), source)
     for node in body:
         if isinstance(node, ast.ClassDef) and node.name == entry.attr:
+            # The summary is the first paragraph of the docstring, on one line.
             summary = (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")
             options = _with_inherited(_Class(node, body, text))
             return Description(family, name, summary, tuple(options.values()), source)
@@ -101,6 +102,7 @@ def _with_inherited(found: _Class) -> dict[str, Option]:
 
 def _find_class(name: str, body: Sequence[ast.stmt], text: str) -> _Class | None:
     """Find a class that a module defines, or imports by the same name; None if there is none."""
+    # An imported name is followed into its module; a class renamed by ``as`` is not found.
     for statement in body:
         if isinstance(statement, ast.ClassDef) and statement.name == name:
             return _Class(statement, body, text)
@@ -119,7 +121,7 @@ def _options(node: ast.ClassDef, text: str) -> dict[str, Option]:
         if not (isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)):
             continue
         annotation = ast.unparse(item.annotation)
-        if "ClassVar" in annotation:
+        if "ClassVar" in annotation:  # a constant of the class, such as `needs` of a detector
             continue
         default = ast.unparse(item.value) if item.value else "required"
         first = item.lineno
@@ -140,6 +142,6 @@ def _comments(text: str) -> tuple[dict[int, str], set[int]]:
         if token.type == tokenize.COMMENT:
             line = token.start[0]
             comments[line] = token.string.lstrip("# ")
-            if token.line.lstrip().startswith("#"):
+            if token.line.lstrip().startswith("#"):  # else the comment stands behind code
                 full_lines.add(line)
     return comments, full_lines

@@ -44,7 +44,7 @@ def suggest_nearest(name: str, choices: Iterable[str]) -> str:
     """
     import difflib  # imported here because `gandiag --help` does not need it
 
-    known = sorted(choices)
+    known = sorted(choices)  # a fixed order, which readers can scan and tests can compare
     if not known:
         return "there are none"
     # Cutoff of the similarity ratio in [0, 1]: 0.5 still finds names with several typing errors.

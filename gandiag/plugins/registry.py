@@ -64,7 +64,7 @@ def load(family: str, name: str, place: str = "") -> type:
     problem = find_violation(found, _PROTOCOLS[family])
     if problem:
         raise BadInput(place, f"{title} {problem}")
-    kind: type = found
+    kind: type = found  # `find_violation` has checked that it is a class
     return kind
 
 
@@ -101,9 +101,12 @@ def describe(family: str, name: str) -> Description:
 
 def _entry(family: str, name: str, place: str = "") -> EntryPoint:
     entries = _entries(family)
+    # An earlier name is translated here, so that it works in scenarios, on the command line and in
+    # saved runs.
     name = RENAMED_PLUGINS.get(family, {}).get(name, name)
     if name not in entries:
         raise BadInput(place, f'no {_singular(family)} "{name}"; {suggest_nearest(name, entries)}')
+    # The built-in entry comes first: a third-party package cannot change what a scenario means.
     first, *others = entries[name]
     if others and name not in BUILT_IN[family]:
         owners = ", ".join(_owner(entry) for entry in entries[name])
@@ -119,6 +122,7 @@ def _entries(family: str) -> dict[str, list[EntryPoint]]:
     """The entry points of each name, the built-in one first; cached, as reading them is slow."""
     group = f"gandiag.{family}"
     found = {name: [EntryPoint(name, value, group)] for name, value in BUILT_IN[family].items()}
+    # Sorted, so that messages do not depend on the order of installation.
     for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, _owner(entry))):
         found.setdefault(entry.name, []).append(entry)
     return found

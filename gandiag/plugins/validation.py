@@ -15,6 +15,7 @@ def find_violation(found: Any, contract: type) -> str | None:
     """Return how a loaded object violates the protocol of its family; None if it follows it."""
     if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
         return "is not a dataclass"
+    # Plugins are frozen because a scenario and its report refer to the same options.
     if not found.__dataclass_params__.frozen:  # type: ignore[attr-defined]  # typeshed lacks it
         return "is not a frozen dataclass"
     attributes = inspect.get_annotations(contract)
@@ -50,9 +51,11 @@ def validate_options(kind: type, options: Mapping[str, Any], name: str, place: s
     try:
         return TypeAdapter(kind).validate_python(dict(options))
     except ValidationError as error:
+        # Only the first mistake is reported: the others often follow from it.
         first = error.errors()[0]
         key = ".".join([name, *map(str, first["loc"])])
         raise BadInput(place, f"{key}: {describe_error(first, ())}") from error
+    # pydantic resolves annotations when it first sees the class, at the latest here.
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         problem = f"{name}: the types of its options cannot be read: {error}"
         raise BadInput(place, problem.partition("\n")[0]) from error
