@@ -48,7 +48,7 @@ class ComparedScenario:
         names = dict.fromkeys(["json", *(name for name in written if name == WANDB), *reporters])
         chosen = [written.get(name, Choice(name=name)) for name in names]
         data = [_add_group(choice, group).model_dump(mode="json") for choice in chosen]
-        # Shorten the scenario's name and not the fixes' names, which tell the runs apart.
+        # Shorten the scenario's name and not the fixes' names, which distinguish the runs.
         kept = self.scenario.name[: MAX_NAME_LENGTH - 1 - len(self.name)]
         return self.scenario.set(
             {

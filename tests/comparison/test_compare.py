@@ -94,8 +94,8 @@ def test_page_is_accessible_and_loads_nothing(
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= 360
     found = axe.Axe().run(tab.page).response["violations"]
     assert [(each["id"], each["nodes"][0]["target"]) for each in found] == []
-    assert tab.said == tab.wrong == []
-    assert [url for url in tab.asked if not url.startswith(("file:", "data:"))] == []
+    assert tab.messages == tab.errors == []
+    assert [url for url in tab.requests if not url.startswith(("file:", "data:"))] == []
     context.close()
 
 

@@ -7,13 +7,9 @@ import math
 import pytest
 import torch
 
+from gandiag.comparison.distances import energy_distance, frechet_distance_of_features
 from gandiag.comparison.quality_tracker import QualityTracker
-from gandiag.comparison.sample_quality import (
-    SampleQuality,
-    energy_distance,
-    frechet_distance_of_features,
-    generate_samples,
-)
+from gandiag.comparison.sample_quality import SampleQuality, generate_samples
 from gandiag.datasets.data import Data
 from gandiag.datasets.mnist import Mnist
 from gandiag.datasets.ring import Ring

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.special import rel_entr
 from torch import Tensor
 
-from gandiag.comparison.sample_quality import frechet_distance_of_features
+from gandiag.comparison.distances import frechet_distance_of_features
 from gandiag.datasets.data import Data
 from gandiag.datasets.ring import Ring
 from gandiag.monitoring.probes.confidence import compute_auc

@@ -56,8 +56,8 @@ class DualityGap:
         """Return the gap, and what each of the networks could gain."""
         if not _is_monotonic(state):
             summary = (
-                "Not applicable: the discriminator's loss does not rise with every generated sample's "
-                "score, so what it loses is not what the generator gains."
+                "Not applicable: the discriminator's loss does not rise with the score of every "
+                "generated sample, so what it loses is not what the generator gains."
             )
             return Finding("duality_gap", summary, limits=LIMITS)
         # At least two batches, if possible: one batch gives no standard error.
