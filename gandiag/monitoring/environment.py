@@ -13,6 +13,7 @@ import torch
 
 from gandiag.plugins.errors import BadInput
 
+# Packages whose versions can change the numbers or the pictures of a run.
 _PACKAGES = ("gandiag", "torch", "torchvision", "numpy", "scikit-learn", "seaborn", "wandb")
 
 

@@ -72,7 +72,7 @@ class ForwardPass:
             hooks = [] if self._activations is None else self._register_hooks(self._activations)
             try:
                 outputs = [self._calls[0]()]
-            finally:
+            finally:  # a network must never keep a hook, whatever its forward pass raises
                 for hook in hooks:
                     hook.remove()
             outputs += [call() for call in self._calls[1:]]

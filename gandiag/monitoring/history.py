@@ -65,6 +65,7 @@ class SampleHistory:
             others: newest generated samples of other processes.
         """
         found: dict[str, Any] = {"reference": self.reference}
+        # Forward passes are cheap to prepare: they are computed only if a probe reads their output.
         if snapshot.network_name == "generator" and self.latents.count == FIXED_LATENTS:
             found["fixed_pass"] = self.latents.build_forward_pass(snapshot.generator)
         base = replace(snapshot, **found)
@@ -72,6 +73,7 @@ class SampleHistory:
             for forward_pass in (base.fixed_pass, base.real_pass):
                 if forward_pass is not None:
                     forward_pass.record_activations()
+        # Functions, not values: only those whose field a due probe uses are called.
         compute_fields: dict[str, Callable[[], Mapping[str, Any]]] = {
             "recent": lambda: self._recent(base, others),
             "fake_stats": lambda: self._fake_stats(base, others),
@@ -109,5 +111,6 @@ class SampleHistory:
         if forward_pass is None:
             return {}
         if snapshot.evaluated_generator is not None:
+            # The displacement is that of the network whose samples the user keeps.
             forward_pass = self.latents.build_forward_pass(snapshot.evaluated_generator)
         return self.latents.update_displacement(snapshot.step, forward_pass.output)

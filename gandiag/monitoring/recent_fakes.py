@@ -39,6 +39,7 @@ class RecentFakes:
         self._batches.append(fake)
         self.count += len(fake)
         self._new_count += len(fake)
+        # Drop the oldest batch only while the others contain enough samples without it.
         while self.count - len(self._batches[0]) >= size:
             self.count -= len(self._batches.popleft())
 
@@ -64,6 +65,7 @@ class RecentFakes:
             return reference.compute_fake_stats(merged[-size:]) if len(merged) >= size else None
         if self.count < size:
             return None
+        # Statistics of a sample do not depend on the other samples, so old ones can be reused.
         if self._stats is None or new_count >= size:
             self._stats = reference.compute_fake_stats(*self._newest_samples(size))
         elif new_count:
@@ -84,4 +86,5 @@ class RecentFakes:
     def _newest_samples(self, count: int) -> list[Tensor]:
         """Exactly the newest `count` samples, as batches."""
         first, *others = self._newest_batches(count)
+        # Only the oldest of these batches can contain samples that are too many.
         return [first[sum(map(len, others)) - count :], *others]

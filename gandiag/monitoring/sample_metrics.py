@@ -18,7 +18,7 @@ from torch import Tensor
 # 256 samples, 1 or fewer of 8 happen with P = 0.003, so 256 samples are the least to use.
 MISSED_SHARE = 0.2
 # Generated samples that a mode must contain before its variance is measured: the variance of
-# fewer samples says little.
+# fewer samples is mostly chance.
 MIN_FAKES_PER_MODE = 4
 # Distances computed at a time on a CPU: 1 MB of float32 stays in the cache. Blocks of 4 MB take
 # 1.6 times as long.

@@ -40,6 +40,7 @@ class ScheduledProbe:
         The schedule consists of windows of `every` steps: one evaluation in each window, at the
         network's first step in it.
         """
+        # -1 // every is -1, so that the first window begins at step 0.
         return (self.last_steps.get(network_name, -1) // self.every + 1) * self.every
 
     def observe(self, snapshot: Snapshot) -> dict[str, float | Tensor]:
@@ -69,4 +70,5 @@ def _to_storable(value: float | Tensor) -> float | Tensor:
         return float(value)
     if value.ndim > 1:
         raise TypeError(f"a number or a vector can be stored, not a {value.ndim}-dim tensor")
+    # A graph would keep all activations of the step in memory until the flush.
     return value.detach()

@@ -34,7 +34,7 @@ def without_side_effects(*networks: nn.Module) -> Iterator[None]:
         *networks: the networks that are called within the block.
     """
     modules = {module for network in networks for module in network.modules()}
-    # Both are saved: which tensor is the buffer (a module may assign a new one), and its values.
+    # Saved are the tensors themselves, as a module may assign new ones, and their values.
     owners = [(m, dict(module_buffers(m))) for m in modules if module_buffers(m)]
     buffers = [(b, b.clone()) for _, named in owners for b in named.values() if b is not None]
     cuda = [torch.device("cuda", i) for i in _cuda_devices(networks)]
@@ -56,6 +56,7 @@ def without_side_effects(*networks: nn.Module) -> Iterator[None]:
         for module, attributes in synced:
             vars(module).clear()
             vars(module).update(attributes)
+        # Last: the copies go into the original tensors, which are in place again by now.
         for buffer, saved in buffers:
             buffer.copy_(saved)
 

@@ -33,6 +33,7 @@ def first_tensor(output: Any) -> Tensor:
     """
     if isinstance(output, Tensor):
         return output
+    # Generators may return a tuple such as (images, latents), or a dictionary or dataclass of them.
     parts = output.values() if isinstance(output, Mapping) else output
     if isinstance(parts, Iterable):
         for part in parts:
@@ -54,8 +55,8 @@ class LoopTrace:
         fake_output: D's raw output on the generated batch of this step, ``(B, ...)``.
         fake_gradient: dL/d`fake_output` of the stepping network's loss, times the number of
             outputs.
-        has_known_split: whether real and generated samples were told apart by their memory or by
-            the user's labels, not by the signs of the gradients.
+        has_known_split: whether real and generated samples were identified by their tensors'
+            memory or by the user, not by the signs of the gradients.
         has_mixed_batch: whether one call of D had both real and generated samples.
         has_gradient_penalty: whether the loop has computed D's gradient at its input so far, as
             gradient penalties do.
@@ -176,6 +177,7 @@ class Snapshot:
 
         The norms still contain `gradient_scale`.
         """
+        # The dictionary keeps the order of `parameters`: layers are compared from first to last.
         gradients = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
         if not gradients:
             return {}

@@ -65,7 +65,8 @@ def module_buffers(module: nn.Module) -> dict[str, Tensor | None]:
 
     It relies on ``Module._buffers``. The public ``named_buffers`` gives copies of the entries, so a
     buffer that a forward pass replaced or removed could not be restored as it was. Without the
-    attribute this raises AttributeError, and the probe that asked is switched off.
+    attribute this raises AttributeError, and the probe that evaluates the network is
+    switched off.
     """
     return module._buffers
 

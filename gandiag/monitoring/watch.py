@@ -134,6 +134,7 @@ class Watch:
         due = [probe for probe in self.probes if probe.is_due(step, name)]
         if not due:
             return
+        # Before any evaluation: the schedule continues even if a probe raises an exception.
         for scheduled in due:
             scheduled.last_steps[name] = step
         self._next[name] = min(probe.next_step(name) for probe in self.probes)
@@ -144,6 +145,7 @@ class Watch:
             return
         messages = self.ranks.receive(about)
         row = self._evaluate(replace(snapshot, probability=self.probability), active, messages)
+        # Both networks' numbers of a step share one row of the record.
         self._pending.setdefault(step, {}).update(average_messages(row, messages))
 
     def after_generator_step(self, step: int, generator: nn.Module) -> None:

@@ -30,6 +30,7 @@ class ConfidenceAfter:
             return {}
         if snapshot.real_pass is None or snapshot.score_fake is None:
             return {}
+        # A forward pass in train mode would update D's BatchNorm statistics a second time.
         with without_side_effects(snapshot.discriminator):
             fake = snapshot.score_fake()
         return confidence_signals(snapshot, snapshot.real_pass.output, fake)

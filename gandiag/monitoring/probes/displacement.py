@@ -38,6 +38,7 @@ class Displacement:
         if snapshot.fixed_before is not None and snapshot.fixed_steps:
             distances = (samples - flatten_samples(snapshot.fixed_before)).norm(dim=1)
             displacement = distances.mean()
+            # The time between two evaluations may exceed 100 steps: convert to a rate.
             rate = 100 / snapshot.fixed_steps
             min_spread = MIN_SPREAD * real_distance
             numbers["distance/generator"] = displacement / real_distance * rate

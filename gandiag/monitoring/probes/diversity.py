@@ -38,6 +38,7 @@ class Diversity:
         if reference is None or fakes is None:
             return {}
         numbers = relate_to_baseline(reference, compute_sample_metrics(reference, fakes))
+        # In data units, to find samples outside the range of the data.
         numbers["max_abs"] = fakes.max_abs.max() / reference.max_abs
         return {f"{name}/generator": value for name, value in numbers.items()}
 

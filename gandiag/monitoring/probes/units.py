@@ -30,6 +30,7 @@ class Units:
         numbers: dict[str, float | Tensor] = {}
         if snapshot.fixed_pass is not None:
             layers = snapshot.fixed_pass.activations
+            # The last activation layer is taken for the output if it is bounded.
             has_bounded_output = bool(layers) and layers[-1].saturated is not None
             numbers |= _largest_shares(layers[:-1] if has_bounded_output else layers, "generator")
         if snapshot.real_pass is not None:

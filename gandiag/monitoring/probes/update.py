@@ -26,5 +26,6 @@ class Update:
         weights, before = snapshot.weights, snapshot.weights_before
         if weights is None or before is None or not snapshot.weights_steps:
             return {}
+        # The clamp only avoids a division by 0, for weights that are all 0.
         distance = (weights - before).norm() / before.norm().clamp(min=1e-30)
         return {f"relative/{snapshot.network_name}": distance / snapshot.weights_steps}
