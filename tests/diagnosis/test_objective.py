@@ -1,4 +1,4 @@
-"""Laws of recognition: each objective is known by its slopes, whatever factor stands before it."""
+"""Tests of the recognition of objectives by their gradients, with any factor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gandiag.diagnosis.objective import Objectives, recognise_objectives
 from gandiag.records.record import Record, Row
 
 Array = NDArray[np.float64]
-LOOKS, PAIRS = 10, 16
+EVALUATIONS, PAIRS = 10, 16
 
 
 def sigmoid(s: Array) -> Array:
@@ -23,7 +23,7 @@ def sigmoid(s: Array) -> Array:
     return 1 / (1 + np.exp(-s))
 
 
-SLOPES: dict[str, tuple[Callable[[Array], Array], tuple[str, str, float, int]]] = {
+GRADIENTS: dict[str, tuple[Callable[[Array], Array], tuple[str, str, float, int]]] = {
     "non-saturating": (lambda s: sigmoid(s) - 1, ("cross_entropy", "logits", 1.0, 1)),
     "minimax": (lambda s: -sigmoid(s), ("cross_entropy", "logits", 0.0, -1)),
     "on fakes": (sigmoid, ("cross_entropy", "logits", 0.0, 1)),
@@ -35,7 +35,7 @@ SLOPES: dict[str, tuple[Callable[[Array], Array], tuple[str, str, float, int]]] 
     "hinge on real": (lambda s: -1.0 * (s < 1), ("hinge", "any", np.nan, -1)),
     "hinge on fakes": (lambda s: 1.0 * (s > -1), ("hinge", "any", np.nan, 1)),
 }
-ON_P: dict[str, tuple[Callable[[Array], Array], tuple[str, str, float, int]]] = {
+ON_PROBABILITIES: dict[str, tuple[Callable[[Array], Array], tuple[str, str, float, int]]] = {
     "non-saturating": (lambda p: -1 / p, ("cross_entropy", "probabilities", 1.0, 1)),
     "minimax": (lambda p: -1 / (1 - p), ("cross_entropy", "probabilities", 0.0, -1)),
     "smoothed": (
@@ -48,65 +48,65 @@ ON_P: dict[str, tuple[Callable[[Array], Array], tuple[str, str, float, int]]] = 
 
 
 def scores(seed: int, spread: float, middle: float) -> Array:
-    """Scores of some looks, as float32 has them."""
-    drawn = np.random.default_rng(seed).normal(middle, spread, (LOOKS, PAIRS))
+    """Scores of several evaluations, rounded to float32."""
+    drawn = np.random.default_rng(seed).normal(middle, spread, (EVALUATIONS, PAIRS))
     return drawn.astype(np.float32).astype(float)
 
 
-def check(outputs: Array, slopes: Array, expected: tuple[str, str, float, int]) -> None:
-    """Assert that the shape, its reading, its target and its sign are found."""
-    found = fit_loss_shape(outputs, slopes.astype(np.float32).astype(float))
+def check(outputs: Array, gradients: Array, expected: tuple[str, str, float, int]) -> None:
+    """Assert that shape, kind of outputs, target and sign are recognised."""
+    found = fit_loss_shape(outputs, gradients.astype(np.float32).astype(float))
     assert found is not None
     assert (found.shape, found.outputs, found.sign) == (*expected[:2], expected[3])
     np.testing.assert_allclose(found.target, expected[2], atol=0.01)
 
 
-@pytest.mark.parametrize("name", SLOPES)
+@pytest.mark.parametrize("name", GRADIENTS)
 @given(seed=st.integers(0, 99), factor=st.floats(1e-3, 1e3), middle=st.floats(-1, 1))
 @settings(max_examples=15, deadline=None)
-def test_known_by_its_slopes(name: str, seed: int, factor: float, middle: float) -> None:
-    """Scores of both signs, some beyond the margins, name the objective exactly."""
-    slope, expected = SLOPES[name]
+def test_recognised_on_scores(name: str, seed: int, factor: float, middle: float) -> None:
+    """Scores of both signs, some beyond the margins, identify the objective."""
+    gradient, expected = GRADIENTS[name]
     outputs = scores(seed, 2.0, middle)
-    check(outputs, factor * slope(outputs), expected)
+    check(outputs, factor * gradient(outputs), expected)
 
 
-@pytest.mark.parametrize("name", ON_P)
+@pytest.mark.parametrize("name", ON_PROBABILITIES)
 @given(seed=st.integers(0, 99), factor=st.floats(1e-3, 1e3))
 @settings(max_examples=15, deadline=None)
-def test_known_on_probabilities(name: str, seed: int, factor: float) -> None:
-    """The same on outputs that are probabilities: one sigmoid is told from two."""
-    slope, expected = ON_P[name]
+def test_recognised_on_probabilities(name: str, seed: int, factor: float) -> None:
+    """Outputs that are probabilities identify the objective, and one sigmoid or two."""
+    gradient, expected = ON_PROBABILITIES[name]
     outputs = sigmoid(scores(seed, 2.0, 0.0)).astype(np.float32).astype(float)
-    check(outputs, factor * slope(outputs), expected)
+    check(outputs, factor * gradient(outputs), expected)
 
 
-def test_factor_may_differ_by_look() -> None:
-    """A weight that changes from step to step hides nothing."""
+def test_factor_may_differ_by_evaluation() -> None:
+    """A weight that changes from step to step does not matter."""
     outputs = scores(0, 2.0, 0.0)
-    factors = np.random.default_rng(1).uniform(0.1, 10, (LOOKS, 1))
-    check(outputs, factors * (sigmoid(outputs) - 1), SLOPES["non-saturating"][1])
+    factors = np.random.default_rng(1).uniform(0.1, 10, (EVALUATIONS, 1))
+    check(outputs, factors * (sigmoid(outputs) - 1), GRADIENTS["non-saturating"][1])
 
 
-def test_some_odd_looks_are_forgiven() -> None:
-    """Two looks of ten at another loss, such as a penalty's, change nothing."""
+def test_some_other_evaluations_are_ignored() -> None:
+    """Two evaluations of ten with another loss, such as a penalty's, change nothing."""
     outputs = scores(0, 2.0, 0.0)
-    slopes = sigmoid(outputs) - 1
-    slopes[:2] = np.random.default_rng(1).normal(size=(2, PAIRS))
-    check(outputs, slopes, SLOPES["non-saturating"][1])
+    gradients = sigmoid(outputs) - 1
+    gradients[:2] = np.random.default_rng(1).normal(size=(2, PAIRS))
+    check(outputs, gradients, GRADIENTS["non-saturating"][1])
 
 
-def test_unknown_is_not_named() -> None:
-    """A loss that is none of them, and slopes without a pattern, are unknown."""
+def test_other_losses_are_unknown() -> None:
+    """A loss of another shape, and gradients without a pattern, are unknown."""
     outputs = scores(0, 2.0, 0.0)
     assert fit_loss_shape(outputs, -np.exp(-outputs)) is None
     assert fit_loss_shape(outputs, np.random.default_rng(7).normal(size=outputs.shape)) is None
-    assert fit_loss_shape(np.full((LOOKS, PAIRS), np.nan), outputs) is None
+    assert fit_loss_shape(np.full((EVALUATIONS, PAIRS), np.nan), outputs) is None
     assert recognise_objectives(Record({})) == Objectives(None, None, None)
 
 
-def test_words_name_both_players() -> None:
-    """The sentence for a reader says what each player minimises, and smoothed targets."""
+def test_description_names_both_losses() -> None:
+    """The sentence for a reader has the loss of each network, and smoothed targets."""
     outputs = scores(0, 2.0, 0.0)
     sides = {
         "fake/generator": sigmoid(outputs) - 1,
@@ -114,16 +114,16 @@ def test_words_name_both_players() -> None:
         "fake/discriminator": sigmoid(outputs),
     }
     rows = []
-    for look in range(LOOKS):
+    for index in range(EVALUATIONS):
         row = {}
-        for side, slopes in sides.items():
-            row[f"objective/outputs_{side}"] = outputs[look].tolist()
-            row[f"objective/gradients_{side}"] = slopes[look].tolist()
-        rows.append(Row(50 * look, row))
-    seen = recognise_objectives(Record.from_rows(rows))
-    assert seen.generator_name == "non_saturating"
-    assert seen.discriminator == "cross_entropy"
-    assert seen.describe() == (
+        for side, gradients in sides.items():
+            row[f"objective/outputs_{side}"] = outputs[index].tolist()
+            row[f"objective/gradients_{side}"] = gradients[index].tolist()
+        rows.append(Row(50 * index, row))
+    objectives = recognise_objectives(Record.from_rows(rows))
+    assert objectives.generator_name == "non_saturating"
+    assert objectives.discriminator == "cross_entropy"
+    assert objectives.describe() == (
         "The generator minimises non-saturating cross-entropy, the discriminator cross-entropy on "
         "logits with targets 0.9 (real) and 0 (fake)."
     )

@@ -1,4 +1,4 @@
-"""Laws of the statistics of one signal."""
+"""Tests of the statistics of one signal."""
 
 from __future__ import annotations
 
@@ -19,48 +19,48 @@ from gandiag.diagnosis.statistics import (
 )
 from gandiag.records.arrays import align
 
-gates = st.lists(st.sampled_from(["beyond", "between", "clear"]), max_size=40)
+sides = st.lists(st.sampled_from(["beyond", "between", "clear"]), max_size=40)
 
 
-def bools(gate: list[str], name: str) -> NDArray[np.bool_]:
-    """Where a list of gates holds a name."""
-    return np.array([item == name for item in gate], dtype=bool)
+def bools(side: list[str], name: str) -> NDArray[np.bool_]:
+    """Whether each item is a name."""
+    return np.array([item == name for item in side], dtype=bool)
 
 
-@given(gates, st.integers(1, 5), st.integers(0, 3))
-def test_persistence_twins_counting(gate: list[str], enter: int, more: int) -> None:
-    """The state is what counting the last few probes by hand says."""
-    beyond, clear = bools(gate, "beyond"), bools(gate, "clear")
+@given(sides, st.integers(1, 5), st.integers(0, 3))
+def test_persistent_state_equals_counting(side: list[str], enter: int, more: int) -> None:
+    """The state equals one that is counted evaluation by evaluation."""
+    beyond, clear = bools(side, "beyond"), bools(side, "clear")
     window = enter + more
-    on, expected = False, []
-    for now in range(len(gate)):
-        recent = gate[max(0, now + 1 - window) : now + 1]
-        on = recent.count("clear") < enter if on else recent.count("beyond") >= enter
-        expected.append(on)
+    is_on, expected = False, []
+    for index in range(len(side)):
+        recent = side[max(0, index + 1 - window) : index + 1]
+        is_on = recent.count("clear") < enter if is_on else recent.count("beyond") >= enter
+        expected.append(is_on)
     assert persistent_state(beyond, clear, enter, window).tolist() == expected
 
 
-@given(gates, st.integers(0, 40))
-def test_state_ignores_the_future(gate: list[str], cut: int) -> None:
-    """The state at a probe depends on the probes up to it alone."""
-    beyond, clear = bools(gate, "beyond"), bools(gate, "clear")
+@given(sides, st.integers(0, 40))
+def test_state_ignores_the_future(side: list[str], cut: int) -> None:
+    """The state at an evaluation depends only on the evaluations up to it."""
+    beyond, clear = bools(side, "beyond"), bools(side, "clear")
     whole = persistent_state(beyond, clear)
     assert persistent_state(beyond[:cut], clear[:cut]).tolist() == whole[:cut].tolist()
 
 
-def test_single_probe_changes_nothing() -> None:
-    """One odd probe neither raises nor ends a condition."""
+def test_one_outlier_changes_nothing() -> None:
+    """One evaluation unlike the others neither begins nor ends a state."""
     one = np.zeros(12, dtype=bool)
     one[6] = True
     assert not persistent_state(one, ~one).any()
     assert persistent_state(~one, one)[3:].all()
 
 
-@given(gates)
-def test_onset_lies_beyond_gate(gate: list[str]) -> None:
-    """There is an onset just where the state holds at the end, at a probe beyond the gate."""
-    beyond = bools(gate, "beyond")
-    state = persistent_state(beyond, bools(gate, "clear"))
+@given(sides)
+def test_onset_is_beyond_threshold(side: list[str]) -> None:
+    """There is an onset exactly if the last state is on, at an evaluation beyond the threshold."""
+    beyond = bools(side, "beyond")
+    state = persistent_state(beyond, bools(side, "clear"))
     onset = find_onset(state, beyond)
     assert (onset is not None) == bool(len(state) and state[-1])
     if onset is not None:
@@ -69,7 +69,7 @@ def test_onset_lies_beyond_gate(gate: list[str]) -> None:
 
 
 def test_onset_is_first_sign() -> None:
-    """The onset is the first probe beyond the gate, not the one that made it persist."""
+    """The onset is the first evaluation beyond the threshold, not the one that began the state."""
     beyond = np.array([0, 0, 1, 1, 0, 1, 1, 1], dtype=bool)
     state = persistent_state(beyond, ~beyond)
     assert state.tolist() == [False] * 6 + [True] * 2
@@ -80,8 +80,8 @@ def test_onset_is_first_sign() -> None:
     st.lists(st.integers(0, 50), max_size=8),
     st.lists(st.integers(0, 50), max_size=8, unique=True).map(sorted),
 )
-def test_align_twins_looking_up(steps: list[int], known: list[int]) -> None:
-    """Each step gets the value of the newest known step at or before it."""
+def test_align_equals_lookup(steps: list[int], known: list[int]) -> None:
+    """Each step has the value of the newest known step at or before it."""
     values = np.array(known, dtype=float) * 10
     found = align(np.array(steps, np.int64), np.array(known, np.int64), values)
     expected = [max((k * 10.0 for k in known if k <= s), default=math.nan) for s in steps]
@@ -89,21 +89,21 @@ def test_align_twins_looking_up(steps: list[int], known: list[int]) -> None:
 
 
 def test_recent_median_skips_nonfinite() -> None:
-    """The median is over the finite ones of the newest values; there may be none."""
+    """The median is over the finite numbers among the newest values; there may be none."""
     assert recent_median(np.array([100.0, 1.0, np.inf, 2.0, 3.0, np.nan]), 5) == 2.0
     assert math.isnan(recent_median(np.array([1.0, np.nan, np.nan]), 2))
     assert math.isnan(recent_median(np.empty(0)))
 
 
 @given(st.lists(st.floats(-9, 9) | st.just(math.nan), max_size=12).map(np.array), st.integers(1, 6))
-def test_rolling_twins_recent_median(values: NDArray[np.float64], window: int) -> None:
-    """At each look the rolling median is the recent median of what was known then."""
+def test_rolling_median_equals_recent_median(values: NDArray[np.float64], window: int) -> None:
+    """At each evaluation, the rolling median is the recent median of the values until then."""
     twin = [recent_median(values[: end + 1], window) for end in range(len(values))]
     np.testing.assert_array_equal(rolling_statistic(values, window), twin)
 
 
 @given(st.integers(1, 40), st.integers(0, 40))
-def test_equal_bins_count_themselves(held: int, empty: int) -> None:
-    """As many equal bins as are held is the effective number; empty ones add nothing."""
-    shares = np.r_[np.full(held, 1 / held), np.zeros(empty)]
-    assert effective_number(shares) == pytest.approx(held)
+def test_equal_bins_are_counted(filled: int, empty: int) -> None:
+    """The effective number of equal bins is their number; empty bins add nothing."""
+    shares = np.r_[np.full(filled, 1 / filled), np.zeros(empty)]
+    assert effective_number(shares) == pytest.approx(filled)

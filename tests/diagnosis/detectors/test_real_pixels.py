@@ -1,4 +1,4 @@
-"""Real images through the reference and the detector: real subsets are no collapse, others are."""
+"""Tests of mode collapse on real images: draws of the data are no collapse, lost digits are."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.sample_metrics import compute_feature_metrics
 from gandiag.records.record import Record, Row
 
-LOOKS = 20
+EVALUATIONS = 20
 STEP = 50
+MISSING = "Missing classes (below 20% of their real share):"
 
 
 @pytest.fixture(scope="module")
@@ -55,38 +56,40 @@ def only(*kept: int) -> list[float]:
 
 @pytest.fixture(scope="module")
 def balanced(digits: tuple[Tensor, Tensor]) -> Reference:
-    """What all ten digits say about themselves."""
+    """The reference of all ten digits."""
     images, _ = subset(digits, [0.1] * 10, 3500)
     return Reference.from_samples(images[:2000], images[2000:])
 
 
-def judged(
+def detect(
     reference: Reference,
     batches: list[Tensor],
     classes: list[Tensor] | None = None,
     shares: Sequence[float] = (0.1,) * 10,
 ) -> Diagnosis:
-    """What the detector says of a run whose looks saw these images, with their digits if known."""
+    """The diagnosis of a run with these images, and their digits if known, at its evaluations."""
     rows = []
-    for look, batch in enumerate(batches):
-        seen = relate_to_baseline(reference, compute_feature_metrics(reference, reference.embed(batch)))
+    for index, batch in enumerate(batches):
+        seen = relate_to_baseline(
+            reference, compute_feature_metrics(reference, reference.embed(batch))
+        )
         signals: dict[str, Any] = {
             f"diversity/{name}/generator": value.tolist() for name, value in seen.items()
         }
         signals["displacement/distance/generator"] = 0.1
         if classes is not None:
-            histogram = torch.bincount(classes[look], minlength=10) / len(classes[look])
+            histogram = torch.bincount(classes[index], minlength=10) / len(classes[index])
             signals["classes/histogram/generator"] = histogram.tolist()
-        rows.append(Row(STEP * (look + 1), signals))
+        rows.append(Row(STEP * (index + 1), signals))
     facts = {"class_shares": list(shares), "turnover_baseline": reference.baseline_mean["turnover"]}
     return ModeCollapse().detect(Record.from_rows(rows, facts=facts))
 
 
-def fresh(
+def draw_evaluations(
     digits: tuple[Tensor, Tensor], shares: list[float], size: int = 512
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Images and digits of the looks."""
-    draws = [subset(digits, shares, size, seed=100 + look) for look in range(LOOKS)]
+    """Images and digits of each evaluation."""
+    draws = [subset(digits, shares, size, seed=100 + index) for index in range(EVALUATIONS)]
     return [images for images, _ in draws], [labels for _, labels in draws]
 
 
@@ -95,7 +98,7 @@ def fresh(
     [
         ([0.1] * 10, 512),
         ([0.46, 0.06, 0.06, 0.06, 0.06, 0.06, 0.06, 0.06, 0.06, 0.06], 512),  # imbalanced
-        (only(1), 256),  # one class is all there is, and a thin one
+        (only(1), 256),  # the data have one class only
         (only(3, 5, 8), 512),
         ([0.1] * 10, 128),  # a small sample
     ],
@@ -103,12 +106,12 @@ def fresh(
 def test_real_images_never_collapse(
     digits: tuple[Tensor, Tensor], shares: list[float], size: int
 ) -> None:
-    """Draws from the data themselves are as diverse as these: of any balance, at any size."""
+    """Draws of the data are as diverse as the data, with any class balance and sample size."""
     images, _ = subset(digits, shares, 3000, seed=7)
     middle = len(images) // 2
     reference = Reference.from_samples(images[:middle], images[middle:], size=size)
-    batches, _ = fresh(digits, shares, size)
-    found = judged(reference, batches)
+    batches, _ = draw_evaluations(digits, shares, size)
+    found = detect(reference, batches)
     assert found.status == "absent", found.summary
     assert found.evidence[0].observed > 0.9
 
@@ -119,65 +122,62 @@ def test_real_images_never_collapse(
 def test_few_digits_are_a_collapse(
     digits: tuple[Tensor, Tensor], balanced: Reference, kept: tuple[int, ...], kind: str
 ) -> None:
-    """One, two and three digits of ten are found, and the missing ones named."""
-    images, labels = fresh(digits, only(*kept))
-    found = judged(balanced, images, labels)
+    """One, two or three digits of ten are a collapse, and the missing ones are listed."""
+    images, labels = draw_evaluations(digits, only(*kept))
+    found = detect(balanced, images, labels)
     assert (found.status, found.kind) == ("present", kind)
     lost = ", ".join(str(digit) for digit in range(10) if digit not in kept)
-    assert f"Classes hardly made: {lost}." in found.summary
+    assert f"{MISSING} {lost}." in found.summary
 
 
 def test_half_the_digits_need_a_classifier(
     digits: tuple[Tensor, Tensor], balanced: Reference
 ) -> None:
-    """Five of ten digits lie in the grey zone of the cells; their histogram shows the loss."""
-    images, labels = fresh(digits, only(0, 2, 4, 6, 8))
-    found = judged(balanced, images, labels)
+    """Five of ten digits have many modes; the class histogram shows the collapse."""
+    images, labels = draw_evaluations(digits, only(0, 2, 4, 6, 8))
+    found = detect(balanced, images, labels)
     assert (found.status, found.kind) == ("present", "partial")
     assert 0.5 < found.evidence[0].observed < 0.8
-    assert "Classes hardly made: 1, 3, 5, 7, 9." in found.summary
+    assert f"{MISSING} 1, 3, 5, 7, 9." in found.summary
 
 
-def test_one_lost_digit_is_named(digits: tuple[Tensor, Tensor], balanced: Reference) -> None:
-    """Nine of ten digits are no collapse; the tenth is named all the same."""
-    images, labels = fresh(digits, only(*range(9)))
-    found = judged(balanced, images, labels)
+def test_one_lost_digit_is_listed(digits: tuple[Tensor, Tensor], balanced: Reference) -> None:
+    """Nine of ten digits are no collapse, but the tenth is listed."""
+    images, labels = draw_evaluations(digits, only(*range(9)))
+    found = detect(balanced, images, labels)
     assert found.status == "absent"
-    assert "Classes hardly made: 9." in found.summary
+    assert f"{MISSING} 9." in found.summary
 
 
 def test_repeated_image_is_total(digits: tuple[Tensor, Tensor], balanced: Reference) -> None:
-    """One image made over and over is a total collapse, onto the data."""
+    """One repeated image is a total collapse, near the data."""
     one = digits[0][:1].expand(512, -1, -1, -1)
-    found = judged(balanced, [one] * LOOKS)
+    found = detect(balanced, [one] * EVALUATIONS)
     assert (found.status, found.kind) == ("present", "total")
     assert "Hardly any" not in found.summary
 
 
-def test_noise_is_told_from_digits(balanced: Reference) -> None:
-    """Noise falls into few cells, too: the summary says that it is nothing like the data."""
+def test_noise_is_unlike_the_data(balanced: Reference) -> None:
+    """Noise has few modes, too, and the summary reports that it is unlike the data."""
     draw = torch.Generator().manual_seed(0)
-    noise = [2 * torch.rand(512, 1, 28, 28, generator=draw) - 1 for _ in range(LOOKS)]
-    found = judged(balanced, noise)
+    noise = [2 * torch.rand(512, 1, 28, 28, generator=draw) - 1 for _ in range(EVALUATIONS)]
+    found = detect(balanced, noise)
     assert found.status == "present"
-    assert "Hardly any of them lies near a real sample." in found.summary
+    assert "Hardly any sample is near a real sample." in found.summary
     assert np.isfinite(found.evidence[0].observed)
 
 
-# --- drawn at random
-
-
 @pytest.fixture(scope="module")
-def named(digits: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """The images, their digits, and what the shipped classifier takes them for."""
+def classified(digits: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """The images, their digits, and the predictions of the shipped classifier."""
     classifier = MnistClassifier.pretrained()
     with torch.no_grad():
-        taken = torch.cat([classifier(part).argmax(1) for part in digits[0].split(1000)])
-    return *digits, taken
+        predicted = torch.cat([classifier(part).argmax(1) for part in digits[0].split(1000)])
+    return *digits, predicted
 
 
 def drawn(labels: Tensor, shares: np.ndarray[Any, Any], count: int, seed: int) -> Tensor:
-    """Indices of `count` images, each digit with its share and at most 900 of it, none twice."""
+    """Indices of `count` different images, each digit with its share, at most 900 of a digit."""
     draw = np.random.default_rng(seed)
     found = [
         draw.choice(np.flatnonzero(labels.numpy() == digit), min(wanted, 900), replace=False)
@@ -189,92 +189,92 @@ def drawn(labels: Tensor, shares: np.ndarray[Any, Any], count: int, seed: int) -
 @settings(max_examples=12)
 @given(
     seed=st.integers(0, 10**6),
-    evenness=st.sampled_from([0.1, 0.3, 1.0, 10.0]),  # of the classes: .1 leaves one or two
+    evenness=st.sampled_from([0.1, 0.3, 1.0, 10.0]),  # of the classes; 0.1 gives one or two
     reals=st.sampled_from([40, 100, 1000, 4000]),
     size=st.sampled_from([64, 128, 512]),
 )
 def test_any_real_subset_is_no_collapse(
-    named: tuple[Tensor, Tensor, Tensor], seed: int, evenness: float, reals: int, size: int
+    classified: tuple[Tensor, Tensor, Tensor], seed: int, evenness: float, reals: int, size: int
 ) -> None:
-    """Of whatever classes, in whatever balance and number, real images against their like pass."""
-    images, labels, taken = named
+    """Real images are no collapse, with any classes, class balance and number of images."""
+    images, labels, predicted = classified
     shares = np.random.default_rng(seed).dirichlet(np.full(10, evenness))
     known = drawn(labels, shares, reals, seed + 1)
     held_out = drawn(labels, shares, max(20, reals // 5), seed + 2)
     reference = Reference.from_samples(images[known], images[held_out], size=size)
-    looks = [drawn(labels, shares, size, seed + 3 + look) for look in range(LOOKS)]
-    seen = (torch.bincount(labels[known], minlength=10) / len(known)).tolist()
-    batches, classes = [images[look] for look in looks], [taken[look] for look in looks]
-    assert judged(reference, batches, classes, seen).status == "absent"
+    draws = [drawn(labels, shares, size, seed + 3 + index) for index in range(EVALUATIONS)]
+    real_shares = (torch.bincount(labels[known], minlength=10) / len(known)).tolist()
+    batches, classes = [images[draw] for draw in draws], [predicted[draw] for draw in draws]
+    assert detect(reference, batches, classes, real_shares).status == "absent"
 
 
-def kept_alone(
-    named: tuple[Tensor, Tensor, Tensor], reference: Reference, kept: set[int], seed: int
+def detect_digits(
+    classified: tuple[Tensor, Tensor, Tensor], reference: Reference, kept: set[int], seed: int
 ) -> Diagnosis:
-    """What is said of a generator that makes some digits only, told by the classifier."""
-    images, labels, taken = named
+    """The diagnosis of a generator of some digits only, with the classifier's histogram."""
+    images, labels, predicted = classified
     shares = np.array([float(digit in kept) for digit in range(10)]) / len(kept)
-    looks = [drawn(labels, shares, 512, seed + look) for look in range(LOOKS)]
-    return judged(reference, [images[look] for look in looks], [taken[look] for look in looks])
+    draws = [drawn(labels, shares, 512, seed + index) for index in range(EVALUATIONS)]
+    return detect(reference, [images[draw] for draw in draws], [predicted[draw] for draw in draws])
 
 
-def lost(kept: set[int]) -> str:
-    """The sentence that names the digits that are not made."""
+def list_missing(kept: set[int]) -> str:
+    """The sentence that lists the missing digits."""
     names = ", ".join(str(digit) for digit in range(10) if digit not in kept)
-    return f"Classes hardly made: {names}."
+    return f"{MISSING} {names}."
 
 
 @settings(max_examples=12)
 @given(kept=st.sets(st.integers(0, 9), min_size=1, max_size=5), seed=st.integers(0, 10**6))
 def test_any_few_digits_are_a_collapse(
-    named: tuple[Tensor, Tensor, Tensor], balanced: Reference, kept: set[int], seed: int
+    classified: tuple[Tensor, Tensor, Tensor], balanced: Reference, kept: set[int], seed: int
 ) -> None:
-    """Any one to five of ten digits are a collapse, of no hopping kind; the others are listed."""
-    found = kept_alone(named, balanced, kept, seed)
+    """Any one to five of ten digits are a collapse without hopping; the others are listed."""
+    found = detect_digits(classified, balanced, kept, seed)
     assert found.status == "present"
     kinds = {1: ("total",), 2: ("partial", "total")}
     assert found.kind in kinds.get(len(kept), ("partial",))
-    assert lost(kept) in found.summary
+    assert list_missing(kept) in found.summary
 
 
 @settings(max_examples=8)
 @given(kept=st.sets(st.integers(0, 9), min_size=7, max_size=9), seed=st.integers(0, 10**6))
-def test_any_lost_few_are_listed(
-    named: tuple[Tensor, Tensor, Tensor], balanced: Reference, kept: set[int], seed: int
+def test_any_few_lost_digits_are_listed(
+    classified: tuple[Tensor, Tensor, Tensor], balanced: Reference, kept: set[int], seed: int
 ) -> None:
-    """One to three lost digits raise no alarm, and are listed all the same."""
-    found = kept_alone(named, balanced, kept, seed)
+    """One to three lost digits are no collapse, but are listed."""
+    found = detect_digits(classified, balanced, kept, seed)
     assert found.status == "absent"
-    assert lost(kept) in found.summary
+    assert list_missing(kept) in found.summary
 
 
 @settings(max_examples=8)
 @given(which=st.integers(0, 9999))
-def test_any_image_alone_is_total(
-    named: tuple[Tensor, Tensor, Tensor], balanced: Reference, which: int
+def test_any_repeated_image_is_total(
+    classified: tuple[Tensor, Tensor, Tensor], balanced: Reference, which: int
 ) -> None:
-    """Whichever image is made over and over: total, near the data, all other digits listed."""
-    images, _, taken = named
-    batch, classes = images[which].expand(512, -1, -1, -1), taken[which].expand(512)
-    found = judged(balanced, [batch] * LOOKS, [classes] * LOOKS)
+    """Any repeated image is a total collapse, with all other digits listed."""
+    images, _, predicted = classified
+    batch, classes = images[which].expand(512, -1, -1, -1), predicted[which].expand(512)
+    found = detect(balanced, [batch] * EVALUATIONS, [classes] * EVALUATIONS)
     assert (found.status, found.kind) == ("present", "total")
-    assert lost({int(taken[which])}) in found.summary
+    assert list_missing({int(predicted[which])}) in found.summary
 
 
 @pytest.mark.parametrize("grey", [-1.0, 0.0, 1.0])
 def test_blank_images_are_total(balanced: Reference, grey: float) -> None:
-    """A blank image, whatever its grey, is one kind of sample."""
-    found = judged(balanced, [torch.full((512, 1, 28, 28), grey)] * LOOKS)
+    """A repeated blank image of any grey value is a total collapse."""
+    found = detect(balanced, [torch.full((512, 1, 28, 28), grey)] * EVALUATIONS)
     assert (found.status, found.kind) == ("present", "total")
 
 
-def test_one_digit_too_often_is_uneven(
-    named: tuple[Tensor, Tensor, Tensor], balanced: Reference
+def test_one_digit_too_often_is_a_collapse(
+    classified: tuple[Tensor, Tensor, Tensor], balanced: Reference
 ) -> None:
-    """Nine in ten samples of one digit are a collapse, though every digit is made."""
-    images, labels, _ = named
+    """Nine in ten samples of one digit are a collapse, although no digit is missing."""
+    images, labels, _ = classified
     shares = np.full(10, 0.1 / 9)
     shares[4] = 0.9
-    looks = [drawn(labels, shares, 512, look) for look in range(LOOKS)]
-    found = judged(balanced, [images[look] for look in looks])
+    draws = [drawn(labels, shares, 512, seed) for seed in range(EVALUATIONS)]
+    found = detect(balanced, [images[draw] for draw in draws])
     assert (found.status, found.kind) == ("present", "partial")

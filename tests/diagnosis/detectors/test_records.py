@@ -1,4 +1,4 @@
-"""Recorded cases: what the detectors say of real runs, at the end and at every step before."""
+"""Tests of the detectors on recorded runs, at their end and at every step before."""
 
 from __future__ import annotations
 
@@ -15,64 +15,73 @@ from gandiag.scenario.schema import Scenario
 
 RECORDS = Path(__file__).parents[2] / "recorded_runs"
 DETECTORS = tuple(plugins.build("detectors", c.name) for c in Scenario().detection.detectors)
-VANISHING, COLLAPSE, RESTLESS = "vanishing_gradients", "mode_collapse", "non_convergence"
+VANISHING, COLLAPSE, NON_CONVERGENCE = "vanishing_gradients", "mode_collapse", "non_convergence"
 EVERY = 100  # steps between two prefixes
-WINDOW = 250  # steps: five looks, by which an onset may move as more of the run is seen
+# Steps by which an onset may move as the record gets longer: five evaluations.
+WINDOW = 250
 
 
-class Sick(NamedTuple):
-    """What is expected of a condition in a record."""
+class Expected(NamedTuple):
+    """The expected diagnosis of a failure in a record.
+
+    Attributes:
+        kind: failure type at the end of the record.
+        cause: cause at the end of the record.
+        by: step from which the failure is present at every prefix until the end.
+        onset: earliest and latest onset at the end of the record.
+    """
 
     kind: str
     cause: str | None
     by: int
-    """Step from which the alarm is on at every prefix until the end."""
     onset: tuple[int, int]
 
 
 WEAK = "discriminator_too_weak"
-EXPECTED: dict[str, dict[str, Sick]] = {
+EXPECTED: dict[str, dict[str, Expected]] = {
     "healthy": {},
-    "mode_collapse_cured": {},  # slow: it has 60% of the diversity, and learns
-    "slow_start": {},  # one blob until step 900, at a small learning rate
+    "mode_collapse_cured": {},  # slow: it has 60 % of the modes, and learns
+    "slow_start": {},  # all samples alike until step 900, with a small learning rate
     "ring_healthy": {},
-    "ring_critic": {},  # its generator's loss reads 25
+    "ring_critic": {},  # its generator's loss is 25
     "vanishing_gradients": {
-        VANISHING: Sick("saturated_objective", "saturated_objective", 300, (100, 200))
+        VANISHING: Expected("saturated_objective", "saturated_objective", 300, (100, 200))
     },
     "ring_vanishing": {
-        VANISHING: Sick("saturated_objective", "saturated_objective", 300, (100, 250))
+        VANISHING: Expected("saturated_objective", "saturated_objective", 300, (100, 250))
     },
     "mode_collapse": {
-        COLLAPSE: Sick("hopping", WEAK, 700, (50, 50)),
-        RESTLESS: Sick("oscillation", WEAK, 700, (50, 150)),
+        COLLAPSE: Expected("hopping", WEAK, 700, (50, 50)),
+        NON_CONVERGENCE: Expected("oscillation", WEAK, 700, (50, 150)),
     },
     "non_convergence": {
-        COLLAPSE: Sick("hopping", WEAK, 700, (50, 50)),
-        RESTLESS: Sick("oscillation", WEAK, 700, (50, 150)),
+        COLLAPSE: Expected("hopping", WEAK, 700, (50, 50)),
+        NON_CONVERGENCE: Expected("oscillation", WEAK, 700, (50, 150)),
     },
     "ring_collapse": {
-        COLLAPSE: Sick("total", "latent_ignored", 650, (50, 50)),
+        COLLAPSE: Expected("total", "latent_ignored", 650, (50, 50)),
     },
     "ring_regression": {
-        COLLAPSE: Sick("partial", None, 1000, (750, 900)),
-        RESTLESS: Sick("regression", None, 1000, (700, 950)),
+        COLLAPSE: Expected("partial", None, 1000, (750, 900)),
+        NON_CONVERGENCE: Expected("regression", None, 1000, (700, 950)),
     },
     "ring_hopping": {
-        COLLAPSE: Sick("hopping", WEAK, 700, (50, 50)),
-        RESTLESS: Sick("oscillation", WEAK, 1300, (1100, 1200)),  # it pauses at 500 to 950
+        COLLAPSE: Expected("hopping", WEAK, 700, (50, 50)),
+        # The oscillation pauses from step 500 to 950.
+        NON_CONVERGENCE: Expected("oscillation", WEAK, 1300, (1100, 1200)),
     },
 }
-HELD = {("vanishing_gradients", COLLAPSE), ("ring_vanishing", COLLAPSE)}  # never began to learn
-SICK = [(name, condition) for name, sick in EXPECTED.items() for condition in sick]
+# Their generators never began to learn.
+INCONCLUSIVE = {("vanishing_gradients", COLLAPSE), ("ring_vanishing", COLLAPSE)}
+FAILURES = [(name, condition) for name, failures in EXPECTED.items() for condition in failures]
 
 every_record = pytest.mark.parametrize("name", EXPECTED)
-every_sick = pytest.mark.parametrize(("name", "condition"), SICK)
+every_failure = pytest.mark.parametrize(("name", "condition"), FAILURES)
 
 
 @functools.cache
-def asked(name: str) -> dict[int, dict[str, Diagnosis]]:
-    """By the step of each prefix, what each detector says of it."""
+def diagnose_prefixes(name: str) -> dict[int, dict[str, Diagnosis]]:
+    """The diagnoses of each prefix of a record, by its step and by condition."""
     record = Record.load(RECORDS / name)
     steps = [*range(EVERY, record.last_step, EVERY), record.last_step]
     return {
@@ -82,7 +91,7 @@ def asked(name: str) -> dict[int, dict[str, Diagnosis]]:
 
 
 def test_all_records_are_expected() -> None:
-    """No record lies about unjudged, and each is small."""
+    """Every record has expectations, and each is small."""
     folders = {path.name for path in RECORDS.iterdir() if (path / "signals.jsonl").is_file()}
     assert folders == set(EXPECTED)
     for name in folders:
@@ -91,43 +100,46 @@ def test_all_records_are_expected() -> None:
 
 @every_record
 def test_end_of_record(name: str) -> None:
-    """At its end a record has its conditions, with kind, cause and onset, and no other one."""
-    last = list(asked(name).values())[-1]
+    """At its end, a record has the expected failures, with type, cause and onset, and no other."""
+    last = list(diagnose_prefixes(name).values())[-1]
     for condition, found in last.items():
-        sick = EXPECTED[name].get(condition)
-        if sick is None:
-            held = (name, condition) in HELD
-            assert found.status == ("inconclusive" if held else "absent"), found.summary
+        expected = EXPECTED[name].get(condition)
+        if expected is None:
+            is_open = (name, condition) in INCONCLUSIVE
+            assert found.status == ("inconclusive" if is_open else "absent"), found.summary
         else:
-            assert (found.status, found.kind, found.cause) == ("present", sick.kind, sick.cause)
+            assert found.status == "present"
+            assert (found.kind, found.cause) == (expected.kind, expected.cause)
             assert found.onset is not None
-            assert sick.onset[0] <= found.onset <= sick.onset[1]
+            assert expected.onset[0] <= found.onset <= expected.onset[1]
 
 
 @every_record
 def test_no_false_alarm(name: str) -> None:
-    """What a record does not have is not seen in it at any step."""
-    for step, found in asked(name).items():
+    """A failure that a record does not have is not present at any step."""
+    for step, found in diagnose_prefixes(name).items():
         for condition, diagnosis in found.items():
             if condition not in EXPECTED[name]:
                 assert diagnosis.status != "present", f"{condition} at {step}"
 
 
-@every_sick
+@every_failure
 def test_alarm_comes_and_stays(name: str, condition: str) -> None:
-    """The alarm is on by the stated step and at every later one."""
-    sick = EXPECTED[name][condition]
-    late = {step: found[condition] for step, found in asked(name).items() if step >= sick.by}
+    """The failure is present from the expected step on, and at every later one."""
+    by = EXPECTED[name][condition].by
+    prefixes = diagnose_prefixes(name)
+    late = {step: found[condition] for step, found in prefixes.items() if step >= by}
     assert late
     for step, found in late.items():
         assert found.status == "present", step
 
 
-@every_sick
+@every_failure
 def test_onset_is_stable(name: str, condition: str) -> None:
-    """While an alarm lasts, its onset moves by less than a window as more of the run is seen."""
-    sick = EXPECTED[name][condition]
-    onsets = [found[condition].onset for step, found in asked(name).items() if step >= sick.by]
+    """While a failure lasts, its onset moves by a window at most as the record gets longer."""
+    by = EXPECTED[name][condition].by
+    prefixes = diagnose_prefixes(name)
+    onsets = [found[condition].onset for step, found in prefixes.items() if step >= by]
     known = [onset for onset in onsets if onset is not None]
     assert len(known) == len(onsets)
     assert max(known) - min(known) <= WINDOW
@@ -135,8 +147,8 @@ def test_onset_is_stable(name: str, condition: str) -> None:
 
 @every_record
 def test_evidence_agrees(name: str) -> None:
-    """Where a condition is present something speaks for it; every number has its threshold."""
-    for found in asked(name).values():
+    """Where a failure is present, at least one number of its evidence exceeds its threshold."""
+    for found in diagnose_prefixes(name).values():
         for diagnosis in found.values():
             if diagnosis.status == "present":
                 assert any(item.holds for item in diagnosis.evidence)

@@ -1,4 +1,4 @@
-"""One small loop that can be written right in many ways, and wrong in many ways."""
+"""One small training loop in many correct forms, and in many forms with one bug each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Loss = Callable[[Tensor], Tensor]
 
 
 def ring(stream: torch.Generator) -> Tensor:
-    """A batch of points near eight places on a circle."""
+    """A batch of points of eight Gaussians on a circle."""
     angles = torch.randint(8, (BATCH,), generator=stream) * (math.pi / 4)
     points = 2 * torch.stack([angles.cos(), angles.sin()], 1)
     return points + 0.1 * torch.randn(BATCH, 2, generator=stream)
@@ -41,13 +41,13 @@ def squares(target: float) -> Loss:
     return lambda s: (s - target).square().mean()
 
 
-def rises(s: Tensor) -> Tensor:
-    """A critic's loss where scores shall rise."""
+def raise_scores(s: Tensor) -> Tensor:
+    """A critic's loss that raises the scores."""
     return -s.mean()
 
 
-def falls(s: Tensor) -> Tensor:
-    """A critic's loss where scores shall fall."""
+def lower_scores(s: Tensor) -> Tensor:
+    """A critic's loss that lowers the scores."""
     return s.mean()
 
 
@@ -66,50 +66,50 @@ def hinge_fake(s: Tensor) -> Tensor:
     return functional.relu(1 + s).mean()
 
 
-def climbing(loss: Loss) -> Loss:
-    """The loss with its sign turned, for an optimizer that maximises."""
+def negated(loss: Loss) -> Loss:
+    """The loss with the reverse sign, for an optimizer that maximises."""
     return lambda s: -loss(s)
 
 
 @dataclass(frozen=True)
 class Loop:
-    """How the loop is written; the defaults are right."""
+    """Options of the loop; the loop with the default options is correct."""
 
     real: Loss = field(default=cross_entropy(1.0))
     fake: Loss = field(default=cross_entropy(0.0))
     generator: Loss = field(default=cross_entropy(1.0))
     scores: ScoreType = "logits"
-    sigmoids: int = 0  # at D's end
-    sigmoid_layer: bool = True  # as a layer, or as a call in forward
-    norm: bool = False  # BatchNorm and dropout in both
-    normalised: bool = False  # D spectrally
-    together: bool = False  # real and fake in one call of D
-    clip: str = ""  # after, first (at the start of D's turn), before (between backward and step)
-    bound: float = 0.1
-    penalty: str = ""  # gp, r1, lazy (R1 every 16th time)
-    clear_d: bool = True  # zero_grad before D's backward pass
-    clear_g: bool = True
-    detach: bool = True  # fakes in D's turn
-    detach_g: bool = False  # fakes in G's own turn
-    both_first: bool = False  # both backward passes, then both steps
+    sigmoids: int = 0  # Number of sigmoids at D's end.
+    sigmoid_layer: bool = True  # The sigmoids are layers, or calls in forward.
+    norm: bool = False  # Both networks have BatchNorm, and D has dropout.
+    normalised: bool = False  # D is spectrally normalised.
+    together: bool = False  # Real and generated samples are in one call of D.
+    clip: str = ""  # after (the step), first (of D's step), before (between backward and step)
+    bound: float = 0.1  # The bound of clipping.
+    penalty: str = ""  # gp, r1, or lazy (R1 at every 16th step)
+    clear_d: bool = True  # zero_grad is called before D's backward pass.
+    clear_g: bool = True  # zero_grad is called before G's backward pass.
+    detach: bool = True  # The samples are detached in D's step.
+    detach_g: bool = False  # The samples are detached in G's step.
+    both_first: bool = False  # Both backward passes come before both steps.
     step_d: bool = True
     step_g: bool = True
-    evaluating: str = ""  # the network that is left in evaluation mode
-    maximise: bool = False  # G's optimizer climbs a turned loss
+    evaluating: str = ""  # This network stays in evaluation mode.
+    maximise: bool = False  # G's optimizer maximises.
     rate: float = 1e-3
     rate_g: float | None = None
     optimizer: type[Optimizer] = Adam
     autocast: bool = False
     fused: bool = False
-    scale: float = 1.0  # of the data
-    bounded: bool = False  # G ends in a hyperbolic tangent
+    scale: float = 1.0  # Factor of the data.
+    bounded: bool = False  # G ends in a hyperbolic tangent.
 
 
 class Scorer(nn.Module):
-    """Points to scores."""
+    """A discriminator of points in the plane."""
 
     def __init__(self, loop: Loop) -> None:
-        """Make the layers."""
+        """Build the layers."""
         super().__init__()
         wrap = nn.utils.parametrizations.spectral_norm if loop.normalised else lambda layer: layer
         norm = [nn.BatchNorm1d(64), nn.Dropout(0.1)] if loop.norm else []
@@ -128,8 +128,8 @@ class Scorer(nn.Module):
         return scores
 
 
-def players(loop: Loop) -> tuple[nn.Module, nn.Module]:
-    """Fresh networks, the same bits each time."""
+def build_networks(loop: Loop) -> tuple[nn.Module, nn.Module]:
+    """New networks with the same weights each time."""
     torch.manual_seed(0)
     norm = [nn.BatchNorm1d(64)] if loop.norm else []
     last = [nn.Tanh()] if loop.bounded else []
@@ -137,28 +137,28 @@ def players(loop: Loop) -> tuple[nn.Module, nn.Module]:
     return generator, Scorer(loop)
 
 
-def slope_penalty(d: nn.Module, points: Tensor, target: float) -> Tensor:
-    """Squared distance of D's slope from `target`."""
+def gradient_penalty(d: nn.Module, points: Tensor, target: float) -> Tensor:
+    """Squared difference of D's gradient norm from `target`."""
     points = points.detach().requires_grad_(True)
-    (slope,) = torch.autograd.grad(d(points).sum(), points, create_graph=True)
-    return (slope.norm(dim=1) - target).square().mean()
+    (gradient,) = torch.autograd.grad(d(points).sum(), points, create_graph=True)
+    return (gradient.norm(dim=1) - target).square().mean()
 
 
-def play(loop: Loop, steps: int = 220) -> Attachment:
-    """Play with a watch attached, and return the watch."""
-    g, d = players(loop)
-    kind, fused = loop.optimizer, {"fused": True} if loop.fused else {}
-    d_step = kind(d.parameters(), lr=loop.rate, **fused)  # type: ignore[call-arg]
+def train(loop: Loop, steps: int = 220) -> Attachment:
+    """Train with gandiag attached, and return the attachment."""
+    g, d = build_networks(loop)
+    build, fused = loop.optimizer, {"fused": True} if loop.fused else {}
+    d_step = build(d.parameters(), lr=loop.rate, **fused)  # type: ignore[call-arg]
     rate_g = loop.rate if loop.rate_g is None else loop.rate_g
     more = {**fused, **({"maximize": True} if loop.maximise else {})}
-    g_step = kind(g.parameters(), lr=rate_g, **more)  # type: ignore[call-arg]
+    g_step = build(g.parameters(), lr=rate_g, **more)  # type: ignore[call-arg]
     every = {name: {"every": 10} for name in ("objective", "loop", "update", "diversity")}
     with gandiag.attach(g, d, g_step, d_step, scores=loop.scores, probes=every) as watch:
-        _play(loop, steps, g, d, g_step, d_step)
+        _run_loop(loop, steps, g, d, g_step, d_step)
     return watch
 
 
-def _play(  # noqa: C901  # one branch for each fault
+def _run_loop(  # noqa: C901  # one branch for each bug
     loop: Loop, steps: int, g: nn.Module, d: nn.Module, g_step: Optimizer, d_step: Optimizer
 ) -> None:
     stream = torch.Generator().manual_seed(1)
@@ -178,8 +178,8 @@ def _play(  # noqa: C901  # one branch for each fault
             d_step.step()
         if loop.clip == "after":
             clip(d, loop.bound)
-        made = g(torch.randn(BATCH, LATENT, generator=stream))
-        g_loss = loop.generator(d(made.detach() if loop.detach_g else made))
+        samples = g(torch.randn(BATCH, LATENT, generator=stream))
+        g_loss = loop.generator(d(samples.detach() if loop.detach_g else samples))
         if loop.clear_g:
             g_step.zero_grad()
         g_loss.backward()
@@ -190,18 +190,18 @@ def _play(  # noqa: C901  # one branch for each fault
 
 
 def d_loss(loop: Loop, d: nn.Module, real: Tensor, fake: Tensor, index: int) -> Tensor:
-    """What D minimises."""
-    shown = fake.detach() if loop.detach else fake
+    """The discriminator's loss."""
+    samples = fake.detach() if loop.detach else fake
     if loop.together:
-        scores = d(torch.cat([real, shown]))
+        scores = d(torch.cat([real, samples]))
         loss = (loop.real(scores[:BATCH]) + loop.fake(scores[BATCH:])) / 2
     else:
-        loss = loop.real(d(real)) + loop.fake(d(shown))
+        loss = loop.real(d(real)) + loop.fake(d(samples))
     if loop.penalty == "gp":
         mix = torch.rand(BATCH, 1, generator=torch.Generator().manual_seed(index))
-        loss = loss + slope_penalty(d, mix * real + (1 - mix) * fake, 1.0)
+        loss = loss + gradient_penalty(d, mix * real + (1 - mix) * fake, 1.0)
     elif loop.penalty == "r1" or (loop.penalty == "lazy" and index % 16 == 15):
-        loss = loss + 0.1 * slope_penalty(d, real, 0.0)
+        loss = loss + 0.1 * gradient_penalty(d, real, 0.0)
     return loss
 
 
@@ -211,10 +211,10 @@ def clip(network: nn.Module, bound: float) -> None:
         parameter.data.clamp_(-bound, bound)
 
 
-CRITIC = {"real": rises, "fake": falls, "generator": rises, "scores": "critic"}
-HINGE = {"real": hinge_real, "fake": hinge_fake, "generator": rises, "scores": "critic"}
+CRITIC = {"real": raise_scores, "fake": lower_scores, "generator": raise_scores, "scores": "critic"}
+HINGE = {"real": hinge_real, "fake": hinge_fake, "generator": raise_scores, "scores": "critic"}
 SQUARES = {"real": squares(1.0), "fake": squares(0.0), "generator": squares(1.0)}
-ON_P = {
+ON_PROBABILITIES = {
     "real": on_probabilities(1.0),
     "fake": on_probabilities(0.0),
     "generator": on_probabilities(1.0),
@@ -222,15 +222,15 @@ ON_P = {
     "sigmoids": 1,
 }
 
-#: Loops that are written right, with the objectives of G and D that they use.
-RIGHT: dict[str, tuple[Loop, str, str]] = {
+#: Correct loops, with the objectives of G and D that they use.
+CORRECT: dict[str, tuple[Loop, str, str]] = {
     "plain": (Loop(), "non_saturating", "cross_entropy"),
     "minimax": (Loop(generator=minimax), "minimax", "cross_entropy"),
     "smoothed": (Loop(real=cross_entropy(0.9)), "non_saturating", "cross_entropy"),
-    "probabilities": (Loop(**ON_P), "non_saturating", "cross_entropy"),  # type: ignore[arg-type]
+    "probabilities": (Loop(**ON_PROBABILITIES), "non_saturating", "cross_entropy"),  # type: ignore[arg-type]
     "squares": (Loop(**SQUARES), "least_squares", "least_squares"),  # type: ignore[arg-type]
     "hinge": (Loop(**HINGE), "critic", "hinge"),  # type: ignore[arg-type]
-    "hinge, told logits": (
+    "hinge, given as logits": (
         Loop(**{**HINGE, "scores": "logits", "normalised": True}),  # type: ignore[arg-type]
         "critic",
         "hinge",
@@ -253,47 +253,51 @@ RIGHT: dict[str, tuple[Loop, str, str]] = {
     "norms": (Loop(norm=True), "non_saturating", "cross_entropy"),
     "together": (Loop(together=True), "non_saturating", "cross_entropy"),
     "maximised": (
-        Loop(generator=climbing(cross_entropy(1.0)), maximise=True),
+        Loop(generator=negated(cross_entropy(1.0)), maximise=True),
         "non_saturating",
         "cross_entropy",
     ),
     "descent": (Loop(optimizer=SGD, rate=0.05), "non_saturating", "cross_entropy"),
     "fused": (Loop(fused=True), "non_saturating", "cross_entropy"),
-    "fakes not detached": (Loop(detach=False), "non_saturating", "cross_entropy"),
+    "samples not detached": (Loop(detach=False), "non_saturating", "cross_entropy"),
     "bounded": (Loop(scale=0.4, bounded=True), "non_saturating", "cross_entropy"),
 }
 
-#: Loops with one fault each: (loop, lint, kind).
-WRONG: dict[str, tuple[Loop, str, str]] = {
-    "turned sign": (
-        Loop(generator=climbing(cross_entropy(1.0))),
+#: Loops with one bug each: (loop, lint, failure type).
+WITH_BUG: dict[str, tuple[Loop, str, str]] = {
+    "reversed sign": (
+        Loop(generator=negated(cross_entropy(1.0))),
         "generator_ascends",
         "same_direction",
     ),
-    "target of fakes": (Loop(generator=cross_entropy(0.0)), "generator_ascends", "same_direction"),
-    "turned critic": (
-        Loop(**{**CRITIC, "generator": falls}, penalty="gp"),  # type: ignore[arg-type]
+    "target of generated samples": (
+        Loop(generator=cross_entropy(0.0)),
+        "generator_ascends",
+        "same_direction",
+    ),
+    "reversed critic": (
+        Loop(**{**CRITIC, "generator": lower_scores}, penalty="gp"),  # type: ignore[arg-type]
         "generator_ascends",
         "same_direction",
     ),
     "maximised by mistake": (Loop(maximise=True), "generator_ascends", "same_direction"),
     "probabilities as logits": (Loop(sigmoids=1), "double_sigmoid", "probabilities_as_logits"),
-    "probabilities as logits, told so": (
+    "probabilities as logits, given as probabilities": (
         Loop(sigmoids=1, scores="probabilities", sigmoid_layer=False),
         "double_sigmoid",
         "probabilities_as_logits",
     ),
     "two sigmoids": (
-        Loop(**{**ON_P, "sigmoids": 2}),  # type: ignore[arg-type]
+        Loop(**{**ON_PROBABILITIES, "sigmoids": 2}),  # type: ignore[arg-type]
         "double_sigmoid",
         "two_sigmoids",
     ),
-    "told logits": (
-        Loop(**{**ON_P, "scores": "logits"}),  # type: ignore[arg-type]
+    "given as logits": (
+        Loop(**{**ON_PROBABILITIES, "scores": "logits"}),  # type: ignore[arg-type]
         "misread_scores",
         "not_logits",
     ),
-    "told probabilities": (Loop(scores="probabilities"), "misread_scores", "not_probabilities"),
+    "given as probabilities": (Loop(scores="probabilities"), "misread_scores", "not_probabilities"),
     "no bound": (Loop(**CRITIC), "unbounded_critic", "no_bound"),  # type: ignore[arg-type]
     "clip before step": (
         Loop(**CRITIC, clip="before"),  # type: ignore[arg-type]
@@ -311,11 +315,11 @@ WRONG: dict[str, tuple[Loop, str, str]] = {
     "both passes first": (Loop(both_first=True), "leftover_gradients", "overlaid"),
     "D never stepped": (Loop(step_d=False), "idle_network", "never_stepped"),
     "G never stepped": (Loop(step_g=False), "idle_network", "never_stepped"),
-    "fakes detached": (Loop(detach_g=True), "idle_network", "no_gradient"),
-    "no rate": (Loop(rate_g=0.0), "idle_network", "never_moves"),
-    "G evaluating": (Loop(norm=True, evaluating="generator"), "evaluation_mode", "generator"),
+    "samples detached": (Loop(detach_g=True), "idle_network", "no_gradient"),
+    "learning rate 0": (Loop(rate_g=0.0), "idle_network", "never_moves"),
+    "G in eval mode": (Loop(norm=True, evaluating="generator"), "evaluation_mode", "generator"),
     "tanh beside 0 to 255": (Loop(scale=100.0, bounded=True), "unscaled_data", "out_of_reach"),
-    "D evaluating": (
+    "D in eval mode": (
         Loop(norm=True, evaluating="discriminator"),
         "evaluation_mode",
         "discriminator",

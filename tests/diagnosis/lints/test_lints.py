@@ -1,4 +1,4 @@
-"""Each lint finds its fault in a loop that has it, and none is found in loops written right."""
+"""Tests of the lints: each finds its bug in a loop that has it, and none in correct loops."""
 
 from __future__ import annotations
 
@@ -8,39 +8,40 @@ import pytest
 
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.plugins.builtin import LINTS
-from tests.diagnosis.lints.loops import RIGHT, WRONG, Loop, play
+from tests.diagnosis.lints.loops import CORRECT, WITH_BUG, Loop, train
 
 
-def lints(loop: Loop, steps: int = 220) -> dict[str, Diagnosis]:
-    """The answers about the code of a loop, by condition."""
+def check_loop(loop: Loop, steps: int = 220) -> dict[str, Diagnosis]:
+    """The diagnoses of a loop's code, by condition."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a loop with a fault may be warned of it
-        return {d.condition: d for d in play(loop, steps).diagnose() if d.about == "loop"}
+        warnings.simplefilter("ignore", UserWarning)  # attach may warn of a bug itself
+        return {d.condition: d for d in train(loop, steps).diagnose() if d.about == "loop"}
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_fault_is_found(name: str) -> None:
-    """The fault is named, with its form, and from the first looks on."""
-    loop, lint, kind = WRONG[name]
-    found = lints(loop)
+@pytest.mark.parametrize("name", WITH_BUG)
+def test_bug_is_found(name: str) -> None:
+    """The bug is present from the first evaluations on, with the right failure type."""
+    loop, lint, kind = WITH_BUG[name]
+    found = check_loop(loop)
     assert found[lint].status == "present", found[lint]
     assert found[lint].kind == kind
     assert (found[lint].onset or 0) <= 180
 
 
-@pytest.mark.parametrize("name", RIGHT)
-def test_right_loop_is_left_alone(name: str) -> None:
-    """No lint finds a fault, and the objectives are named."""
-    loop, generator, discriminator = RIGHT[name]
+@pytest.mark.parametrize("name", CORRECT)
+def test_correct_loop_has_no_bug(name: str) -> None:
+    """No lint finds a bug in a correct loop, and its objectives are recognised."""
+    loop, generator, discriminator = CORRECT[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        watch = play(loop)
-    faults = [d for d in watch.diagnose() if d.about == "loop" and d.status == "present"]
-    assert not faults
-    seen = watch.objectives
-    assert (seen.generator_name, seen.discriminator) == (generator, discriminator), seen
+        watch = train(loop)
+    bugs = [d for d in watch.diagnose() if d.about == "loop" and d.status == "present"]
+    assert not bugs
+    objectives = watch.objectives
+    recognised = objectives.generator_name, objectives.discriminator
+    assert recognised == (generator, discriminator), objectives
 
 
 def test_every_lint_is_tried() -> None:
-    """Each lint has a loop with its fault here."""
-    assert {lint for _, lint, _ in WRONG.values()} == set(LINTS)
+    """Each lint has a loop with its bug here."""
+    assert {lint for _, lint, _ in WITH_BUG.values()} == set(LINTS)
