@@ -1,11 +1,14 @@
-"""Format numbers, thresholds and verdicts, in the same way for every reporter."""
+"""Format numbers, signals, thresholds and diagnoses, in the same way for every reporter.
+
+The module imports no report: a report uses it to show itself in a notebook.
+"""
 
 from __future__ import annotations
 
 import math
 
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, humanize
-from gandiag.reports.report import Report, format_verdict
+from gandiag.monitoring.signals import signal_info
 
 # Files that reporters write into a run's folder.
 PAGE_FILE = "report.html"
@@ -32,6 +35,26 @@ def format_number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def format_signal(name: str) -> str:
+    """Name a signal for the title of a chart, with its unit; third-party signals keep their name.
+
+    >>> format_signal("loss/value/generator")
+    'loss of the generator'
+    >>> format_signal("update/relative/discriminator")
+    'relative update of the discriminator (1 / step)'
+    >>> format_signal("my_probe/quantity/generator")
+    'my_probe/quantity/generator'
+    """
+    info = signal_info(name)
+    quantity, _, network = name.rpartition("/")
+    # Signals of single weights, such as gradient/norm.NAME, have no label of their own.
+    if info is None or info.quantity != quantity:
+        return name
+    label = info.label if len(info.networks) == 1 else f"{info.label} of the {network}"
+    # "1" is the unit of ratios and shares; a "score gap" needs no unit "score".
+    return label if info.unit == "1" or info.unit in info.label else f"{label} ({info.unit})"
+
+
 def format_threshold(evidence: Evidence) -> str:
     """Write the threshold of an observed number and the side on which it counts as exceeded.
 
@@ -46,31 +69,6 @@ def format_exceeded(evidence: Evidence) -> str:
     if math.isnan(evidence.observed) and not evidence.holds:
         return "unknown"
     return "yes" if evidence.holds else "no"
-
-
-def format_verdict_sentence(report: Report) -> str:
-    """Write the verdict of a run as a sentence."""
-    text = format_verdict(report.diagnoses) if report.diagnoses else "no detector was run"
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def list_notes(report: Report) -> list[str]:
-    """List reasons for caution about the verdict: a short run, or an unexpected diagnosis."""
-    record = report.record
-    notes = list(record.environment.get("log", {}).get("notes", ()))
-    planned = record.facts.get("steps")
-    trained = record.environment.get("steps_played", record.last_step)
-    if not record.signals:
-        notes.append("The record is empty: no signal was recorded.")
-    elif isinstance(planned, int) and trained < planned:
-        # A run that ends by itself, for example after NaN, still writes the number of its steps.
-        how = "ended early" if "steps_played" in record.environment else "was interrupted"
-        notes.append(f"The run {how} at step {trained} of {planned} planned steps.")
-    for condition, expected, status in report.unexpected:
-        notes.append(
-            f"Unexpected: {humanize(condition)} is {status}; the scenario expects {expected}."
-        )
-    return notes
 
 
 def select_shown(diagnoses: tuple[Diagnosis, ...]) -> tuple[Diagnosis, ...]:

@@ -37,7 +37,7 @@ from gandiag.reports.figures.style import (
     as_svg,
     new_figure,
 )
-from gandiag.reports.signal_titles import format_signal
+from gandiag.reports.formatting import format_signal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

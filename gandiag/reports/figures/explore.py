@@ -27,7 +27,7 @@ from gandiag.reports.figures.axes import choose_scale
 from gandiag.reports.figures.curves import is_on_signal_scale
 from gandiag.reports.figures.downsample import thin_curve
 from gandiag.reports.figures.style import BLUE, GREEN, MUTED, ORANGE, RED
-from gandiag.reports.signal_titles import format_signal
+from gandiag.reports.formatting import format_signal
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure as Figure

@@ -8,7 +8,7 @@ from gandiag.diagnosis.diagnosis import Evidence, humanize
 from gandiag.records.record import Record
 from gandiag.reports.figures.axes import describe_edge_marks, draw_curve, finish_axes, fit_scale
 from gandiag.reports.figures.style import BLUE, ORANGE, RED, Picture, as_svg, new_figure
-from gandiag.reports.signal_titles import format_signal
+from gandiag.reports.formatting import format_signal
 
 
 class PairedEvidence(NamedTuple):

@@ -24,8 +24,6 @@ from gandiag.reports.figures import (
 from gandiag.reports.figures.curves import is_on_signal_scale
 from gandiag.reports.formatting import (
     format_number,
-    format_verdict_sentence,
-    list_notes,
     select_shown,
     sort_by_status,
     summarize_loop_checks,
@@ -34,6 +32,7 @@ from gandiag.reports.page.gallery import GridImage, build_grid_images, explain_g
 from gandiag.reports.page.lessons import Lesson, Threshold, list_thresholds, read_lesson
 from gandiag.reports.page.teaching import TEACHING, FixedScenario, Teaching, load_fixed_scenarios
 from gandiag.reports.report import Report, SuggestedFix
+from gandiag.reports.report_text import format_verdict_sentence, list_notes
 
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector

@@ -9,11 +9,10 @@ from gandiag.diagnosis.diagnosis import humanize
 from gandiag.reports.figures.explore import build_bokeh_document, choose_charts, pack_signals
 from gandiag.reports.figures.plane import choose_frames, read_plane_frames
 from gandiag.reports.figures.plane_chart import build_plane_document
-from gandiag.reports.formatting import select_shown, sort_by_status
+from gandiag.reports.formatting import format_signal, select_shown, sort_by_status
 from gandiag.reports.page.content import find_first_onset
 from gandiag.reports.page.gallery import GridImage, build_frames, find_real_grid, load_real_points
 from gandiag.reports.report import Report
-from gandiag.reports.signal_titles import format_signal
 
 MAX_PLANE_FRAMES = 40  # frames of the plane under the cursor; each adds about 4 kB to the page
 

@@ -10,8 +10,6 @@ from gandiag.reports.figures import Picture, draw_pair, draw_timeline
 from gandiag.reports.figures.curves import is_on_signal_scale
 from gandiag.reports.figures.paired import PairedEvidence
 from gandiag.reports.formatting import (
-    format_verdict_sentence,
-    list_notes,
     select_shown,
     sort_by_status,
 )
@@ -23,6 +21,7 @@ from gandiag.reports.page.gallery import (
 )
 from gandiag.reports.page.teaching import diff_settings
 from gandiag.reports.report import Report
+from gandiag.reports.report_text import format_verdict_sentence, list_notes
 
 MAX_FIGURES = 8  # figures with the curves of both runs
 

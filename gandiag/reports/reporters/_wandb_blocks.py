@@ -21,17 +21,16 @@ from gandiag.reports.figures.curves import is_on_signal_scale
 from gandiag.reports.formatting import (
     format_exceeded,
     format_number,
+    format_signal,
     format_threshold,
-    format_verdict_sentence,
-    list_notes,
     select_shown,
     sort_by_status,
 )
 from gandiag.reports.page.content import build_headline, select_evidence_to_draw
 from gandiag.reports.report import Report, format_verdict
+from gandiag.reports.report_text import format_verdict_sentence, list_notes
 from gandiag.reports.reporters._rows import convert_for_logging
 from gandiag.reports.reporters._wandb_session import STEP
-from gandiag.reports.signal_titles import format_signal
 
 with warnings.catch_warnings():  # wandb_workspaces uses deprecated parts of pydantic
     warnings.simplefilter("ignore", DeprecationWarning)

@@ -15,13 +15,12 @@ from gandiag.reports.formatting import (
     format_exceeded,
     format_number,
     format_threshold,
-    format_verdict_sentence,
-    list_notes,
     select_shown,
     sort_by_status,
     summarize_loop_checks,
 )
 from gandiag.reports.report import Report, format_verdict
+from gandiag.reports.report_text import format_verdict_sentence, list_notes
 from gandiag.scenario.schema import Scenario
 
 if TYPE_CHECKING:

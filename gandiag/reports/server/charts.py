@@ -26,7 +26,7 @@ from gandiag.monitoring.signals import (
 from gandiag.records.record import Record
 from gandiag.reports.figures import thin_curve
 from gandiag.reports.figures.explore import LEGEND_ROW_HEIGHT, count_legend_columns
-from gandiag.reports.signal_titles import format_signal
+from gandiag.reports.formatting import format_signal
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure as Figure

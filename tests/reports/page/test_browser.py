@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from gandiag.reports.formatting import MARKS
+from gandiag.reports.formatting import MARKS, format_signal
 from gandiag.reports.report import Report
 from gandiag.reports.reporters.html import Html
-from gandiag.reports.signal_titles import format_signal
 from tests.reports.conftest import Tab
 
 PAGES = ("failing", "healthy", "odd", "student", "pair", "plane", "hostile")
