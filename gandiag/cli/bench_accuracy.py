@@ -80,9 +80,9 @@ def treatment(names: tuple[str, ...], seeds: int, jobs: int, runs: Path) -> None
 
     Exit status: 0 done, 2 bad input, 130 interrupted; finished runs are kept.
     """
-    from gandiag.benchmarks.treatment import table, treat_all
+    from gandiag.benchmarks.treatment import format_table, treat_cases
 
-    click.echo(table(list(treat_all(runs, names, seeds, jobs))))
+    click.echo(format_table(list(treat_cases(runs, names, seeds, jobs))))
 
 
 @click.command()
@@ -111,11 +111,11 @@ def fixes(names: tuple[str, ...], seeds: int, jobs: int, runs: Path, pictures: P
 
     Exit status: 0 done, 2 bad input, 130 interrupted; finished runs are kept.
     """
-    from gandiag.benchmarks.fixes import study, tables
+    from gandiag.benchmarks.fixes import compare_fixes, format_comparison
     from gandiag.comparison.sample_grids import draw_final_grids
 
-    for found, folder in study(runs, names, seeds, jobs):
-        click.echo(f"{tables(found)}\n")
+    for found, folder in compare_fixes(runs, names, seeds, jobs):
+        click.echo(f"{format_comparison(found)}\n")
         if pictures is not None:
             pictures.mkdir(parents=True, exist_ok=True)
             (pictures / f"fixes_{found.name}.png").write_bytes(draw_final_grids(found, folder))

@@ -103,9 +103,9 @@ def compare(steps: int, seeds: int, jobs: int) -> None:
 
     Exit status: 0 done, 2 bad input, 130 interrupted.
     """
-    from gandiag.benchmarks.comparison import measure, print_table
+    from gandiag.benchmarks.comparison import measure_utilization, print_utilization
 
-    print_table(measure(steps, seeds, jobs))
+    print_utilization(measure_utilization(steps, seeds, jobs))
 
 
 @click.command()
@@ -128,7 +128,12 @@ def report(paths: tuple[Path, ...], steps: int, rounds: int, runs: int) -> None:
 
     Exit status: 0 done, 2 bad input, 130 interrupted.
     """
-    from gandiag.benchmarks.pages import measure, measure_list, print_list, print_table
+    from gandiag.benchmarks.pages import (
+        measure_pages,
+        measure_run_list,
+        print_page_costs,
+        print_run_list,
+    )
 
-    print_table(measure(paths, steps, rounds))
-    print_list(runs, measure_list(paths[0], runs, rounds))
+    print_page_costs(measure_pages(paths, steps, rounds))
+    print_run_list(runs, measure_run_list(paths[0], runs, rounds))

@@ -42,7 +42,7 @@ def make_progress(clock: Clock, terminal: bool = False) -> tuple[RunProgress, io
 
 def row(step: int) -> Row:
     """A row with both losses and a probability."""
-    signals = {
+    signals: dict[str, float | list[float]] = {
         "loss/value/discriminator": 1.25,
         "loss/value/generator": math.nan,
         "confidence/real/discriminator": 0.5,

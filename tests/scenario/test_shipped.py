@@ -48,8 +48,7 @@ def _changed_keys(old: dict[str, Any], new: dict[str, Any], prefix: str = "") ->
     found = []
     for key in sorted({*old, *new}):
         first, second, path = old.get(key), new.get(key), f"{prefix}{key}"
-        both = isinstance(first, dict) and isinstance(second, dict)
-        if both and first.keys() == second.keys():
+        if isinstance(first, dict) and isinstance(second, dict) and first.keys() == second.keys():
             found += _changed_keys(first, second, f"{path}.")
         elif first != second:
             found.append(path)
