@@ -155,7 +155,7 @@ class SnapshotBuilder:
             self.discriminator_step = split_real_fake(calls)
         for call in calls:
             # A call that leads to the generator and was not differentiated yet belongs to the
-            # generator step that follows: some loops score the fakes once for both steps.
+            # generator step that follows: some loops compute both losses before either step.
             if not call.to_generator or call.output_gradient is not None:
                 self.calls.remove(call)
         step = self.discriminator_step

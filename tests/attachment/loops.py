@@ -122,12 +122,12 @@ def generator_first(loop: TrainingLoop, steps: int) -> None:
     g, d, g_step, d_step, *_ = loop
     for real, _ in generate_real_batches(steps):
         g_step.zero_grad()
-        made = g(torch.randn(BATCH_SIZE, LATENT_SIZE))
-        scores = d(made)
+        fake = g(torch.randn(BATCH_SIZE, LATENT_SIZE))
+        scores = d(fake)
         binary_cross_entropy(scores, constant_like(scores, 1.0)).backward()
         g_step.step()
         d_step.zero_grad()
-        on_real, on_fake = d(real), d(made.detach())
+        on_real, on_fake = d(real), d(fake.detach())
         real_loss = binary_cross_entropy(on_real, constant_like(on_real, 1.0))
         fake_loss = binary_cross_entropy(on_fake, constant_like(on_fake, 0.0))
         ((real_loss + fake_loss) / 2).backward()
@@ -237,6 +237,6 @@ def build_loop(name: str, optimizer: Callable[..., Optimizer] | None = None) -> 
     torch.manual_seed(0)
     generator = Generator(int(options.get("classes", 0)))
     discriminator = Discriminator(**options)  # type: ignore[arg-type]  # the options in LOOPS have the parameters' names
-    made = optimizer or (lambda parameters: Adam(parameters, lr=2e-4, betas=(0.5, 0.999)))
-    first, second = made(generator.parameters()), made(discriminator.parameters())
+    build = optimizer or (lambda parameters: Adam(parameters, lr=2e-4, betas=(0.5, 0.999)))
+    first, second = build(generator.parameters()), build(discriminator.parameters())
     return TrainingLoop(generator, discriminator, first, second, train, scores)

@@ -84,11 +84,11 @@ def compare(folder: Path) -> None:
     fakes: list[Tensor] = []
     shown: list[Tensor] = []
 
-    def keep(network: nn.Module, args: object, made: Tensor) -> None:
-        if made.requires_grad:  # otherwise gandiag has called the network
-            fakes.append(made.detach())
+    def collect(network: nn.Module, args: object, fake: Tensor) -> None:
+        if fake.requires_grad:  # otherwise gandiag has called the network
+            fakes.append(fake.detach())
 
-    watched.generator.module.register_forward_hook(keep)
+    watched.generator.module.register_forward_hook(collect)
     with gandiag.attach(
         *watched[:4], scores="logits", folder=folder / "run", probes=OFTEN
     ) as watch:
@@ -97,8 +97,8 @@ def compare(folder: Path) -> None:
         watched.train(watched, STEPS)
     assert rank == 0 or watch.publish(folder / "run") == ()
     save_file(read_state(watched), folder / f"watched-{rank}.safetensors")
-    made = {"made": torch.cat(fakes[-16:]), "shown": torch.cat(shown or fakes[:1])}
-    save_file(made, folder / f"fakes-{rank}.safetensors")
+    tensors = {"generated": torch.cat(fakes[-16:]), "shown": torch.cat(shown or fakes[:1])}
+    save_file(tensors, folder / f"fakes-{rank}.safetensors")
     bare = build_wrapped_loop()
     inner = (bare.generator.module, bare.discriminator.module)
     with gandiag.attach(*inner, *bare[2:4], scores="logits", probes=OFTEN) as watch:

@@ -159,9 +159,9 @@ def test_samples_of_any_shape(shape: tuple[int, ...]) -> None:
 def test_every_style_is_measured(name: str) -> None:
     """In every style, real and fake are split, both networks measured, and a reference built."""
     loop = build_loop(name)
-    with attach(loop) as watched:
+    with attach(loop) as watch:
         loop.train(loop, 110)
-        record = watched.record
+        record = watch.record
     wanted = {
         "learning_signal/score_gradient/generator",
         "learning_signal/discriminator_gradient/generator",
@@ -174,8 +174,8 @@ def test_every_style_is_measured(name: str) -> None:
     }
     assert wanted <= record.signals.keys()
     assert ("confidence/real/discriminator" in record.signals) == (loop.scores != "critic")
-    assert watched.step == 110
-    assert {d.status for d in watched.diagnose()} <= {"absent", "inconclusive"}
+    assert watch.step == 110
+    assert {d.status for d in watch.diagnose()} <= {"absent", "inconclusive"}
 
 
 def test_real_batch_is_that_of_the_loop() -> None:
@@ -197,10 +197,8 @@ def test_real_batch_is_that_of_the_loop() -> None:
     for name in LOOPS:
         seen.clear()
         loop = build_loop(name)
-        with attach(loop) as watched:
-            watched._session.watch.probes.append(
-                ScheduledProbe("collector", RealBatchCollector(), 1)
-            )
+        with attach(loop) as watch:
+            watch._session.watch.probes.append(ScheduledProbe("collector", RealBatchCollector(), 1))
             loop.train(loop, 1)
         first = next(iter(loops.generate_real_batches(1)))[0]
         assert torch.equal(seen[0], first[-len(seen[0]) :]) or torch.equal(
@@ -211,9 +209,9 @@ def test_real_batch_is_that_of_the_loop() -> None:
 def test_probabilities_are_read_as_logits() -> None:
     """The gradient at a logit is p (1 - p) times that at the probability: here (p - 1) / B."""
     loop = build_loop("generator_first")
-    with attach(loop, probes={"learning_signal": {"every": 1}}) as watched:
+    with attach(loop, probes={"learning_signal": {"every": 1}}) as watch:
         loop.train(loop, 1)
-        gradient = watched.record["learning_signal/score_gradient/generator"].values[0]
+        gradient = watch.record["learning_signal/score_gradient/generator"].values[0]
     torch.manual_seed(0)
     again = build_loop("generator_first")
     state = torch.get_rng_state()
@@ -237,9 +235,9 @@ def test_gradients_are_those_at_the_optimizer_step() -> None:
         norms.append(float(torch.cat(gradients).norm()))
 
     loop.discriminator_optimizer.register_step_pre_hook(keep)
-    with attach(loop, probes={"gradient": {"every": 1}}) as watched:
+    with attach(loop, probes={"gradient": {"every": 1}}) as watch:
         loop.train(loop, 20)
-        seen = watched.record["gradient/norm/discriminator"].values
+        seen = watch.record["gradient/norm/discriminator"].values
     assert seen.tolist() == pytest.approx(norms, rel=1e-5)
 
 
@@ -260,28 +258,28 @@ def test_detaching_leaves_no_hook() -> None:
 def test_no_network_is_kept_alive(detached: bool) -> None:
     """An attachment, detached or not, does not keep networks alive that the loop has released."""
     loop = build_loop("real_fake_then_generator")
-    watched = attach(loop)
+    watch = attach(loop)
     loop.train(loop, 12)
     references = [weakref.ref(loop.generator), weakref.ref(loop.discriminator)]
     if detached:
-        watched.detach()
+        watch.detach()
     del loop
     gc.collect()
     assert [reference() for reference in references] == [None, None]
-    assert watched.step == 12
+    assert watch.step == 12
 
 
 def test_copies_are_not_observed() -> None:
     """A network with hooks can be copied and pickled; the copy works and is not observed."""
     loop = build_loop("real_fake_then_generator")
-    with attach(loop) as watched:
+    with attach(loop) as watch:
         loop.train(loop, 3)
         copied = copy.deepcopy(loop.generator)
         buffer = io.BytesIO()
         torch.save(loop.generator, buffer)
-        before = len(watched._hooks._snapshots.fakes.fakes)
+        before = len(watch._hooks._snapshots.fakes.fakes)
         copied(torch.randn(2, loops.LATENT_SIZE))
-        assert len(watched._hooks._snapshots.fakes.fakes) == before
+        assert len(watch._hooks._snapshots.fakes.fakes) == before
         assert b"gandiag" not in pickle.dumps(copied._forward_hooks)
 
 
@@ -359,14 +357,14 @@ def test_exception_in_loop_passes(error: type[BaseException], tmp_path: Path) ->
     loop = build_loop("real_fake_then_generator")
 
     def train() -> None:
-        with watched:
+        with watch:
             loop.train(loop, 55)
             raise error
 
-    watched = attach(loop, folder=tmp_path / "run")
+    watch = attach(loop, folder=tmp_path / "run")
     with pytest.raises(error):
         train()
-    assert not watched._hooks.is_attached
+    assert not watch._hooks.is_attached
     assert gandiag.load(tmp_path / "run").last_step == 50
 
 
@@ -418,9 +416,9 @@ def test_real_data_are_used_from_the_start() -> None:
     loop = build_loop("real_fake_then_generator")
     samples = torch.cat([images for images, _ in loops.generate_real_batches(40)])
     for given in (samples, torch.utils.data.TensorDataset(samples)):
-        with attach(loop, real=given, probes={"diversity": {"every": 20}}) as watched:
+        with attach(loop, real=given, probes={"diversity": {"every": 20}}) as watch:
             loop.train(loop, 41)
-            assert watched.record["diversity/coverage/generator"].steps.tolist() == [20, 40]
+            assert watch.record["diversity/coverage/generator"].steps.tolist() == [20, 40]
 
 
 def test_alerts_reach_the_caller() -> None:
@@ -451,12 +449,12 @@ def test_alerts_reach_the_caller() -> None:
 def test_published_page_is_complete(tmp_path: Path) -> None:
     """An attached loop gets the same page as a scenario, without the settings of a scenario."""
     loop = build_loop("real_fake_then_generator")
-    with attach(loop, folder=tmp_path / "run") as watched:
+    with attach(loop, folder=tmp_path / "run") as watch:
         loop.train(loop, 60)
-        places = watched.publish(tmp_path / "run")
+        places = watch.publish(tmp_path / "run")
     assert {Path(place).name for place in places} == {"report.html", "diagnoses.json"}
     saved = gandiag.diagnose(tmp_path / "run")
-    assert [d.condition for d in saved] == [d.condition for d in watched.diagnose()]
+    assert [d.condition for d in saved] == [d.condition for d in watch.diagnose()]
 
 
 def test_reports_summarise_passed_checks(
@@ -464,12 +462,12 @@ def test_reports_summarise_passed_checks(
 ) -> None:
     """Page and console name the objectives, and list the checks without a finding in one line."""
     loop = build_loop("real_fake_then_generator")
-    with attach(loop, probes={"loop": {"every": 10}, "objective": {"every": 10}}) as watched:
+    with attach(loop, probes={"loop": {"every": 10}, "objective": {"every": 10}}) as watch:
         loop.train(loop, 60)
-        watched.publish(tmp_path)
-    Console().publish(watched.report(), tmp_path)
+        watch.publish(tmp_path)
+    Console().publish(watch.report(), tmp_path)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for text in (page, " ".join(capsys.readouterr().out.split())):
         assert "The generator minimises non-saturating cross-entropy" in text
-        assert "found no fault (generator ascends" in text
+        assert "found no error (generator ascends" in text
     assert 'id="generator_ascends"' not in page

@@ -113,9 +113,9 @@ def test_attached_loop_accepts_an_embedding(given: bool) -> None:
             ]
         )
         torch.manual_seed(1)
-        with attach(loop, **options, **({"real": real} if given else {})) as watched:
+        with attach(loop, **options, **({"real": real} if given else {})) as watch:
             loop.train(loop, 121)
-        record = watched.record
+        record = watch.record
         names = [name for name in record.signals if name.startswith("diversity/")]
         assert names
         seen.append({name: record[name].values.tolist() for name in names})
@@ -137,10 +137,10 @@ def test_bad_embedding_is_reported(bad: Callable[[Tensor], Tensor], message: str
     real = torch.cat([images for images, _ in loops.generate_real_batches(20)])
     with pytest.raises(gandiag.BadInput, match=message):
         attach(loop, embed=bad, real=real)
-    with pytest.warns(RuntimeWarning, match=message), attach(loop, embed=bad) as watched:
+    with pytest.warns(RuntimeWarning, match=message), attach(loop, embed=bad) as watch:
         loop.train(loop, 60)
-    assert watched.record["gradient/norm/generator"].steps.tolist() == [0, 50]
-    assert not any(name.startswith("diversity/") for name in watched.record.signals)
+    assert watch.record["gradient/norm/generator"].steps.tolist() == [0, 50]
+    assert not any(name.startswith("diversity/") for name in watch.record.signals)
 
 
 def test_infinite_features_are_reported() -> None:

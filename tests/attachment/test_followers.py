@@ -71,7 +71,7 @@ def test_follower_is_called_in_order() -> None:
 
 def test_tensorboard_follows(tmp_path: Path) -> None:
     """By name or as an object, TensorBoard's files contain the numbers of the record."""
-    for name, follower in {"named": "tensorboard", "made": TensorBoard()}.items():
+    for name, follower in {"named": "tensorboard", "object": TensorBoard()}.items():
         watch = train_with(follower, folder=tmp_path / name)
         folder = tmp_path / name / "tensorboard"
         log = Reader().read(folder, {"discriminator_loss": "confidence/gap/discriminator"})

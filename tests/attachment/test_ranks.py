@@ -165,10 +165,10 @@ def test_mean_is_over_the_ranks_that_measured() -> None:
 @pytest.mark.parametrize("shape", [(3,), (1, 8, 8), (3, 48, 48)])
 def test_fakes_of_all_ranks_are_merged(shape: tuple[int, ...]) -> None:
     """Rank 0 measures the latest fakes of every rank; shrinking large images changes no number."""
-    made = [random_points((9, *shape), seed) for seed in range(3)]
-    sent = [rank_share(fakes, 8, 3) for fakes in made[1:]]
-    seen = merge_shares(made[0], sent, 8)
-    wanted = torch.cat([made[0][-2:], made[1][-3:], made[2][-3:]])
+    generated = [random_points((9, *shape), seed) for seed in range(3)]
+    sent = [rank_share(fakes, 8, 3) for fakes in generated[1:]]
+    seen = merge_shares(generated[0], sent, 8)
+    wanted = torch.cat([generated[0][-2:], generated[1][-3:], generated[2][-3:]])
     assert torch.allclose(flatten_samples(seen), flatten_samples(wanted), atol=1e-6)
 
 
@@ -247,8 +247,8 @@ def test_one_record_of_all_ranks(compared: Path) -> None:
 def test_newest_fakes_of_both_ranks(compared: Path) -> None:
     """At the evaluation of step 50, half of the fakes are rank 0's latest, half rank 1's."""
     shown = load_file(compared / "fakes-0.safetensors")["shown"]
-    made = [load_file(compared / f"fakes-{rank}.safetensors")["made"] for rank in (0, 1)]
-    newest = torch.cat([fakes[-SAMPLE_SIZE // 2 :] for fakes in made])
+    generated = [load_file(compared / f"fakes-{rank}.safetensors")["generated"] for rank in (0, 1)]
+    newest = torch.cat([fakes[-SAMPLE_SIZE // 2 :] for fakes in generated])
     assert torch.equal(shown, newest)
 
 

@@ -70,9 +70,9 @@ def test_prepared_loop_is_measured(accumulate: int, precision: str) -> None:
     """`attach` accepts what `prepare` returns: it counts every step and changes no bit."""
     unwatched, *_ = train(False, accumulate, precision)
     watched, watch, _ = train(True, accumulate, precision)
-    for ours, theirs in zip(watched, unwatched, strict=True):
-        pairs = zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True)
-        assert all(torch.equal(one, other) for one, other in pairs)
+    for one, other in zip(watched, unwatched, strict=True):
+        pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+        assert all(torch.equal(a, b) for a, b in pairs)
     assert watch is not None
     assert watch.step == STEPS
     evaluated = list(range(0, STEPS, 5))

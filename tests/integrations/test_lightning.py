@@ -74,14 +74,14 @@ def module(swapped: bool = False, **given: Any) -> Any:
 
         def validation_step(self, batch: list[Tensor], index: int) -> None:
             """Score real and generated samples."""
-            made = self.generator(torch.randn(16, LATENT_SIZE))
-            self.log("validation", (self.discriminator(batch[0]).mean() - made.mean()).abs())
+            fake = self.generator(torch.randn(16, LATENT_SIZE))
+            self.log("validation", (self.discriminator(batch[0]).mean() - fake.mean()).abs())
 
         def configure_optimizers(self) -> list[Optimizer]:
             """One optimizer for each network."""
             if "optimizers" in given:
-                made: list[Optimizer] = given["optimizers"](self)
-                return made
+                optimizers: list[Optimizer] = given["optimizers"](self)
+                return optimizers
             both = [Adam(self.generator.parameters(), 2e-4)]
             both += [Adam(self.discriminator.parameters(), 2e-4)]
             return both[::-1] if swapped else both
@@ -89,7 +89,7 @@ def module(swapped: bool = False, **given: Any) -> Any:
     return Gan()
 
 
-def fit(made: Any, *callbacks: Any) -> None:
+def fit(gan: Any, *callbacks: Any) -> None:
     """Train it for two epochs on the CPU, with a sanity check and validation."""
     torch.manual_seed(1)
     trainer = Trainer(
@@ -101,7 +101,7 @@ def fit(made: Any, *callbacks: Any) -> None:
         enable_model_summary=False,
         callbacks=list(callbacks),
     )
-    trainer.fit(made, data(), data(2))
+    trainer.fit(gan, data(), data(2))
 
 
 def test_weights_are_those_without_the_callback(tmp_path: Path) -> None:
@@ -110,8 +110,8 @@ def test_weights_are_those_without_the_callback(tmp_path: Path) -> None:
     fit(unwatched)
     callback = GandiagCallback(tmp_path, scores="logits")
     fit(watched, callback)
-    ours, theirs = watched.state_dict(), unwatched.state_dict()
-    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    watched_state, unwatched_state = watched.state_dict(), unwatched.state_dict()
+    assert all(torch.equal(watched_state[key], unwatched_state[key]) for key in unwatched_state)
     assert callback.watch is not None
     assert callback.watch.step == STEPS
 
@@ -119,8 +119,8 @@ def test_weights_are_those_without_the_callback(tmp_path: Path) -> None:
 @pytest.mark.parametrize("swapped", [False, True])
 def test_both_networks_are_measured(swapped: bool, tmp_path: Path) -> None:
     """Each network gets its optimizer in any order, and the page is written to the folder."""
-    made = module(swapped)
-    fit(made, GandiagCallback(tmp_path, scores="logits", probes={"gradient": {"every": 1}}))
+    gan = module(swapped)
+    fit(gan, GandiagCallback(tmp_path, scores="logits", probes={"gradient": {"every": 1}}))
     record = gandiag.load(tmp_path)
     for name in ("generator", "discriminator"):
         assert record[f"gradient/norm/{name}"].steps.tolist() == list(range(STEPS))
@@ -130,28 +130,28 @@ def test_both_networks_are_measured(swapped: bool, tmp_path: Path) -> None:
     assert (tmp_path / "diagnoses.json").is_file()
 
 
-def has_hooks(made: Any) -> bool:
+def has_hooks(gan: Any) -> bool:
     """Whether a module or one of its submodules has a forward hook."""
-    return any(inner._forward_hooks for inner in made.modules())
+    return any(inner._forward_hooks for inner in gan.modules())
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_interruption_leaves_a_record(error: type[BaseException], tmp_path: Path) -> None:
     """An exception or Ctrl-C passes through; the hooks are removed, the record can be loaded."""
-    made = module(fails=52, error=error)
+    gan = module(fails=52, error=error)
     with pytest.raises((error, SystemExit)):
-        fit(made, GandiagCallback(tmp_path, scores="logits"))
-    assert not has_hooks(made)
+        fit(gan, GandiagCallback(tmp_path, scores="logits"))
+    assert not has_hooks(gan)
     assert gandiag.load(tmp_path).last_step == 50
 
 
 def test_hooks_come_and_go(tmp_path: Path) -> None:
     """No hook remains on the networks after a fit, and a second fit is monitored again."""
-    made = module()
+    gan = module()
     callback = GandiagCallback(tmp_path, scores="logits")
     for _ in range(2):
-        fit(made, callback)
-        assert not has_hooks(made)
+        fit(gan, callback)
+        assert not has_hooks(gan)
         assert callback.watch is not None
         assert callback.watch.step == STEPS
 
@@ -180,11 +180,11 @@ def test_unsupported_modules_are_refused(
     given: dict[str, Callable[..., Any]], names: dict[str, str], message: str, tmp_path: Path
 ) -> None:
     """A module that cannot be monitored raises BadInput in one line, before the first step."""
-    made = module(**given)
+    gan = module(**given)
     with pytest.raises(gandiag.BadInput, match=message) as caught:
-        fit(made, GandiagCallback(tmp_path, scores="logits", **names))  # type: ignore[arg-type]
+        fit(gan, GandiagCallback(tmp_path, scores="logits", **names))  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
-    assert made.seen == 0
+    assert gan.seen == 0
 
 
 def test_alert_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
