@@ -1,1 +1,1 @@
-"""Detectors judge a record: one condition, one file."""
+"""Detectors of failures of the training, one failure per module. They read a record only."""

@@ -23,8 +23,8 @@ def compare_balance(
 
     Args:
         record: the run so far.
-        onset: generator step from which the signals are read: the balance before a failure says
-            nothing about the failure.
+        onset: generator step from which the signals are read: the balance before a failure is not
+            its cause.
         weak_auc: discriminator AUC below which generated samples get the higher scores.
         weak_share: share of evaluations with such an AUC, above which the discriminator is weak.
         lost_gain: share of the score gap after a discriminator step that is lost by the next

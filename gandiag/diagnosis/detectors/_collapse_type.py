@@ -23,7 +23,7 @@ from gandiag.records.record import Record
 if TYPE_CHECKING:
     from gandiag.diagnosis.detectors.mode_collapse import ModeCollapse
 
-# Newest mode histograms that are pooled, and how many of them are needed at least.
+# Newest mode histograms that are pooled, and fewest for a pooled histogram to be meaningful.
 POOLED, MIN_POOLED = 8, 4
 # Newest evaluations of the displacement and of the AUC in a median: both vary from step to step.
 RECENT = 10

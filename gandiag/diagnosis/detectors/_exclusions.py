@@ -47,7 +47,7 @@ FALL, FALL_P = 0.2, 0.05
 # Energy distance above which the samples lie outside the data. One repeated sample within the data
 # is 0.4 (center) to 1 (on a real sample) away.
 OUTSIDE = 1.5
-# Displacements are cut at this number: no verdict depends on larger ones, and sums stay finite.
+# Displacements are cut at this number: larger ones change no result, and sums stay finite.
 DISPLACEMENT_LIMIT = 1e6
 # Energy distance of one repeated sample in the center of Gaussian data: X - X' is spread sqrt(2)
 # times as far as X - c. It is 0.417 for MNIST digits and 0.577 for a ring.
@@ -101,7 +101,7 @@ def is_untrained(
 ) -> Bools:
     """Find the evaluations at which the generator still generates samples of its initialisation.
 
-    Such samples do not move and are unlike the data; their diversity says nothing of the training.
+    Such samples do not move and are unlike the data; their diversity is no result of the training.
     Once the samples have moved as far as from one real sample to another, the generator has learned
     something and no evaluation counts as untrained.
 

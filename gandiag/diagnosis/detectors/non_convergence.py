@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.diagnosis.detectors._balance import TOO_WEAK, compare_balance
+from gandiag.diagnosis.detectors._divergence import detect_divergence
 from gandiag.diagnosis.detectors._exclusions import is_starting
 from gandiag.diagnosis.diagnosis import (
     Diagnosis,
@@ -40,16 +41,12 @@ from gandiag.monitoring.signals import (
     DISPLACEMENT,
     EFFECTIVE_MODES,
     ENERGY_DISTANCE,
-    MAX_ABS,
     MODE_HISTOGRAM,
     RELATIVE_DISPLACEMENT,
 )
 from gandiag.records.arrays import Array, Bools, align
 from gandiag.records.record import Record
 
-# Beginnings of the names of signals that are finite in every healthy run. Other signals, such as
-# ratios, may be NaN without harm.
-FINITE_SIGNALS = ("loss/value/", "gradient/parameter_norm/", "gradient/non_finite/", MAX_ABS)
 # Newest evaluations in the median of a displacement or turnover, which vary from step to step.
 RECENT = 10
 
@@ -112,7 +109,7 @@ class NonConvergence:
 
     def detect(self, record: Record) -> Diagnosis:
         """Evaluate divergence at every step, oscillation and regression after the warm-up."""
-        diverged = self._detect_divergence(record)
+        diverged = detect_divergence(self.condition, record, self.max_abs, self.parameter_growth)
         if diverged is not None:
             return diverged
         missing = {
@@ -260,43 +257,6 @@ class NonConvergence:
         size = displacement.observed if kind == "oscillation" else excess.observed
         severity, evidence = float(np.clip(size, 0.1, 1)), evidence + balance
         return Diagnosis(self.condition, "present", summary, kind, step, cause, severity, evidence)
-
-    def _detect_divergence(self, record: Record) -> Diagnosis | None:
-        """Report the first value that diverged and has stayed so; None if there is none."""
-        found = [
-            (int(signal.steps[index]), name, float(signal.values[index]), threshold)
-            for name, signal in record.signals.items()
-            if signal.values.ndim == 1 and name.startswith(FINITE_SIGNALS)
-            for threshold, index in [self._find_divergence(name, signal.values)]
-            if index is not None
-        ]
-        if not found:
-            return None
-        step, name, value, threshold = min(found)  # by step, then by name, which is unique
-        text = f"Since step {step} the training has diverged: {name} was {value:.3g} at that step."
-        evidence = (Evidence(name, value, ">", threshold, True),)
-        return Diagnosis(self.condition, "present", text, "divergence", step, None, 1.0, evidence)
-
-    def _find_divergence(self, name: str, values: Array) -> tuple[float, int | None]:
-        """Threshold of a signal, and index of the value since which it has been beyond it.
-
-        A single value that is NaN or infinite is sufficient: weights do not recover from it.
-        """
-        if name.startswith("gradient/non_finite/"):
-            # The gradient scaler of mixed precision starts with a scale that overflows, and then
-            # skips the step; so three evaluations in a row are needed.
-            has_lost = values > 0
-            return 0.0, find_onset(persistent_state(has_lost, ~has_lost, 3, 3), has_lost, 3, 3)
-        non_finite = ~np.isfinite(values)
-        if non_finite.any():
-            return np.inf, int(np.argmax(non_finite))
-        if name == MAX_ABS or name.startswith("gradient/parameter_norm/"):
-            is_samples = name == MAX_ABS
-            threshold = self.max_abs if is_samples else self.parameter_growth * float(values[0])
-            # Weights that all start at 0 have no norm with which a later one could be compared.
-            beyond = (values > threshold) & (threshold > 0)
-            return threshold, find_onset(persistent_state(beyond, ~beyond), beyond)
-        return np.inf, None
 
 
 def _explain_absent(is_changing: bool, is_improving: bool, evidence: tuple[Evidence, ...]) -> str:
