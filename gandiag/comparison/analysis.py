@@ -42,6 +42,7 @@ def compare_outcomes(
         for each in compared
     }
     baseline = by_name[BASELINE]
+    # Duplicates are dropped and the order kept, as a set has another order in each process.
     conditions = tuple(dict.fromkeys(c for o in outcomes for c in o.statuses))
     targets = tuple(c for c in conditions if _is_target(baseline, c))
     level = _quality_level(baseline)
@@ -53,6 +54,7 @@ def compare_outcomes(
     failure_free = compare_failure_free(baseline, fixes, targets, planned)
     results = []
     for each in compared:
+        # Rates and medians first: the verdict needs the rates of the fix.
         result = _summarize_scenario(each, by_name[each.name], baseline, conditions, level)
         if each.name != BASELINE:
             tests, free = paired_tests[each.name], failure_free[each.name]
@@ -107,7 +109,7 @@ def _summarize_scenario(
     cost_ratios = [
         outcomes[seed].seconds_per_step / baseline[seed].seconds_per_step
         for seed in outcomes.keys() & baseline.keys()
-        if baseline[seed].seconds_per_step
+        if baseline[seed].seconds_per_step  # 0 if the clock is too coarse for the step
     ]
     return ScenarioResult(
         compared=compared,

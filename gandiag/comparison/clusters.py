@@ -34,6 +34,7 @@ class WorkersDied(RuntimeError):
 class _FutureBackend(ParallelBackendBase):  # type: ignore[misc]
     """A joblib backend for a cluster whose tasks return futures."""
 
+    # joblib then calls `retrieve_result_callback` with each finished future.
     supports_retrieve_callback = True
 
     def __init__(self, gpus: float) -> None:
@@ -81,6 +82,7 @@ class _DaskBackend(_FutureBackend):
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
         """Cancel waiting tasks. Running tasks go on, as Dask cannot stop a thread."""
+        # Forced: Dask otherwise keeps a task that another client wants, too.
         self.client.cancel(self.started, force=True)
 
 
@@ -90,6 +92,7 @@ class _RayBackend(_FutureBackend):
     def start(self, task: Callable[[], Any]) -> Any:
         import ray
 
+        # Ray repeats a task whose worker died, at most this often.
         options = {"num_cpus": 1, "num_gpus": self.gpus, "max_retries": MAX_WORKER_DEATHS}
         reference = ray.remote(_run_task).options(**options).remote(task)
         self.started.append(reference)
@@ -101,7 +104,7 @@ class _RayBackend(_FutureBackend):
         try:
             return out.result()
         except RayTaskError as error:  # the task itself has raised an exception
-            raise error.cause from error
+            raise error.cause from error  # the caller expects the task's own exception
         except RayError as error:  # the worker crashed, ran out of memory, or lost its machine
             raise WorkersDied(f"Ray's workers {KEEP_DYING}") from error
 
@@ -149,6 +152,7 @@ def _use_ray(jobs: int, address: str | None, gpus: float) -> Iterator[None]:
     """Start a cluster of `jobs` cores on this machine, or connect to the one at `address`."""
     import ray
 
+    # A process has one connection to Ray. The caller's own is used and left open.
     is_ours = not ray.is_initialized()
     if is_ours and address is None:
         # "local" starts a new cluster, even if another one is running on this machine.
@@ -166,6 +170,7 @@ def _use_ray(jobs: int, address: str | None, gpus: float) -> Iterator[None]:
 
 def _connect(address: str | None, connect: Callable[[], Any]) -> Any:
     """Call `connect`, with a short message if no cluster answers at `address`."""
+    # Without "//" an address such as "127.0.0.1:8786" would be parsed as a path.
     url = urlsplit(address if address and "//" in address else f"//{address}")
     try:
         if url.hostname and url.port:

@@ -52,6 +52,7 @@ class Plan:
         reporters: Sequence[str] = (),
     ) -> None:
         self.folder, self.workers = folder, _limit_to_gpus(workers)
+        # Consecutive seeds, so that a later comparison with more seeds can resume this one.
         self.seeds = [scenario.seed + i for i in range(seeds)]
         self.threads = threads or self.workers.threads
         self.reporters, self.group = tuple(reporters), folder.name
@@ -112,11 +113,13 @@ class Plan:
         missing: list[Trial] = []
         for trial in trials:
             (missing if load_outcome(trial) is None else finished).append(trial)
+        # Before any worker starts, so that no new attempt is removed.
         for trial in missing:
             remove_attempts(trial)
         rediagnosed = ((trial, rediagnose(trial)) for trial in finished)
         pairs = itertools.chain(rediagnosed, run_tasks(run_trial, missing, self.workers))
         for trial, outcome in show_progress(pairs, len(trials), _describe_outcome):
+            # A worker on another machine may write to a disk that this machine does not have.
             if load_outcome(trial) is None:
                 problem = "was written by a worker and cannot be seen here; use a shared disk"
                 raise BadInput(str(trial.folder), problem)
@@ -186,12 +189,12 @@ def _describe_outcome(trial: Trial, outcome: Outcome) -> str:
 
 def _limit_to_gpus(workers: Workers) -> Workers:
     """Return workers with no more runs at a time than fit on this machine's GPUs."""
-    if not workers.gpus or workers.backend != "loky":
+    if not workers.gpus or workers.backend != "loky":  # a cluster limits its tasks itself
         return workers
-    import torch
+    import torch  # imported here, as runs without GPUs do not need it
 
     gpus = torch.cuda.device_count()
-    limit = int(gpus / workers.gpus)
+    limit = int(gpus / workers.gpus)  # with half a GPU for each run, two runs share one
     if not limit:
         raise BadInput(f"--gpus-per-run {workers.gpus:g}", f"this machine has {gpus} GPUs")
     return replace(workers, jobs=min(workers.parallel_tasks, limit))

@@ -32,6 +32,7 @@ def rank_fixes(folders: Sequence[Path], conditions: Iterable[str]) -> list[str]:
     suggestions = [_suggested_fixes(folder, wanted) for folder in folders if wanted]
     counts = Counter(name for names in suggestions for name in names)
     fixes = {name: plugins.build("fixes", name) for name in counts}
+    # Runs without a suggestion have none of the conditions and do not count.
     half = MAJORITY * sum(map(bool, suggestions))
 
     def sort_key(name: str) -> tuple[int, bool, int]:

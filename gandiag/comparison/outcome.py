@@ -45,6 +45,7 @@ class Outcome:
 
     def status(self, condition: str) -> str:
         """Return the status of a condition; ``inconclusive`` if no detector reported it."""
+        # A run may lack a detector that other runs have, for example one of a newer version.
         return self.statuses.get(condition, "inconclusive")
 
     def failure_status(self, targets: Collection[str]) -> str:
@@ -55,6 +56,7 @@ class Outcome:
             absent, otherwise ``inconclusive``.
         """
         statuses = {self.status(target) for target in targets}
+        # One present target decides, whatever the inconclusive ones might be.
         if "present" in statuses:
             return "present"
         return "inconclusive" if "inconclusive" in statuses else "absent"

@@ -102,6 +102,7 @@ def _draw_figures(comparison: Comparison) -> list[Picture]:
 
 def _median_course(outcomes: Sequence[Outcome]) -> Signal:
     """Return the median distance over runs, at the steps at which all runs were measured."""
+    # At other steps the medians would be those of fewer runs.
     shared = sorted(set.intersection(*({step for step, _ in o.distances} for o in outcomes)))
     values = [[dict(o.distances)[step] for o in outcomes] for step in shared]
     return Signal(np.array(shared, np.int64), np.array([float(np.median(v)) for v in values]))
@@ -114,6 +115,7 @@ def _list_advice(fixes: Sequence[str]) -> list[str]:
 def _read_definitions() -> list[tuple[str, str]]:
     """Return the terms that the docstring of `gandiag.comparison.verdict` defines, in order."""
     definitions: list[tuple[str, str]] = []
+    # One text for the docstring and the page, so that they cannot differ.
     for line in (verdicts.__doc__ or "").splitlines():
         if line.startswith("*"):
             definitions.append((line.strip("*"), ""))

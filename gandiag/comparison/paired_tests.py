@@ -25,12 +25,13 @@ def run_paired_tests(
     baseline: Outcomes, fix: Outcomes, conditions: Sequence[str]
 ) -> tuple[PairedTest, ...]:
     """Test a fix against the baseline in each condition and in the distance to the data."""
+    # A fix may lack seeds: `treat` gives up a fix before all its seeds have run.
     pairs = [(baseline[seed], fix[seed]) for seed in sorted(baseline.keys() & fix.keys())]
     tests = []
     for condition in conditions:
         statuses = [(before.status(condition), after.status(condition)) for before, after in pairs]
         known = [pair for pair in statuses if "inconclusive" not in pair]
-        better, worse = _count_changes(known)
+        better, worse = _count_changes(known)  # better: the failure disappears with the fix
         p = sign_test(better, worse)
         tests.append(PairedTest(condition, better, worse, len(known), p))
     distances = [
@@ -96,6 +97,7 @@ def compare_failure_free(
             for seed in baseline.keys() & fix.keys()
         ]
         better, worse = _count_changes(statuses)
+        # The test is two-sided; a significant result in the other direction is no cure.
         p = sign_test(better, worse) if better > worse else 1.0
         found[name] = FailureFree(
             _failure_free_rate(fix, targets), _failure_free_rate(baseline, targets), p

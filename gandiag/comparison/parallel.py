@@ -81,7 +81,7 @@ def run_tasks(
         while remaining:
             try:
                 for index, result in _run_unordered(work, remaining, workers):
-                    deaths = 0
+                    deaths = 0  # a finished task shows that workers can survive
                     yield remaining.pop(index), result
             except TerminatedWorkerError as error:
                 # joblib gives up the whole batch if one process is killed: start the rest again.
@@ -120,6 +120,7 @@ def _run_unordered(
     work: Callable[[T], R], remaining: dict[int, T], workers: Workers
 ) -> Iterator[tuple[int, R]]:
     """Yield the index of each task with its result, in the order in which the tasks end."""
+    # The index identifies the task, as results come in another order.
     calls = [joblib.delayed(_add_index)(work, index, task) for index, task in remaining.items()]
     if workers.backend == "loky":
         options: dict[str, Any] = {"n_jobs": workers.parallel_tasks}
@@ -127,6 +128,7 @@ def _run_unordered(
         # A cluster schedules the tasks itself. Without a limit it gets all of them at once, so that
         # workers that join later find tasks, too.
         options = {"n_jobs": workers.jobs or 1, "pre_dispatch": workers.jobs or "all"}
+    # A run takes seconds to hours: batches of several runs would leave workers idle at the end.
     parallel = joblib.Parallel(**options, batch_size=1, return_as="generator_unordered")
     results = parallel(calls)
     try:
@@ -151,6 +153,8 @@ def _use_backend(workers: Workers) -> Iterator[None]:
         return
     cluster = CLUSTERS[workers.backend](workers.parallel_tasks, workers.address, workers.gpus)
     with ExitStack() as stack:
+        # Only entering the cluster imports its library. Errors of tasks must pass unchanged, so
+        # the `yield` stands outside.
         try:
             stack.enter_context(cluster)
         except ImportError as error:

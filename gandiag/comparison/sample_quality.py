@@ -90,11 +90,12 @@ class SampleQuality:
             name = "Frechet distance in the digit classifier's features"
         elif len(data.shape) == 3:
             flat, count = flatten_samples(real).numpy(), min(DIMENSIONS, len(real) - 1)
+            # A fixed random state gives all runs the same components.
             components = PCA(count, svd_solver="randomized", random_state=0).fit(flat)
             name = f"Frechet distance in {count} principal components"
         empty = torch.empty(0)
         embedding = cls(name, empty, empty, labels, classifier, components)
-        features = embedding.embed(real)
+        features = embedding.embed(real)  # `embed` needs only classifier and components
         kth = min(NEIGHBOURS + 1, len(features))  # + 1, as a sample is its own nearest neighbour
         radii = torch.cdist(features, features).kthvalue(kth, dim=1).values
         return cls(name, features, radii, labels, classifier, components)
@@ -144,6 +145,7 @@ class SampleQuality:
                 predicted = self.classifier.head(features).argmax(1)
         else:
             predicted = self.labels[distances.argmin(0)]  # class of the nearest real sample
+        # The held-out samples may lack a class that the classifier predicts.
         count = int(max(self.labels.max(), predicted.max())) + 1
         real, generated = (
             torch.bincount(labels, minlength=count) / len(labels)
@@ -179,6 +181,7 @@ def generate_samples(gan: GAN, labels: Tensor | None, seed: int) -> Tensor:
             takes classes; None for data without classes.
         seed: seed of the latents.
     """
+    # On the CPU, so that the latents are the same on every device.
     stream = torch.Generator().manual_seed(seed)
     device = next(gan.generator.parameters()).device
     samples = []

@@ -55,7 +55,7 @@ class ComparedScenario:
                 "seed": seed,
                 "name": f"{kept}-{self.name}"[:MAX_NAME_LENGTH],
                 "detection.stop_on": [],
-                "expect": {},
+                "expect": {},  # expectations hold for the scenario without fixes
                 "reporters": data,
             }
         )
@@ -89,6 +89,7 @@ def build_compared_scenarios(
         names = tuple(filter(None, map(str.strip, item.split(","))))
         fixed = apply_fixes(scenario, names, option)
         for other in compared[1:]:
+            # Two orders of the same fixes, or a fix that includes another one.
             if other.diff == fixed.diff:
                 raise BadInput(f"{option} {item}", f"gives the same scenario as {other.name}")
         compared.append(fixed)
@@ -108,6 +109,7 @@ def apply_fixes(
         raise BadInput(place, "name a fix; gandiag list fixes")
     fixed = scenario
     for name in fixes:
+        # A later fix sees the changes of an earlier one, so the order can matter.
         before, fixed = fixed, plugins.build("fixes", name, {}, place).apply(fixed)
         if fixed == before:
             raise BadInput(place, f"{name} changes nothing in {scenario.name}")

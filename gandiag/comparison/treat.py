@@ -88,7 +88,7 @@ def treat(
     chosen = Scenario.from_source(build_source(scenario, changes))
     place = Path(folder) if folder is not None else TREATMENTS / chosen.name
     needed = seeds_needed(most)
-    if seeds < needed:
+    if seeds < needed:  # checked before hours of training that could not confirm anything
         problem = f"too few to confirm one of {most} fixes; take {needed}, or fewer fixes (--most)"
         raise BadInput(f"{seeds} seeds", problem)
     plan = Plan(chosen, place, seeds, workers or Workers(), threads)
@@ -119,6 +119,7 @@ def treat(
         if _is_single_fix(fix):
             folders = _finished_folders(plan, fix)
             additions = rank_fixes(folders, remaining_conditions(result))
+            # Combinations first: they build on a fix that is known to help.
             candidates = [*((*fix.fixes, name) for name in additions), *candidates]
         candidates = _drop_tried(candidates, compared)
     write_comparison_json(comparison, place)

@@ -66,6 +66,7 @@ def load_outcome(trial: Trial) -> Outcome | None:
         outcome = Outcome.from_json(data["outcome"]) if data["game"] in digests else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    # The stored name may be the baseline's former one.
     return outcome and replace(outcome, scenario_name=trial.compared.name)
 
 
@@ -88,7 +89,7 @@ def rediagnose(trial: Trial) -> Outcome:
 
 def run_trial(trial: Trial) -> Outcome:
     """Train a GAN and return the outcome; a finished run is read instead."""
-    with TRAINING_LOCK:
+    with TRAINING_LOCK:  # inside, another thread may have finished the same run meanwhile
         outcome = load_outcome(trial)
         if outcome is not None:
             return outcome
@@ -124,6 +125,7 @@ def _train_and_measure(trial: Trial) -> Outcome:
     )
     data = {"game": trial.compared.digest(trial.seed), "outcome": outcome.as_json()}
     write_json_file(attempt / OUTCOME_FILE, data)
+    # Renaming is atomic: other workers find the whole run or none.
     _publish_attempt(trial, attempt)
     return outcome
 

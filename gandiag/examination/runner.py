@@ -35,6 +35,7 @@ def build_instruments(
     """
     chosen = names or plugins.list_names("instruments")
     given = dict(options or {})
+    # Options of an instrument that does not run are a mistake of the user.
     for name, own_options in given.items():
         if name not in chosen:
             hint = suggest_nearest(name, chosen)
@@ -80,7 +81,7 @@ class _InstrumentProgress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
-        self._bar.stop()
+        self._bar.stop()  # before the line, which the bar would overwrite
         if kind is None and not self._console.is_terminal:
             self._console.print(f"{self._title}: done", soft_wrap=True)
 

@@ -85,7 +85,7 @@ class TransposedJacobian:
         """Return ``J^T w`` for a vector w ``(n,)`` in float64."""
         if not self._field.requires_grad:  # the gradients are constant, so their derivative is 0
             return np.zeros(self.size)
-        weight = torch.as_tensor(vector).to(self._field)
+        weight = torch.as_tensor(vector).to(self._field)  # same device and type
         parts = torch.autograd.grad(
             self._field, self._weights, weight, retain_graph=True, materialize_grads=True
         )

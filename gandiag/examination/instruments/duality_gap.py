@@ -111,6 +111,7 @@ class DualityGap:
 
         every = max(1, self.steps // CHECKS)
         constrain = gan.constrain if is_discriminator else None
+        # The untrained copy counts, too, so that a gain on training samples is never negative.
         best = sign * float(_evaluate_value(gan, checked).mean())
         best_weights = _copy_state(network)
         for step in train_network(network, compute_loss, Adam(lr=self.rate), self.steps, constrain):
@@ -144,6 +145,7 @@ def _is_monotonic(state: GameState) -> bool:
     which one network's gain is the other's loss. Least squares, for example, penalises scores
     below 0, too.
     """
+    # On a grid, as the formula of a user's own objective is not known here.
     scores = torch.linspace(-10, 10, 81, dtype=torch.float64)
     loss = state.gan.objective.discriminator
     losses = torch.stack([loss(torch.zeros_like(scores[:1]), score[None]) for score in scores])

@@ -99,6 +99,7 @@ class OptimalDiscriminator:
             `every` steps and after the last step.
         """
         gan = state.copy_networks()
+        # The same samples before and after, so that only the discriminator changes.
         evaluated = state.draw_batch(self.samples, draw, held_out=True)
         first_seed = 1 + draw * self.steps  # no two draws train on the same batch
         steps_begun = 0
@@ -151,6 +152,7 @@ def _compute_auc(gan: GAN, batch: Batch) -> float:
         real, fake = (part.flatten() for part in batch.scores(gan, batch.generate_fakes(gan)))
     scores = torch.cat([real, fake]).double().cpu().numpy()
     is_real = [1] * len(real) + [0] * len(fake)
+    # The sum is NaN or infinite if any score is; scikit-learn would raise an error.
     is_finite = math.isfinite(float(scores.sum()))
     return float(roc_auc_score(is_real, scores)) if is_finite else math.nan
 

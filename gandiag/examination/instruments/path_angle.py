@@ -83,6 +83,7 @@ class PathAngle:
         reversal = _find_reversal(along, mean)
         if np.isfinite(reversal):
             return f"The updates point forward along the line, and backward from {reversal:.3g} on."
+        # A bump: one sign throughout, and both ends much smaller than the largest cosine.
         size = np.abs(mean)
         ends = max(size[0], size[-1])
         if ends < self.bump * size.max() and (np.sign(mean) == np.sign(mean[0])).all():
