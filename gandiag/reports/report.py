@@ -66,6 +66,11 @@ class Report:
             return self.record.folder.name
         return str(self.record.environment.get("log", {}).get("name", "record"))
 
+    @property
+    def verdict(self) -> str:
+        """The diagnoses in one line, such as ``mode collapse (total) since step 800``."""
+        return format_verdict(self.diagnoses)
+
     @cached_property
     def history(self) -> tuple[Evaluation, ...]:
         """Statuses at steps along the run; computed at the first access (about a second)."""
