@@ -1,1 +1,1 @@
-"""The claims, re-measured by anyone: what watching costs, and how often the diagnosis is right."""
+"""Benchmarks that measure the claims of the documentation again, on the machine of the user."""

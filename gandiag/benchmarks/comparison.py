@@ -1,4 +1,4 @@
-"""``gandiag bench compare``: how well a comparison fills the cores of this machine."""
+"""``gandiag bench compare``: how well a comparison uses the cores of this machine."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from joblib.externals.loky import get_reusable_executor
 from rich.table import Table
 
 from gandiag.comparison.compare import Plan, compare
-from gandiag.comparison.scenarios import compared_scenarios
 from gandiag.comparison.parallel import Workers
+from gandiag.comparison.scenarios import build_compared_scenarios
 from gandiag.comparison.trial import run_trial
 from gandiag.plugins.terminal import error_console, output_console, progress_bar
 from gandiag.scenario.schema import Scenario
 
-FIXES = ("r1", "spectral_norm", "more_discriminator_steps")  # with the untreated game four arms
-HEADS = ("games", "at a time", "threads each", "alone", "share", "whole", "ratio", "CPU ratio")
-WARM = 20  # steps of a game before the clock: it loads what every later one finds loaded
+FIXES = ("r1", "spectral_norm", "more_discriminator_steps")  # With the baseline, four scenarios.
+HEADS = ("runs", "in parallel", "threads each", "alone", "share", "whole", "ratio", "CPU ratio")
+WARM_UP_STEPS = 20  # Steps of a run before the clock starts, which loads all modules and data.
 RING = {
     "name": "ring",
     "data": {"ring": {"modes": 8}},
@@ -30,93 +30,102 @@ RING = {
 }
 
 
-class Filled(NamedTuple):
-    """What games take, one by one and as a comparison.
+class Utilization(NamedTuple):
+    """Time of the same runs one after another, and as a comparison.
 
     Attributes:
-        alone: seconds of each game played by itself, in a process that has loaded everything.
-        whole: seconds of the comparison of the same games.
-        at_once: games that it plays at a time.
-        threads: of each game, in both.
-        cpu_alone: seconds of the processor for the games one by one.
-        cpu_whole: the same for the comparison, all its processes together.
+        run_seconds: seconds of each run by itself, in a process that has loaded everything.
+        comparison_seconds: seconds of the comparison of these runs.
+        parallel_runs: number of runs that the comparison trains at the same time.
+        threads: number of torch threads of each run, in both cases.
+        serial_cpu_seconds: seconds of the processor for the runs one after another.
+        comparison_cpu_seconds: seconds of the processor for the comparison, over all its processes.
     """
 
-    alone: tuple[float, ...]
-    whole: float
-    at_once: int
+    run_seconds: tuple[float, ...]
+    comparison_seconds: float
+    parallel_runs: int
     threads: int
-    cpu_alone: float
-    cpu_whole: float
+    serial_cpu_seconds: float
+    comparison_cpu_seconds: float
 
     @property
-    def share(self) -> float:
-        """Seconds that each of the players at a time has to play, were all to share alike."""
-        return sum(self.alone) / self.at_once
+    def ideal_seconds(self) -> float:
+        """Least possible seconds of the comparison: the runs divided evenly among the workers."""
+        return sum(self.run_seconds) / self.parallel_runs
 
     @property
     def ratio(self) -> float:
-        """Seconds of the comparison over what it cannot take less than."""
-        return self.whole / self.share
+        """Seconds of the comparison over the least possible seconds; 1 is ideal."""
+        return self.comparison_seconds / self.ideal_seconds
 
     @property
     def cpu_ratio(self) -> float:
-        """The processor's seconds of the comparison over those of the games one by one."""
-        return self.cpu_whole / self.cpu_alone
+        """Seconds of the processor for the comparison over those of the runs one by one."""
+        return self.comparison_cpu_seconds / self.serial_cpu_seconds
 
 
-def measure(steps: int, seeds: int, jobs: int) -> Filled:
-    """Play the games of four arms one by one, then as a comparison.
+def measure_utilization(steps: int, seeds: int, jobs: int) -> Utilization:
+    """Train a baseline and three fixes, first one run after another, then as a comparison.
 
     Args:
-        steps: of a game.
-        seeds: of an arm.
-        jobs: games of the comparison at a time; 0 for as many as there are cores.
+        steps: generator steps of a run.
+        seeds: number of runs of the baseline, and of each fix.
+        jobs: number of runs of the comparison at the same time; 0 for one per core.
     """
     scenario = Scenario.parse({**RING, "training": {"steps": steps}})
     workers = Workers(jobs=jobs)
-    with tempfile.TemporaryDirectory() as place:
-        began = _cpu_seconds()
-        alone = _alone(scenario, seeds, workers, Path(place))
-        cpu_alone, between, clock = _cpu_seconds() - began, _cpu_seconds(), time.perf_counter()
-        compare(scenario, FIXES, Path(place, "whole"), seeds=seeds, workers=workers)
-        whole = time.perf_counter() - clock
-        cpu_whole = _cpu_seconds() - between
-    return Filled(alone, whole, workers.at_once, workers.threads, cpu_alone, cpu_whole)
+    with tempfile.TemporaryDirectory() as folder:
+        cpu_start = _cpu_seconds()
+        run_seconds = _time_single_runs(scenario, seeds, workers, Path(folder))
+        cpu_between, clock = _cpu_seconds(), time.perf_counter()
+        compare(scenario, FIXES, Path(folder, "whole"), seeds=seeds, workers=workers)
+        comparison_seconds = time.perf_counter() - clock
+        cpu_end = _cpu_seconds()
+    return Utilization(
+        run_seconds,
+        comparison_seconds,
+        workers.parallel_tasks,
+        workers.threads,
+        cpu_between - cpu_start,
+        cpu_end - cpu_between,
+    )
 
 
 def _cpu_seconds() -> float:
-    """The processor's, of this process and of those that it began, which are ended for it."""
+    """Seconds of the processor that this process and its ended children have used."""
+    # Only children that have ended are counted, so the worker processes of joblib must end first.
     get_reusable_executor().shutdown(wait=True)
     spent = os.times()
     return spent.user + spent.system + spent.children_user + spent.children_system
 
 
-def _alone(scenario: Scenario, seeds: int, workers: Workers, place: Path) -> tuple[float, ...]:
-    arms = compared_scenarios(scenario, FIXES)
-    warm = Plan(scenario.set({"training.steps": WARM}), place / "warm", 1, workers)
-    run_trial(warm.trials(arms[:1], warm.seeds)[0])
-    plan = Plan(scenario, place / "alone", seeds, workers)
-    games = plan.trials(arms, plan.seeds)
-    found = []
+def _time_single_runs(
+    scenario: Scenario, seeds: int, workers: Workers, folder: Path
+) -> tuple[float, ...]:
+    warm_up = scenario.set({"training.steps": WARM_UP_STEPS})
+    plan = Plan(warm_up, folder / "warm", 1, workers)
+    run_trial(plan.trials(build_compared_scenarios(warm_up, FIXES)[:1], plan.seeds)[0])
+    plan = Plan(scenario, folder / "alone", seeds, workers)
+    trials = plan.trials(build_compared_scenarios(scenario, FIXES), plan.seeds)
+    seconds = []
     with progress_bar(error_console()) as progress:
-        shown = progress.add_task("one by one", total=len(games))
-        for game in games:
+        task = progress.add_task("single runs", total=len(trials))
+        for trial in trials:
             began = time.perf_counter()
-            run_trial(game)
-            found.append(time.perf_counter() - began)
-            progress.advance(shown)
-    return tuple(found)
+            run_trial(trial)
+            seconds.append(time.perf_counter() - began)
+            progress.advance(task)
+    return tuple(seconds)
 
 
-def print_table(found: Filled) -> None:
-    """Print what was measured, all in seconds."""
+def print_utilization(found: Utilization) -> None:
+    """Print the measurement as a table; all times are in seconds."""
     table = Table(box=None, header_style="bold")
     for name in HEADS:
         table.add_column(name, justify="right")
-    numbers = (len(found.alone), found.at_once, found.threads)
-    seconds = (sum(found.alone), found.share, found.whole)
+    counts = (len(found.run_seconds), found.parallel_runs, found.threads)
+    seconds = (sum(found.run_seconds), found.ideal_seconds, found.comparison_seconds)
     ratios = (found.ratio, found.cpu_ratio)
-    written = (*(f"{value:.1f}" for value in seconds), *(f"{value:.2f}" for value in ratios))
-    table.add_row(*map(str, numbers), *written)
+    table.add_row(*map(str, counts), *(f"{s:.1f}" for s in seconds), *(f"{r:.2f}" for r in ratios))
     output_console().print(table)

@@ -1,4 +1,4 @@
-"""``gandiag bench fixes``: which fixes cure which of the shipped failures, ten seeds each."""
+"""``gandiag bench fixes``: which fixes help against which of the shipped failures."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from gandiag.comparison.parallel import Workers
 from gandiag.comparison.results import Comparison, ScenarioResult
 from gandiag.comparison.statistics import Estimate, Rate
 from gandiag.diagnosis.diagnosis import humanize
-from gandiag.plugins.errors import BadInput, nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest
 
-# Of each failure: what its diagnoses name, what is known against it, and label smoothing, which
-# ganhacks (tip 6) advises to anyone.
+# For each failure: fixes that its diagnoses name, fixes that the literature has against it, and
+# label smoothing, which ganhacks (tip 6) recommends for every GAN.
 STUDY = {
     "vanishing_gradients": (
         "non_saturating",
@@ -40,63 +40,67 @@ STUDY = {
         "label_smoothing",
     ),
 }
-HEADS = ("arm", "verdict", "distance", "coverage", "steps to quality")
+HEADS = ("fix", "verdict", "distance", "coverage", "steps to quality")
 
 
-def study(
+def compare_fixes(
     root: Path, names: Sequence[str] = (), seeds: int = 10, jobs: int = 0
 ) -> Iterator[tuple[Comparison, Path]]:
-    """Play the comparisons of the study, one after the other; what has been played is kept.
+    """Run the comparisons of the study one after the other; finished runs are kept.
 
     Args:
-        root: folder of the comparisons, one a scenario.
+        root: folder of the comparisons; each has a folder with the name of its scenario.
         names: scenarios of `STUDY`; all if empty.
-        seeds: how often each arm is played.
-        jobs: games played at a time, of one thread each; 0 for as many as there are cores.
+        seeds: number of runs of each baseline, and of each fix.
+        jobs: number of runs at the same time, with one thread each; 0 for one per core.
+
+    Yields:
+        Each comparison, and its folder.
 
     Raises:
-        BadInput: there is no such scenario in the study.
+        BadInput: the study has no such scenario.
     """
     for name in names:
         if name not in STUDY:
-            raise BadInput("--case", f'no scenario "{name}" in the study; {nearest(name, STUDY)}')
+            problem = f'no scenario "{name}" in the study; {suggest_nearest(name, STUDY)}'
+            raise BadInput("--case", problem)
     for name in names or STUDY:
         folder, workers = root / name, Workers(jobs=jobs)
-        yield (
-            compare(
-                name, STUDY[name], folder, seeds=seeds, workers=workers, threads=1, resume=True
-            ),
-            folder,
+        comparison = compare(
+            name, STUDY[name], folder, seeds=seeds, workers=workers, threads=1, resume=True
         )
+        yield comparison, folder
 
 
-def tables(found: Comparison) -> str:
-    """A comparison as Markdown: a row for each arm, with 95 % intervals, and the notes.
+def format_comparison(comparison: Comparison) -> str:
+    """Format a comparison as Markdown: a row for the baseline and each fix, and the notes.
 
-    What a step costs is left out: games of an earlier attempt may have had other work beside them.
+    Shares and medians have 95 % intervals. The cost of a step is left out: other programs may have
+    used the machine during some of the runs, as an interrupted benchmark is continued later.
     """
-    heads = [*HEADS[:2], *map(humanize, found.conditions), *HEADS[2:]]
-    rows = [heads, ["---"] * len(heads), *(_row(found, result) for result in found.results)]
-    lines = [f"### `{found.name}`", "", *(f"| {' | '.join(row)} |" for row in rows)]
-    notes = [f"Distance: {found.distance_name}.", *found.notes]
-    return "\n".join([*lines, "", *notes])
+    heads = [*HEADS[:2], *map(humanize, comparison.conditions), *HEADS[2:]]
+    rows = [_format_row(comparison, result) for result in comparison.results]
+    table = [f"| {' | '.join(row)} |" for row in [heads, ["---"] * len(heads), *rows]]
+    notes = [f"Distance: {comparison.distance_name}.", *comparison.notes]
+    return "\n".join([f"### `{comparison.name}`", "", *table, "", *notes])
 
 
-def _row(found: Comparison, result: ScenarioResult) -> list[str]:
+def _format_row(comparison: Comparison, result: ScenarioResult) -> list[str]:
     return [
-        f"`{result.arm.name}`",
+        f"`{result.compared.name}`",
         result.verdict or "-",
-        *(_rate(result.rates[condition]) for condition in found.conditions),
-        _estimate(result.distance),
-        _estimate(result.coverage),
+        *(_format_rate(result.rates[condition]) for condition in comparison.conditions),
+        _format_estimate(result.distance),
+        _format_estimate(result.coverage),
         f"{result.steps_to_quality.value:.0f}".replace("inf", "never"),
     ]
 
 
-def _rate(rate: Rate) -> str:
-    return f"{rate.present} of {rate.judged} ({rate.low:.0%} to {rate.high:.0%})"
+def _format_rate(rate: Rate) -> str:
+    return f"{rate.present} of {rate.evaluated} ({rate.low:.0%} to {rate.high:.0%})"
 
 
-def _estimate(found: Estimate) -> str:
-    value, low, high = (f"{float(f'{number:.3g}'):g}" for number in found)  # 1550, not 1.55e+03
+def _format_estimate(estimate: Estimate) -> str:
+    # Rounded twice, because ".3g" alone writes 1550 as 1.55e+03.
+    value, low, high = (f"{float(f'{number:.3g}'):g}" for number in estimate)
     return f"{value} ({low} to {high})"

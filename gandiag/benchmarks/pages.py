@@ -1,4 +1,4 @@
-"""How long pages take and how large they are, of runs as they are and of one of many steps."""
+"""``gandiag bench report``: how long pages take to make, and how large they are."""
 
 from __future__ import annotations
 
@@ -14,137 +14,152 @@ from typing import NamedTuple
 import numpy as np
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import SAMPLES, Record, Signal
+from gandiag.plugins.terminal import output_console
+from gandiag.records.record import SAMPLES_FOLDER, Record, Signal
 from gandiag.reports.report import Report
-from gandiag.reports.reporters.html import Audience, render
+from gandiag.reports.reporters.html import Audience, render_page
 from gandiag.reports.saved_runs import reopen_report
-from gandiag.reports.server.handlers import list_of
+from gandiag.reports.server.handlers import render_run_list
 
 AUDIENCES: tuple[Audience, ...] = ("engineer", "student")
 
 
-class Rendering(NamedTuple):
-    """One page as it was made.
+class PageCost(NamedTuple):
+    """Time and size of one page.
 
     Attributes:
-        title: of the run.
-        steps: of the record.
-        audience: whom the page is for.
-        seconds: on the clock, median of the rounds; diagnosing along the run included.
-        cpu: of the processor, likewise.
-        size: bytes of the file.
+        title: title of the run.
+        steps: last generator step of the record.
+        audience: reader for whom the page is made.
+        seconds: seconds of the clock, median of the rounds; they include the diagnoses along the
+            run.
+        cpu_seconds: seconds of the processor, median of the rounds.
+        size: size of the file in bytes.
     """
 
     title: str
     steps: int
     audience: Audience
     seconds: float
-    cpu: float
+    cpu_seconds: float
     size: int
 
 
-def measure(paths: Sequence[Path], steps: int, rounds: int) -> Iterator[Rendering]:
-    """Render each run as it is, and stretched to `steps`; what is drawn with is loaded before."""
-    render(reopen_report(paths[0]))
+def measure_pages(paths: Sequence[Path], steps: int, rounds: int) -> Iterator[PageCost]:
+    """Measure the pages of each run, from its record and from the record extended to `steps`.
+
+    Args:
+        paths: folders of runs.
+        steps: last generator step of the extended records.
+        rounds: number of times that each page is made.
+    """
+    render_page(reopen_report(paths[0]))  # Loads the plotting libraries before the clock starts.
     for path in paths:
         report = reopen_report(path)
         with tempfile.TemporaryDirectory() as folder:
-            longer = replace(report, record=stretched(report.record, steps, Path(folder)))
-            for each in (report, longer):
+            extended = replace(report, record=extend_record(report.record, steps, Path(folder)))
+            for each in (report, extended):
                 for audience in AUDIENCES:
-                    yield _timed(each, audience, rounds)
+                    yield _measure_page(each, audience, rounds)
 
 
-def stretched(record: Record, steps: int, folder: Path) -> Record:
-    """A record of `steps` that repeats the looks of another, sheets and all, one after another.
+def extend_record(record: Record, steps: int, folder: Path) -> Record:
+    """Extend a record to `steps` by repeating its signals and sample grids.
 
     Args:
         record: a record in a folder.
-        steps: its new last step; a longer record is left as it is.
-        folder: where the repeated sheets go.
+        steps: last generator step of the new record; the signals of a longer record are cut.
+        folder: folder for the repeated sample grids.
 
     Raises:
-        BadInput: the record is empty.
+        BadInput: the record has no measurements.
     """
     length = record.last_step + 1
     if length < 2:
-        raise BadInput(str(record.folder), "has no looks to repeat")
-    times = -(-(steps + 1) // length)
-    signals = {name: _repeated(s, length, times).until(steps) for name, s in record.signals.items()}
-    (folder / SAMPLES).mkdir(parents=True)
-    real = sorted((record.folder / SAMPLES).glob("real.*")) if record.folder else []
+        raise BadInput(str(record.folder), "has no measurements to repeat")
+    times = -(-(steps + 1) // length)  # Rounded up.
+    signals = {
+        name: _repeat_signal(signal, length, times).until(steps)
+        for name, signal in record.signals.items()
+    }
+    (folder / SAMPLES_FOLDER).mkdir(parents=True)
+    real = sorted((record.folder / SAMPLES_FOLDER).glob("real.*")) if record.folder else []
     for path in real:
-        shutil.copy(path, folder / SAMPLES)
-    for turn in range(times):
+        shutil.copy(path, folder / SAMPLES_FOLDER)
+    for repetition in range(times):
         for step, path in record.sample_grids():
-            if turn * length + step <= steps:
-                name = f"step-{turn * length + step:08d}{path.suffix}"
-                shutil.copy(path, folder / SAMPLES / name)
+            new_step = repetition * length + step
+            if new_step <= steps:
+                name = f"step-{new_step:08d}{path.suffix}"
+                shutil.copy(path, folder / SAMPLES_FOLDER / name)
     return replace(record, signals=signals, folder=folder, facts={**record.facts, "steps": steps})
 
 
-def print_table(renderings: Iterator[Rendering]) -> None:
-    """Print a row for each page as soon as it is made."""
-    from rich.console import Console
-
-    terminal = Console(highlight=False, soft_wrap=True)
-    terminal.print(f"{'run':32} {'steps':>7} {'page':9} {'seconds':>8} {'CPU':>6} {'MB':>6}")
-    for made in renderings:
-        terminal.print(
-            f"{made.title[:32]:32} {made.steps:>7} {made.audience:9} {made.seconds:>8.2f} "
-            f"{made.cpu:>6.2f} {made.size / 1e6:>6.2f}",
-            markup=False,
+def print_page_costs(costs: Iterator[PageCost]) -> None:
+    """Print a row for each page as soon as the page is measured."""
+    console = output_console()
+    heads = f"{'run':32} {'steps':>7} {'page':9} {'seconds':>8} {'CPU':>6} {'MB':>6}"
+    console.print(heads, soft_wrap=True)
+    for cost in costs:
+        console.print(
+            f"{cost.title[:32]:32} {cost.steps:>7} {cost.audience:9} {cost.seconds:>8.2f} "
+            f"{cost.cpu_seconds:>6.2f} {cost.size / 1e6:>6.2f}",
+            soft_wrap=True,
         )
 
 
-def measure_list(path: Path, runs: int, rounds: int) -> tuple[float, float]:
-    """Seconds that the list of so many runs takes, on the clock and of the processor; medians.
+def measure_run_list(path: Path, runs: int, rounds: int) -> tuple[float, float]:
+    """Measure the list of many runs that `gandiag serve` shows.
 
     Args:
-        path: a run, to which each run of the list has links.
-        runs: how many.
-        rounds: how often the list is made.
+        path: folder of a run; each run of the list has links to its files.
+        runs: number of runs in the list.
+        rounds: number of times that the list is made.
+
+    Returns:
+        Median seconds of the clock, and of the processor.
     """
     with tempfile.TemporaryDirectory() as folder:
         for index in range(runs):
-            place = Path(folder) / f"{index:04d}"
-            place.mkdir()
+            run = Path(folder) / f"{index:04d}"
+            run.mkdir()
             for file in path.resolve().iterdir():
                 if file.is_file():
-                    (place / file.name).symlink_to(file)
-        taken = [_seconds(lambda: list_of(Path(folder))) for _ in range(rounds)]
-    clocks, processors = zip(*taken, strict=True)
-    return statistics.median(clocks), statistics.median(processors)
+                    (run / file.name).symlink_to(file)
+        times = [_time_call(lambda: render_run_list(Path(folder))) for _ in range(rounds)]
+    seconds, cpu_seconds = zip(*times, strict=True)
+    return statistics.median(seconds), statistics.median(cpu_seconds)
 
 
-def print_list(runs: int, seconds: tuple[float, float]) -> None:
-    """Print what the list took."""
-    from rich.console import Console
+def print_run_list(runs: int, times: tuple[float, float]) -> None:
+    """Print the time of the list of runs."""
+    seconds, cpu_seconds = times
+    text = f"list of {runs} runs: {seconds:.2f} seconds, {cpu_seconds:.2f} CPU seconds"
+    output_console().print(text, soft_wrap=True)
 
-    told = f"{seconds[0]:.2f} seconds, {seconds[1]:.2f} of the processor"
-    Console(highlight=False, soft_wrap=True).print(f"the list of {runs} runs: {told}")
 
-
-def _seconds(action: Callable[[], object]) -> tuple[float, float]:
+def _time_call(action: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the clock and of the processor."""
     clock, processor = time.perf_counter(), time.process_time()
     action()
     return time.perf_counter() - clock, time.process_time() - processor
 
 
-def _timed(report: Report, audience: Audience, rounds: int) -> Rendering:
-    clocks, processors, page = [], [], ""
+def _measure_page(report: Report, audience: Audience, rounds: int) -> PageCost:
+    times, page = [], ""
     for _ in range(rounds):
-        fresh = replace(report)  # else the answers along the run would be those of the last round
+        # A report keeps its diagnoses along the run. A copy has none yet, so each round computes
+        # them.
+        fresh = replace(report)
         clock, processor = time.perf_counter(), time.process_time()
-        page = render(fresh, audience)
-        clocks.append(time.perf_counter() - clock)
-        processors.append(time.process_time() - processor)
-    seconds, cpu = statistics.median(clocks), statistics.median(processors)
+        page = render_page(fresh, audience)
+        times.append((time.perf_counter() - clock, time.process_time() - processor))
+    seconds, cpu_seconds = (statistics.median(each) for each in zip(*times, strict=True))
     size = len(page.encode())
-    return Rendering(report.title, report.record.last_step, audience, seconds, cpu, size)
+    return PageCost(report.title, report.record.last_step, audience, seconds, cpu_seconds, size)
 
 
-def _repeated(signal: Signal, length: int, times: int) -> Signal:
+def _repeat_signal(signal: Signal, length: int, times: int) -> Signal:
     shifts = np.repeat(np.arange(times) * length, len(signal.steps))
     values = np.concatenate([signal.values] * times)
     return Signal(np.tile(signal.steps, times) + shifts, values)

@@ -1,4 +1,7 @@
-"""Intervals and means of what a benchmark counts. Counts in, numbers out."""
+"""Intervals and means of the counts of a benchmark.
+
+Wilson's interval of a share stands in `gandiag.comparison.statistics`, which comparisons use too.
+"""
 
 from __future__ import annotations
 
@@ -9,64 +12,66 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import chi2
 
-NORMAL = 1.959963984540054  # two-sided 95 %
-
 
 class Interval(NamedTuple):
-    """A confidence interval."""
+    """A 95 % confidence interval, from its lower to its upper end."""
 
     low: float
     high: float
 
 
-def wilson(successes: int, trials: int, z: float = NORMAL) -> Interval:
-    """Wilson's score interval of a share (Wilson 1927); (0, 1) where nothing was tried.
+def rule_of_three(trials: int) -> float:
+    """Upper 95 % bound of a share after no event in `trials` trials; 1 if there were no trials.
 
-    >>> low, high = wilson(0, 60)
-    >>> round(low, 4), round(high, 4)
-    (0.0, 0.0602)
-    """
-    if not trials:
-        return Interval(0.0, 1.0)
-    share, room = successes / trials, z * z / trials
-    middle = (share + room / 2) / (1 + room)
-    half = z / (1 + room) * math.sqrt(share * (1 - share) / trials + room / (4 * trials))
-    return Interval(max(middle - half, 0.0), min(middle + half, 1.0))
+    The bound is 3 / n because (1 - 3/n)^n is about exp(-3), which is just below 0.05 (Hanley and
+    Lippman-Hand 1983).
 
-
-def none_in(trials: int) -> float:
-    """Upper 95 % bound of a share that was 0 in so many trials: the rule of three.
-
-    >>> none_in(150)
+    >>> rule_of_three(150)
     0.02
     """
     return 3 / trials if trials else 1.0
 
 
 def poisson_interval(count: int, exposure: float, level: float = 0.95) -> Interval:
-    """Exact interval of a rate (Garwood 1936).
+    """Exact interval of the rate of a Poisson process (Garwood 1936).
+
+    Args:
+        count: number of events.
+        exposure: how long events were counted, above 0; its unit is the unit of the rate.
+        level: probability with which the interval contains the rate.
 
     >>> low, high = poisson_interval(0, 300.0)
     >>> low, round(high, 4)
     (0.0, 0.0123)
     """
     tail = (1 - level) / 2
+    # The quantiles of a Poisson count are those of a chi-square distribution, halved. The lower one
+    # is not defined for a count of 0, where no rate is too low.
     low = chi2.ppf(tail, 2 * count) / 2 if count else 0.0
     return Interval(float(low) / exposure, float(chi2.ppf(1 - tail, 2 * count + 2)) / 2 / exposure)
 
 
-def ratio(part: float, whole: float) -> float:
-    """A share; NaN of nothing."""
+def divide(part: float, whole: float) -> float:
+    """``part / whole``, or NaN if `whole` is 0."""
     return part / whole if whole else math.nan
 
 
 def f1(found: int, missed: int, false: int) -> float:
-    """Harmonic mean of precision and recall; NaN where there is nothing to find or to blame.
+    """F1 score, the harmonic mean of precision and recall; NaN if all three counts are 0.
+
+    It is computed from counts, not by `sklearn.metrics.f1_score`, which takes one true and one
+    predicted class for each run: here one run can be both found and a false alarm, if the first
+    alarm came long before the onset.
+
+    Args:
+        found: number of true positives.
+        missed: number of false negatives.
+        false: number of false positives.
 
     >>> f1(found=3, missed=1, false=1)
     0.75
     """
-    return ratio(2 * found, 2 * found + missed + false)
+    return divide(2 * found, 2 * found + missed + false)
 
 
 def cluster_bootstrap(
@@ -75,16 +80,19 @@ def cluster_bootstrap(
     draws: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Percentile interval of a statistic when whole clusters are drawn again (Efron 1979).
+    """Percentile interval of a statistic when whole clusters are resampled (Efron 1979).
+
+    The runs of one case with different seeds resemble each other. Resampling single runs would
+    treat them as independent and give too narrow an interval.
 
     Args:
-        clusters: which cluster each item belongs to; the items of one are alike.
-        statistic: of the indices of items, which may repeat.
-        draws: resamples.
-        seed: of the draws.
+        clusters: name of the cluster of each item.
+        statistic: computes the statistic from the indices of items; an index may repeat.
+        draws: number of resamples.
+        seed: seed of the resampling, so that the same items always give the same interval.
 
     Returns:
-        The 2.5 % and 97.5 % quantiles of the finite ones; (NaN, NaN) where there are none.
+        The 2.5 % and 97.5 % quantiles of the finite values; (NaN, NaN) if there are none.
     """
     members: dict[str, list[int]] = {}
     for index, cluster in enumerate(clusters):
@@ -95,8 +103,8 @@ def cluster_bootstrap(
     stream = np.random.default_rng(seed)
     values = []
     for _ in range(draws):
-        drawn = stream.integers(len(groups), size=len(groups))
-        values.append(statistic([index for group in drawn for index in groups[group]]))
+        resampled = stream.integers(len(groups), size=len(groups))
+        values.append(statistic([index for group in resampled for index in groups[group]]))
     finite = np.asarray(values)[np.isfinite(values)]
     if not len(finite):
         return Interval(math.nan, math.nan)

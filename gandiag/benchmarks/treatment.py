@@ -1,4 +1,4 @@
-"""``gandiag bench treatment``: for how many failing games a cure is found, and what was tried."""
+"""``gandiag bench treatment``: for how many failing cases `gandiag treat` confirms a fix."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 from gandiag.benchmarks.detection.cases import read_cases
 from gandiag.comparison.parallel import Workers
 from gandiag.comparison.results import ScenarioResult
-from gandiag.comparison.treat import MOST, TreatmentResult, treat
+from gandiag.comparison.treat import MAX_FIXES, TreatmentResult, treat
 from gandiag.diagnosis.diagnosis import humanize
-from gandiag.plugins.errors import BadInput, nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest
 from gandiag.plugins.terminal import error_console
 from gandiag.scenario.schema import Scenario
 from gandiag.scenario.shipped import find_scenario
 
-# Chosen by the rule in reports/treatment.md, before any of them was treated.
-GAMES = (
+# The rule in reports/treatment.md selected these cases before any fix was tried on them.
+CASES = (
     "mode_collapse",
     "non_convergence",
     "vanishing_gradients",
@@ -28,78 +28,77 @@ GAMES = (
     "ring_sgd_ten_to_one",
     "gaussian_one_to_fifteen",
 )
-HEADS = ("game", "untreated", "tried", "cured by", "runs")
+HEADS = ("case", "baseline", "fixes tried", "confirmed fix", "runs")
 
 
-def treat_all(
+def treat_cases(
     root: Path, names: Sequence[str] = (), seeds: int = 10, jobs: int = 0
 ) -> Iterator[tuple[str, TreatmentResult]]:
-    """Treat games one after the other; what has been played is kept, whatever stopped it.
+    """Search for a fix of each case, one case after the other; finished runs are kept.
 
     Args:
-        root: folder of the treatments, one a game.
-        names: of `GAMES`; all if empty.
-        seeds: how often each game is played, and with each fix.
-        jobs: games played at a time, of one thread each; 0 for as many as there are cores.
+        root: folder of the searches; each has a folder with the name of its case.
+        names: names of `CASES`; all if empty.
+        seeds: number of runs of each baseline, and of each fix at most.
+        jobs: number of runs at the same time, with one thread each; 0 for one per core.
+
+    Yields:
+        The name of each case, and the result of its search.
 
     Raises:
-        BadInput: there is no such game.
+        BadInput: there is no such case.
     """
     for name in names:
-        if name not in GAMES:
-            raise BadInput("--case", f'no game "{name}"; {nearest(name, GAMES)}')
-    terminal = error_console()
-    for name in names or GAMES:
-        yield (
-            name,
-            treat(
-                game(name),
-                root / name,
-                seeds=seeds,
-                workers=Workers(jobs=jobs),
-                threads=1,
-                resume=True,
-                say=lambda text: terminal.print(text, soft_wrap=True),
-            ),
+        if name not in CASES:
+            raise BadInput("--case", f'no case "{name}"; {suggest_nearest(name, CASES)}')
+    console = error_console()
+    for name in names or CASES:
+        result = treat(
+            load_case(name),
+            root / name,
+            seeds=seeds,
+            workers=Workers(jobs=jobs),
+            threads=1,
+            resume=True,
+            log=lambda text: console.print(text, soft_wrap=True),
         )
+        yield name, result
 
 
-def game(name: str) -> Scenario:
-    """The game of that name, a shipped scenario or one of the detection benchmark's."""
+def load_case(name: str) -> Scenario:
+    """Load a case of the detection benchmark, or a shipped scenario, by its name."""
     cases = {case.name: case.scenario for case in read_cases()}
     return cases[name] if name in cases else Scenario.load(find_scenario(name))
 
 
-def table(found: Sequence[tuple[str, TreatmentResult]]) -> str:
-    """What came of the treatments, as Markdown."""
-    rows = [HEADS, tuple("---" for _ in HEADS), *(_row(name, each) for name, each in found)]
-    cured = sum(each.cure is not None for _, each in found)
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join(
-        [*lines, "", f"{cured} of {len(found)} games were cured; {MOST} fixes at most."]
-    )
+def format_table(results: Sequence[tuple[str, TreatmentResult]]) -> str:
+    """Format the results of searches as Markdown, with the number of confirmed fixes."""
+    rows = [HEADS, ["---"] * len(HEADS), *(_format_row(name, result) for name, result in results)]
+    table = [f"| {' | '.join(row)} |" for row in rows]
+    confirmed = sum(result.confirmed_fix is not None for _, result in results)
+    total = f"A fix is confirmed for {confirmed} of {len(results)} cases."
+    return "\n".join([*table, "", f"{total} At most {MAX_FIXES} fixes are tried for each case."])
 
 
-def _row(name: str, found: TreatmentResult) -> tuple[str, ...]:
-    comparison = found.comparison
-    suffers = ", ".join(_present(comparison.baseline, target) for target in comparison.targets)
-    tried = [_tried(result, comparison.targets) for result in comparison.fixed]
-    runs = sum(len(result.outcomes) for result in comparison.results)
-    cure = f"`{found.cure}`" if found.cure else "-"
+def _format_row(name: str, result: TreatmentResult) -> tuple[str, ...]:
+    comparison, targets = result.comparison, result.comparison.targets
+    failures = ", ".join(_format_rate(comparison.baseline, target) for target in targets)
+    tried = "; ".join(_format_fix(fix, targets) for fix in comparison.fix_results)
+    runs = sum(len(each.outcomes) for each in comparison.results)
     return (
         f"`{name}`",
-        suffers or "nothing in half of the runs",
-        "; ".join(tried) or "-",
-        cure,
+        failures or "no failure in half of the runs",
+        tried or "-",
+        f"`{result.confirmed_fix}`" if result.confirmed_fix else "-",
         str(runs),
     )
 
 
-def _tried(result: ScenarioResult, targets: Sequence[str]) -> str:
-    rates = ", ".join(_present(result, target) for target in targets)
-    return f"`{result.arm.name}` {result.verdict} ({rates})"
+def _format_fix(result: ScenarioResult, targets: Sequence[str]) -> str:
+    rates = ", ".join(_format_rate(result, target) for target in targets)
+    return f"`{result.compared.name}` {result.verdict} ({rates})"
 
 
-def _present(result: ScenarioResult, condition: str) -> str:
+def _format_rate(result: ScenarioResult, condition: str) -> str:
     rate = result.rates[condition]
-    return f"{humanize(condition)} {rate.present} of {rate.judged}"
+    return f"{humanize(condition)} {rate.present} of {rate.evaluated}"

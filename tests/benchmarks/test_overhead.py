@@ -1,4 +1,4 @@
-"""Laws of the measured cost: what is compared with what, and what is said of it."""
+"""Benchmark of the cost of watching: the order of the loops, the costs, and the commands."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ from gandiag.benchmarks.overhead.measure import (
     Block,
     Comparison,
     Loop,
-    Play,
-    blocks,
-    compare,
-    interval,
+    Train,
+    compute_costs,
+    measure_blocks,
+    median_interval,
 )
-from gandiag.benchmarks.overhead.models import GAMES
+from gandiag.benchmarks.overhead.models import MODELS
 from gandiag.cli.main import main
 from gandiag.plugins.builtin import PROBE_CADENCES
 
 times = st.floats(1e-6, 1e3)
 
 
-def block(loop: str, number: int, seconds: float, cpu_seconds: float = 1.0) -> Block:
-    """Ten steps of a loop."""
-    return Block("game", "title", number, loop, 10, seconds, cpu_seconds)
+def build_block(loop: str, number: int, seconds: float, cpu_seconds: float = 1.0) -> Block:
+    """A block of ten steps of a loop."""
+    return Block("model", "title", number, loop, 10, seconds, cpu_seconds)
 
 
 @pytest.mark.parametrize(("count", "low"), [(1, 0), (5, 0), (6, 0), (8, 0), (9, 1), (12, 2)])
-def test_intervals_are_those_of_the_tables(count: int, low: int) -> None:
-    """The order statistics are those in tables of the sign test at 5 %."""
+def test_interval_agrees_with_tables(count: int, low: int) -> None:
+    """The order statistics are those of published tables of the sign test at 5 %."""
     values = [float(k) for k in range(count)]
-    assert interval(values[::-1]) == (low, count - 1 - low)
+    assert median_interval(values[::-1]) == (low, count - 1 - low)
 
 
 @given(count=st.integers(6, 60))
-def test_interval_is_as_sure_as_it_says_and_no_surer(count: int) -> None:
-    """It holds the median with 95 % or more; the next narrower one would not."""
-    low, _ = interval([float(k) for k in range(count)])
+def test_interval_is_the_narrowest_at_its_level(count: int) -> None:
+    """The interval has a level of 95 % or more; the next narrower interval does not."""
+    low, _ = median_interval([float(k) for k in range(count)])
 
     def outside(rank: int) -> float:
         return 2 * sum(math.comb(count, k) for k in range(rank + 1)) / 2**count
@@ -58,47 +58,49 @@ def test_interval_is_as_sure_as_it_says_and_no_surer(count: int) -> None:
 
 
 @given(values=st.lists(times, min_size=1, max_size=40))
-def test_interval_holds_the_median(values: list[float]) -> None:
-    """The median of the values themselves always lies in it."""
-    low, high = interval(values)
+def test_interval_contains_the_median(values: list[float]) -> None:
+    """The median of the values always lies in the interval."""
+    low, high = median_interval(values)
     assert low <= statistics.median(values) <= high
 
 
 @given(pairs=st.lists(st.tuples(times, st.floats(1.0, 8.0)), min_size=1, max_size=12))
-def test_slow_rounds_do_not_count(pairs: list[tuple[float, float]]) -> None:
-    """Whatever slows a round down for all its loops leaves every ratio as it is."""
-    even = [block("bare", i, 1.0) for i in range(len(pairs))]
-    even += [block("watched", i, ratio) for i, (_, ratio) in enumerate(pairs)]
+def test_slow_round_changes_no_ratio(pairs: list[tuple[float, float]]) -> None:
+    """A round that is slower for all its loops changes no ratio."""
+    even = [build_block("bare", i, 1.0) for i in range(len(pairs))]
+    even += [build_block("watched", i, ratio) for i, (_, ratio) in enumerate(pairs)]
     uneven = [b._replace(seconds=b.seconds * pairs[b.round][0]) for b in even]
-    assert compare(uneven, "bare")[0].ratio == pytest.approx(compare(even, "bare")[0].ratio)
+    assert compute_costs(uneven, "bare")[0].ratio == pytest.approx(
+        compute_costs(even, "bare")[0].ratio
+    )
 
 
-def test_cost_is_known() -> None:
-    """With 2, 3 and 7 seconds beside 2, the ratio is 1.5, the extra 0.05 s a step, CPU its own."""
-    found = [block("bare", i, 2.0, 1.0) for i in range(3)]
-    found += [block("watched", i, seconds, 1.25) for i, seconds in enumerate((2.0, 3.0, 7.0))]
-    (cost,) = compare(found, "bare")
+def test_cost_has_known_values() -> None:
+    """Blocks of 2, 3 and 7 seconds against 2 have the ratio 1.5 and 0.05 additional s a step."""
+    found = [build_block("bare", i, 2.0, 1.0) for i in range(3)]
+    found += [build_block("watched", i, seconds, 1.25) for i, seconds in enumerate((2.0, 3.0, 7.0))]
+    (cost,) = compute_costs(found, "bare")
     assert cost[:2] == ("watched", "bare")
     assert (cost.ratio, cost.low, cost.high, cost.cpu_ratio) == (1.5, 1.0, 3.5, 1.25)
     assert cost.extra == pytest.approx(100_000)
     assert cost.blocks == 3
 
 
-def test_loops_play_in_turns() -> None:
-    """Ten steps each, then the next ten, in an order that changes; each plays all its steps."""
-    played: list[tuple[str, int]] = []
+def test_loops_alternate() -> None:
+    """Loops train ten steps at a time, in an order that changes; each trains all its steps."""
+    trained: list[tuple[str, int]] = []
 
     @contextmanager
-    def loop(game: object, name: str) -> Iterator[Play]:
-        yield lambda steps: played.append((name, steps))
+    def loop(model: object, name: str) -> Iterator[Train]:
+        yield lambda steps: trained.append((name, steps))
 
     loops: dict[str, Loop] = {name: functools.partial(loop, name=name) for name in "abc"}
-    found = list(blocks(Comparison("game", "title", "a", object, loops, 2), steps=295))
-    turns = [played[i : i + 3] for i in range(0, len(played), 3)]
-    assert [steps for (_, steps), *_ in turns] == 2 * [*[10] * 29, 5]
-    assert all(len({steps for _, steps in turn}) == 1 for turn in turns)
-    assert len({tuple(name for name, _ in turn) for turn in turns}) == 6
-    assert all(sorted(name for name, _ in turn) == ["a", "b", "c"] for turn in turns)
+    found = list(measure_blocks(Comparison("model", "title", "a", object, loops, 2), steps=295))
+    groups = [trained[i : i + 3] for i in range(0, len(trained), 3)]
+    assert [steps for (_, steps), *_ in groups] == 2 * [*[10] * 29, 5]
+    assert all(len({steps for _, steps in group}) == 1 for group in groups)
+    assert len({tuple(name for name, _ in group) for group in groups}) == 6
+    assert all(sorted(name for name, _ in group) == ["a", "b", "c"] for group in groups)
     assert [(b.round, b.loop, b.steps) for b in found] == [
         (number, name, 295) for number in range(2) for name in "abc"
     ]
@@ -106,61 +108,63 @@ def test_loops_play_in_turns() -> None:
 
 
 @pytest.mark.parametrize("crossed", [False, True])
-def test_crossed_loops_play_each_game(crossed: bool) -> None:
-    """Each loop plays every game of a round as long as any other, or one that is dealt out."""
-    played: list[tuple[str, object, int]] = []
+def test_crossed_loops_train_each_model(crossed: bool) -> None:
+    """Crossed loops train every model of a round equally long; other loops train one each."""
+    trained: list[tuple[str, object, int]] = []
 
     @contextmanager
-    def loop(game: object, name: str) -> Iterator[Play]:
-        yield lambda steps: played.append((name, game, steps))
+    def loop(model: object, name: str) -> Iterator[Train]:
+        yield lambda steps: trained.append((name, model, steps))
 
     loops: dict[str, Loop] = {name: functools.partial(loop, name=name) for name in "ab"}
-    games: list[object] = []
+    models: list[object] = []
 
-    def make() -> object:
-        games.append(object())
-        return games[-1]
+    def build() -> object:
+        models.append(object())
+        return models[-1]
 
-    found = list(blocks(Comparison("game", "t", "a", make, loops, 20, crossed), steps=25))
-    assert len(games) == 40
+    comparison = Comparison("model", "title", "a", build, loops, 20, crossed)
+    found = list(measure_blocks(comparison, steps=25))
+    assert len(models) == 40
     for begin in range(0, 40, 2):
-        steps = [sum(s for n, g, s in played if g is game) for game in games[begin : begin + 2]]
+        pair = models[begin : begin + 2]
+        steps = [sum(s for n, m, s in trained if m is model) for model in pair]
         assert steps == [50, 50] if crossed else [25, 25]
-        by = [{n for n, g, _ in played if g is game} for game in games[begin : begin + 2]]
+        by = [{n for n, m, _ in trained if m is model} for model in pair]
         assert by in ([{"a", "b"}] * 2,) if crossed else by in ([{"a"}, {"b"}], [{"b"}, {"a"}])
     assert {b.steps for b in found} == {50 if crossed else 25}
-    firsts = [next(n for n, g, _ in played if g is games[k]) for k in range(0, 40, 2)]
+    firsts = [next(n for n, m, _ in trained if m is models[k]) for k in range(0, 40, 2)]
     assert set(firsts) == {"a", "b"}
 
 
-@pytest.mark.parametrize("name", GAMES)
-def test_watched_game_is_the_bare_one(name: str) -> None:
-    """What is compared is the same game: the weights end as the same bits."""
+@pytest.mark.parametrize("name", MODELS)
+def test_watching_does_not_change_the_weights(name: str) -> None:
+    """The watched and the unwatched loop end with the same bits in all weights."""
     images = torch.rand(100, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
     ends = []
     for watched in (False, True):
         torch.manual_seed(0)
-        game = GAMES[name](images)
+        model = MODELS[name](images)
         options = {"loss": {"every": 1}}
-        with overhead_loops.attached(game, options) if watched else nullcontext():
-            game.play(3)
-        ends.append([*game.generator.parameters(), *game.discriminator.parameters()])
+        with overhead_loops.attach_gandiag(model, options) if watched else nullcontext():
+            model.train(3)
+        ends.append([*model.generator.parameters(), *model.discriminator.parameters()])
     assert all(torch.equal(one, other) for one, other in zip(*ends, strict=True))
 
 
 @pytest.fixture
 def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder, and measurements without W&B that are warm at once."""
+    """A folder, and measurements without W&B and with one warm-up step."""
     monkeypatch.chdir(tmp_path)
-    for warm in ("ALONE", "WARM", "JUDGED"):
-        monkeypatch.setattr(overhead_loops, warm, 1)
-    monkeypatch.setattr(overhead_memory, "BEFORE", 1)
-    monkeypatch.setattr(overhead_loops, "WANDB", ())
+    for warm_up in ("UNWATCHED_WARM_UP", "WARM_UP", "DETECTOR_WARM_UP"):
+        monkeypatch.setattr(overhead_loops, warm_up, 1)
+    monkeypatch.setattr(overhead_memory, "UNWATCHED_STEPS", 1)
+    monkeypatch.setattr(overhead_loops, "WANDB_LOG_FREQUENCIES", ())
     return tmp_path
 
 
-def test_command_shows_and_keeps_every_number(short: Path) -> None:
-    """Each probe has a line of its own in the last table, and each block a row in the file."""
+def test_command_prints_and_writes_every_block(short: Path) -> None:
+    """Each probe has a row in the last table, and each block has a row in the file."""
     result = CliRunner().invoke(main, ["bench", "overhead", "--rounds", "1", "--steps", "1"])
     assert result.exit_code == 0, result.output
     probes = PROBE_CADENCES["attach"]
@@ -172,14 +176,14 @@ def test_command_shows_and_keeps_every_number(short: Path) -> None:
     assert all(float(row["seconds"]) > 0 for row in rows)
 
 
-def test_memory_is_looked_at_on_the_way(short: Path) -> None:
-    """--memory plays the steps asked for, and writes twenty looks to the file named."""
+def test_memory_is_measured_along_the_way(short: Path) -> None:
+    """--memory trains the given steps, and writes twenty measurements to the given file."""
     arguments = ["bench", "overhead", "--memory", "25", "--out", "mine.csv"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     assert "after step 12" in result.stdout
     with (short / "mine.csv").open(newline="") as file:
         steps = [int(row["step"]) for row in csv.DictReader(file)]
-    assert len(steps) == overhead_memory.PARTS
+    assert len(steps) == overhead_memory.MEASUREMENTS
     assert steps[-1] == 25
     assert steps == sorted(steps)

@@ -19,7 +19,7 @@ from gandiag.benchmarks.assets import make_classifier, make_mnist, make_oracle_c
 def test_quotas_are_fair(labels: list[int], data: st.DataObject) -> None:
     """Quotas add up to the requested count and are within one of the exact shares."""
     count = data.draw(st.integers(0, len(labels)))
-    found = make_mnist.quotas(np.array(labels), count)
+    found = make_mnist.class_quotas(np.array(labels), count)
     exact = np.bincount(labels) * (count / len(labels))
     assert found.sum() == count
     assert np.abs(found - exact).max() < 1
@@ -31,9 +31,9 @@ def test_stratified_keeps_quotas(labels: list[int], data: st.DataObject) -> None
     """A stratified choice has the quota of each class, in ascending order without repetition."""
     count = data.draw(st.integers(0, len(labels)))
     array = np.array(labels)
-    chosen = make_mnist.stratified(array, count, seed=1)
+    chosen = make_mnist.select_stratified(array, count, seed=1)
     counts = np.bincount(array[chosen], minlength=max(labels) + 1)
-    assert counts.tolist() == make_mnist.quotas(array, count).tolist()
+    assert counts.tolist() == make_mnist.class_quotas(array, count).tolist()
     assert (np.diff(chosen) > 0).all()
 
 
@@ -90,7 +90,7 @@ def test_distortion_is_mild() -> None:
     """Distorted images keep shape and range, and the background stays dark on average."""
     images = -torch.ones(8, 1, 28, 28)
     with torch.random.fork_rng(devices=[]):
-        found = make_classifier.distorted(images)
+        found = make_classifier.distort(images)
     assert found.shape == images.shape
     assert found.min() >= -1
     assert found.max() <= 1

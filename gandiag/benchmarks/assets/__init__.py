@@ -1,1 +1,1 @@
-"""The scripts that make the shipped files from MNIST (see datasets/assets/ATTRIBUTION.md)."""
+"""Scripts that make the shipped files from MNIST; see datasets/assets/ATTRIBUTION.md."""

@@ -1,8 +1,8 @@
-"""Makes ``oracle_classifier.safetensors`` from MNIST.
+"""Trains the digit classifier of the oracle, ``oracle_classifier.safetensors``, on MNIST.
 
 Usage: ``python -m gandiag.benchmarks.assets.make_oracle_classifier ROOT``.
-ROOT is the folder of ``torchvision.datasets.MNIST``. The images of ``mnist.npz``, which the games
-play with and are compared with, are left out of training and of the measured accuracy alike.
+ROOT is the folder of ``torchvision.datasets.MNIST``. The images of ``mnist.npz``, which training
+runs use, are left out of the training of the classifier and of its measured accuracy.
 """
 
 from __future__ import annotations
@@ -14,35 +14,41 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from gandiag.benchmarks.assets.make_classifier import accuracy, train
-from gandiag.benchmarks.assets.make_mnist import HELD_OUT, SEED, TRAIN, stratified
+from gandiag.benchmarks.assets.make_classifier import measure_accuracy, train
+from gandiag.benchmarks.assets.make_mnist import HELD_OUT, SEED, TRAIN, select_stratified
 from gandiag.benchmarks.oracle.digits import WEIGHTS, OracleClassifier
-from gandiag.datasets._mnist_files import Split, read_whole
+from gandiag.datasets._mnist_files import MnistSplit, read_full_mnist
 
 FOLDER = Path(__file__).parents[2] / "datasets" / "assets"
 
 
 def main(root: str, folder: Path = FOLDER) -> None:
-    """Train on what the games never see, save into `folder`, and say how well it does."""
-    torch.set_num_threads(1)  # the order of sums, and so the weights, depend on it
+    """Train the classifier, save it in `folder`, and print its accuracy.
+
+    Args:
+        root: folder of the MNIST files.
+        folder: folder of the new file.
+    """
+    # The order of floating-point sums, and so the weights, depend on the number of threads.
+    torch.set_num_threads(1)
     torch.manual_seed(SEED + 1)
-    training, test = read_whole(Path(root).expanduser(), download=False)
+    training, test = read_full_mnist(Path(root).expanduser(), download=False)
     network = OracleClassifier()
-    train(network, without(training, TRAIN))
-    rest = without(test, HELD_OUT)
-    reached = accuracy(network.eval(), rest)
+    train(network, remove_selected(training, TRAIN))
+    rest = remove_selected(test, HELD_OUT)
+    reached = measure_accuracy(network.eval(), rest)
     path = folder / WEIGHTS
-    # one entry only: safetensors writes several in an order that changes from run to run
+    # One entry only: safetensors writes several entries in an order that differs between runs.
     path.write_bytes(save(network.state_dict(), {"accuracy": f"{reached:.4f}"}))
     print(f"accuracy {reached:.4f} on {len(rest.labels):,} images; {path.stat().st_size:,} bytes")
 
 
-def without(split: Split, count: int) -> Split:
-    """A split less the `count` images that `gandiag.benchmarks.assets.make_mnist` took from it."""
-    left = np.ones(len(split.labels), dtype=bool)
-    left[stratified(split.labels.numpy(), count, SEED)] = False
-    kept = torch.from_numpy(left)
-    return Split(split.images[kept], split.labels[kept])
+def remove_selected(split: MnistSplit, count: int) -> MnistSplit:
+    """Remove from a split the `count` images that `make_mnist` selects."""
+    is_kept = np.ones(len(split.labels), dtype=bool)
+    is_kept[select_stratified(split.labels.numpy(), count, SEED)] = False
+    kept = torch.from_numpy(is_kept)
+    return MnistSplit(split.images[kept], split.labels[kept])
 
 
 if __name__ == "__main__":

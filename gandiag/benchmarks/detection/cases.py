@@ -1,4 +1,4 @@
-"""The games of the detection benchmark, as ``detection.yaml`` and a later file list them."""
+"""Cases of the detection benchmark, as ``detection.yaml`` and ``detection_slow.yaml`` list them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from typing import Any
 
 import yaml
 
-from gandiag.plugins.errors import BadInput, nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest
 from gandiag.scenario.schema import Scenario
 
-FILE = "detection.yaml"
-SLOW = "detection_slow.yaml"  # of the same families, added when the first had long been judged
+CASES_FILE = "detection.yaml"
+# The slow cases belong to the same families. They were added after the first file had been
+# evaluated, so they have a file of their own: the protocol bears the checksum of the first file.
+SLOW_CASES_FILE = "detection_slow.yaml"
 PARTS = ("tuning", "held_out", "slow")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One game of the benchmark; played once a seed.
+    """A scenario of the benchmark. It is trained once with each seed.
 
     Attributes:
-        name: of the case, and of the folder of its runs.
-        family: data and network that it shares with others.
+        name: name of the case, and of the folder of its runs.
+        family: name of the data and network that the case shares with others.
         part: one of `PARTS`.
-        intent: why it is here; never read when runs are labelled or scored.
-        scenario: the game, without a seed of its own.
+        intent: why the case is in the benchmark. Labels and scores do not depend on it.
+        scenario: the scenario; its seed is replaced in each run.
     """
 
     name: str
@@ -38,29 +40,33 @@ class Case:
 
 
 def read_cases() -> tuple[Case, ...]:
-    """Every case, in the order of the files."""
+    """Read every case, in the order of the files."""
     listed, later = (
         yaml.safe_load((files("gandiag.benchmarks") / name).read_text(encoding="utf-8"))
-        for name in (FILE, SLOW)
+        for name in (CASES_FILE, SLOW_CASES_FILE)
     )
     slow = {name: {"part": "slow", **entry} for name, entry in later["cases"].items()}
     return tuple(
-        _case(name, entry, listed["families"][entry["family"]])
+        _build_case(name, entry, listed["families"][entry["family"]])
         for name, entry in (listed["cases"] | slow).items()
     )
 
 
-def chosen(names: Iterable[str] = (), part: str = "") -> tuple[Case, ...]:
-    """Cases by their name or their family's, of one part or of all.
+def select_cases(names: Iterable[str] = (), part: str = "") -> tuple[Case, ...]:
+    """Select cases by name or by family.
+
+    Args:
+        names: names of cases or families; all cases if empty.
+        part: one of `PARTS`; all parts if empty.
 
     Raises:
-        BadInput: a name is neither a case's nor a family's.
+        BadInput: a name is neither that of a case nor that of a family.
     """
     cases, wanted = read_cases(), tuple(names)
     known = {case.name for case in cases} | {case.family for case in cases}
     for name in wanted:
         if name not in known:
-            raise BadInput("--case", f'no case or family "{name}"; {nearest(name, known)}')
+            raise BadInput("--case", f'no case or family "{name}"; {suggest_nearest(name, known)}')
     return tuple(
         case
         for case in cases
@@ -69,7 +75,7 @@ def chosen(names: Iterable[str] = (), part: str = "") -> tuple[Case, ...]:
     )
 
 
-def _case(name: str, entry: Mapping[str, Any], family: Mapping[str, Any]) -> Case:
+def _build_case(name: str, entry: Mapping[str, Any], family: Mapping[str, Any]) -> Case:
     base = {
         "name": name,
         "about": entry["intent"],
@@ -78,10 +84,10 @@ def _case(name: str, entry: Mapping[str, Any], family: Mapping[str, Any]) -> Cas
         **copy.deepcopy(family["scenario"]),
         **entry.get("scenario", {}),
     }
-    place = f"{FILE}: {name}"
-    scenario = Scenario.parse(base, place).set(entry["change"])
+    scenario = Scenario.parse(base, f"{CASES_FILE}: {name}").set(entry["change"])
     steps = scenario.training.steps
-    # no sheets but the last, and no questions on the way: a record can be asked at any step later
+    # The run needs one sample grid and one diagnosis, at its end: the detectors are evaluated
+    # afterwards, on the record as it was at each step.
     scenario = scenario.set({"sample_grid_every": steps, "detection.every": steps})
     part = entry.get("part", family["part"])
     return Case(name, entry["family"], part, entry["intent"], scenario)

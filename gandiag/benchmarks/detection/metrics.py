@@ -1,4 +1,4 @@
-"""From single outcomes to the figures that the protocol asks for."""
+"""Metrics: the figures of the protocol, computed from single outcomes."""
 
 from __future__ import annotations
 
@@ -13,37 +13,41 @@ from gandiag.benchmarks.oracle.labels import ABSENT, CONDITIONS, GREY, PRESENT
 from gandiag.benchmarks.statistics import (
     Interval,
     cluster_bootstrap,
+    divide,
     f1,
     poisson_interval,
-    ratio,
-    wilson,
 )
+from gandiag.comparison.statistics import wilson_interval
 
 
 @dataclass(frozen=True)
 class Score:
-    """How one judge did at one condition, over the runs that are not grey for it.
+    """How well one method detects one condition, over the runs that are not grey for it.
 
     Attributes:
-        found: runs that have it and were found; `missed`, those that were not.
-        false: runs with a false alarm.
-        absent: runs that have it not.
-        grey: runs that were not scored.
-        recall: share found, with Wilson's interval.
-        f1_interval: of F1, by a bootstrap over cases.
-        delays: generator steps after the onset, of those found.
-        kinds: right kinds and kinds compared.
-        inconclusive: runs without an answer at their end, of `scored`.
+        method: name of the method.
+        condition: the condition.
+        found: number of runs with the condition in which it was found.
+        missed: number of runs with the condition in which it was not found.
+        false: number of runs with a false alarm.
+        absent: number of runs without the condition.
+        grey: number of runs that are grey for the condition and do not count.
+        recall_interval: Wilson's interval of the recall.
+        f1_interval: interval of F1, by a bootstrap over cases.
+        delays: generator steps from the onset, of the runs in which the condition was found.
+        kinds: number of right failure types, and number of failure types that were compared.
+        inconclusive: number of runs whose last answer is inconclusive, of `scored`.
+        scored: number of runs that are not grey.
     """
 
-    judge: str
+    method: str
     condition: str
     found: int
     missed: int
     false: int
     absent: int
     grey: int
-    recall: Interval
+    recall_interval: Interval
     f1_interval: Interval
     delays: tuple[int, ...]
     kinds: tuple[int, int]
@@ -52,68 +56,74 @@ class Score:
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
+        """Harmonic mean of precision and recall, in [0, 1]."""
         return f1(self.found, self.missed, self.false)
 
     @property
+    def recall(self) -> float:
+        """Share of the runs with the condition in which it was found; NaN if there are none."""
+        return divide(self.found, self.found + self.missed)
+
+    @property
     def precision(self) -> float:
-        """Share of the alarmed runs that have it."""
-        return ratio(self.found, self.found + self.false)
+        """Share of right alarms among found runs and false alarms; NaN if there are none."""
+        return divide(self.found, self.found + self.false)
 
     def delay(self, quantile: float) -> float:
-        """A quantile of the delays; NaN where there are none."""
+        """Quantile of the delays in generator steps; NaN if nothing was found."""
         return float(np.quantile(self.delays, quantile)) if self.delays else math.nan
 
 
-def score(outcomes: Sequence[Outcome], judge: str, condition: str) -> Score:
-    """One judge's score at one condition."""
-    asked = [o for o in outcomes if o.judge == judge and o.condition == condition]
-    clear = [o for o in asked if o.truth != GREY]
-    has = [o for o in clear if o.truth == PRESENT]
-    found = sum(o.found for o in has)
-    kinds = [o.right_kind for o in has if o.right_kind is not None]
+def score_method(outcomes: Sequence[Outcome], method: str, condition: str) -> Score:
+    """Score one method for one condition."""
+    selected = [o for o in outcomes if o.method == method and o.condition == condition]
+    clear = [o for o in selected if o.truth != GREY]
+    present = [o for o in clear if o.truth == PRESENT]
+    found = sum(o.found for o in present)
+    kinds = [o.is_kind_right for o in present if o.is_kind_right is not None]
     return Score(
-        judge=judge,
+        method=method,
         condition=condition,
         found=found,
-        missed=len(has) - found,
-        false=sum(o.wrong for o in clear),
-        absent=len(clear) - len(has),
-        grey=len(asked) - len(clear),
-        recall=wilson(found, len(has)),
+        missed=len(present) - found,
+        false=sum(o.is_false_alarm for o in clear),
+        absent=len(clear) - len(present),
+        grey=len(selected) - len(clear),
+        recall_interval=Interval(*wilson_interval(found, len(present))),
         f1_interval=cluster_bootstrap(
-            [o.case for o in clear], lambda chosen: _f1_of([clear[i] for i in chosen])
+            [o.case for o in clear], lambda indices: _compute_f1([clear[i] for i in indices])
         ),
-        delays=tuple(o.delay for o in has if o.delay is not None),
+        delays=tuple(o.delay for o in present if o.delay is not None),
         kinds=(sum(kinds), len(kinds)),
         inconclusive=sum(o.last == "inconclusive" for o in clear),
         scored=len(clear),
     )
 
 
-def macro_f1(outcomes: Sequence[Outcome], judge: str) -> tuple[float, Interval]:
-    """Mean F1 over the conditions, with a bootstrap over cases."""
-    clear = [o for o in outcomes if o.judge == judge and o.truth != GREY]
+def macro_f1(outcomes: Sequence[Outcome], method: str) -> tuple[float, Interval]:
+    """Return the mean F1 over the conditions, and its interval by a bootstrap over cases."""
+    clear = [o for o in outcomes if o.method == method and o.truth != GREY]
 
-    def mean(chosen: Sequence[Outcome]) -> float:
-        each = [_f1_of([o for o in chosen if o.condition == name]) for name in CONDITIONS]
+    def mean_f1(chosen: Sequence[Outcome]) -> float:
+        each = [_compute_f1([o for o in chosen if o.condition == name]) for name in CONDITIONS]
         return float(np.mean(each))
 
     interval = cluster_bootstrap(
-        [o.case for o in clear], lambda chosen: mean([clear[i] for i in chosen])
+        [o.case for o in clear], lambda indices: mean_f1([clear[i] for i in indices])
     )
-    return mean(clear), interval
+    return mean_f1(clear), interval
 
 
 @dataclass(frozen=True)
-class Healthy:
-    """False alarms on runs that have no condition at all, and none in doubt.
+class HealthyRuns:
+    """False alarms on healthy runs: those for which all three conditions are absent.
 
     Attributes:
-        runs: how many there are; `alarmed`, with a false alarm of any condition.
-        alarms: how many in all; `steps`, generator steps in all at which one would have been false,
-            whatever it was of.
-        rate: alarms per 1,000 generator steps, with Poisson's exact interval.
+        runs: number of healthy runs.
+        alarmed: names of the runs with a false alarm of any condition, as ``CASE/SEED``.
+        alarms: number of false alarms in total.
+        steps: generator steps in total at which an alarm would have been false for every condition.
+        rate: interval of the number of alarms per 1,000 generator steps (Poisson, exact).
     """
 
     runs: int
@@ -123,64 +133,76 @@ class Healthy:
     rate: Interval
 
 
-def healthy(outcomes: Sequence[Outcome], judge: str) -> Healthy:
-    """What a judge says of healthy runs."""
-    by_run: dict[tuple[str, int], list[Outcome]] = {}
-    for outcome in outcomes:
-        if outcome.judge == judge:
-            by_run.setdefault((outcome.case, outcome.seed), []).append(outcome)
-    well = {run: found for run, found in by_run.items() if all(o.truth == ABSENT for o in found)}
-    alarms = sum(o.false for found in well.values() for o in found)
-    steps = sum(min(o.exposed for o in found) for found in well.values())
-    alarmed = [f"{case}/{seed}" for (case, seed), found in well.items() if any(map(_wrong, found))]
+def count_false_alarms(outcomes: Sequence[Outcome], method: str) -> HealthyRuns:
+    """Count the false alarms of a method on healthy runs."""
+    healthy = {
+        run: found
+        for run, found in group_by_run(outcomes, method).items()
+        if all(o.truth == ABSENT for o in found)
+    }
+    alarms = sum(o.false for found in healthy.values() for o in found)
+    steps = sum(min(o.exposed for o in found) for found in healthy.values())
+    alarmed = [
+        f"{case}/{seed}"
+        for (case, seed), found in healthy.items()
+        if any(o.is_false_alarm for o in found)
+    ]
     rate = poisson_interval(alarms, steps / 1000) if steps else Interval(math.nan, math.nan)
-    return Healthy(len(well), tuple(alarmed), alarms, steps, rate)
+    return HealthyRuns(len(healthy), tuple(alarmed), alarms, steps, rate)
 
 
-def confusion(outcomes: Sequence[Outcome], judge: str) -> dict[str, dict[str, int]]:
-    """How many runs with each condition (or ``healthy``) were called what at their end.
+def confusion_matrix(outcomes: Sequence[Outcome], method: str) -> dict[str, dict[str, int]]:
+    """Count the conditions that were reported at the end of runs, by the label of the run.
 
-    A run that has, or is called, several conditions counts in each of their rows and columns.
+    A run counts in the row of each condition that it has, and in the column of each condition that
+    was reported. The row ``healthy`` holds the runs without any condition, the column ``none`` the
+    runs for which nothing was reported.
     """
-    by_run: dict[tuple[str, int], list[Outcome]] = {}
-    for outcome in outcomes:
-        if outcome.judge == judge:
-            by_run.setdefault((outcome.case, outcome.seed), []).append(outcome)
-    names = (*CONDITIONS, "healthy")
-    table = {row: dict.fromkeys((*CONDITIONS, "none"), 0) for row in names}
-    for found in by_run.values():
+    matrix = {row: dict.fromkeys((*CONDITIONS, "none"), 0) for row in (*CONDITIONS, "healthy")}
+    for found in group_by_run(outcomes, method).values():
         rows = [o.condition for o in found if o.truth == PRESENT]
         if all(o.truth == ABSENT for o in found):
             rows = ["healthy"]
-        called = [o.condition for o in found if o.last == "present"] or ["none"]
+        reported = [o.condition for o in found if o.last == "present"] or ["none"]
         for row in rows:
-            for name in called:
-                table[row][name] += 1
-    return table
+            for name in reported:
+                matrix[row][name] += 1
+    return matrix
 
 
-def f1_at_the_end(
+def f1_at_end(
     truths: Mapping[tuple[str, int, str], int],
     last: Mapping[tuple[str, int], Mapping[str, str]],
     condition: str,
 ) -> float:
-    """F1 of the answers at the end of each run; simpler than `score`, for many variations."""
-    counts = {"found": 0, "missed": 0, "false": 0}
+    """Compute the F1 of the last answers alone.
+
+    This is simpler than `score_method`, so that it can be computed for many ablations.
+
+    Args:
+        truths: label by case, seed and condition.
+        last: last answer for each condition, by case and seed.
+        condition: the condition.
+    """
+    found = missed = false = 0
     for (case, seed), answers in last.items():
-        truth = truths[case, seed, condition]
-        called = answers[condition] == "present"
-        if truth == PRESENT:
-            counts["found" if called else "missed"] += 1
-        elif truth == ABSENT and called:
-            counts["false"] += 1
-    return f1(**counts)
+        truth, is_reported = truths[case, seed, condition], answers[condition] == "present"
+        found += truth == PRESENT and is_reported
+        missed += truth == PRESENT and not is_reported
+        false += truth == ABSENT and is_reported
+    return f1(found, missed, false)
 
 
-def _wrong(outcome: Outcome) -> bool:
-    return outcome.wrong
+def group_by_run(outcomes: Sequence[Outcome], method: str) -> dict[tuple[str, int], list[Outcome]]:
+    """Group the outcomes of a method by case and seed."""
+    groups: dict[tuple[str, int], list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.method == method:
+            groups.setdefault((outcome.case, outcome.seed), []).append(outcome)
+    return groups
 
 
-def _f1_of(outcomes: Sequence[Outcome]) -> float:
-    has = [o for o in outcomes if o.truth == PRESENT]
-    found = sum(o.found for o in has)
-    return f1(found, len(has) - found, sum(o.wrong for o in outcomes))
+def _compute_f1(outcomes: Sequence[Outcome]) -> float:
+    present = [o for o in outcomes if o.truth == PRESENT]
+    found = sum(o.found for o in present)
+    return f1(found, len(present) - found, sum(o.is_false_alarm for o in outcomes))

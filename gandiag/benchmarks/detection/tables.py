@@ -1,4 +1,4 @@
-"""The benchmark's figures as Markdown."""
+"""Tables of the benchmark as Markdown."""
 
 from __future__ import annotations
 
@@ -8,121 +8,123 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from gandiag.benchmarks.detection.baselines import BASELINES
-from gandiag.benchmarks.detection.matching import OURS, Outcome
+from gandiag.benchmarks.detection.matching import GANDIAG, Outcome
 from gandiag.benchmarks.detection.metrics import (
-    Score,
-    confusion,
-    f1_at_the_end,
-    healthy,
+    confusion_matrix,
+    count_false_alarms,
+    f1_at_end,
+    group_by_run,
     macro_f1,
-    score,
+    score_method,
 )
 from gandiag.benchmarks.oracle.labels import ABSENT, CONDITIONS, GREY, PRESENT
-from gandiag.benchmarks.statistics import Interval, none_in
+from gandiag.benchmarks.statistics import Interval, rule_of_three
 from gandiag.diagnosis.diagnosis import humanize
 
 TRUTHS = {PRESENT: "present", ABSENT: "absent", GREY: "grey"}
 
 
-def summary(outcomes: Sequence[Outcome], title: str) -> str:
-    """Everything that is said of one part."""
-    parts = [f"### {title}", _counts(outcomes), _ours(outcomes), _confused(outcomes)]
-    return "\n\n".join([*parts, _rivals(outcomes)])
+def format_part(outcomes: Sequence[Outcome], title: str) -> str:
+    """Format the figures of one part: totals, gandiag's scores, confusions, baseline rules."""
+    tables = [_format_scores(outcomes), _format_confusion(outcomes), _format_baselines(outcomes)]
+    return "\n\n".join([f"### {title}", _format_totals(outcomes), *tables])
 
 
-def every_run(outcomes: Sequence[Outcome]) -> str:
-    """One row a run and condition that is not plainly right: misses, false alarms, wrong kinds."""
-    rows = []
-    for o in outcomes:
-        if o.judge != OURS:
-            continue
-        faults = [
-            text
-            for text, there in (
-                ("missed", o.truth == PRESENT and not o.found),
-                ("false alarm", o.wrong),
-                ("wrong kind", o.right_kind is False),
-                ("inconclusive", o.truth != GREY and o.last == "inconclusive"),
-            )
-            if there
-        ]
-        if faults:
-            kinds = f"{o.kind} for {'/'.join(sorted(o.kinds))}" if o.kind and o.kinds else "-"
-            onset = "-" if o.onset is None else str(o.onset)
-            alarm = "-" if o.alarm is None else str(o.alarm)
-            run = f"{o.case}/{o.seed}"
-            rows.append(
-                (
-                    run,
-                    humanize(o.condition),
-                    TRUTHS[o.truth],
-                    onset,
-                    alarm,
-                    kinds,
-                    ", ".join(faults),
-                )
-            )
-    head = ("run", "condition", "truth", "onset", "first alarm", "kind", "fault")
-    return _table(head, rows) if rows else "None."
+def format_errors(outcomes: Sequence[Outcome]) -> str:
+    """Format a row for each error: misses, false alarms, wrong types, inconclusive answers."""
+    head = ("run", "condition", "label", "onset", "first alarm", "failure type", "error")
+    rows = [
+        _describe_error(o, errors)
+        for o in outcomes
+        if o.method == GANDIAG and (errors := _list_errors(o))
+    ]
+    return _format_table(head, rows) if rows else "None."
 
 
-def ablation_table(
+def _list_errors(outcome: Outcome) -> list[str]:
+    is_error = {
+        "missed": outcome.truth == PRESENT and not outcome.found,
+        "false alarm": outcome.is_false_alarm,
+        "wrong type": outcome.is_kind_right is False,
+        "inconclusive": outcome.truth != GREY and outcome.last == "inconclusive",
+    }
+    return [name for name, applies in is_error.items() if applies]
+
+
+def _describe_error(outcome: Outcome, errors: Sequence[str]) -> tuple[str, ...]:
+    kind = "-"
+    if outcome.kind and outcome.kinds:
+        kind = f"{outcome.kind} for {'/'.join(sorted(outcome.kinds))}"
+    return (
+        f"{outcome.case}/{outcome.seed}",
+        humanize(outcome.condition),
+        TRUTHS[outcome.truth],
+        "-" if outcome.onset is None else str(outcome.onset),
+        "-" if outcome.alarm is None else str(outcome.alarm),
+        kind,
+        ", ".join(errors),
+    )
+
+
+def format_ablation(
     outcomes: Sequence[Outcome], answers: Mapping[tuple[str, int], Mapping[str, Mapping[str, str]]]
 ) -> str:
-    """F1 of the last answers by condition, without each signal.
+    """Format the F1 of the last answers for each condition, without each signal.
 
     Args:
-        outcomes: of the detectors, for the truth.
-        answers: by case and seed, the result of `matching.without_signals`.
+        outcomes: outcomes of the detectors, for the labels.
+        answers: by case and seed, the result of `matching.diagnose_without_signals`.
     """
     names = list(next(iter(answers.values()))) if answers else []
-    truths = {(o.case, o.seed, o.condition): o.truth for o in outcomes if o.judge == OURS}
+    truths = {(o.case, o.seed, o.condition): o.truth for o in outcomes if o.method == GANDIAG}
     rows = []
     for name in names:
         last = {run: found[name] for run, found in answers.items()}
-        each = [f1_at_the_end(truths, last, condition) for condition in CONDITIONS]
-        rows.append((name or "nothing", *(_number(value) for value in each)))
-    return _table(("taken out", *map(humanize, CONDITIONS)), rows)
+        scores = [f1_at_end(truths, last, condition) for condition in CONDITIONS]
+        rows.append((name or "none", *(_format_number(score) for score in scores)))
+    return _format_table(("removed signal", *map(humanize, CONDITIONS)), rows)
 
 
-def _counts(outcomes: Sequence[Outcome]) -> str:
-    ours = [o for o in outcomes if o.judge == OURS]
+def _format_totals(outcomes: Sequence[Outcome]) -> str:
+    ours = [o for o in outcomes if o.method == GANDIAG]
     runs, cases = {(o.case, o.seed) for o in ours}, {o.case for o in ours}
-    well = healthy(ours, OURS)
-    macro, interval = macro_f1(ours, OURS)
-    bound = f"; with none, at most {none_in(well.runs):.1%}" if not well.alarmed else ""
-    rate = f"{_number(well.rate.low, 3)} to {_number(well.rate.high, 3)}"
+    healthy = count_false_alarms(ours, GANDIAG)
+    mean, interval = macro_f1(ours, GANDIAG)
+    bound = ""
+    if not healthy.alarmed:
+        bound = f" (upper 95 % bound: {rule_of_three(healthy.runs):.1%})"
+    rate = f"{_format_number(healthy.rate.low, 3)} to {_format_number(healthy.rate.high, 3)}"
     return "\n".join(
         [
-            f"- {len(runs)} runs of {len(cases)} games; {well.runs} of the runs are healthy.",
-            f"- Macro-F1 {_number(macro)} ({_between(interval)} over games).",
-            f"- False alarms on healthy runs: {len(well.alarmed)} of {well.runs}{bound}; "
-            f"{well.alarms} in {well.steps:,} steps, {rate} per 1,000.",
-            *_over_all(ours),
+            f"- {len(runs)} runs of {len(cases)} cases; {healthy.runs} of the runs are healthy.",
+            f"- Macro-F1 {_format_number(mean)} ({_format_interval(interval)} over cases).",
+            f"- False alarms on healthy runs: {len(healthy.alarmed)} of {healthy.runs}{bound}; "
+            f"{healthy.alarms} in {healthy.steps:,} steps, {rate} per 1,000.",
+            *_format_recall_and_delay(ours),
         ]
     )
 
 
-def _over_all(ours: Sequence[Outcome]) -> Iterable[str]:
-    """Recall and delay over the three conditions together."""
+def _format_recall_and_delay(ours: Sequence[Outcome]) -> Iterable[str]:
+    """Format recall and delay over the three conditions together."""
     present = [o for o in ours if o.truth == PRESENT]
     delays = [o.delay for o in present if o.found and o.delay is not None]
     if delays:
-        middle, late = (float(np.quantile(delays, q)) for q in (0.5, 0.9))
+        median, late = (float(np.quantile(delays, q)) for q in (0.5, 0.9))
         yield (
-            f"- Over all conditions {len(delays)} of {len(present)} are found, {middle:.0f} steps "
-            f"after their onset (median; 90 %: {late:.0f})."
+            f"- Over all conditions {len(delays)} of {len(present)} are found, {median:.0f} steps "
+            f"after their onset (median; 90 % quantile: {late:.0f})."
         )
 
 
-def _ours(outcomes: Sequence[Outcome]) -> str:
+def _format_scores(outcomes: Sequence[Outcome]) -> str:
     head = (
         "condition", "present", "absent", "grey", "found", "false", "recall", "precision", "F1",
-        "delay, median", "90 %", "kinds right", "inconclusive",
+        "median delay", "90 % quantile", "failure types right", "inconclusive",
     )  # fmt: skip
     rows = []
     for condition in CONDITIONS:
-        s = score(outcomes, OURS, condition)
+        s = score_method(outcomes, GANDIAG, condition)
         right, compared = s.kinds
         rows.append(
             (
@@ -132,74 +134,70 @@ def _ours(outcomes: Sequence[Outcome]) -> str:
                 str(s.grey),
                 str(s.found),
                 str(s.false),
-                f"{_number(_recall(s))} ({_between(s.recall)})",
-                _number(s.precision),
-                f"{_number(s.f1)} ({_between(s.f1_interval)})",
-                _number(s.delay(0.5), 0),
-                _number(s.delay(0.9), 0),
+                f"{_format_number(s.recall)} ({_format_interval(s.recall_interval)})",
+                _format_number(s.precision),
+                f"{_format_number(s.f1)} ({_format_interval(s.f1_interval)})",
+                _format_number(s.delay(0.5), 0),
+                _format_number(s.delay(0.9), 0),
                 f"{right} of {compared}",
                 f"{s.inconclusive} of {s.scored}",
             )
         )
-    return _table(head, rows)
+    return _format_table(head, rows)
 
 
-def _rivals(outcomes: Sequence[Outcome]) -> str:
+def _format_confusion(outcomes: Sequence[Outcome]) -> str:
+    columns = (*CONDITIONS, "none")
+    head = ("label of the run, and what was reported at its end", *map(humanize, columns))
+    matrix = confusion_matrix(outcomes, GANDIAG)
+    return _format_table(
+        head,
+        [(humanize(row), *(str(cells[name]) for name in columns)) for row, cells in matrix.items()],
+    )
+
+
+def _format_baselines(outcomes: Sequence[Outcome]) -> str:
     head = (
-        "rule", "of", "condition", "recall", "precision", "F1", "healthy runs alarmed",
-        "rid of it at the end, called so before",
+        "rule", "source", "condition", "recall", "precision", "F1", "healthy runs with an alarm",
+        "absent at the end, but reported before",
     )  # fmt: skip
+    healthy = _find_healthy_runs(outcomes)
     rows = []
     for condition in CONDITIONS:
-        mine = [r for r in BASELINES if r.condition == condition]
-        for name, source in [(OURS, "gandiag"), *((r.name, r.source) for r in mine)]:
-            s = score(outcomes, name, condition)
-            asked = [o for o in outcomes if o.judge == name and o.condition == condition]
-            clear = _healthy_runs(outcomes)
-            alarmed = sum(o.false > 0 for o in asked if (o.case, o.seed) in clear)
-            rid = [o for o in asked if o.at_end == ABSENT]
+        baselines = [(b.name, b.source) for b in BASELINES if b.condition == condition]
+        for name, source in [(GANDIAG, "gandiag"), *baselines]:
+            s = score_method(outcomes, name, condition)
+            selected = [o for o in outcomes if o.method == name and o.condition == condition]
+            alarmed = sum(o.false > 0 for o in selected if (o.case, o.seed) in healthy)
+            absent_at_end = [o for o in selected if o.at_end == ABSENT]
             rows.append(
                 (
                     name,
                     source,
                     humanize(condition),
-                    _number(_recall(s)),
-                    _number(s.precision),
-                    _number(s.f1),
-                    f"{alarmed} of {len(clear)}",
-                    f"{sum(o.alarm is not None for o in rid)} of {len(rid)}",
+                    _format_number(s.recall),
+                    _format_number(s.precision),
+                    _format_number(s.f1),
+                    f"{alarmed} of {len(healthy)}",
+                    f"{sum(o.alarm is not None for o in absent_at_end)} of {len(absent_at_end)}",
                 )
             )
-    return _table(head, rows)
+    return _format_table(head, rows)
 
 
-def _confused(outcomes: Sequence[Outcome]) -> str:
-    table = confusion(outcomes, OURS)
-    called = (*CONDITIONS, "none")
-    head = ("truth, and what it was called at its end", *map(humanize, called))
-    return _table(
-        head,
-        [(humanize(row), *(str(cells[name]) for name in called)) for row, cells in table.items()],
-    )
+def _find_healthy_runs(outcomes: Sequence[Outcome]) -> set[tuple[str, int]]:
+    runs = group_by_run(outcomes, GANDIAG)
+    return {run for run, found in runs.items() if all(o.truth == ABSENT for o in found)}
 
 
-def _healthy_runs(outcomes: Sequence[Outcome]) -> set[tuple[str, int]]:
-    ours = [o for o in outcomes if o.judge == OURS]
-    return {(o.case, o.seed) for o in ours} - {(o.case, o.seed) for o in ours if o.truth != ABSENT}
+def _format_interval(interval: Interval) -> str:
+    return f"{_format_number(interval.low)} to {_format_number(interval.high)}"
 
 
-def _recall(s: Score) -> float:
-    return s.found / (s.found + s.missed) if s.found + s.missed else math.nan
-
-
-def _between(interval: Interval) -> str:
-    return f"{_number(interval.low)} to {_number(interval.high)}"
-
-
-def _number(value: float, digits: int = 2) -> str:
+def _format_number(value: float, digits: int = 2) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _format_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,1 +1,1 @@
-"""Oracle."""
+"""Oracle: measures a training run with the known truth about the data, and labels its failures."""

@@ -1,4 +1,4 @@
-"""The oracle's own eye for digits: a classifier that shares no image with the games it judges."""
+"""Digit classifier of the oracle. It has seen no image that a training run uses."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ WEIGHTS = "oracle_classifier.safetensors"
 class OracleClassifier(nn.Module):
     """Two strided convolutions and two linear layers for MNIST digits, 111,000 weights.
 
-    It is another network than the monitor's `MnistClassifier`, and saw none of the images
-    that the games play with or are compared with: those of MNIST's training split that
-    ``mnist.npz`` left out. Its accuracy on the test images that ``mnist.npz`` left out stands in
-    the metadata of its weights. Strides in place of pooling: 10,000 images take 0.3 s on one core.
+    The classifier has another architecture than `MnistClassifier`, which the probes use, and other
+    training images: those of MNIST's training split that ``mnist.npz`` leaves out. The metadata of
+    its weights hold its accuracy on the test images that ``mnist.npz`` leaves out. Strides instead
+    of pooling keep it fast: 10,000 images take 0.3 s on one core.
     """
 
     def __init__(self) -> None:
-        """Make an untrained network; `pretrained` gives a trained one."""
+        """Build an untrained network; `pretrained` returns a trained one."""
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(1, 16, 5, stride=2, padding=2),  # 28 -> 14 pixels a side
             nn.ReLU(),
-            nn.Conv2d(16, 32, 5, stride=2, padding=2),  # -> 7
+            nn.Conv2d(16, 32, 5, stride=2, padding=2),  # 14 -> 7 pixels a side
             nn.ReLU(),
             nn.Flatten(),
             nn.Linear(32 * 7 * 7, 64),
@@ -36,8 +36,10 @@ class OracleClassifier(nn.Module):
 
     @classmethod
     def pretrained(cls) -> OracleClassifier:
-        """Load the shipped weights on the CPU, in eval mode, without gradients of its own."""
-        with torch.device("meta"):  # initial weights would be drawn from the global generator
+        """Load the shipped weights on the CPU, in eval mode and with frozen parameters."""
+        # On the meta device no initial weights are drawn. Elsewhere they would advance the global
+        # random generator, and the training run would no longer be the same.
+        with torch.device("meta"):
             network = cls()
         network.load_state_dict(
             load((files("gandiag.datasets.assets") / WEIGHTS).read_bytes()), assign=True
@@ -50,6 +52,6 @@ class OracleClassifier(nn.Module):
         return features
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of the digits 0 to 9, ``(B, 10)``."""
+        """Logits ``(B, 10)`` of the digits 0 to 9 for images ``(B, 1, 28, 28)`` in [-1, 1]."""
         logits: Tensor = self.head(self.features(images))
         return logits

@@ -1,7 +1,8 @@
-"""From what an oracle wrote down to labels: which condition was there at each look, and its kind.
+"""Labels of a run: which failure is present at each measurement of the oracle, and of which type.
 
-The rules and their numbers stand in ``reports/detection.md``, which was written first. A look is
-labelled by what comes after it, over a horizon: no detector could do so while a run goes on.
+The rules and their numbers are those of ``reports/detection.md``, which was written before the
+first run. The label of a measurement depends on what comes after it, over a horizon. A detector
+that watches a training run cannot use the future, so labels and detectors differ in kind.
 """
 
 from __future__ import annotations
@@ -12,32 +13,44 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from gandiag.benchmarks.oracle.measurements import (
+    HORIZON,
+    MIN_HORIZON,
+    Array,
+    Bools,
+    Ints,
+    Measurements,
+)
 
-ABSENT, PRESENT, GREY = 0, 1, 2
+ABSENT, PRESENT, GREY = 0, 1, 2  # GREY is in between: neither clearly present nor clearly absent.
 CONDITIONS = ("vanishing_gradients", "mode_collapse", "non_convergence")
 
-HORIZON = 500  # generator steps over which a condition must last
-LEAST = 300  # of them that must be left near a run's end
-MOST = 0.8  # share of the looks ahead at which it must hold
-GAP = 200  # generator steps between present looks that count as present
-SETTLED = 500  # generator step from which grey looks count
-FEW_GREY = 0.2  # share of them that a run without the condition may have
+MIN_SHARE = 0.8  # Share of the measurements of the horizon at which the condition must hold.
+MAX_GAP = 200  # Generator steps between present measurements that still count as one span.
+START_OF_GREY = 500  # Generator step from which grey measurements count against `ABSENT`.
+MAX_GREY_SHARE = 0.2  # Share of grey measurements that a run without the condition may have.
 
-FEW, FEWER, THIN, THINNER = 0.70, 0.85, 0.25, 0.5  # diversity, variety: present and grey, below
-RISING = 0.1  # gain of diversity over the horizon, above: a collapse on its way out
-TOTAL, ABOUT = 0.2, 0.05  # diversity of one kind of sample, below, give or take
-SWAPS, STIRS, MOVES, DRIFTS = 0.3, 0.15, 0.25, 0.12  # per 100 steps: present and grey, above
-BETTER = 0.8  # of the distance's first third, its last third below: it improves
-WORSE, SOMEWHAT, BY, SOME = 1.5, 1.25, 0.05, 0.025  # over the best before: present and grey, above
-BEYOND = 10.0  # largest sample value over the data's, above: it blew up
-STILL, SLOW, FAR = 0.01, 0.05, 0.5  # relative change of the distance: frozen, nearly; still far
-APART, HELPED = 0.99, 0.1  # AUC of a fresh classifier; fall of the distance, had it been otherwise
-UNMOVED = 0.01  # move of the centre per 100 steps, below: drawing 10,000 samples anew moves it so
+# Of the thresholds below, the first of a pair makes a measurement present, the second grey.
+# Diversity is the effective number of modes over the true one; both it and variety are 1 for data.
+LOW_DIVERSITY, MEDIUM_DIVERSITY = 0.70, 0.85
+LOW_VARIETY, MEDIUM_VARIETY = 0.25, 0.5
+MAX_RISE = 0.1  # Gain of diversity over the horizon above which a collapse is about to end.
+# Diversity below which collapse is total; within the margin, both "total" and "partial" are right.
+TOTAL_DIVERSITY, TOTAL_MARGIN = 0.2, 0.05
+# Changes per 100 generator steps: total variation between the shares, and displacement of the
+# centre in mean distances between two true samples.
+HIGH_TURNOVER, MEDIUM_TURNOVER = 0.3, 0.15
+HIGH_DISPLACEMENT, MEDIUM_DISPLACEMENT = 0.25, 0.12
+# The distance improves if the median of its last third is below this share of that of its first.
+IMPROVEMENT = 0.8
+# Regression: the distance over the best distance before, and its absolute difference.
+HIGH_RATIO, MEDIUM_RATIO = 1.5, 1.25
+HIGH_INCREASE, MEDIUM_INCREASE = 0.05, 0.025
+FROZEN, SLOW = 0.01, 0.05  # Relative change of the distance over `MIN_HORIZON`: frozen, or slow.
+FAR = 0.5  # Distance above which slow change is grey.
+SEPARABLE = 0.99  # AUC of a new classifier above which real and generated samples are separable.
+MIN_GAIN = 0.1  # Relative decrease of the distance from which a counterfactual has helped.
 
 
 @dataclass(frozen=True)
@@ -45,9 +58,10 @@ class Label:
     """One condition over a run.
 
     Attributes:
-        steps: ``(n,)`` generator steps of the looks.
-        state: ``(n,)`` of `ABSENT`, `PRESENT`, `GREY`.
-        kinds: at each look, the kinds that it may rightly be called; empty where not present.
+        steps: ``(n,)`` generator steps of the measurements.
+        state: ``(n,)`` each `ABSENT`, `PRESENT` or `GREY`.
+        kinds: the failure types that are right at each measurement; empty where the condition is
+            not present.
     """
 
     steps: Ints
@@ -56,232 +70,190 @@ class Label:
 
     @property
     def spans(self) -> tuple[tuple[int, int], ...]:
-        """First and last step of each stretch that is present for `LEAST` steps or more."""
-        stretches = _stretches(self.state == PRESENT)
-        found = [(int(self.steps[begin]), int(self.steps[end])) for begin, end in stretches]
-        return tuple((begin, end) for begin, end in found if end - begin >= LEAST)
+        """First and last step of each span that is present for `MIN_HORIZON` steps or more."""
+        spans = _find_spans(self.state == PRESENT)
+        found = [(int(self.steps[begin]), int(self.steps[end])) for begin, end in spans]
+        return tuple((begin, end) for begin, end in found if end - begin >= MIN_HORIZON)
 
     @property
     def verdict(self) -> int:
-        """Whether the run has the condition, has it not, or is grey."""
+        """Label of the whole run: `PRESENT`, `ABSENT` or `GREY`."""
         if self.spans:
             return PRESENT
-        late = self.state[self.steps >= SETTLED]
-        few_grey = not len(late) or (late == GREY).mean() <= FEW_GREY
-        at_last = self.state[self.steps > self.steps[-1] - HORIZON]
-        clear = few_grey or not (at_last == GREY).any()
-        return ABSENT if clear and not (self.state == PRESENT).any() else GREY
+        late = self.state[self.steps >= START_OF_GREY]
+        has_few_grey = not len(late) or (late == GREY).mean() <= MAX_GREY_SHARE
+        # A run that takes long to cover the modes has many grey measurements, but none at its end.
+        at_end = self.state[self.steps > self.steps[-1] - HORIZON]
+        is_clear = has_few_grey or not (at_end == GREY).any()
+        return ABSENT if is_clear and not (self.state == PRESENT).any() else GREY
 
-    def at(self, step: int) -> frozenset[str]:
-        """Kinds at the newest look up to `step`."""
+    def kinds_at(self, step: int) -> frozenset[str]:
+        """Right failure types at the last measurement up to `step`."""
         index = int(np.searchsorted(self.steps, step, side="right")) - 1
         return self.kinds[index] if index >= 0 else frozenset()
 
 
-def label(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Label]:
-    """Label a run from what its oracle wrote (`gandiag.benchmarks.oracle.oracle.read_rows`)."""
-    seen = _Seen.of(about, rows)
-    vanished, causes = _vanishing(seen, rows)
-    collapsed, kinds = _collapse(seen, vanished == PRESENT)
-    restless, ways = _non_convergence(seen)
-    states = (vanished, causes), (collapsed, kinds), (restless, ways)
+def label_run(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Label]:
+    """Label a run by its oracle's file, see `gandiag.benchmarks.oracle.oracle.read_rows`.
+
+    Args:
+        about: the line about the data.
+        rows: a row for each measurement.
+
+    Returns:
+        The label of each of `CONDITIONS`.
+    """
+    measured = Measurements.from_rows(about, rows)
+    vanishing = _label_vanishing(measured, rows)
+    collapse = _label_collapse(measured, vanishing[0] == PRESENT)
+    states = vanishing, collapse, _label_non_convergence(measured)
     return {
-        condition: Label(seen.steps, state, tuple(kind))
-        for condition, (state, kind) in zip(CONDITIONS, states, strict=True)
+        condition: Label(measured.steps, state, tuple(kinds))
+        for condition, (state, kinds) in zip(CONDITIONS, states, strict=True)
     }
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """An oracle's looks as columns; NaN where samples were not finite."""
-
-    steps: Ints
-    every: int
-    diversity: Array
-    variety: Array
-    distance: Array
-    swaps: Array  # total variation of the shares per 100 steps
-    moves: Array  # of the centre per 100 steps
-    blown: Bools
-
-    @classmethod
-    def of(cls, about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> _Seen:
-        every = int(about["every"])
-        truth = np.asarray(about["shares"], dtype=float)
-        unknown = np.full(len(truth), np.nan)
-        shares = np.array([row.get("shares", unknown) for row in rows])
-        place = next((row["centre"] for row in rows if "centre" in row), np.zeros(1))
-        centres = np.array([row.get("centre", np.full(len(place), np.nan)) for row in rows])
-        lag = max(100 // every, 1)
-        return cls(
-            steps=np.array([row["step"] for row in rows], dtype=np.int64),
-            every=every,
-            diversity=np.exp(_entropy(shares) - _entropy(truth[None])),
-            variety=np.array([row.get("variety", np.nan) for row in rows], dtype=float),
-            distance=np.array([row["distance"] for row in rows], dtype=float),
-            swaps=np.abs(_change(shares, lag)).sum(1) / 2,
-            moves=np.linalg.norm(_change(centres, lag), axis=1),
-            blown=np.array([r["finite"] < 1 or r.get("extent", 0) > BEYOND for r in rows]),
-        )
-
-    def ahead(self, index: int, horizon: int = HORIZON) -> slice:
-        """The looks from one on, over a horizon."""
-        end = np.searchsorted(self.steps, self.steps[index] + horizon, side="right")
-        return slice(index, int(end))
-
-    def unmoved(self, begin: int, end: int) -> bool:
-        """Whether the samples as a whole stand still from one look to `LEAST` after another."""
-        moves = self.moves[begin + 1 : end + 1 + LEAST // self.every]
-        known = moves[np.isfinite(moves)]
-        return len(known) > 0 and bool((known < UNMOVED).all())
-
-    def judged(self, horizon: int = HORIZON) -> range:
-        """Looks with enough of a horizon ahead."""
-        left = self.steps[-1] - self.steps >= min(horizon, LEAST)
-        return range(int(left.sum()))
+_States = tuple[Ints, list[frozenset[str]]]
+"""State and right failure types at each measurement."""
 
 
-def _vanishing(seen: _Seen, rows: Sequence[Mapping[str, Any]]) -> tuple[Ints, list[frozenset[str]]]:
-    state = np.full(len(seen.steps), ABSENT)
+def _label_vanishing(measured: Measurements, rows: Sequence[Mapping[str, Any]]) -> _States:
+    """Label vanishing gradients: frozen, separable, and a counterfactual helps or nothing moves."""
+    state = np.full(len(measured.steps), ABSENT)
     kinds: list[frozenset[str]] = [frozenset()] * len(state)
     changes = np.full(len(state), np.inf)
-    for index in seen.judged(LEAST):
-        distance = seen.distance[seen.ahead(index, LEAST)]
+    for index in measured.labelled(MIN_HORIZON):
+        distance = measured.distance[measured.horizon(index, MIN_HORIZON)]
         if np.isfinite(distance).all():
             changes[index] = np.ptp(distance) / distance[0]
-    state[(changes < SLOW) & (seen.distance > FAR)] = GREY
-    asked = [(int(row["step"]), row["otherwise"]) for row in rows if "otherwise" in row]
-    for begin, end in _stretches(changes < STILL):
+    state[(changes < SLOW) & (measured.distance > FAR)] = GREY
+    counterfactuals = [(int(row["step"]), row["otherwise"]) for row in rows if "otherwise" in row]
+    for begin, end in _find_spans(changes < FROZEN):
         state[begin : end + 1] = GREY
-        first, last = seen.steps[begin], seen.steps[end] + LEAST
-        answers = [answer for at, answer in asked if first <= at <= last]
-        if not answers or answers[0]["auc"] <= APART:
+        first, last = measured.steps[begin], measured.steps[end] + MIN_HORIZON
+        results = [result for step, result in counterfactuals if first <= step <= last]
+        if not results or results[0]["auc"] <= SEPARABLE:
             continue
-        cause = _cause(answers[0])
-        if cause or seen.unmoved(begin, end):
+        cause = _name_cause(results[0])
+        if cause or measured.is_unmoved(begin, end):
             state[begin : end + 1] = PRESENT
             kinds[begin : end + 1] = [frozenset({cause} if cause else ())] * (end + 1 - begin)
-    return _to_the_end(seen, state, kinds, LEAST)
+    return _extend_to_end(measured, state, kinds, MIN_HORIZON)
 
 
-def _cause(otherwise: Mapping[str, float]) -> str | None:
-    """What was in the way, if it helped to do otherwise."""
-    names = {"swap": "saturated_objective", "anew": "flat_discriminator"}
-    helped = [name for name in names if otherwise.get(name, 0.0) >= HELPED]
-    return names[helped[0]] if helped else None
+def _name_cause(counterfactual: Mapping[str, float]) -> str | None:
+    """Cause of vanishing gradients: what the first helpful counterfactual replaced; else None."""
+    causes = {"swap": "saturated_objective", "anew": "flat_discriminator"}
+    helpful = [name for name in causes if counterfactual.get(name, 0.0) >= MIN_GAIN]
+    return causes[helpful[0]] if helpful else None
 
 
-def _collapse(seen: _Seen, vanished: Bools) -> tuple[Ints, list[frozenset[str]]]:
-    few = (seen.diversity < FEW) | (seen.variety < THIN)
-    fewer = (seen.diversity < FEWER) | (seen.variety < THINNER)
-    state = _lasting(seen, few, fewer | ~np.isfinite(seen.diversity))
+def _label_collapse(measured: Measurements, is_vanishing: Bools) -> _States:
+    diversity, variety = measured.diversity, measured.variety
+    strong = (diversity < LOW_DIVERSITY) | (variety < LOW_VARIETY)
+    weak = (diversity < MEDIUM_DIVERSITY) | (variety < MEDIUM_VARIETY)
+    state = _label_lasting(measured, strong, weak | ~np.isfinite(diversity))
     kinds: list[frozenset[str]] = []
     for index in range(len(state)):
-        ahead = seen.ahead(index)
-        first, last = _thirds(seen.diversity[ahead])
-        if vanished[index] or (state[index] == PRESENT and last - first > RISING):
+        ahead = measured.horizon(index)
+        first, last = _median_of_thirds(diversity[ahead])
+        # Modes that the generator never covered cannot have been lost.
+        if is_vanishing[index] or (state[index] == PRESENT and last - first > MAX_RISE):
             state[index] = GREY
-        turnover = _middle(seen.swaps[ahead])
-        now = _collapse_kinds(seen.diversity[index], seen.variety[index], turnover)
+        turnover = _finite_median(measured.turnover[ahead])
+        now = _collapse_kinds(diversity[index], variety[index], turnover)
         kinds.append(now if state[index] == PRESENT else frozenset())
-    return _to_the_end(seen, state, kinds, HORIZON)
+    return _extend_to_end(measured, state, kinds, HORIZON)
 
 
 def _collapse_kinds(diversity: float, variety: float, turnover: float) -> frozenset[str]:
-    if diversity >= FEW:
-        return frozenset({"intra_mode"})
-    plain = {"total"} if diversity < TOTAL + ABOUT else set()
-    plain |= {"partial"} if diversity >= TOTAL - ABOUT else set()
-    if turnover >= SWAPS:
-        return frozenset({"hopping"} | (plain if turnover < SWAPS + STIRS else set()))
-    return frozenset(plain | ({"hopping"} if turnover >= STIRS else set()))
+    """Return the right failure types of a collapse; several near a border between two types."""
+    if diversity >= LOW_DIVERSITY:
+        return frozenset({"intra_mode"})  # All modes are there, so the variety must be low.
+    static = {"total"} if diversity < TOTAL_DIVERSITY + TOTAL_MARGIN else set()
+    static |= {"partial"} if diversity >= TOTAL_DIVERSITY - TOTAL_MARGIN else set()
+    if turnover >= HIGH_TURNOVER:
+        border = HIGH_TURNOVER + MEDIUM_TURNOVER
+        return frozenset({"hopping"} | (static if turnover < border else set()))
+    return frozenset(static | ({"hopping"} if turnover >= MEDIUM_TURNOVER else set()))
 
 
-def _non_convergence(seen: _Seen) -> tuple[Ints, list[frozenset[str]]]:
-    best = np.fmin.accumulate(seen.distance)
-    worse = (seen.distance >= WORSE * best) & (seen.distance >= best + BY)
-    somewhat = (seen.distance >= SOMEWHAT * best) & (seen.distance >= best + SOME)
+def _label_non_convergence(measured: Measurements) -> _States:
+    distance, best = measured.distance, np.fmin.accumulate(measured.distance)
+    strong = (distance >= HIGH_RATIO * best) & (distance >= best + HIGH_INCREASE)
+    weak = (distance >= MEDIUM_RATIO * best) & (distance >= best + MEDIUM_INCREASE)
     states = {
-        "oscillation": _oscillation(seen),
-        "regression": _lasting(seen, worse, somewhat),
-        "divergence": np.where(np.logical_or.accumulate(seen.blown), PRESENT, ABSENT),
+        "oscillation": _label_oscillation(measured),
+        "regression": _label_lasting(measured, strong, weak),
+        # A run that has diverged once counts as diverged to its end.
+        "divergence": np.where(np.logical_or.accumulate(measured.has_diverged), PRESENT, ABSENT),
     }
-    whole = np.full(len(seen.steps), ABSENT)
+    whole = np.full(len(measured.steps), ABSENT)
     kinds: list[frozenset[str]] = []
     for index in range(len(whole)):
         now = frozenset(kind for kind, state in states.items() if state[index] == PRESENT)
-        grey = any(state[index] == GREY for state in states.values())
-        whole[index] = PRESENT if now else GREY if grey else ABSENT
+        is_grey = any(state[index] == GREY for state in states.values())
+        whole[index] = PRESENT if now else GREY if is_grey else ABSENT
         kinds.append(now)
-    return _to_the_end(seen, whole, kinds, HORIZON)
+    return _extend_to_end(measured, whole, kinds, HORIZON)
 
 
-def _oscillation(seen: _Seen) -> Ints:
-    state = np.full(len(seen.steps), ABSENT)
-    for index in seen.judged():
-        ahead = seen.ahead(index)
-        swaps, moves = (_middle(values[ahead][1:]) for values in (seen.swaps, seen.moves))
-        first, last = _thirds(seen.distance[ahead])
-        if swaps >= SWAPS or moves >= MOVES:
-            state[index] = GREY if last < BETTER * first else PRESENT
-        elif swaps >= STIRS or moves >= DRIFTS:
+def _label_oscillation(measured: Measurements) -> Ints:
+    state = np.full(len(measured.steps), ABSENT)
+    for index in measured.labelled():
+        ahead = measured.horizon(index)
+        # The first change of a horizon lies before it, so it is left out.
+        turnover = _finite_median(measured.turnover[ahead][1:])
+        displacement = _finite_median(measured.displacement[ahead][1:])
+        first, last = _median_of_thirds(measured.distance[ahead])
+        if turnover >= HIGH_TURNOVER or displacement >= HIGH_DISPLACEMENT:
+            # Samples that move but come nearer to the data are learning.
+            state[index] = GREY if last < IMPROVEMENT * first else PRESENT
+        elif turnover >= MEDIUM_TURNOVER or displacement >= MEDIUM_DISPLACEMENT:
             state[index] = GREY
     return state
 
 
-def _lasting(seen: _Seen, strong: Bools, weak: Bools) -> Ints:
-    """Present where a strong sign lasts over the horizon, grey where there is any sign at all."""
+def _label_lasting(measured: Measurements, strong: Bools, weak: Bools) -> Ints:
+    """Return present where a strong sign lasts over the horizon, and grey where any sign is."""
     state = np.where(strong | weak, GREY, ABSENT)
-    for index in seen.judged():
-        if strong[index] and strong[seen.ahead(index)].mean() >= MOST:
+    for index in measured.labelled():
+        if strong[index] and strong[measured.horizon(index)].mean() >= MIN_SHARE:
             state[index] = PRESENT
     return state
 
 
-def _to_the_end(
-    seen: _Seen, state: Ints, kinds: list[frozenset[str]], horizon: int
-) -> tuple[Ints, list[frozenset[str]]]:
-    """Close short gaps, and let the looks without a horizon keep the last label."""
+def _extend_to_end(
+    measured: Measurements, state: Ints, kinds: list[frozenset[str]], horizon: int
+) -> _States:
+    """Close short gaps; measurements without a horizon keep the last label."""
     on = np.flatnonzero(state == PRESENT)
     for before, after in itertools.pairwise(on):
-        if after - before > 1 and seen.steps[after] - seen.steps[before] <= GAP:
+        if after - before > 1 and measured.steps[after] - measured.steps[before] <= MAX_GAP:
             state[before:after] = PRESENT
             kinds[before:after] = [kinds[before]] * (after - before)
-    judged = seen.judged(horizon)
-    if len(judged):
-        last = judged[-1]
+    labelled = measured.labelled(horizon)
+    if len(labelled):
+        last = labelled[-1]
         state[last + 1 :] = np.where(state[last + 1 :] == PRESENT, PRESENT, state[last])
         kinds[last + 1 :] = [kinds[last]] * (len(state) - last - 1)
     return state, kinds
 
 
-def _thirds(values: Array) -> tuple[float, float]:
-    """Median of the first and of the last third; the same for fewer than three."""
+def _median_of_thirds(values: Array) -> tuple[float, float]:
+    """Median of the first and of the last third; fewer than three values have thirds of one."""
     part = max(len(values) // 3, 1)
     return float(np.median(values[:part])), float(np.median(values[-part:]))
 
 
-def _middle(values: Array) -> float:
-    """Median of the finite ones; 0 where there are none."""
+def _finite_median(values: Array) -> float:
+    """Median of the finite values; 0 if there are none."""
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if len(finite) else 0.0
 
 
-def _stretches(on: Bools) -> list[tuple[int, int]]:
-    """First and last index of each stretch that is on."""
+def _find_spans(on: Bools) -> list[tuple[int, int]]:
+    """First and last index of each span of true values."""
     edges = np.diff(np.concatenate([[False], on, [False]]).astype(int))
     begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
     return list(zip(begins.tolist(), ends.tolist(), strict=True))
-
-
-def _entropy(shares: Array) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(shares > 0, shares * np.log(shares), 0.0)
-    return np.asarray(np.where(np.isnan(shares).any(1), np.nan, -terms.sum(1)))
-
-
-def _change(values: Array, lag: int) -> Array:
-    """What has changed since `lag` rows before; NaN at first."""
-    changed = np.full(values.shape, np.nan)
-    changed[lag:] = values[lag:] - values[:-lag]
-    return changed

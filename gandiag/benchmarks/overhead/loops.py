@@ -1,4 +1,4 @@
-"""Who watches in the loops that are compared: nobody, gandiag with these probes or those, W&B."""
+"""Loops that are compared: unwatched, watched by gandiag with some probes, or watched by W&B."""
 
 from __future__ import annotations
 
@@ -14,84 +14,97 @@ from torch import Tensor
 
 from gandiag.attachment.attach import attach
 from gandiag.attachment.watch_handle import Attachment
-from gandiag.benchmarks.overhead.measure import Comparison, Loop, Play
-from gandiag.benchmarks.overhead.models import GAMES, BenchModel
+from gandiag.benchmarks.overhead.measure import Comparison, Loop, Train
+from gandiag.benchmarks.overhead.models import MODELS, BenchModel
 from gandiag.plugins.builtin import PROBE_CADENCES
 from gandiag.scenario.schema import Scenario
 
-BARE, DEFAULT, EVERY, HOOKS = "bare loop", "gandiag", "gandiag, every step", "hooks alone"
-WANDB = (100, 1)  # log_freq of wandb.watch
-ALONE = 10  # steps before the clock, of a loop that nobody watches
-WARM = 60  # steps before the clock: the reference is gathered from 24 batches of 128, or 48 of 64
-JUDGED = 600  # the same where detectors are asked: before 500 steps they only say that it is early
+UNWATCHED, DEFAULT = "unwatched", "gandiag"
+EVERY_STEP, HOOKS = "gandiag, every step", "hooks alone"
+WANDB_LOG_FREQUENCIES = (100, 1)  # Values of `log_freq` of wandb.watch.
+UNWATCHED_WARM_UP = 10  # Steps of an unwatched loop before the clock starts.
+# Steps of a watched loop before the clock starts: the reference statistics are built from 24
+# batches of 128 samples, or 48 batches of 64.
+WARM_UP = 60
+# The same if detectors are evaluated. Before step 500 they only report that it is early, which
+# costs less than an evaluation.
+DETECTOR_WARM_UP = 600
 
 
-def comparisons(name: str, images: Tensor, rounds: int, stack: ExitStack) -> list[Comparison]:
-    """What is compared on a game; each loop has networks of its own.
+def build_comparisons(name: str, images: Tensor, rounds: int, stack: ExitStack) -> list[Comparison]:
+    """Build the comparisons of a model: with defaults, with every probe, and each probe alone.
 
     Args:
-        name: of the game.
-        images: what it is played with.
-        rounds: blocks of the first comparison; the others, whose costs are larger or of less
-            interest, get a third.
-        stack: what ends W&B's run in the end.
+        name: one of `MODELS`.
+        images: ``(N, 1, 28, 28)`` training images.
+        rounds: number of blocks of each loop in the first comparison. The other comparisons take a
+            third of it: their costs are larger, so fewer blocks measure them well enough.
+        stack: ends the run of W&B when it is closed.
     """
     cadence: Mapping[str, Any] = {
         **Scenario().probes,
-        **{name: {"every": n} for name, n in PROBE_CADENCES["attach"].items()},
+        **{probe: {"every": n} for probe, n in PROBE_CADENCES["attach"].items()},
     }
-    off, every = dict.fromkeys(cadence, False), {probe: {"every": 1} for probe in cadence}
+    off = dict.fromkeys(cadence, False)
+    every_step = {probe: {"every": 1} for probe in cadence}
 
-    def watched(probes: Mapping[str, Any], warm: int) -> Loop:
-        return functools.partial(_watched, probes=probes, warm=warm)
+    def watched(probes: Mapping[str, Any], warm_up: int) -> Loop:
+        return functools.partial(_watched_loop, probes=probes, warm_up=warm_up)
 
-    make = functools.partial(GAMES[name], images)
-    alone = {p: watched({**off, p: cadence[p]}, WARM) for p in cadence}
-    beside: dict[str, Loop] = {BARE: _left_alone, EVERY: watched(every, WARM)}
-    beside |= _wandb(stack)
-    usual: dict[str, Loop] = {BARE: _left_alone, DEFAULT: watched({}, JUDGED)}
+    build = functools.partial(MODELS[name], images)
+    defaults: dict[str, Loop] = {
+        UNWATCHED: _unwatched_loop,
+        DEFAULT: watched({}, DETECTOR_WARM_UP),
+    }
+    frequent: dict[str, Loop] = {
+        UNWATCHED: _unwatched_loop,
+        EVERY_STEP: watched(every_step, WARM_UP),
+        **_build_wandb_loops(stack),
+    }
+    single: dict[str, Loop] = {
+        HOOKS: watched(off, WARM_UP),
+        **{probe: watched({**off, probe: cadence[probe]}, WARM_UP) for probe in cadence},
+    }
     fewer = max(1, rounds // 3)
     return [
-        Comparison(name, "as it comes", BARE, make, usual, rounds, crossed=True),
-        Comparison(name, "looking at every step", BARE, make, beside, fewer),
-        Comparison(
-            name, "each probe alone", HOOKS, make, {HOOKS: watched(off, WARM)} | alone, fewer
-        ),
+        Comparison(name, "defaults", UNWATCHED, build, defaults, rounds, crossed=True),
+        Comparison(name, "every probe at every step", UNWATCHED, build, frequent, fewer),
+        Comparison(name, "each probe alone", HOOKS, build, single, fewer),
     ]
 
 
 @contextmanager
-def _left_alone(game: BenchModel) -> Iterator[Play]:
-    game.play(ALONE)
-    yield game.play
+def _unwatched_loop(model: BenchModel) -> Iterator[Train]:
+    model.train(UNWATCHED_WARM_UP)
+    yield model.train
 
 
 @contextmanager
-def _watched(game: BenchModel, probes: Mapping[str, Any], warm: int) -> Iterator[Play]:
-    with attached(game, probes):
-        game.play(warm)
-        yield game.play
+def _watched_loop(model: BenchModel, probes: Mapping[str, Any], warm_up: int) -> Iterator[Train]:
+    with attach_gandiag(model, probes):
+        model.train(warm_up)
+        yield model.train
 
 
-def attached(game: BenchModel, probes: Mapping[str, Any]) -> Attachment:
-    """Attach gandiag to a game, with these probes and the default ones that they do not name."""
+def attach_gandiag(model: BenchModel, probes: Mapping[str, Any]) -> Attachment:
+    """Attach gandiag to a model, with these probes and the defaults of all others."""
     return attach(
-        game.generator,
-        game.discriminator,
-        game.generator_optimizer,
-        game.discriminator_optimizer,
+        model.generator,
+        model.discriminator,
+        model.generator_optimizer,
+        model.discriminator_optimizer,
         scores="logits",
         probes=probes,
     )
 
 
-def _wandb(stack: ExitStack) -> dict[str, Loop]:
-    """Loops under ``wandb.watch``, offline and in a folder that is thrown away.
+def _build_wandb_loops(stack: ExitStack) -> dict[str, Loop]:
+    """Build loops with ``wandb.watch``, offline and in a temporary folder.
 
-    Each commits what was collected as often as it collects. Where W&B does not start, there are
-    none, and a warning says so.
+    Each loop commits its data as often as it collects them. If W&B does not start, a warning says
+    why, and there are no such loops.
     """
-    if not WANDB:
+    if not WANDB_LOG_FREQUENCIES:
         return {}
     import wandb
 
@@ -99,32 +112,32 @@ def _wandb(stack: ExitStack) -> dict[str, Loop]:
     settings = wandb.Settings(silent=True, console="off", disable_code=True, disable_git=True)
     try:
         run = wandb.init(dir=folder, mode="offline", settings=settings)
-    except Exception as error:
-        warnings.warn(f"left out: wandb.watch: {error}", RuntimeWarning, stacklevel=2)
+    except Exception as error:  # W&B raises its own exceptions; gandiag is measured without it.
+        warnings.warn(f"wandb.watch is left out: {error}", RuntimeWarning, stacklevel=2)
         return {}
     stack.callback(run.finish)
     return {
-        f"wandb.watch, log_freq={every}": functools.partial(_logged, run=run, every=every)
-        for every in WANDB
+        f"wandb.watch, log_freq={every}": functools.partial(_wandb_loop, run=run, every=every)
+        for every in WANDB_LOG_FREQUENCIES
     }
 
 
 @contextmanager
-def _logged(game: BenchModel, run: Any, every: int) -> Iterator[Play]:
-    played = 0
-    networks = (game.generator, game.discriminator)
+def _wandb_loop(model: BenchModel, run: Any, every: int) -> Iterator[Train]:
+    step = 0
+    networks = (model.generator, model.discriminator)
     run.watch(networks, log="gradients", log_freq=every)
 
-    def play(steps: int) -> None:
-        nonlocal played
+    def train(steps: int) -> None:
+        nonlocal step
         for _ in range(steps):
-            game.play(1)
-            played += 1
-            if played % every == 0:
-                run.log({"step": played})
+            model.train(1)
+            step += 1
+            if step % every == 0:
+                run.log({"step": step})
 
     try:
-        play(WARM)
-        yield play
+        train(WARM_UP)
+        yield train
     finally:
         run.unwatch(networks)

@@ -1,4 +1,4 @@
-"""What watching costs: the same loop with and without it, ten steps beside ten steps."""
+"""Time of watching: the same loop watched and unwatched, ten steps of each in alternation."""
 
 from __future__ import annotations
 
@@ -11,48 +11,53 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-Play: TypeAlias = Callable[[int], None]
-Loop: TypeAlias = Callable[[Any], AbstractContextManager[Play]]  # over a game, warmed up
-LEVEL = 0.95  # of the intervals
-TURN = 10  # steps that a loop plays at a time: it finds its own memory and code in the caches
+Train: TypeAlias = Callable[[int], None]
+"""Trains for this number of steps."""
+Loop: TypeAlias = Callable[[Any], AbstractContextManager[Train]]
+"""Enters a loop over a model and warms it up."""
+
+LEVEL = 0.95  # Confidence level of the intervals.
+# Steps of a loop at a time. Fewer steps would let each loop find the memory and code of the others
+# in the processor's caches.
+ALTERNATION = 10
 
 
 class Comparison(NamedTuple):
-    """Loops that are played beside each other.
+    """Loops that are compared.
 
     Attributes:
-        game: which game it is.
-        title: what is asked.
-        base: the name of the loop that the others are compared with.
-        make: gives a game with networks of its own.
-        loops: by name, what plays so many steps of a game.
-        rounds: blocks of each loop.
-        crossed: whether within a round each loop plays each game.
+        model: name of the model that the loops train.
+        title: what the comparison measures.
+        base: name of the loop with which the others are compared.
+        build: builds a model with new networks.
+        loops: the loops by name.
+        rounds: number of blocks of each loop.
+        crossed: whether each loop trains each model of a round.
     """
 
-    game: str
+    model: str
     title: str
     base: str
-    make: Callable[[], Any]
+    build: Callable[[], Any]
     loops: Mapping[str, Loop]
     rounds: int
     crossed: bool = False
 
 
 class Block(NamedTuple):
-    """What some steps of a loop took.
+    """Time of a block of steps of a loop. The fields are the columns of the CSV file.
 
     Attributes:
-        game: which game it was.
-        title: which comparison it belongs to.
-        round: which of its blocks, from 0.
-        loop: whose steps they were.
-        steps: of each player.
-        seconds: by the clock on the wall.
-        cpu_seconds: of this process, all its threads together.
+        model: name of the model.
+        title: title of the comparison.
+        round: number of the round, from 0.
+        loop: name of the loop.
+        steps: number of steps of each network.
+        seconds: seconds of the clock.
+        cpu_seconds: seconds of the processor, over all threads of this process.
     """
 
-    game: str
+    model: str
     title: str
     round: int
     loop: str
@@ -62,17 +67,17 @@ class Block(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What a loop costs over another, each number a median over blocks.
+    """Cost of a loop relative to another; each number is a median over blocks.
 
     Attributes:
-        loop: what is compared.
-        base: what with.
-        ratio: its seconds over the base's.
-        low: end of an interval that holds the median of the ratio with 95 %.
-        high: the other end.
-        cpu_ratio: the same of the processor's seconds.
-        extra: microseconds that a step takes longer.
-        blocks: how many there were.
+        loop: name of the loop.
+        base: name of the loop with which it is compared.
+        ratio: seconds of a block over those of the base.
+        low: lower end of the 95 % confidence interval of the median ratio.
+        high: upper end of the interval.
+        cpu_ratio: seconds of the processor over those of the base.
+        extra: additional microseconds of a step.
+        blocks: number of blocks.
     """
 
     loop: str
@@ -85,110 +90,124 @@ class Cost(NamedTuple):
     blocks: int
 
 
-def blocks(comparison: Comparison, steps: int, seed: int = 0) -> Iterator[Block]:
-    """Play the loops in turns of ten steps, and sum up what a block of steps took.
+def measure_blocks(comparison: Comparison, steps: int, seed: int = 0) -> Iterator[Block]:
+    """Train the loops alternately, ten steps of each, and sum the time of each loop.
 
-    The order of the loops is drawn anew for each turn. What slows the machine down for longer than
-    a few turns so falls on all alike. Where networks come to lie in memory makes one game as much
-    as 8 % faster than its twin. So they are made anew for each round and dealt out by chance, and a
-    crossed comparison plays on with the games passed around, until each loop has played each.
+    The order of the loops is drawn again for every ten steps, so whatever slows the machine down
+    for a while slows all loops alike. The addresses of the networks in memory make one model as
+    much as 8 % faster than an equal one. Each round therefore builds new networks and assigns them
+    to the loops at random. In a crossed comparison, the loops then swap their models until each
+    loop has trained each model.
 
     Args:
-        comparison: what is played.
-        steps: of a block, with each game.
-        seed: of the order.
+        comparison: the loops.
+        steps: number of steps of a block, with each model.
+        seed: seed of the order of the loops.
+
+    Yields:
+        The blocks of a round, in the order of the loops, as soon as the round has ended.
     """
     names, draw = list(comparison.loops), random.Random(seed)
     for number in range(comparison.rounds):
-        spent = {loop: _Spent() for loop in names}
-        games = [comparison.make() for _ in names]
-        draw.shuffle(games)
-        for shift in range(len(games) if comparison.crossed else 1):
-            dealt = dict(zip(names, games[shift:] + games[:shift], strict=True))
-            _play(comparison.loops, dealt, steps, draw, spent)
-        for loop in names:
-            about = (comparison.game, comparison.title, number, loop, spent[loop].steps)
-            yield Block(*about, spent[loop].seconds, spent[loop].cpu_seconds)
+        times = {name: _Time() for name in names}
+        models = [comparison.build() for _ in names]
+        draw.shuffle(models)
+        for shift in range(len(models) if comparison.crossed else 1):
+            assigned = dict(zip(names, models[shift:] + models[:shift], strict=True))
+            _alternate(comparison.loops, assigned, steps, draw, times)
+        for name in names:
+            spent = times[name]
+            yield Block(
+                model=comparison.model,
+                title=comparison.title,
+                round=number,
+                loop=name,
+                steps=spent.steps,
+                seconds=spent.seconds,
+                cpu_seconds=spent.cpu_seconds,
+            )
 
 
 @dataclass
-class _Spent:
-    """What a loop has taken so far."""
+class _Time:
+    """Steps and time of a loop so far."""
 
     steps: int = 0
     seconds: float = 0.0
     cpu_seconds: float = 0.0
 
 
-def _play(
+def _alternate(
     loops: Mapping[str, Loop],
-    games: Mapping[str, Any],
+    models: Mapping[str, Any],
     steps: int,
     draw: random.Random,
-    spent: Mapping[str, _Spent],
+    times: Mapping[str, _Time],
 ) -> None:
-    """Play each loop's game for so many steps, in turns."""
+    """Train each loop's model for `steps` steps, in alternation."""
     order = list(loops)
     draw.shuffle(order)
     with ExitStack() as stack:
-        made = {loop: stack.enter_context(loops[loop](games[loop])) for loop in order}
-        for begin in range(0, steps, TURN):
+        train = {name: stack.enter_context(loops[name](models[name])) for name in order}
+        for begin in range(0, steps, ALTERNATION):
             draw.shuffle(order)
-            for loop in order:
-                now, played = spent[loop], min(TURN, steps - begin)
+            for name in order:
+                spent, count = times[name], min(ALTERNATION, steps - begin)
                 wall, cpu = time.perf_counter(), time.process_time()
-                made[loop](played)
-                now.cpu_seconds += time.process_time() - cpu
-                now.seconds += time.perf_counter() - wall
-                now.steps += played
+                train[name](count)
+                spent.cpu_seconds += time.process_time() - cpu
+                spent.seconds += time.perf_counter() - wall
+                spent.steps += count
 
 
-def compare(found: Sequence[Block], base: str) -> list[Cost]:
-    """Compare each loop's blocks with the base's of the same round.
+def compute_costs(blocks: Sequence[Block], base: str) -> list[Cost]:
+    """Compare the blocks of each loop with those of the base in the same round.
 
-    >>> compare([Block("g", "t", 0, "bare", 1, 2.0, 2.0), Block("g", "t", 0, "x", 1, 3.0, 3.0)],
-    ...         "bare")
-    [Cost(loop='x', base='bare', ratio=1.5, low=1.5, high=1.5, cpu_ratio=1.5, extra=1000000.0, \
+    >>> base = Block("mlp", "title", 0, "base", steps=1, seconds=2.0, cpu_seconds=2.0)
+    >>> compute_costs([base, base._replace(loop="x", seconds=3.0, cpu_seconds=3.0)], "base")
+    [Cost(loop='x', base='base', ratio=1.5, low=1.5, high=1.5, cpu_ratio=1.5, extra=1000000.0, \
 blocks=1)]
     """
-    bases = {block.round: block for block in found if block.loop == base}
+    bases = {block.round: block for block in blocks if block.loop == base}
     return [
-        _cost([(block, bases[block.round]) for block in found if block.loop == loop], loop, base)
-        for loop in dict.fromkeys(block.loop for block in found)
+        _compute_cost([(b, bases[b.round]) for b in blocks if b.loop == loop], loop, base)
+        for loop in dict.fromkeys(block.loop for block in blocks)
         if loop != base
     ]
 
 
-def _cost(pairs: Sequence[tuple[Block, Block]], loop: str, base: str) -> Cost:
-    ratios = [block.seconds / beside.seconds for block, beside in pairs]
-    extra = [(block.seconds - beside.seconds) / block.steps for block, beside in pairs]
+def _compute_cost(pairs: Sequence[tuple[Block, Block]], loop: str, base: str) -> Cost:
+    # The median of ratios within a round: slow rounds have no more weight than fast ones.
+    ratios = [block.seconds / other.seconds for block, other in pairs]
+    extra = [(block.seconds - other.seconds) / block.steps for block, other in pairs]
     return Cost(
         loop,
         base,
         statistics.median(ratios),
-        *interval(ratios),
-        statistics.median(block.cpu_seconds / beside.cpu_seconds for block, beside in pairs),
+        *median_interval(ratios),
+        statistics.median(block.cpu_seconds / other.cpu_seconds for block, other in pairs),
         statistics.median(extra) * 1e6,
         len(pairs),
     )
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Two of the values that hold the median between them with a probability of 95 % or more.
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Confidence interval of the median, at a level of 95 % or more.
 
-    They are the narrowest such order statistics, whatever the distribution (Thompson 1936); the
-    smallest and the largest for fewer than six values, which cannot promise as much.
+    The ends are the narrowest pair of order statistics with that level, whatever the distribution
+    (Thompson 1936). Fewer than six values cannot reach the level; the interval is then from the
+    smallest to the largest value.
 
-    >>> interval([3.0, 1.0, 2.0])
+    >>> median_interval([3.0, 1.0, 2.0])
     (1.0, 3.0)
     """
     count, low = len(values), 0
-    while _missed(count, low + 1) <= (1 - LEVEL) / 2:
+    while _probability_below(count, low + 1) <= (1 - LEVEL) / 2:
         low += 1
     ordered = sorted(values)
     return ordered[low], ordered[count - 1 - low]
 
 
-def _missed(count: int, below: int) -> float:
-    """Probability that at most `below` of `count` values lie below the median."""
-    return sum(math.comb(count, k) for k in range(below + 1)) / 2.0**count
+def _probability_below(count: int, most: int) -> float:
+    """Probability that at most `most` of `count` values lie below the median of their source."""
+    return sum(math.comb(count, k) for k in range(most + 1)) / 2.0**count

@@ -1,4 +1,4 @@
-"""How much memory a watch takes, and whether it takes more as the training goes on."""
+"""Memory: how much memory watching takes, and whether it grows with the training."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from gandiag.benchmarks.overhead.loops import attached
+from gandiag.benchmarks.overhead.loops import attach_gandiag
 from gandiag.benchmarks.overhead.models import BenchModel
 from gandiag.plugins.errors import BadInput
 
-BEFORE = 100  # steps without a watch, after which the loop itself takes no more
-PARTS = 20  # looks at the memory on the way
-STATUS = Path("/proc/self/statm")  # Linux's; its second number counts resident pages
+UNWATCHED_STEPS = 100  # Steps before watching, after which the loop itself needs no more memory.
+MEASUREMENTS = 20  # Measurements of the memory during the training.
+STATM = Path("/proc/self/statm")  # Linux only; its second number is the count of resident pages.
 
 
-class Held(NamedTuple):
-    """What this process holds in memory because of a watch.
+class MemoryUse(NamedTuple):
+    """Memory that this process uses because of watching.
 
     Attributes:
-        step: of each player, since the watch began.
-        megabytes: resident, in 10**6 bytes, above what the bare loop held.
+        step: number of steps of each network since watching began.
+        megabytes: resident memory in 10**6 bytes, above that of the unwatched loop.
     """
 
     step: int
     megabytes: float
 
 
-def held(game: BenchModel, steps: int) -> Iterator[Held]:
-    """Play a game bare, then under a watch, and look at the memory on the way.
+def track_memory(model: BenchModel, steps: int) -> Iterator[MemoryUse]:
+    """Train a model unwatched, then watched, and measure the memory along the way.
 
     Raises:
-        BadInput: the memory of a process cannot be read here.
+        BadInput: the memory of a process cannot be read on this system.
     """
-    game.play(BEFORE)
-    before = _resident()
-    with attached(game, {}):
-        for part in range(1, PARTS + 1):
-            end, begin = steps * part // PARTS, steps * (part - 1) // PARTS
-            game.play(end - begin)
-            yield Held(end, _resident() - before)
+    model.train(UNWATCHED_STEPS)
+    before = _resident_megabytes()
+    with attach_gandiag(model, {}):
+        for part in range(1, MEASUREMENTS + 1):
+            begin, end = steps * (part - 1) // MEASUREMENTS, steps * part // MEASUREMENTS
+            model.train(end - begin)
+            yield MemoryUse(end, _resident_megabytes() - before)
 
 
-def _resident() -> float:
-    if not STATUS.is_file():
-        raise BadInput("--memory", f"needs {STATUS}, which only Linux has")
-    return int(STATUS.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+def _resident_megabytes() -> float:
+    if not STATM.is_file():
+        raise BadInput("--memory", f"needs {STATM}, which only Linux has")
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6

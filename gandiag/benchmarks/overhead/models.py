@@ -1,4 +1,4 @@
-"""The games whose cost is measured: written as one writes them, in plain torch."""
+"""GANs whose training loop is measured, written in plain torch as a user would write them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch.optim import Adam
 
 
 class BenchModel:
-    """Two networks, their optimizers, and the loop of PyTorch's own DCGAN example.
+    """Two networks, their optimizers, and the training loop of PyTorch's DCGAN example.
 
     Args:
-        generator: ``(B, latent_size)`` to ``(B, 1, 28, 28)``.
-        discriminator: ``(B, 1, 28, 28)`` to logits ``(B, 1)``.
-        images: ``(N, 1, 28, 28)`` in [-1, 1].
-        batch_size: samples of a step.
+        generator: maps ``(B, latent_size)`` to ``(B, 1, 28, 28)``.
+        discriminator: maps ``(B, 1, 28, 28)`` to logits ``(B, 1)``.
+        images: ``(N, 1, 28, 28)`` training images in [-1, 1].
+        batch_size: number of real samples of a step, and of generated samples.
         latent_size: length of a latent vector.
     """
 
@@ -36,13 +36,15 @@ class BenchModel:
         self._batch_size, self._latent_size = batch_size, latent_size
         self._ones, self._zeros = torch.ones(batch_size, 1), torch.zeros(batch_size, 1)
 
-    def play(self, steps: int) -> None:
-        """Step each player so many times."""
+    def train(self, steps: int) -> None:
+        """Train both networks for `steps` steps each."""
         generator, discriminator = self.generator, self.discriminator
         for _ in range(steps):
             real = self.images[torch.randint(len(self.images), (self._batch_size,))]
             fake = generator(torch.randn(self._batch_size, self._latent_size))
             self.discriminator_optimizer.zero_grad()
+            # Two backward passes add the gradients of real and generated samples, as in the DCGAN
+            # example: the two batches keep their own batch-normalisation statistics.
             backward(loss(discriminator(real), self._ones))
             backward(loss(discriminator(fake.detach()), self._zeros))
             self.discriminator_optimizer.step()
@@ -51,8 +53,8 @@ class BenchModel:
             self.generator_optimizer.step()
 
 
-def mlp(images: Tensor) -> BenchModel:
-    """Linear layers 64-256-256-784 and 784-256-256-1, batches of 128."""
+def build_mlp(images: Tensor) -> BenchModel:
+    """Build linear layers 64-256-256-784 and 784-256-256-1, for batches of 128."""
     generator = nn.Sequential(
         nn.Linear(64, 256),
         nn.ReLU(),
@@ -73,8 +75,11 @@ def mlp(images: Tensor) -> BenchModel:
     return BenchModel(generator, discriminator, images, batch_size=128, latent_size=64)
 
 
-def dcgan(images: Tensor) -> BenchModel:
-    """Two transposed convolutions and two convolutions of 32 and 16 channels, batches of 64."""
+def build_dcgan(images: Tensor) -> BenchModel:
+    """Build two transposed convolutions and two convolutions, for batches of 64.
+
+    They have 32 and 16 channels, so that the loop stays fast on one core.
+    """
     generator = nn.Sequential(
         nn.Linear(64, 32 * 7 * 7, bias=False),
         nn.Unflatten(1, (32, 7, 7)),
@@ -98,4 +103,4 @@ def dcgan(images: Tensor) -> BenchModel:
     return BenchModel(generator, discriminator, images, batch_size=64, latent_size=64)
 
 
-GAMES: Mapping[str, Callable[[Tensor], BenchModel]] = {"mlp": mlp, "dcgan": dcgan}
+MODELS: Mapping[str, Callable[[Tensor], BenchModel]] = {"mlp": build_mlp, "dcgan": build_dcgan}

@@ -1,4 +1,4 @@
-"""Measures what watching costs, and shows it: progress, tables, and every number in a CSV file."""
+"""``gandiag bench overhead``: measures the cost of watching, prints tables, writes a CSV file."""
 
 from __future__ import annotations
 
@@ -13,93 +13,97 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from gandiag.benchmarks.overhead.loops import comparisons
-from gandiag.benchmarks.overhead.measure import Block, Cost, blocks, compare
-from gandiag.benchmarks.overhead.memory import PARTS, Held, held
-from gandiag.benchmarks.overhead.models import GAMES
+from gandiag.benchmarks.overhead.loops import build_comparisons
+from gandiag.benchmarks.overhead.measure import Block, Cost, compute_costs, measure_blocks
+from gandiag.benchmarks.overhead.memory import MEASUREMENTS, MemoryUse, track_memory
+from gandiag.benchmarks.overhead.models import MODELS
 from gandiag.monitoring.environment import describe_environment
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.terminal import error_console, output_console
 
-COLUMNS = ("beside", "ratio", "95 %", "CPU", "us a step", "blocks")
+COLUMNS = ("base", "ratio", "95 %", "CPU", "us a step", "blocks")
 
 
 def measure_time(
-    games: Sequence[str], rounds: int, steps: int, threads: int, file: Path
+    models: Sequence[str], rounds: int, steps: int, threads: int, file: Path
 ) -> dict[str, list[Cost]]:
-    """Measure, print a table for each comparison, and return what is in them by game and title.
+    """Measure the time of watching, and print a table for each comparison.
 
     Args:
-        games: names of `GAMES`.
-        rounds: blocks of the loop with and without gandiag as it comes; others get a third.
-        steps: of a block.
-        threads: of torch.
-        file: a CSV, to which every block is written once it has been played.
+        models: names of `MODELS`.
+        rounds: number of blocks of each loop in the first comparison, see `build_comparisons`.
+        steps: number of steps of a block.
+        threads: number of torch threads.
+        file: CSV file; each block is written as soon as it is measured.
+
+    Returns:
+        The costs of each comparison, by model and title.
     """
-    terminal, found = error_console(), {}
-    images = _begin(terminal, threads)
-    with ExitStack() as stack, _rows(file, Block._fields) as write:
-        for game in games:
-            for each in comparisons(game, images, rounds, stack):
-                name, played = f"{each.game}, {each.title}", []
-                terminal.print(f"{name}: {', '.join(each.loops)}", soft_wrap=True)
-                for block in blocks(each, steps):
+    console, found = error_console(), {}
+    images = _prepare(console, threads)
+    with ExitStack() as stack, _open_csv(file, Block._fields) as write:
+        for model in models:
+            for comparison in build_comparisons(model, images, rounds, stack):
+                name, blocks = f"{comparison.model}, {comparison.title}", []
+                console.print(f"{name}: {', '.join(comparison.loops)}", soft_wrap=True)
+                for block in measure_blocks(comparison, steps):
                     write(block)
-                    played.append(block)
-                    if len(played) % len(each.loops) == 0:
-                        terminal.print(f"{name}: block {block.round + 1} of {each.rounds}")
-                found[name] = compare(played, each.base)
-                _show(f"{name}, {steps} steps a block", found[name])
-    terminal.print(str(file), soft_wrap=True)
+                    blocks.append(block)
+                    if len(blocks) % len(comparison.loops) == 0:
+                        console.print(f"{name}: block {block.round + 1} of {comparison.rounds}")
+                found[name] = compute_costs(blocks, comparison.base)
+                _print_costs(f"{name}, {steps} steps a block", found[name])
+    console.print(str(file), soft_wrap=True)
     return found
 
 
-def measure_memory(game: str, steps: int, threads: int, file: Path) -> list[Held]:
-    """Watch a game for so many steps, and print how much memory that took.
+def measure_memory(model: str, steps: int, threads: int, file: Path) -> list[MemoryUse]:
+    """Measure the memory of watching, and print its maximum and its growth.
 
     Args:
-        game: a name of `GAMES`.
-        steps: of each player.
-        threads: of torch.
-        file: a CSV, to which every look is written.
+        model: name of one of `MODELS`.
+        steps: number of steps of each network.
+        threads: number of torch threads.
+        file: CSV file; each measurement is written as soon as it is made.
 
     Raises:
-        BadInput: the memory of a process cannot be read here.
+        BadInput: the memory of a process cannot be read on this system.
     """
-    terminal, found = error_console(), []
-    images = _begin(terminal, threads)
-    with _rows(file, Held._fields) as write:
-        for look in held(GAMES[game](images), steps):
-            write(look)
-            found.append(look)
-            terminal.print(f"{game}: step {look.step} of {steps}, {look.megabytes:.1f} MB")
-    half = found[PARTS // 2 - 1]
-    grown = found[-1].megabytes - half.megabytes
-    most = max(look.megabytes for look in found)
+    console, found = error_console(), []
+    images = _prepare(console, threads)
+    with _open_csv(file, MemoryUse._fields) as write:
+        for use in track_memory(MODELS[model](images), steps):
+            write(use)
+            found.append(use)
+            console.print(f"{model}: step {use.step} of {steps}, {use.megabytes:.1f} MB")
+    half = found[MEASUREMENTS // 2 - 1]
+    growth = found[-1].megabytes - half.megabytes
+    most = max(use.megabytes for use in found)
     output_console().print(
-        f"{game}: watching took {most:.1f} MB at most; {grown:+.1f} MB of them came after step "
-        f"{half.step}.",
+        f"{model}: watching took {most:.1f} MB at most; the memory changed by {growth:+.1f} MB "
+        f"after step {half.step}.",
         soft_wrap=True,
     )
-    terminal.print(str(file), soft_wrap=True)
+    console.print(str(file), soft_wrap=True)
     return found
 
 
-def _begin(terminal: Console, threads: int) -> Tensor:
+def _prepare(console: Console, threads: int) -> Tensor:
+    """Set the number of threads, print the environment, and load the training images."""
     torch.set_num_threads(threads)
-    about = describe_environment(torch.device("cpu"))
-    versions = about["versions"]
-    terminal.print(
-        f"Python {about['python']}, torch {versions['torch']}, {about['device_name']}, "
-        f"{threads} thread{'s' * (threads > 1)}"
+    environment = describe_environment(torch.device("cpu"))
+    versions = environment["versions"]
+    console.print(
+        f"Python {environment['python']}, torch {versions['torch']}, "
+        f"{environment['device_name']}, {threads} thread{'s' * (threads > 1)}"
     )
     images: Tensor = plugins.build("datasets", "mnist").load().train
     return images
 
 
 @contextmanager
-def _rows(file: Path, names: Sequence[str]) -> Iterator[Any]:
-    """A CSV file that grows row by row, so that an interrupted measurement leaves what it has."""
+def _open_csv(file: Path, names: Sequence[str]) -> Iterator[Any]:
+    """Open a CSV file that grows row by row, so an interrupted measurement keeps its rows."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", newline="", encoding="utf-8") as text:
         writer = csv.writer(text)
@@ -112,7 +116,7 @@ def _rows(file: Path, names: Sequence[str]) -> Iterator[Any]:
         yield write
 
 
-def _show(title: str, costs: Sequence[Cost]) -> None:
+def _print_costs(title: str, costs: Sequence[Cost]) -> None:
     table = Table(title=title, title_justify="left", box=None, header_style="bold")
     table.add_column("")
     for head in COLUMNS:
