@@ -21,6 +21,8 @@ from gandiag.scenario.schema import Scenario
 FIXES = ("r1", "spectral_norm", "more_discriminator_steps")  # With the baseline, four scenarios.
 HEADS = ("runs", "in parallel", "threads each", "alone", "share", "whole", "ratio", "CPU ratio")
 WARM_UP_STEPS = 20  # Steps of a run before the clock starts, which loads all modules and data.
+# Small networks on points: a run takes seconds, so that the start of processes and the page are a
+# visible share of the comparison.
 RING = {
     "name": "ring",
     "data": {"ring": {"modes": 8}},

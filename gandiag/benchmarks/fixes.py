@@ -65,6 +65,7 @@ def compare_fixes(
             problem = f'no scenario "{name}" in the study; {suggest_nearest(name, STUDY)}'
             raise BadInput("--case", problem)
     for name in names or STUDY:
+        # One thread each: results depend on the number of threads, so every machine uses one.
         folder, workers = root / name, Workers(jobs=jobs)
         comparison = compare(
             name, STUDY[name], folder, seeds=seeds, workers=workers, threads=1, resume=True

@@ -78,6 +78,7 @@ def extend_record(record: Record, steps: int, folder: Path) -> Record:
     if length < 2:
         raise BadInput(str(record.folder), "has no measurements to repeat")
     times = -(-(steps + 1) // length)  # Rounded up.
+    # Repeated signals make a long record with realistic curves in seconds, without training.
     signals = {
         name: _repeat_signal(signal, length, times).until(steps)
         for name, signal in record.signals.items()
@@ -123,6 +124,7 @@ def measure_run_list(path: Path, runs: int, rounds: int) -> tuple[float, float]:
         for index in range(runs):
             run = Path(folder) / f"{index:04d}"
             run.mkdir()
+            # Links, because many copies of a large record would measure the disk.
             for file in path.resolve().iterdir():
                 if file.is_file():
                     (run / file.name).symlink_to(file)

@@ -105,6 +105,7 @@ def cluster_bootstrap(
     for _ in range(draws):
         resampled = stream.integers(len(groups), size=len(groups))
         values.append(statistic([index for group in resampled for index in groups[group]]))
+    # The statistic of a resample may be undefined, as is F1 without any present run and alarm.
     finite = np.asarray(values)[np.isfinite(values)]
     if not len(finite):
         return Interval(math.nan, math.nan)

@@ -58,7 +58,7 @@ def treat_cases(
             root / name,
             seeds=seeds,
             workers=Workers(jobs=jobs),
-            threads=1,
+            threads=1,  # Results depend on the number of threads, so every machine uses one.
             resume=True,
             log=lambda text: console.print(text, soft_wrap=True),
         )

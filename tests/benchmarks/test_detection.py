@@ -296,11 +296,8 @@ LOSS = "loss/value/generator"
         ("mean abs g < 1e-7", TINY, True),  # Norm 1e-7 of 100 entries: 8e-9 each.
         ("mean abs g < 1e-7", {"gradient/norm.0.weight/generator": [1e-5] * 90}, False),
         ("0 < norm < 1e-7", TINY, True),
-        (
-            "0 < norm < 1e-7",
-            {"gradient/norm/generator": [0.0] * 90},
-            False,
-        ),  # The rule does not detect a gradient of 0.
+        # The rule does not detect a gradient of 0.
+        ("0 < norm < 1e-7", {"gradient/norm/generator": [0.0] * 90}, False),
         (
             "layer ratio < 1e-3",
             TINY | {"gradient/first_to_last/generator": [1e-4] * 90},
@@ -317,11 +314,8 @@ LOSS = "loss/value/generator"
         ("plateau", {LOSS: [1.0] * 90}, True),
         ("plateau", {LOSS: list(np.linspace(2, 1, 90))}, False),
         ("loss spike", {LOSS: [1.0] * 60 + [6.0] + [1.0] * 29}, True),
-        (
-            "loss spike",
-            {LOSS: [-1.0] * 60 + [6.0] + [-1.0] * 29},
-            False,
-        ),  # The rule is off below 0.
+        # The rule is off below 0.
+        ("loss spike", {LOSS: [-1.0] * 60 + [6.0] + [-1.0] * 29}, False),
         ("NaN or infinite", {LOSS: [1.0] * 89 + [math.nan]}, True),
         ("norm > 100", {"gradient/norm/generator": [101.0] * 90}, True),
         ("loss rises", {LOSS: list(np.linspace(1, 2, 90))}, True),

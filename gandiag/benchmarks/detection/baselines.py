@@ -87,6 +87,8 @@ def find_alarms(baseline: Baseline, trace: Trace, steps: Ints) -> Bools:
         trace: the run.
         steps: ``(n,)`` generator steps of the evaluations.
     """
+    # An alarm between two evaluations counts at the later one, as if the tool had been running all
+    # the time and its output were read at the evaluations.
     fired = [at[on] for at, on in baseline.rule(trace)]
     at = np.sort(np.concatenate([np.empty(0, np.int64), *fired]))
     previous = np.concatenate([[-1], steps[:-1]])
@@ -134,7 +136,7 @@ def _has_tiny_mean(trace: Trace) -> Sequence[tuple[Ints, Bools]]:
 
 def _do_layers_vanish(trace: Trace) -> Sequence[tuple[Ints, Bools]]:
     if len(trace.weight_counts) < 2:
-        return []
+        return []  # A single layer has no ratio.
     first = trace.weight_gradient_norm(next(iter(trace.weight_counts)))
     ratios = trace.record.at(FIRST_TO_LAST, first.steps)
     return [(first.steps, (ratios < 1e-3) & (first.values < 1e-4))]
@@ -143,6 +145,7 @@ def _do_layers_vanish(trace: Trace) -> Sequence[tuple[Ints, Bools]]:
 def _is_loss_low_for_long(trace: Trace) -> Sequence[tuple[Ints, Bools]]:
     """The mean discriminator loss of 20 values stays below 5 % of chance for 20 values."""
     loss = trace.record[DISCRIMINATOR_LOSS]
+    # A critic has no chance level, so the threshold is NaN and the rule never fires.
     is_low = rolling_statistic(loss.values, 20) < 0.05 * trace.chance_loss
     if not len(is_low):
         return []
@@ -167,7 +170,8 @@ def _is_not_decreasing(values: Floats) -> Bools:
 
 
 def _is_on_plateau(values: Floats) -> Bools:
-    """The loss has had no new minimum for 10 recorded values, that is, for 100 steps."""
+    """The loss has had no new minimum for 10 recorded values."""
+    # Losses are recorded every tenth step, so 10 values are a patience of 100 steps.
     best, since, on = math.inf, 0, np.zeros(len(values), dtype=bool)
     for index, value in enumerate(values):
         is_better = value < best - 1e-5
@@ -179,6 +183,7 @@ def _is_on_plateau(values: Floats) -> Bools:
 def _is_spike(values: Floats) -> Bools:
     """The loss is above 5 times the mean of the last 50 values; the rule is off below 0."""
     on = np.zeros(len(values), dtype=bool)
+    # The value itself is not part of the mean with which it is compared.
     for end in range(50, len(values)):
         mean = values[end - 50 : end].mean()
         on[end] = mean > 0 and values[end] > 5 * mean
@@ -201,6 +206,7 @@ def _is_not_finite(values: Floats) -> Bools:
 _VANISHING, _COLLAPSE, _NON_CONVERGENCE = "vanishing_gradients", "mode_collapse", "non_convergence"
 _RULE_OF_THUMB = "rule of thumb"
 
+# The names show the thresholds, and the tables of reports/detection.md have this order.
 BASELINES: tuple[Baseline, ...] = (
     Baseline("mean abs g < 1e-7", _VANISHING, "SageMaker Debugger", _has_tiny_mean),
     Baseline("layer ratio < 1e-3", _VANISHING, "AutoTrainer", _do_layers_vanish),

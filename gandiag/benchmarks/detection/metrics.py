@@ -77,6 +77,7 @@ class Score:
 def score_method(outcomes: Sequence[Outcome], method: str, condition: str) -> Score:
     """Score one method for one condition."""
     selected = [o for o in outcomes if o.method == method and o.condition == condition]
+    # Grey runs are counted, but neither a right nor a wrong answer can be given for them.
     clear = [o for o in selected if o.truth != GREY]
     present = [o for o in clear if o.truth == PRESENT]
     found = sum(o.found for o in present)
@@ -122,7 +123,8 @@ class HealthyRuns:
         runs: number of healthy runs.
         alarmed: names of the runs with a false alarm of any condition, as ``CASE/SEED``.
         alarms: number of false alarms in total.
-        steps: generator steps in total at which an alarm would have been false for every condition.
+        steps: generator steps in total at which an alarm would have been false; of each run, the
+            smallest number over the three conditions.
         rate: interval of the number of alarms per 1,000 generator steps (Poisson, exact).
     """
 
@@ -141,6 +143,7 @@ def count_false_alarms(outcomes: Sequence[Outcome], method: str) -> HealthyRuns:
         if all(o.truth == ABSENT for o in found)
     }
     alarms = sum(o.false for found in healthy.values() for o in found)
+    # An alarm of another condition may be excused at other steps, so the smallest number counts.
     steps = sum(min(o.exposed for o in found) for found in healthy.values())
     alarmed = [
         f"{case}/{seed}"
@@ -163,6 +166,7 @@ def confusion_matrix(outcomes: Sequence[Outcome], method: str) -> dict[str, dict
         rows = [o.condition for o in found if o.truth == PRESENT]
         if all(o.truth == ABSENT for o in found):
             rows = ["healthy"]
+        # A run that is grey for some condition, and has none, is in no row.
         reported = [o.condition for o in found if o.last == "present"] or ["none"]
         for row in rows:
             for name in reported:
@@ -184,7 +188,7 @@ def f1_at_end(
         last: last answer for each condition, by case and seed.
         condition: the condition.
     """
-    found = missed = false = 0
+    found = missed = false = 0  # A grey run adds to none of them.
     for (case, seed), answers in last.items():
         truth, is_reported = truths[case, seed, condition], answers[condition] == "present"
         found += truth == PRESENT and is_reported

@@ -21,6 +21,7 @@ from gandiag.benchmarks.oracle.labels import ABSENT, CONDITIONS, GREY, PRESENT
 from gandiag.benchmarks.statistics import Interval, rule_of_three
 from gandiag.diagnosis.diagnosis import humanize
 
+# Words of the tables for the states of a label.
 TRUTHS = {PRESENT: "present", ABSENT: "absent", GREY: "grey"}
 
 
@@ -125,7 +126,7 @@ def _format_scores(outcomes: Sequence[Outcome]) -> str:
     rows = []
     for condition in CONDITIONS:
         s = score_method(outcomes, GANDIAG, condition)
-        right, compared = s.kinds
+        right, compared = s.kinds  # Found runs without a failure type of the oracle are left out.
         rows.append(
             (
                 humanize(condition),
@@ -161,6 +162,7 @@ def _format_baselines(outcomes: Sequence[Outcome]) -> str:
         "rule", "source", "condition", "recall", "precision", "F1", "healthy runs with an alarm",
         "absent at the end, but reported before",
     )  # fmt: skip
+    # All methods are compared on the same healthy runs, those without any of the three conditions.
     healthy = _find_healthy_runs(outcomes)
     rows = []
     for condition in CONDITIONS:

@@ -110,6 +110,7 @@ def measure_blocks(comparison: Comparison, steps: int, seed: int = 0) -> Iterato
     names, draw = list(comparison.loops), random.Random(seed)
     for number in range(comparison.rounds):
         times = {name: _Time() for name in names}
+        # New networks for each round, so that no place in memory favours a loop in all rounds.
         models = [comparison.build() for _ in names]
         draw.shuffle(models)
         for shift in range(len(models) if comparison.crossed else 1):
@@ -148,11 +149,13 @@ def _alternate(
     order = list(loops)
     draw.shuffle(order)
     with ExitStack() as stack:
+        # All loops are entered, and warmed up, before the clock of any of them starts.
         train = {name: stack.enter_context(loops[name](models[name])) for name in order}
         for begin in range(0, steps, ALTERNATION):
             draw.shuffle(order)
             for name in order:
                 spent, count = times[name], min(ALTERNATION, steps - begin)
+                # Nothing but the training stands between the two readings of the clocks.
                 wall, cpu = time.perf_counter(), time.process_time()
                 train[name](count)
                 spent.cpu_seconds += time.process_time() - cpu

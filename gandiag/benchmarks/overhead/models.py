@@ -31,9 +31,11 @@ class BenchModel:
         latent_size: int,
     ) -> None:
         self.generator, self.discriminator, self.images = generator, discriminator, images
+        # Adam with a low momentum, as in DCGAN (Radford et al. 2016, section 4).
         self.generator_optimizer = Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.discriminator_optimizer = Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self._batch_size, self._latent_size = batch_size, latent_size
+        # Targets of the cross entropy, made once: they are not part of what is measured.
         self._ones, self._zeros = torch.ones(batch_size, 1), torch.zeros(batch_size, 1)
 
     def train(self, steps: int) -> None:

@@ -21,6 +21,7 @@ from gandiag.monitoring.environment import describe_environment
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.terminal import error_console, output_console
 
+# Columns after the name of the loop; `gandiag bench overhead --help` explains them.
 COLUMNS = ("base", "ratio", "95 %", "CPU", "us a step", "blocks")
 
 
@@ -76,6 +77,7 @@ def measure_memory(model: str, steps: int, threads: int, file: Path) -> list[Mem
             write(use)
             found.append(use)
             console.print(f"{model}: step {use.step} of {steps}, {use.megabytes:.1f} MB")
+    # Buffers fill early. Memory that still grows in the second half would hint at a leak.
     half = found[MEASUREMENTS // 2 - 1]
     growth = found[-1].megabytes - half.megabytes
     most = max(use.megabytes for use in found)
@@ -111,7 +113,7 @@ def _open_csv(file: Path, names: Sequence[str]) -> Iterator[Any]:
 
         def write(row: Iterable[Any]) -> None:
             writer.writerow(row)
-            text.flush()
+            text.flush()  # Otherwise an interruption would lose the rows in the buffer.
 
         yield write
 
