@@ -60,6 +60,11 @@ class Attachment:
         return diagnose(self.record, self._components.detectors)
 
     @property
+    def verdict(self) -> str:
+        """The diagnoses so far in one line, such as ``mode collapse (total) since step 800``."""
+        return format_verdict(self.diagnose())
+
+    @property
     def objectives(self) -> Objectives:
         """The objectives that the loop minimises, recognised from the gradients at the scores."""
         return recognise_objectives(self.record)
