@@ -12,7 +12,7 @@ demo: $(VENV)/.installed  ## a failing game and its cure, and a page about each
 	$(BIN)/gandiag run mode_collapse_cured
 
 test: $(VENV)/.tools  ## all tests, in parallel with one thread each
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --cov
 
 lint: $(VENV)/.tools
 	$(BIN)/ruff check .

@@ -63,7 +63,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_HOMES[name]), name)
     else:
         raise AttributeError(f"module 'gandiag' has no attribute {name!r}")
-    globals()[name] = value  # so that this is asked once
+    globals()[name] = value  # the next access does not import again
     return value
 
 

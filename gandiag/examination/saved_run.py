@@ -38,7 +38,7 @@ def load_game_state(
             checkpoint if None.
 
     Returns:
-        The state of the game, and its generator step.
+        The game state, and its generator step.
 
     Raises:
         BadInput: there is no run, no checkpoint of that step, or it does not fit the scenario.

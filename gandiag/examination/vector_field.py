@@ -6,7 +6,7 @@ loss. Both moves together are the vector field
 ``v(theta, psi) = (-grad_theta L_G, -grad_psi L_D)``
 
 on fixed samples (Mescheder et al. 2017, equation 2). Its zeros are the stationary points of the
-game. The weights of both networks form one vector, those of the generator first.
+two-player game. The weights of both networks form one vector, those of the generator first.
 """
 
 from __future__ import annotations

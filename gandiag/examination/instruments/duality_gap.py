@@ -141,8 +141,8 @@ def _copy_state(network: nn.Module) -> dict[str, Any]:
 def _is_monotonic(state: GameState) -> bool:
     """Whether D's loss never falls while the score of a generated sample rises.
 
-    Only then does the discriminator lose what the generator gains, and V is the value of a game in
-    which one network's gain is the other's loss. Least squares, for example, penalises scores
+    Only then does the discriminator lose what the generator gains, and V is the value of a
+    two-player game in which one network's gain is the other's loss. Least squares, for example, penalises scores
     below 0, too.
     """
     # On a grid, as the formula of a user's own objective is not known here.
