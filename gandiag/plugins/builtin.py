@@ -49,6 +49,16 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "discriminator_saturation": (
             "gandiag.diagnosis.detectors.discriminator_saturation:DiscriminatorSaturation"
         ),
+        "contradictory_losses": (
+            "gandiag.diagnosis.detectors.contradictory_losses:ContradictoryLosses"
+        ),
+        "fooled_discriminator": (
+            "gandiag.diagnosis.detectors.fooled_discriminator:FooledDiscriminator"
+        ),
+        "double_sigmoid_loss": (
+            "gandiag.diagnosis.detectors.double_sigmoid_loss:DoubleSigmoidLoss"
+        ),
+        "quality_regression": "gandiag.diagnosis.detectors.quality_regression:QualityRegression",
         "generator_ascends": "gandiag.diagnosis.lints.generator_ascends:GeneratorAscends",
         "double_sigmoid": "gandiag.diagnosis.lints.double_sigmoid:DoubleSigmoid",
         "misread_scores": "gandiag.diagnosis.lints.misread_scores:MisreadScores",
@@ -60,12 +70,19 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "idle_network": "gandiag.diagnosis.lints.idle_network:IdleNetwork",
         "evaluation_mode": "gandiag.diagnosis.lints.evaluation_mode:EvaluationMode",
         "unscaled_data": "gandiag.diagnosis.lints.unscaled_data:UnscaledData",
+        "unoptimised_parameters": (
+            "gandiag.diagnosis.lints.unoptimised_parameters:UnoptimisedParameters"
+        ),
+        "detached_samples": "gandiag.diagnosis.lints.detached_samples:DetachedSamples",
+        "ungraphed_penalty": "gandiag.diagnosis.lints.ungraphed_penalty:UngraphedPenalty",
     },
     "readers": {
         "csv": "gandiag.records.readers.csv:Csv",
         "json_lines": "gandiag.records.readers.json_lines:JsonLines",
         "weights_and_biases": "gandiag.records.readers.weights_and_biases:WeightsAndBiases",
         "tensorboard": "gandiag.records.readers.tensorboard:TensorBoard",
+        # Any text is recognised as console text, so this reader is the last one.
+        "console": "gandiag.records.readers.console:Console",
     },
     "fixes": {
         "non_saturating": "gandiag.fixes.non_saturating:NonSaturating",
@@ -167,10 +184,19 @@ LINTS = (
     "idle_network",
     "evaluation_mode",
     "unscaled_data",
+    "unoptimised_parameters",
+    "detached_samples",
+    "ungraphed_penalty",
 )
 
 #: Detectors for logs of losses alone, used by default beside `DETECTORS`.
-LOG_DETECTORS = ("discriminator_saturation",)
+LOG_DETECTORS = (
+    "discriminator_saturation",
+    "contradictory_losses",
+    "fooled_discriminator",
+    "double_sigmoid_loss",
+    "quality_regression",
+)
 
 #: Earlier names of plugins, which older scenarios and saved runs contain, and their current names.
 RENAMED_PLUGINS: Mapping[str, Mapping[str, str]] = {

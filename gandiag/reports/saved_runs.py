@@ -133,7 +133,15 @@ def _build_detectors(record: Record, names: Sequence[str] = ()) -> tuple[Detecto
         choices = (*choices, *(Choice(name=name) for name in LINTS))
     # Detectors that read losses alone are for logs: other records hold more reliable signals.
     if "log" in record.environment:
-        choices = (*choices, *(Choice(name=name) for name in LOG_DETECTORS))
+        has_quality = any(name.startswith("quality/") for name in record.signals)
+        choices = (
+            *choices,
+            *(
+                Choice(name=name)
+                for name in LOG_DETECTORS
+                if has_quality or name != "quality_regression"
+            ),
+        )
     chosen = _select(choices, names)
     origin = "--detector" if names else f"{SCENARIO_FILE}: detection.detectors"
     return tuple(plugins.build("detectors", c.name, c.options, origin) for c in chosen)

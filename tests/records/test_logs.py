@@ -12,7 +12,15 @@ import gandiag
 from gandiag.cli.main import main
 from gandiag.records.logs import LogOptions
 
-CONDITIONS = ["vanishing_gradients", "mode_collapse", "non_convergence", "discriminator_saturation"]
+CONDITIONS = [
+    "vanishing_gradients",
+    "mode_collapse",
+    "non_convergence",
+    "discriminator_saturation",
+    "contradictory_losses",
+    "fooled_discriminator",
+    "double_sigmoid_loss",
+]
 HEALTHY_LOSS = 0.9 + 0.1 * np.sin(np.arange(100))  # of a discriminator
 
 
@@ -89,7 +97,7 @@ def test_options_can_be_passed(tmp_path: Path) -> None:
     log_options: dict[str, Any] = {"columns": {"discriminator_loss": "errD"}, "objective": "bce"}
     record = gandiag.load(path, **log_options)
     assert record.facts["objective"] == "non_saturating"
-    assert gandiag.diagnose(record)[-1].status == "present"
+    assert gandiag.diagnose(record)[3].status == "present"
 
 
 def test_log_is_diagnosed_from_python(healthy: Path) -> None:

@@ -3,7 +3,7 @@
 Each objective couples the losses of the two networks: a discriminator that gives generated samples
 low scores has a small loss itself and makes the generator's loss large. So a pair of losses may be
 impossible under an objective; an objective whose losses are impossible for long is excluded.
-Several objectives may remain.
+Several objectives may remain, or none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from gandiag.records.arrays import Array
+from gandiag.records.arrays import Array, Bools
 
 CRITIC = "wasserstein"
 
@@ -38,28 +38,79 @@ SLACK = 0.1
 NEGATIVE_SHARE = 0.01
 
 
-def possible_objectives(discriminator: Array, generator: Array, intervals: int) -> tuple[str, ...]:
+def possible_objectives(
+    discriminator: Array, generator: Array, intervals: int, is_weighted: bool = False
+) -> tuple[str, ...]:
     """Find the objectives under which the losses are possible.
 
     Args:
         discriminator: ``(n,)`` loss of the discriminator in each interval.
         generator: ``(n,)`` loss of the generator in the same intervals; NaN where not logged.
         intervals: number of intervals with impossible losses that excludes an objective.
+        is_weighted: whether the generator's loss has an unknown positive weight, so that only its
+            sign counts.
 
     Returns:
-        names of objectives; all but the critic's if none is possible.
+        names of objectives; all but the critic's if none is possible, because then the losses have
+        terms or weights that the log does not show.
     """
     known = discriminator[np.isfinite(discriminator)]
     if len(known) and np.mean(known < 0) > NEGATIVE_SHARE:
         return (CRITIC,)  # the losses of all other objectives are sums of positive terms
     possible = [
         name
-        for name, least_loss in _LEAST_LOSS.items()
-        if (discriminator < SLACK * least_loss(generator)).sum() < intervals
+        for name in _LEAST_LOSS
+        if impossible_intervals(name, discriminator, generator, is_weighted).sum() < intervals
     ]
     if np.isnan(generator).all():
         possible.remove("saturating")  # without G's loss it cannot differ from non_saturating
     return tuple(possible) or tuple(_LEAST_LOSS)
+
+
+def contradictory_intervals(discriminator: Array, generator: Array, given: str | None) -> Bools:
+    """In which intervals ``(n,)`` no objective, or not the given one, allows the two losses.
+
+    A critic is told from the others by negative losses, which are never contradictory.
+    """
+    names = (given,) if given else tuple(_LEAST_LOSS)
+    # Further terms only add to the generator's loss. So only a loss that is too small contradicts;
+    # with least squares, also one beyond 1/2 is impossible, which further terms would explain.
+    capped = np.minimum(generator, 0.5)
+    excluded = [
+        impossible_intervals(
+            name, discriminator, capped if name == "least_squares" else generator
+        )
+        for name in names
+    ]
+    contradictory: Bools = (discriminator >= 0) & (generator >= 0)
+    for is_excluded in excluded:
+        contradictory = contradictory & is_excluded
+    return contradictory
+
+
+def impossible_intervals(
+    objective: str, discriminator: Array, generator: Array, is_weighted: bool = False
+) -> Bools:
+    """In which intervals ``(n,)`` an objective does not allow the losses of both networks."""
+    if objective == CRITIC:
+        return np.zeros(len(discriminator), dtype=bool)  # a critic's scores may have any level
+    if is_weighted:
+        wrong_sign = generator > 0 if objective == "saturating" else generator < 0
+        return np.asarray(wrong_sign & (objective != "hinge"))
+    return np.asarray(discriminator < SLACK * least_loss(objective, generator))
+
+
+def least_loss(objective: str, generator: Array) -> Array:
+    """The least loss of a discriminator at each loss of the generator, both of shape ``(n,)``."""
+    return np.asarray(_LEAST_LOSS[objective](generator))
+
+
+def least_loss_over_chance(objective: str, generator: Array) -> Array:
+    """`least_loss` over the loss at chance; above 1, D would do better with a constant output."""
+    if objective == "least_squares":  # the smaller one with and without the factor 1/2
+        root = np.sqrt(np.maximum(generator, 0))
+        return np.asarray(2 * np.minimum((root - 1) ** 2, (math.sqrt(2) * root - 1) ** 2))
+    return least_loss(objective, generator) / CHANCE_LOSS[objective]
 
 
 # The functions below give the least loss of a discriminator at a loss of the generator. They solve
@@ -94,3 +145,5 @@ _LEAST_LOSS: Mapping[str, Callable[[Array], Array]] = {
     "hinge": _hinge,
     "least_squares": _least_squares,
 }
+#: Objectives whose losses have a scale; a critic's have none.
+OBJECTIVES = tuple(_LEAST_LOSS)

@@ -6,19 +6,25 @@ and then statistics over windows of several intervals.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gandiag.diagnosis.detectors._loss_scale import contradictory_intervals
+from gandiag.diagnosis.statistics import persistent_state
 from gandiag.monitoring.signals import CLASS_LOSS, DISCRIMINATOR_LOSS, GENERATOR_LOSS
-from gandiag.records.arrays import Array
-from gandiag.records.record import Record
+from gandiag.records.arrays import Array, Bools
+from gandiag.records.record import Record, Signal
 
 # Most intervals of a log. A longer log gets longer intervals, so that its diagnosis takes about a
 # second.
 MAX_INTERVALS = 2000
+# Least number of intervals of a log with so many rows. A run of 10,000 steps has so many intervals
+# of 100 steps; a shorter one gets shorter intervals, down to one row each.
+MIN_INTERVALS = 100
 
 
 class LossIntervals(NamedTuple):
@@ -42,15 +48,16 @@ def split_into_intervals(record: Record, length: int) -> LossIntervals:
 
     Args:
         record: the run so far.
-        length: least number of steps in an interval. Where the fact ``unit`` is not ``step``, each
-            row is an interval.
+        length: least number of steps in an interval of a long run. Where the fact ``unit`` is not
+            ``step``, each row is an interval.
     """
     steps = record[DISCRIMINATOR_LOSS].steps
     has_steps = record.facts.get("unit", "step") == "step"
     position = steps - steps[:1] if has_steps else np.arange(len(steps))
     last = int(position[-1]) if len(position) else 0
     # -(-a // b) is a / b, rounded up.
-    span = max(length if has_steps else 1, -(-last // MAX_INTERVALS))
+    shortest = max(1, min(length, last // MIN_INTERVALS)) if has_steps else 1
+    span = max(shortest, -(-last // MAX_INTERVALS))
     starts = np.flatnonzero(np.diff(position // span, prepend=-1))
     columns = (record.at(name, steps) for name in (DISCRIMINATOR_LOSS, GENERATOR_LOSS, CLASS_LOSS))
     loss, *other = (_interval_medians(values, starts) for values in columns)
@@ -81,6 +88,41 @@ def window_statistic(
         return np.full(len(values), np.nan)
     result = statistic(np.lib.stride_tricks.sliding_window_view(values, window), axis=1)
     return np.concatenate([np.full(window - 1, np.nan), result])
+
+
+def find_contradictions(
+    record: Record, intervals: LossIntervals, window: int
+) -> tuple[Bools, Bools]:
+    """Which intervals ``(n,)`` have contradictory losses, and where most of the last ones have.
+
+    Most is four of five of `window` intervals, because the loss of one batch may be unusual. Where
+    the generator's loss has an unknown weight, nothing contradicts.
+    """
+    given = record.facts.get("objective")
+    flags = contradictory_intervals(
+        intervals.loss, intervals.generator, None if given is None else str(given)
+    )
+    flags = flags & (not record.facts.get("weighted"))
+    return flags, persistent_state(flags, ~flags, window * 4 // 5, window)
+
+
+def leave_out_start(record: Record) -> tuple[Record, int | None]:
+    """The record without the rows before the discriminator starts, and the step of its start.
+
+    A discriminator that was never trained has the loss of its objective at chance, not 0. So a loss
+    of exactly 0 from the first row on is one that is not yet computed or is multiplied by 0. The
+    step is None if the first row is not 0; if all rows are 0, no row is left.
+    """
+    steps, loss = record[DISCRIMINATOR_LOSS]
+    begin = int(np.argmax(loss != 0)) if (loss != 0).any() else len(loss)
+    if begin == 0:
+        return record, None
+    first = int(steps[begin]) if begin < len(steps) else int(steps[-1]) + 1
+    cut = {
+        name: Signal(signal.steps[signal.steps >= first], signal.values[signal.steps >= first])
+        for name, signal in record.signals.items()
+    }
+    return dataclasses.replace(record, signals=cut), first
 
 
 def possible_class_weights(record: Record) -> tuple[float, ...]:

@@ -19,12 +19,14 @@ low in spite of them, but a loss that is not low may consist of them.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from gandiag.diagnosis.detectors._discriminators import evaluate_each_discriminator
 from gandiag.diagnosis.detectors._loss_scale import (
     CHANCE_LOSS,
     CRITIC,
@@ -33,6 +35,8 @@ from gandiag.diagnosis.detectors._loss_scale import (
 )
 from gandiag.diagnosis.detectors._loss_windows import (
     LossIntervals,
+    find_contradictions,
+    leave_out_start,
     possible_class_weights,
     split_into_intervals,
     window_statistic,
@@ -49,9 +53,22 @@ EXPLANATIONS = {
         "all samples, so that neither network learns much from it"
     ),
     "dead_critic": "the critic has given real and generated samples the same score up to rounding",
-    "constant": "the discriminator's loss has been constant: it gives all samples the same score",
+    "constant": (
+        "the discriminator's loss has been constant to its last digit: it gives all samples the "
+        "same score, is at the clip of its loss, or is not trained"
+    ),
 }
 TINY = 1e-300  # replaces a denominator of 0
+NOT_STARTED = (
+    "The discriminator has not started: its loss is exactly 0 in every row, which no untrained "
+    "discriminator has. Its training begins later (disc_start, steps_to_start_discriminator, a "
+    "warm-up), or its loss is not computed. If it does train, it was certain about all samples "
+    "before the first row: then log more digits, and from the first step on."
+)
+CONTRADICTORY = (
+    "No usual objective allows these two losses together, so the discriminator's loss has no "
+    "scale: see contradictory losses."
+)
 RISK = "This is a risk, not yet a failure: check the samples, or use gandiag.attach to do so."
 
 
@@ -85,13 +102,27 @@ class DiscriminatorSaturation:
 
     def detect(self, record: Record) -> Diagnosis:
         """Evaluate the loss under each possible objective; all of them must agree."""
-        intervals = split_into_intervals(record, self.interval)
-        unit = str(record.facts.get("unit", "step"))
+        return evaluate_each_discriminator(record, self._detect)
+
+    def _detect(self, record: Record) -> Diagnosis:
+        started, begin = leave_out_start(record)
+        if begin is not None and not len(started[DISCRIMINATOR_LOSS].steps):
+            return Diagnosis(self.condition, "inconclusive", NOT_STARTED)
+        found = self._detect_started(started)
+        if begin is None:
+            return found
+        text = f"The discriminator starts at {_unit(record)} {begin}: its loss is exactly 0 before."
+        return dataclasses.replace(found, summary=f"{text} {found.summary}")
+
+    def _detect_started(self, record: Record) -> Diagnosis:
+        intervals, unit = split_into_intervals(record, self.interval), _unit(record)
         window = self.epoch_window if unit == "epoch" else self.window
         count, needed = len(intervals.steps), 2 * window - 1
         if count < needed:
             text = f"Too early: {count} intervals of the discriminator's loss; {needed} are needed."
             return Diagnosis(self.condition, "inconclusive", text)
+        if find_contradictions(record, intervals, window)[1][-1]:
+            return Diagnosis(self.condition, "inconclusive", CONTRADICTORY)
         # A constant loss is dead under every objective, so the others are then not needed.
         readings = [self._read_constant(intervals, window)]
         if readings[0].onset is None:
@@ -103,25 +134,12 @@ class DiscriminatorSaturation:
             return self._report_present(readings, unit, step, evidence)
         above = self._compare_above_chance(record, intervals, readings, window)
         evidence += above
-        if onsets:
-            text = (
-                "Whether the discriminator's loss is practically zero depends on its scale, which "
-                "the log does not contain: pass --objective, --chance or --class-weight."
-            )
-        elif record.facts.get("mixed"):
-            text = "The discriminator's loss has further terms, so its own value is unknown."
-        elif any(item.holds for item in above):
-            text = (
-                "The discriminator's loss was above its level at chance for long: it has another "
-                "term, so its own value is unknown. Log that term separately, or pass --chance."
-            )
-        elif any(reading.is_low for reading in readings):
-            text = "The discriminator's loss is low, but not low enough for saturation."
-        else:
-            text = f"The discriminator's loss is not saturated. {_describe_scale(readings)}"
+        reason = _explain_inconclusive(record, readings, any(item.holds for item in above))
+        scale = _describe_scale(readings)
+        if reason is None:
+            text = f"The discriminator's loss is not saturated. {scale}"
             return Diagnosis(self.condition, "absent", text, evidence=evidence)
-        text = f"{text} {_describe_scale(readings)}"
-        return Diagnosis(self.condition, "inconclusive", text, evidence=evidence)
+        return Diagnosis(self.condition, "inconclusive", f"{reason} {scale}", evidence=evidence)
 
     def _read_constant(self, intervals: LossIntervals, window: int) -> _Reading:
         """Whether the loss has been the same in all its logged digits."""
@@ -144,7 +162,10 @@ class DiscriminatorSaturation:
         elif chance == 0:
             names = (CRITIC,)
         else:
-            names = possible_objectives(intervals.loss, intervals.generator, window)
+            is_weighted = bool(record.facts.get("weighted"))
+            names = possible_objectives(
+                intervals.loss, intervals.generator, window, is_weighted=is_weighted
+            )
         if chance is not None:
             names = names[:1]  # with one given loss at chance, all objectives give the same reading
         for weight in possible_class_weights(record):
@@ -186,10 +207,11 @@ class DiscriminatorSaturation:
         if readings[0].kind == "dead_critic" or len(record[CLASS_LOSS].values):
             return ()
         given = record.facts.get("objective")
+        is_weighted = bool(record.facts.get("weighted"))
         names = (
             (str(given),)
             if given
-            else possible_objectives(intervals.loss, intervals.generator, window)
+            else possible_objectives(intervals.loss, intervals.generator, window, is_weighted)
         )
         chance = record.facts.get("chance") or max(LARGEST_CHANCE_LOSS[name] for name in names)
         medians = window_statistic(intervals.loss, window)[window - 1 :]
@@ -210,6 +232,10 @@ class DiscriminatorSaturation:
         return Diagnosis(self.condition, "present", text, kind, step, None, severity, evidence)
 
 
+def _unit(record: Record) -> str:
+    return str(record.facts.get("unit", "step"))
+
+
 class _Reading(NamedTuple):
     """The loss on the scale of one objective.
 
@@ -228,6 +254,27 @@ class _Reading(NamedTuple):
     evidence: Evidence
     objective: str = ""
     is_given: bool = False
+
+
+def _explain_inconclusive(
+    record: Record, readings: Sequence[_Reading], is_above_chance: bool
+) -> str | None:
+    """A sentence on why the losses do not decide; None if the loss is healthy."""
+    if any(reading.onset is not None for reading in readings):
+        return (
+            "Whether the discriminator's loss is practically zero depends on its scale, which "
+            "the log does not contain: pass --objective, --chance or --class-weight."
+        )
+    if record.facts.get("mixed"):
+        return "The discriminator's loss has further terms, so its own value is unknown."
+    if is_above_chance:
+        return (
+            "The discriminator's loss was above its level at chance for long: it has another "
+            "term, so its own value is unknown. Log that term separately, or pass --chance."
+        )
+    if any(reading.is_low for reading in readings):
+        return "The discriminator's loss is low, but not low enough for saturation."
+    return None
 
 
 def _describe_scale(readings: Sequence[_Reading]) -> str:

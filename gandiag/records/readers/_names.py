@@ -23,11 +23,15 @@ ROLES = (
 
 _NETWORKS = {
     **dict.fromkeys(("d", "disc", "dis", "discrim", "discriminator", "critic", "netd"), "d"),
-    **dict.fromkeys(("g", "gen", "generator", "netg"), "g"),
+    **dict.fromkeys(("discriminators", "discriminative"), "d"),
+    **dict.fromkeys(("g", "gen", "generator", "generators", "generative", "netg"), "g"),
 }
 _LOSS_WORDS = {"loss", "losses", "err", "error", "cost", "objective"}
 _REAL, _FAKE = {"real"}, {"fake"}
 _ADVERSARIAL = {"adv", "adversarial", "gan"}
+_WASSERSTEIN = {"w", "wasserstein", "emd"}
+#: Several discriminators or generators, such as CycleGAN's D_A and D_B, are distinguished by these.
+_MEMBERS = {"a", "b", *"0123456789"}
 _UNINFORMATIVE = {
     "train", "training", "trainer", "total", "mean", "value", "values", "running", "scalar",
     "scalars", "metrics", "log", "logs", "step", "batch", "iter", "net", "model", "current", "per",
@@ -62,6 +66,7 @@ _COUNTER_WORDS = {
     "global", "total", "train", "training", "trainer", "progress", "current", "cur", "num",
     "number", "no", "n", "count", "mean",
 }  # fmt: skip
+_EVALUATION = {"eval", "evaluation", "evaluating", "val", "valid", "validation", "test", "testing"}
 #: Words written without a separator, such as "dloss" or "netD".
 _GLUED = re.compile(
     r"(d|g|disc|dis|gen|discriminator|generator|critic|adv|cls|class)(loss|losses|err|error|cost)"
@@ -79,9 +84,19 @@ def find_best_columns(role: str, names: Iterable[str]) -> tuple[str, ...]:
     >>> find_best_columns("discriminator_loss", ["loss_D_A", "loss_D_B"])
     ('loss_D_A', 'loss_D_B')
     """
-    costs = {name: cost for name in names if (cost := _compute_cost(role, name)) is not None}
+    costs = _compute_costs(role, names)
     lowest = min(costs.values(), default=0.0)
     return tuple(name for name, cost in costs.items() if cost == lowest)
+
+
+def rank_columns(role: str, names: Iterable[str]) -> list[str]:
+    """The columns whose names fit a role, the best first.
+
+    >>> rank_columns("step", ["epoch", "d_loss", "batch"])
+    ['batch', 'epoch']
+    """
+    costs = _compute_costs(role, names)
+    return sorted(costs, key=costs.__getitem__)
 
 
 def is_adversarial(name: str) -> bool:
@@ -93,6 +108,56 @@ def is_adversarial(name: str) -> bool:
     return bool(set(_split_words(name)) & {"adv", "adversarial"})
 
 
+def has_network_word(name: str) -> bool:
+    """Whether a name mentions the generator or the discriminator.
+
+    >>> has_network_word("Loss_D"), has_network_word("loss")
+    (True, False)
+    """
+    return any(word in _NETWORKS for word in _split_words(name))
+
+
+def has_loss_word(name: str) -> bool:
+    """Whether a name mentions a loss.
+
+    >>> has_loss_word("Losses"), has_loss_word("INFO")
+    (True, False)
+    """
+    return any(word in _LOSS_WORDS for word in _split_words(name))
+
+
+def is_network_name(name: str) -> bool:
+    """Whether a name is that of a network, such as "Generator", perhaps with the word "loss"."""
+    words = set(_split_words(name))
+    return bool(words & _NETWORKS.keys()) and words <= _NETWORKS.keys() | _LOSS_WORDS
+
+
+def is_evaluation_name(name: str) -> bool:
+    """Whether a text is about an evaluation in place of a training step.
+
+    >>> is_evaluation_name("--> EVALUATION"), is_evaluation_name("Epoch")
+    (True, False)
+    """
+    words = set(_split_words(name))
+    return bool(words & _EVALUATION) and not words & {"train", "training"}
+
+
+def is_position(name: str) -> bool:
+    """Whether a name is that of a counter of steps, epochs, images or the like.
+
+    >>> is_position("Epoch"), is_position("GLOBAL_STEP"), is_position("steps/sec")
+    (True, True, False)
+    """
+    words = _split_words(name)
+    known = _STEPS.keys() | _COUNTER_WORDS
+    return any(word in _STEPS for word in words) and all(word in known for word in words)
+
+
+def is_adversarial_term(name: str) -> bool:
+    """Whether the name of a loss marks it as one of several terms, such as `l_g_gan`."""
+    return bool(set(_split_words(name)) & _ADVERSARIAL)
+
+
 def find_unit(name: str) -> str:
     """The unit that a column of positions counts; the last such word of its name decides.
 
@@ -101,6 +166,10 @@ def find_unit(name: str) -> str:
     """
     units = [_STEPS[word] for word in _split_words(name) if word in _STEPS]
     return units[-1] if units else STEP
+
+
+def _compute_costs(role: str, names: Iterable[str]) -> dict[str, float]:
+    return {name: cost for name in names if (cost := _compute_cost(role, name)) is not None}
 
 
 def _compute_cost(role: str, name: str) -> float | None:
@@ -116,18 +185,31 @@ def _compute_cost(role: str, name: str) -> float | None:
     rest = {word for word in words if word not in _NETWORKS}
     names_loss = bool(rest & _LOSS_WORDS) or words[:1] == ["l"]
     rest -= _LOSS_WORDS | {"l"}
-    if rest & _EXCLUDED or not (names_loss or (len(words) == 1 and networks)):
+    if rest & _EXCLUDED or not (names_loss or _is_bare_network(words, rest)):
         return None
     network = networks[-1] if networks else None  # the last: loss_disc_fake_g is the generator's
+    if not networks and rest & _WASSERSTEIN and not rest & _REAL:
+        network, rest = "d", rest | {"unknown"}  # only where no name mentions D itself
     found = "class_loss" if rest & _CLASS else _find_loss_role(network, rest)
     if found != role or (found == "class_loss" and network == "g"):
         return None
     rest -= _CLASS if role == "class_loss" else _REAL | _FAKE
     cost = 0.0 if names_loss else 4.0  # a bare "D" may be an accuracy or a mean output
+    rest -= _WASSERSTEIN | _MEMBERS
     # The adversarial term is comparable between trainers; a sum with other terms is not.
     cost -= 0.5 * bool(rest & _ADVERSARIAL)
     cost += 0.25 * len(rest & _SMOOTHED)  # a running mean hides short events
     return cost + len(rest - _ADVERSARIAL - _SMOOTHED - _UNINFORMATIVE)
+
+
+def _is_bare_network(words: list[str], rest: set[str]) -> bool:
+    """Whether a name without a word for a loss is that of a network and its part alone.
+
+    These are D_A and G_A of CycleGAN, and D_real, D_fake and G_GAN of pix2pix.
+    """
+    if not words or words[0] not in _NETWORKS:
+        return False
+    return len(words) <= 2 and rest <= _MEMBERS | _REAL | _FAKE | _ADVERSARIAL
 
 
 def _find_loss_role(network: str | None, words: set[str]) -> str | None:

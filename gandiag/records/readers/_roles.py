@@ -6,29 +6,45 @@ reported to the user, who can correct a wrong guess with ``--map``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from gandiag.plugins.errors import BadInput, suggest_nearest
 from gandiag.records.readers._names import ROLES, find_best_columns, is_adversarial
+from gandiag.records.readers._quality import SIGNAL_OF_QUALITY, find_quality_columns
 
 #: Names of the roles of the discriminator's loss: whole, and its parts on real and fake samples.
 WHOLE, REAL, FAKE = ROLES[1:4]
+GENERATOR = "generator_loss"
 #: Role of a loss -> signal of the record. The registry of signals cannot be imported here, because
 #: records come before monitoring in the order of packages; a test compares the names.
 SIGNAL_OF_ROLE = {
     WHOLE: "loss/value/discriminator",
     REAL: "loss/real/discriminator",
     FAKE: "loss/fake/discriminator",
-    "generator_loss": "loss/value/generator",
+    GENERATOR: "loss/value/generator",
     "class_loss": "loss/class/discriminator",
 }
 MAX_NAMES = 12  # most column names in a message, so that the message stays readable
 
 
-def assign_roles(
-    columns: Iterable[str], path: Path, wanted: Mapping[str, str]
-) -> tuple[dict[str, str], list[str]]:
+class Assignment(NamedTuple):
+    """The columns of a log by role.
+
+    Attributes:
+        roles: column names by role.
+        others: discriminators beside that of `roles`: the columns of their losses, each with the
+            column of the generator that trains against it, or None.
+        notes: what the user should know, such as roles without a column.
+    """
+
+    roles: dict[str, str]
+    others: list[tuple[str, str | None]]
+    notes: list[str]
+
+
+def assign_roles(columns: Iterable[str], path: Path, wanted: Mapping[str, str]) -> Assignment:
     """Assign a column to each role for which there is one.
 
     Args:
@@ -36,12 +52,9 @@ def assign_roles(
         path: path of the log, for messages.
         wanted: column names by role that the user passed; these are not guessed.
 
-    Returns:
-        Column names by role, and notes for the user about roles without a column.
-
     Raises:
-        BadInput: a column that the user named does not exist, or there is no column, or more than
-            one, that can be the discriminator's loss.
+        BadInput: a column that the user named does not exist, or no column can be a loss of the
+            discriminator or of the generator, or a quality of the samples.
     """
     columns = tuple(columns)
     for role, name in wanted.items():
@@ -49,37 +62,74 @@ def assign_roles(
     roles: dict[str, str] = dict(wanted)
     notes: list[str] = []
     free = [name for name in columns if name not in wanted.values()]
+    others = _assign_pairs(roles, columns, wanted)
     for role in SIGNAL_OF_ROLE:
-        fitting = () if role in wanted else find_best_columns(role, free)
+        fitting = () if role in roles else find_best_columns(role, free)
         if len(fitting) == 1:
             roles[role] = fitting[0]
         elif fitting:
-            notes.append(_describe_ambiguity(role, fitting, path))
-    if WHOLE not in roles and not {REAL, FAKE} <= set(roles):
-        problem = f"no column is recognised as the discriminator's loss; add --map {WHOLE}=NAME"
-        raise BadInput(str(path), f"{problem}; {_suggest_columns(WHOLE, columns)}")
-    if WHOLE not in roles:
-        notes.append("The discriminator's loss is the sum of its two parts.")
+            either = " or ".join(fitting[:MAX_NAMES])
+            notes.append(f"Not read: {role} may be {either}; choose one with --map {role}=NAME.")
+    quality = find_quality_columns([name for name in free if name not in roles.values()])
+    roles = {**quality, **roles}
+    notes += _check_discriminator(roles, columns, path)
+    if others:
+        names = ", ".join(name for name, _ in others)
+        notes.append(
+            f"The log has {len(others) + 1} discriminators: {roles[WHOLE]}, {names}. Each is "
+            f"evaluated; choose one with --map {WHOLE}=NAME."
+        )
     # A column that the user named is kept even if it is redundant.
     drop = _find_redundant_roles(roles) - set(wanted)
-    return {role: roles[role] for role in ROLES if role in roles and role not in drop}, notes
+    order = (*ROLES, *SIGNAL_OF_QUALITY)
+    kept = {role: roles[role] for role in order if role in roles and role not in drop}
+    return Assignment(kept, others, notes)
+
+
+def _assign_pairs(
+    roles: dict[str, str], columns: Sequence[str], wanted: Mapping[str, str]
+) -> list[tuple[str, str | None]]:
+    """Assign the first of several equal discriminators and its generator; return the others."""
+    discriminators, generators = (find_best_columns(role, columns) for role in (WHOLE, GENERATOR))
+    if len(discriminators) < 2:
+        return []
+    paired: Sequence[str | None] = [None] * len(discriminators)
+    if len(generators) == len(discriminators):
+        paired = generators
+    elif len(generators) == 1:
+        paired = generators * len(discriminators)
+    pairs = dict(zip(discriminators, paired, strict=True))
+    first = roles.setdefault(WHOLE, discriminators[0])
+    generator = pairs.get(first)
+    if generator is not None:
+        roles.setdefault(GENERATOR, generator)
+    return [] if WHOLE in wanted else list(pairs.items())[1:]
+
+
+def _check_discriminator(
+    roles: Mapping[str, str], columns: Sequence[str], path: Path
+) -> Iterable[str]:
+    """Notes on the discriminator's loss; an error if the log has nothing else either."""
+    if WHOLE in roles:
+        return []
+    if {REAL, FAKE} <= set(roles):
+        return ["The discriminator's loss is the sum of its two parts."]
+    problem = f"no column is recognised as the discriminator's loss; add --map {WHOLE}=NAME"
+    hint = _suggest_columns(WHOLE, columns)
+    if all(name.isdigit() for name in columns):
+        problem += " (the table has no header, so its columns are numbered)"
+    if GENERATOR not in roles and not set(roles) & set(SIGNAL_OF_QUALITY):
+        raise BadInput(str(path), f"{problem}; {hint}")
+    return [f"{problem[0].upper()}{problem[1:]}; {hint}."]
 
 
 def _check_column(role: str, name: str, columns: Iterable[str]) -> None:
-    if role not in ROLES:
-        raise BadInput(f"--map {role}={name}", f"unknown role; {suggest_nearest(role, ROLES)}")
+    known = (*ROLES, *SIGNAL_OF_QUALITY)
+    if role not in known:
+        raise BadInput(f"--map {role}={name}", f"unknown role; {suggest_nearest(role, known)}")
     if name not in columns:
         problem = f"no numeric column has this name; {_suggest_columns(name, columns)}"
         raise BadInput(f"--map {role}={name}", problem)
-
-
-def _describe_ambiguity(role: str, fitting: tuple[str, ...], path: Path) -> str:
-    """A note that several columns fit a role; an error if it is the discriminator's loss."""
-    either = " or ".join(fitting[:MAX_NAMES])
-    if role == WHOLE:
-        problem = f"the discriminator's loss may be {either}; add --map {role}={fitting[0]}"
-        raise BadInput(str(path), problem)
-    return f"Not read: {role} may be {either}; choose one with --map {role}=NAME."
 
 
 def _find_redundant_roles(roles: Mapping[str, str]) -> set[str]:

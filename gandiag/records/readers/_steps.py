@@ -29,12 +29,13 @@ def find_newest_branch(steps: NDArray[np.int64]) -> Bools:
     return np.append(steps[:-1] < smallest_from_here[1:], True)
 
 
-def unroll_counter(within: Array, epoch: Array | None) -> Array | None:
+def unroll_counter(within: Array, epoch: Array | None, length: float | None = None) -> Array | None:
     """Turn a counter that restarts in each epoch into a counter of the whole run.
 
     Args:
         within: ``(n,)`` the counter in the order in which it was logged.
         epoch: ``(n,)`` the epochs; None if they were not logged.
+        length: counts in an epoch, if the log gives it; otherwise it is taken from the counter.
 
     Returns:
         ``(n,)`` the counter of the whole run; None if `within` does not restart in each epoch. A
@@ -47,7 +48,7 @@ def unroll_counter(within: Array, epoch: Array | None) -> Array | None:
     True
     """
     falls = np.flatnonzero(np.diff(within) < 0)
-    if epoch is not None:
+    if epoch is not None and np.ptp(epoch) > 0:
         rises = np.diff(epoch) > 0
         # One fall in ten may come from resuming the run, not from a new epoch.
         if not len(falls) or rises[falls].mean() < 0.9:
@@ -61,5 +62,7 @@ def unroll_counter(within: Array, epoch: Array | None) -> Array | None:
         epoch = np.concatenate([[0.0], np.cumsum(np.diff(within) < 0)])
     # The length of an epoch is one usual distance between entries more than the counter's range.
     low, gap = float(within.min()), float(np.median(np.abs(np.diff(within))))
-    length = float(within.max()) - low + max(gap, 1.0)
+    span = float(within.max()) - low + max(gap, 1.0)
+    # A counter may go beyond the length that the log gives, where that is of something else.
+    length = length if length and length >= float(within.max()) - low else span
     return np.asarray((epoch - epoch[0]) * length + within)

@@ -14,10 +14,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.records.arrays import Array
-from gandiag.records.readers._names import EPOCH, STEP, find_best_columns, find_unit
-from gandiag.records.readers._roles import FAKE, REAL, SIGNAL_OF_ROLE, WHOLE, assign_roles
+from gandiag.records.readers._names import (
+    EPOCH,
+    STEP,
+    find_best_columns,
+    find_unit,
+    is_adversarial_term,
+    rank_columns,
+)
+from gandiag.records.readers._quality import SIGNAL_OF_QUALITY
+from gandiag.records.readers._roles import (
+    FAKE,
+    GENERATOR,
+    REAL,
+    SIGNAL_OF_ROLE,
+    WHOLE,
+    Assignment,
+    assign_roles,
+)
 from gandiag.records.readers._steps import find_newest_branch, unroll_counter
 from gandiag.records.record import Record, Signal
+
+_SIGNAL_OF_ROLE = {**SIGNAL_OF_ROLE, **SIGNAL_OF_QUALITY}
+MAX_STEP = 2.0**53  # a larger number is no counter, and cannot be one in 64 bits
 
 
 class Column(NamedTuple):
@@ -47,7 +66,11 @@ def collect_columns(rows: Iterable[Mapping[str, float]]) -> dict[str, Column]:
 
 
 def build_record(
-    columns: Mapping[str, Column], path: Path, reader: str, wanted: Mapping[str, str]
+    columns: Mapping[str, Column],
+    path: Path,
+    reader: str,
+    wanted: Mapping[str, str],
+    lengths: Mapping[str, float] | None = None,
 ) -> Record:
     """Build the record of a log.
 
@@ -56,70 +79,123 @@ def build_record(
         path: path of the log, for messages.
         reader: name of the reader, for messages.
         wanted: column names by role (`_names.ROLES`) that the user passed.
+        lengths: counts in an epoch by the name of the counter, where the log gives them.
 
     Returns:
-        A record with the losses as signals and the fact ``unit``, the unit of its steps: step,
-        epoch, kimg, image, tick or row. ``environment["log"]`` has the columns that were read and
-        notes for the user.
+        A record with the losses, and the qualities of the samples, as signals, and with facts.
+        ``unit`` is the unit of its steps: step, epoch, kimg, image, tick or row.
+        ``discriminators`` are the columns of several discriminators; the losses of the second one
+        are the signals ``loss/value.COLUMN/discriminator`` and ``loss/value.COLUMN/generator``.
+        ``weighted`` means that the generator's loss is a term with an unknown weight.
+        ``environment["log"]`` has the columns that were read and notes for the user.
 
     Raises:
-        BadInput: a column that the user named does not exist, or there is no column, or more than
-            one, that can be the discriminator's loss.
+        BadInput: a column that the user named does not exist, or no column can be a loss of the
+            discriminator or of the generator, or a quality of the samples.
     """
-    roles, notes = assign_roles(columns, path, wanted)
-    losses = [name for role, name in roles.items() if role in SIGNAL_OF_ROLE]
-    steps_of_row, unit, step_notes = _find_steps(columns, wanted, losses)
-    notes += step_notes
-    signals, repeated = {}, 0
-    for role, signal in SIGNAL_OF_ROLE.items():
-        if role in roles:
-            signals[signal], dropped = _build_signal(columns[roles[role]], steps_of_row)
-            repeated = max(repeated, dropped)
-    if WHOLE not in roles:
+    columns = {name: column for name, column in columns.items() if len(column.rows)}
+    assigned = assign_roles(columns, path, wanted)
+    roles = assigned.roles
+    names = {signal: roles[role] for role, signal in _SIGNAL_OF_ROLE.items() if role in roles}
+    for discriminator, generator in assigned.others:
+        names[f"loss/value.{discriminator}/discriminator"] = discriminator
+        if generator is not None:
+            names[f"loss/value.{discriminator}/generator"] = generator
+    steps_of_row, unit, step_notes = _find_steps(
+        columns, wanted, list(names.values()), lengths or {}
+    )
+    built = {s: _build_signal(columns[name], steps_of_row) for s, name in names.items()}
+    signals, repeated = {s: pair[0] for s, pair in built.items()}, max(p[1] for p in built.values())
+    if WHOLE not in roles and {REAL, FAKE} <= set(roles):
         parts = signals[SIGNAL_OF_ROLE[REAL]], signals[SIGNAL_OF_ROLE[FAKE]]
         signals[SIGNAL_OF_ROLE[WHOLE]] = _sum(*parts)
-    if repeated:
-        notes.append(f"The log goes back: {repeated} rows that were repeated later are left out.")
-    facts: dict[str, Any] = {"unit": unit}
-    # A note about class_loss means that there are class terms, but none that can be subtracted.
-    if any("class_loss" in note for note in notes):
-        facts["mixed"] = True
-    assignment = ", ".join(f"{role} is {name}" for role, name in roles.items())
     is_guess = bool(set(roles) - set(wanted))
     guessed = " (guessed from the names; change with --map)" if is_guess else ""
-    notes.insert(0, f"Read as {reader}: {assignment}{guessed}.")
+    assignment = ", ".join(f"{role} is {name}" for role, name in roles.items())
+    notes = [
+        f"Read as {reader}: {assignment}{guessed}.",
+        _describe_extent(signals, unit),
+        *step_notes,
+        *assigned.notes,
+    ]
+    if repeated:
+        notes.append(f"The log goes back: {repeated} rows that were repeated later are left out.")
     log = {"reader": reader, "name": path.name, "columns": roles, "unit": unit, "notes": notes}
-    return Record(signals, facts, {"log": log})
+    return Record(signals, {"unit": unit, **_find_facts(assigned)}, {"log": log})
+
+
+def _find_facts(assigned: Assignment) -> dict[str, Any]:
+    """What the columns tell about the losses."""
+    facts: dict[str, Any] = {}
+    # A note about class_loss means that there are class terms, but none that can be subtracted.
+    if any("Not read: class_loss" in note for note in assigned.notes):
+        facts["mixed"] = True
+    if is_adversarial_term(assigned.roles.get(GENERATOR, "")):
+        facts["weighted"] = True
+    if assigned.others:
+        others = (name for name, _ in assigned.others)
+        facts["discriminators"] = [assigned.roles[WHOLE], *others]
+    return facts
+
+
+def _describe_extent(signals: Mapping[str, Signal], unit: str) -> str:
+    """The number of rows with a loss, and their first and last step."""
+    longest = max(signals.values(), key=lambda signal: len(signal.steps))
+    if not len(longest.steps):
+        return "No row has a number."
+    first, last = int(longest.steps[0]), int(longest.steps[-1])
+    extent = f"{len(longest.steps)} rows, from {unit} {first} to {last}."
+    generator = signals.get(SIGNAL_OF_ROLE[GENERATOR])
+    if generator is not None and len(generator.values) and not generator.values.any():
+        # Trainers that start the discriminator late multiply its terms by 0 until then.
+        extent += " The generator's loss is exactly 0 in all of them: it has not started yet."
+    return extent
 
 
 def _find_steps(
-    columns: Mapping[str, Column], wanted: Mapping[str, str], losses: Sequence[str]
+    columns: Mapping[str, Column],
+    wanted: Mapping[str, str],
+    losses: Sequence[str],
+    lengths: Mapping[str, float],
 ) -> tuple[NDArray[np.int64], str, list[str]]:
-    """The step of each row of the log, -1 for a row without one; their unit; and notes."""
+    """The step of each row of the log, -1 for a row without one; their unit; and notes.
+
+    The finest counter is used that is known for most rows of the first loss and can order them;
+    without such a counter the rows are counted.
+    """
     # Number of rows of the log: the last row of any column decides.
-    size = 1 + max(int(column.rows[-1]) for column in columns.values() if len(column.rows))
+    size = 1 + max(int(column.rows[-1]) for column in columns.values())
     rows = columns[losses[0]].rows
     free = [name for name in columns if name not in losses]
-    names = [wanted[STEP]] if STEP in wanted else sorted(find_best_columns(STEP, free)[:1])
-    full = {name: _fill_rows(columns[name], size) for name in names}
-    # A counter must be known for most rows of the losses; else the rows themselves are counted.
-    names = [name for name in names if np.isfinite(full[name][rows]).mean() > 0.5]
-    if not names:
-        return np.arange(1, size + 1), "row", ["No column counts steps, so rows are counted."]
-    name, notes = names[0], list[str]()
-    position, unit = full[name], find_unit(name)
-    is_known = np.isfinite(position)
-    if unit != EPOCH:
-        position, notes = _unroll(columns, free, name, position, is_known)
-    whole = np.where(is_known, np.floor(np.where(is_known, position, 0)), -1).astype(np.int64)
-    at_losses = whole[rows[is_known[rows]]]
-    # A counter that often stands still, such as an epoch logged at every batch, cannot order rows.
-    if (np.diff(at_losses) == 0).mean() > 0.1:
-        text = f"Many rows have the same {name}, so rows are counted."
-        return np.arange(1, size + 1), "row", [text]
-    if unit == STEP:
-        return whole, unit, [f"Steps are taken from the column {name}.", *notes]
-    return whole, unit, [f"The unit of all steps is {unit}: the column {name} counts it.", *notes]
+    names = [wanted[STEP]] if STEP in wanted else rank_columns(STEP, free)
+    problem = "No column counts steps, so rows are counted."
+    for name in names:
+        position, unit = _fill_rows(columns[name], size), find_unit(name)
+        is_known = np.isfinite(position) & (np.abs(position) < MAX_STEP)
+        if is_known[rows].mean() <= 0.5:
+            continue
+        notes: list[str] = []
+        if unit != EPOCH:
+            length = lengths.get(name)
+            position, notes = _unroll(columns, free, name, position, is_known, length)
+        whole = np.where(is_known, np.floor(np.where(is_known, position, 0)), -1).astype(np.int64)
+        if not _can_order(whole[rows[is_known[rows]]], unit):
+            problem = f"Many rows have the same {name}, so rows are counted."
+            continue
+        if unit == STEP:
+            return whole, unit, notes or [f"Steps are taken from the column {name}."]
+        counted = f"The unit of all steps is {unit}: the column {name} counts it."
+        return whole, unit, [counted, *notes]
+    return np.arange(1, size + 1), "row", [problem]
+
+
+def _can_order(steps: NDArray[np.int64], unit: str) -> bool:
+    """Whether a counter can order rows, that is, neither stands still nor restarts too often."""
+    # An epoch that is logged at every batch stands still; a progress bar repeats some steps.
+    still = float((np.diff(steps) == 0).mean()) if len(steps) > 1 else 0.0
+    restarts = int((np.diff(steps) < 0).sum())
+    kept = float(find_newest_branch(steps).sum()) + still * len(steps)
+    return still <= (0.1 if unit == EPOCH else 0.7) and (restarts < 3 or kept > len(steps) / 2)
 
 
 def _unroll(
@@ -128,18 +204,22 @@ def _unroll(
     name: str,
     position: Array,
     is_known: NDArray[np.bool_],
+    length: float | None,
 ) -> tuple[Array, list[str]]:
     """Continue a counter that restarts in each epoch over all epochs, with a note; or keep it."""
     epochs = [
         _fill_rows(columns[epoch], len(position)) for epoch in find_best_columns(EPOCH, free)[:1]
     ]
     complete = [epoch[is_known] for epoch in epochs if np.isfinite(epoch[is_known]).all()]
-    unrolled = unroll_counter(position[is_known], complete[0] if complete else None)
+    unrolled = unroll_counter(position[is_known], complete[0] if complete else None, length)
     if unrolled is None:
         return position, []
     continued = position.copy()
     continued[is_known] = unrolled
-    return continued, [f"{name} restarts in each epoch; its values are continued over the epochs."]
+    return continued, [
+        f"The position is epoch and {name} together: {name} restarts in each epoch; its values are "
+        "continued over the epochs."
+    ]
 
 
 def _build_signal(column: Column, steps_of_row: NDArray[np.int64]) -> tuple[Signal, int]:

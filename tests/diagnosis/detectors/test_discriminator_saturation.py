@@ -43,13 +43,17 @@ few = settings(deadline=None, max_examples=20)
 
 
 def simulate(objective: str, apart: float, rows: int = ROWS, seed: int = 0) -> Losses:
-    """Losses of batches of 64 scores, with a distance `apart` between real and generated ones."""
+    """Losses of batches of 64 scores, with a distance `apart` between real and generated ones.
+
+    The first row is of networks before their training, whose scores are alike.
+    """
     draw = np.random.default_rng(seed)
     middle = 0.5 if objective == "least_squares" else 0.0  # between its two targets
     width = 0.05 if objective == "least_squares" else 0.5
     fake, real = (
         middle + sign * apart / 2 + width * draw.standard_normal((rows, 64)) for sign in (-1, 1)
     )
+    fake[0], real[0] = fake[0] + apart / 2, real[0] - apart / 2
     on_fake, generator = FAKES[objective]
     discriminator = REALS[objective](real).mean(1) + on_fake(fake).mean(1)
     return np.asarray(discriminator), np.asarray(generator(fake).mean(1))
@@ -169,7 +173,9 @@ def test_constant_loss_is_dead() -> None:
     generator = np.zeros(ROWS)
     found = detect((np.full(ROWS, 13.8155), generator))
     assert (found.status, found.kind) == ("present", "constant")
-    assert detect((np.zeros(ROWS), simulate("hinge", 16.0)[1])).kind == "saturated"
+    zero, generator = simulate("hinge", 16.0)
+    assert not zero[1:].any()
+    assert detect((zero, generator)).kind == "saturated"
 
 
 @pytest.mark.parametrize("objective", SCALED)
@@ -244,7 +250,10 @@ def test_severity_grows_with_depth() -> None:
     """The farther below the threshold, the higher the severity, up to 1 at exactly 0."""
     draw = np.random.default_rng(0)
     found = [
-        detect((level * (1 + 0.1 * draw.random(ROWS)), np.full(ROWS, 9.0)), objective="hinge")
+        detect(
+            (np.append(2.0, level * (1 + 0.1 * draw.random(ROWS))), np.full(ROWS + 1, 9.0)),
+            objective="hinge",
+        )
         for level in (1e-2, 1e-4, 0.0)
     ]
     severities = [diagnosis.severity or math.nan for diagnosis in found]

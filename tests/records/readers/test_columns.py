@@ -187,8 +187,8 @@ def test_named_columns_are_used() -> None:
 @pytest.mark.parametrize(
     ("columns", "wanted", "message"),
     [
-        (["loss_D_A", "loss_D_B"], {}, r"loss may be loss_D_A or loss_D_B; add --map"),
-        (["loss", "fid"], {}, r"no column is recognised as the discriminator's loss"),
+        (["loss", "lr"], {}, r"no column is recognised as the discriminator's loss"),
+        (["1", "2"], {}, r"--map discriminator_loss=NAME \(the table has no header"),
         (["d_loss_real"], {}, r"no column is recognised .*d_loss_real"),
         (["errD"], {"discriminator_los": "errD"}, r'nearest is "discriminator_loss"'),
         (["errD"], {"discriminator_loss": "err"}, r'nearest is "errD"'),

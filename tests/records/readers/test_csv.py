@@ -74,7 +74,7 @@ def test_second_header_is_skipped(tmp_path: Path) -> None:
         ("", "the file is empty"),
         ("step,d_loss\n", "the table has no rows"),
         ("name,word\na,b\n", "no column of the table has numbers"),
-        ("step,fid\n1,2\n", "no column is recognised as the discriminator's loss"),
+        ("step,lr\n1,2\n", "no column is recognised as the discriminator's loss"),
     ],
 )
 def test_bad_tables_are_refused(tmp_path: Path, text: str, message: str) -> None:
