@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gandiag.scenario.shipped import shipped
+from gandiag.scenario.shipped import list_shipped
 
 ROOT = Path(__file__).parents[1]
 LARGEST = 4_000_000  # bytes of a wheel
@@ -74,7 +74,7 @@ def test_wheel_holds_every_scenario(files: set[str]) -> None:
     """The shipped scenarios lie inside the package, under the names that the checkout has."""
     inside = "gandiag/scenarios/"
     found = {file.removeprefix(inside) for file in files if file.startswith(inside)}
-    there = {path.relative_to(ROOT / "scenarios").as_posix() for path in shipped().values()}
+    there = {path.relative_to(ROOT / "scenarios").as_posix() for path in list_shipped().values()}
     assert found == there
 
 
@@ -140,8 +140,8 @@ def test_sdist_builds_the_same_wheel(
 def test_checkout_finds_its_scenarios() -> None:
     """Installed with ``-e``, gandiag lists the files next to the package."""
     files = {path.stem: path for path in (ROOT / "scenarios").rglob("*.yaml")}
-    assert {path.name for path in shipped().values()} == {path.name for path in files.values()}
-    assert all(path.is_relative_to(ROOT / "scenarios") for path in shipped().values())
+    assert {path.name for path in list_shipped().values()} == {path.name for path in files.values()}
+    assert all(path.is_relative_to(ROOT / "scenarios") for path in list_shipped().values())
 
 
 def test_pins_cover_every_requirement() -> None:
