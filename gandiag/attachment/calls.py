@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ class DiscriminatorCall:
         to_generator: whether a gradient can flow through the samples to the generator.
         is_only_input: whether the samples are the only input of the call (no labels).
         discriminator_steps: steps of D's optimizer before the call.
+        conditions: D's other inputs that have one row for each sample, detached.
         output_gradient: gradient of the loss at `output` in the latest backward pass through it.
         input_gradient: gradient of the loss at `samples`, likewise.
     """
@@ -40,6 +41,7 @@ class DiscriminatorCall:
     to_generator: bool
     is_only_input: bool
     discriminator_steps: int
+    conditions: tuple[Tensor, ...] = ()
     output_gradient: Tensor | None = None
     input_gradient: Tensor | None = None
 
@@ -133,6 +135,9 @@ def split_real_fake(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
        call scores the interpolates of a gradient penalty (Gulrajani et al. 2017). Calls that lead
        to the generator without being on a known fake are left out: they score interpolates whose
        fakes were not detached.
+
+       Calls whose scores are in D's loss are preferred: a loop may score samples to log their
+       scores, or the gradient at them, which no optimizer steps with.
     3. Without known fakes (a loop has cloned, scaled or concatenated them), the signs of the
        gradients decide: a descent step raises the scores of the samples that the loop calls real,
        so the gradient at their outputs is negative.
@@ -143,8 +148,26 @@ def split_real_fake(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
     labelled = [call for call in others if call.is_fake is False]
     plain = [call for call in others if not call.needs_input_gradient]
     if fakes and others:
-        return _join_calls(labelled or plain or others[:1], fakes, has_known_split=True)
+        real = labelled or plain or _select_in_loss(others)[:1]
+        return _join_calls(_select_in_loss(real), _select_in_loss(fakes), has_known_split=True)
     return _split_by_gradient(calls)
+
+
+def select_rows(values: Iterable[Any], samples: Tensor) -> tuple[Tensor, ...]:
+    """The tensors among the inputs of a call that have one row for each sample, detached.
+
+    Args:
+        values: the inputs.
+        samples: the samples of the call, ``(B, *shape)``; left out where they are an input.
+    """
+    return tuple(
+        value.detach()
+        for value in values
+        if isinstance(value, Tensor)
+        and value is not samples
+        and value.ndim
+        and len(value) == len(samples)
+    )
 
 
 def join_batches(batches: Sequence[Tensor]) -> Tensor | None:
@@ -177,6 +200,11 @@ def _join_calls(
         fake_gradient=join_output_gradients(fake),
         has_known_split=has_known_split,
     )
+
+
+def _select_in_loss(calls: Sequence[DiscriminatorCall]) -> Sequence[DiscriminatorCall]:
+    """The calls that a loss was differentiated through; all calls where there is none."""
+    return [call for call in calls if call.output_gradient is not None] or calls
 
 
 def _rescore(calls: Sequence[DiscriminatorCall]) -> Tensor:

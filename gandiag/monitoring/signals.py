@@ -417,6 +417,25 @@ DISCRIMINATOR_WITHOUT_GRADIENT, GENERATOR_WITHOUT_GRADIENT = _both(
     high=1.0,
     better="lower",
 )
+DISCRIMINATOR_FROZEN, GENERATOR_FROZEN = _both(
+    "loop/frozen",
+    "frozen parameters",
+    "share of the parameter tensors that require no gradient, or have none at the step",
+    high=1.0,
+)
+DISCRIMINATOR_UNOPTIMISED, GENERATOR_UNOPTIMISED = _both(
+    "loop/unoptimised",
+    "parameters in no optimizer",
+    "number of parameters that get a gradient, but are in no optimizer and have never changed",
+    better="lower",
+)
+CUT_OFF = _generator(
+    "loop/cut_off",
+    "D's scores without a gradient for G",
+    "1 if D scored samples in G's step, and no gradient can flow from the scores to G",
+    high=1.0,
+    better="lower",
+)
 DISCRIMINATOR_EVAL_MODE, GENERATOR_EVAL_MODE = _both(
     "loop/eval_mode",
     "layers in evaluation mode",
@@ -438,6 +457,13 @@ GRADIENT_PENALTY = _discriminator(
     "gradient penalty used",
     "1 once the loop has computed D's gradient at its input, as gradient penalties do",
     high=1.0,
+)
+UNGRAPHED_PENALTY = _discriminator(
+    "loop/ungraphed_penalty",
+    "gradient penalty without a graph",
+    "1 if D's gradient at its input was computed without a graph, and D's loss has a constant term",
+    high=1.0,
+    better="lower",
 )
 SPECTRAL_NORM = _discriminator(
     "loop/spectral_norm",

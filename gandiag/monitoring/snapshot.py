@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -19,10 +19,17 @@ NetworkName = Literal["generator", "discriminator"]
 
 
 class Call(NamedTuple):
-    """The arguments of one call of a network."""
+    """The arguments of one call of a network, or of one of its methods.
+
+    Attributes:
+        args: positional arguments.
+        kwargs: keyword arguments.
+        method: name of the method; ``__call__`` for a call of the network itself.
+    """
 
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    method: str = "__call__"
 
 
 def first_tensor(output: Any) -> Tensor:
@@ -34,12 +41,34 @@ def first_tensor(output: Any) -> Tensor:
     if isinstance(output, Tensor):
         return output
     # Generators may return a tuple such as (images, latents), or a dictionary or dataclass of them.
-    parts = output.values() if isinstance(output, Mapping) else output
+    fields = vars(output) if is_dataclass(output) else output
+    parts = fields.values() if isinstance(fields, Mapping) else fields
     if isinstance(parts, Iterable):
         for part in parts:
             if isinstance(part, Tensor):
                 return part
-    raise TypeError(f"no tensor in an output of type {type(output).__name__}")
+    raise TypeError(
+        f"no tensor in an output of type {type(output).__name__}; the generator's forward must "
+        "return its samples as a tensor, or as the first tensor of a tuple or dictionary"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkInputs:
+    """What a user's own loop passes to the networks in a step. Every tensor is detached.
+
+    Attributes:
+        real_conditions: in a discriminator step, D's inputs with one row for each sample, beside
+            the real samples: labels, for example.
+        fake_conditions: these inputs beside the generated samples of the step.
+        generator_inputs: in a generator step, G's inputs with one row for each sample.
+        generated: in a generator step, G's output for these inputs, ``(B, *shape)``.
+    """
+
+    real_conditions: tuple[Tensor, ...] = ()
+    fake_conditions: tuple[Tensor, ...] = ()
+    generator_inputs: tuple[Tensor, ...] = ()
+    generated: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +96,13 @@ class LoopTrace:
         largest_weight: largest absolute weight of D now, 0-dim.
         largest_weight_before: largest absolute weight of D at the forward pass of D's step, 0-dim.
         steps: optimizer steps of the stepping network so far.
+        unoptimised: number of entries of the stepping network's weights that get a gradient, but
+            are in none of its optimizers and have never changed, 0-dim.
+        is_cut_off: whether D scored samples in a generator step, and none of the scores can pass a
+            gradient on to the generator.
+        has_ungraphed_penalty: whether D's gradient at its input was computed without a graph
+            (``create_graph``) in a discriminator step whose loss has a constant term.
+        inputs: what the loop passed to the networks; None where no call was observed.
     """
 
     real_output: Tensor | None = None
@@ -81,6 +117,10 @@ class LoopTrace:
     largest_weight: Tensor | None = None
     largest_weight_before: Tensor | None = None
     steps: int = 0
+    unoptimised: float | Tensor = 0.0
+    is_cut_off: bool = False
+    has_ungraphed_penalty: bool = False
+    inputs: NetworkInputs | None = None
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,15 @@ torch 2.4 to 2.15; tests/monitoring/test_torch_internals.py checks those of the 
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
+from torch.autograd.graph import Node
 from torch.optim import Optimizer
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 # Stack frames to search for a gradient scaler: its `step` is 5 frames above a hook of the
 # optimizer, and wrappers such as those of Accelerate or Lightning add a few.
 _SCALER_FRAMES = 12
+# Nodes of autograd's graph that add the terms of a loss, and nodes that multiply a sum.
+_SUMS = frozenset({"Add", "Sub", "Rsub"})
+_FACTORS = frozenset({"Mul", "Div", "Neg"})
 
 
 def tensor_norms(tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -49,6 +54,60 @@ def current_backward_pass() -> int:
     """
     task_id = getattr(torch._C, "_current_graph_task_id", None)
     return -1 if task_id is None else int(task_id())
+
+
+def gradient_accumulator(parameter: Tensor) -> Node | None:
+    """The node of autograd's graph that adds to ``parameter.grad``; None if it needs no gradient.
+
+    The node is found by ``Node.next_functions``: `torch.autograd.graph.get_gradient_edge` gives
+    another object in some releases. A hook on the node lives as long as the node is referenced.
+    """
+    if not parameter.requires_grad:
+        return None
+    with torch.enable_grad():
+        view = parameter.view_as(parameter).grad_fn
+    node = None if view is None else view.next_functions[0][0]
+    return node if isinstance(node, Node) else None
+
+
+def adds_to_gradient(node: Node | None) -> bool:
+    """Whether the backward pass that is running adds to the ``.grad`` behind this node.
+
+    To be called from a hook during the pass. ``loss.backward()`` adds to the gradients of all
+    parameters in its graph; ``torch.autograd.grad`` adds to none.
+
+    It relies on ``torch._C._will_engine_execute_node``, which PyTorch's own hooks for several
+    tensors use. Without it every pass counts as one that adds.
+    """
+    will_execute = getattr(torch._C, "_will_engine_execute_node", None)
+    if node is None or will_execute is None:
+        return node is not None
+    try:
+        return bool(will_execute(node))
+    except RuntimeError:  # torch.autograd.grad returns the gradient of this very parameter
+        return False
+
+
+def current_graph_leaves(limit: int) -> list[Node]:
+    """Nodes that add to a ``.grad``, among the nearest `limit` nodes behind the current node.
+
+    To be called from a hook of a tensor: the current node is the one that computed the tensor.
+
+    It relies on ``torch._C._current_autograd_node``. Without it the list is empty.
+    """
+    current_node = getattr(torch._C, "_current_autograd_node", None)
+    waiting: list[Any] = [] if current_node is None else [current_node()]
+    leaves: list[Node] = []
+    for _ in range(limit):
+        if not waiting:
+            break
+        node = waiting.pop(0)
+        if node is None:
+            continue
+        if type(node).__name__ == "AccumulateGrad":
+            leaves.append(node)
+        waiting += [following for following, _ in node.next_functions]
+    return leaves
 
 
 def tensor_version(tensor: Tensor) -> int:
@@ -123,6 +182,64 @@ def has_compiled() -> bool:
     """
     dynamo = sys.modules.get("torch._dynamo.utils")
     return dynamo is not None and bool(getattr(dynamo, "counters", True))
+
+
+def find_differentiated_tensors() -> tuple[Tensor, ...]:
+    """The tensors from which the backward pass that is running began, such as the loss.
+
+    To be called from a hook of a tensor: it learns the gradient, but not the loss. The loss is
+    found on the stack of this thread, or on that of another one, as the passes of a GPU run in
+    threads of their own.
+
+    It relies on ``sys._current_frames`` and on the argument ``tensors`` of
+    `torch.autograd.backward`. Where one of these is gone, the result is empty, and gradient
+    penalties without a graph are not detected.
+    """
+    current_frames = getattr(sys, "_current_frames", None)
+    if current_frames is None:
+        return ()
+    frames: dict[int, FrameType] = current_frames()
+    # Only the first frame found counts: that of this thread, else that of a waiting thread.
+    for start in (frames.pop(threading.get_ident(), None), *frames.values()):
+        frame = start
+        while frame is not None:
+            if frame.f_code is torch.autograd.backward.__code__:
+                found = frame.f_locals.get("tensors", ())
+                several = (found,) if isinstance(found, Tensor) else found
+                return tuple(each for each in several if isinstance(each, Tensor))
+            frame = frame.f_back
+    return ()
+
+
+def has_constant_term(loss: Tensor) -> bool:
+    """Whether a constant is added to, or subtracted from, the terms of a loss.
+
+    A loss that is summed up from the number 0 has a constant term as well. So a constant that
+    stands behind a single term does not count.
+
+    It relies on the names and edges of autograd's graph (``Node.name``, ``Node.next_functions``).
+    Where PyTorch names the nodes differently, the answer is False.
+    """
+    nodes = [loss.grad_fn]
+    while nodes:
+        node = nodes.pop()
+        if node is None:
+            continue
+        kind = node.name().partition("Backward")[0]
+        inner = [each for each, _ in node.next_functions]
+        if kind in _SUMS and None in inner:
+            if inner[0] is None or any(_is_sum(each) for each in inner):
+                return True
+        elif kind in _SUMS or kind in _FACTORS:
+            nodes += inner
+    return False
+
+
+def _is_sum(node: Any) -> bool:
+    """Whether a node of a graph adds several terms, with or without a common factor."""
+    while node is not None and node.name().partition("Backward")[0] in _FACTORS:
+        node = next((each for each, _ in node.next_functions if each is not None), None)
+    return node is not None and node.name().partition("Backward")[0] in _SUMS
 
 
 def loss_scale(optimizer: Optimizer) -> tuple[float | Tensor, float | Tensor]:

@@ -38,9 +38,13 @@ class IdleNetwork:
         if unstepped is not None:
             return unstepped
         found = [
-            check(record, network)
-            for check in (self._check_gradients, self._check_updates)
-            for network in ("generator", "discriminator")
+            self._check_gradients(record, "generator"),
+            # Before the gradients of D: where it is frozen, this is the nearer cause.
+            self._check_frozen(record, "discriminator"),
+            self._check_gradients(record, "discriminator"),
+            self._check_frozen(record, "generator"),
+            self._check_updates(record, "generator"),
+            self._check_updates(record, "discriminator"),
         ]
         return next((each for each in found if each.status == "present"), found[0])
 
@@ -89,6 +93,23 @@ class IdleNetwork:
         clear = "Both networks are stepped, and gradients reach their weights."
         kind = "no_gradient"
         return build_diagnosis(self.condition, steps, faulty, kind, found, clear, evidence)
+
+    def _check_frozen(self, record: Record, network: str) -> Diagnosis:
+        """Check that the optimizer has gradients to step with, and that the weights still change.
+
+        A gradient that has vanished is exactly 0, but not missing.
+        """
+        name = f"loop/frozen/{network}"
+        steps, frozen = record[name]
+        faulty = np.asarray((frozen > ALL) & ~(record.at(f"update/relative/{network}", steps) > 0))
+        found = (
+            f"The {network}'s optimizer steps, but its weights do not change, as none of them has "
+            f"a gradient. Check whether requires_grad of the {network} is still False from the "
+            "other network's step, or whether gradients are cleared between backward() and step()."
+        )
+        evidence = (compare_median(name, frozen, ">", ALL, evaluations=WINDOW),)
+        clear = "Both networks are stepped, and their weights have gradients."
+        return build_diagnosis(self.condition, steps, faulty, "frozen", found, clear, evidence)
 
     def _check_updates(self, record: Record, network: str) -> Diagnosis:
         """Check that the weights of a network with gradients have ever changed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -49,7 +49,13 @@ def _network_numbers(snapshot: Snapshot, trace: LoopTrace) -> dict[str, float | 
     trainable = [name for name, p in snapshot.parameters.items() if p.requires_grad]
     found = [snapshot.gradient_norms[n] for n in trainable if n in snapshot.gradient_norms]
     # The trace does not yet count the step that is about to happen.
-    numbers: dict[str, float | Tensor] = {"steps": float(trace.steps + 1)}
+    numbers: dict[str, float | Tensor] = {
+        "steps": float(trace.steps + 1),
+        "unoptimised": trace.unoptimised,
+        "frozen": _share_frozen(snapshot.parameters.values()),
+    }
+    if snapshot.network_name == "generator":
+        numbers["cut_off"] = float(trace.is_cut_off)
     modules = snapshot.network.modules()
     is_eval = [not m.training for m in modules if isinstance(m, LAYERS_WITH_MODES)]
     if is_eval:
@@ -64,6 +70,12 @@ def _network_numbers(snapshot: Snapshot, trace: LoopTrace) -> dict[str, float | 
     return numbers
 
 
+def _share_frozen(parameters: Collection[nn.Parameter]) -> float:
+    """Share of the parameters that require no gradient, or have none."""
+    frozen = sum(not p.requires_grad or p.grad is None for p in parameters)
+    return frozen / max(1, len(parameters))
+
+
 def _discriminator_numbers(snapshot: Snapshot, trace: LoopTrace) -> dict[str, float | Tensor]:
     """Numbers of the discriminator; in a generator step only its largest weight."""
     network = snapshot.discriminator
@@ -76,9 +88,10 @@ def _discriminator_numbers(snapshot: Snapshot, trace: LoopTrace) -> dict[str, fl
         "known_split": float(trace.has_known_split),
         "foreign_gradient": float(trace.has_foreign_gradients),
         "gradient_penalty": float(trace.has_gradient_penalty),
+        "ungraphed_penalty": float(trace.has_ungraphed_penalty),
         "batch_norms": float(len(norms)),
         "spectral_norm": float(_is_spectrally_normalised(network)),
-        "sigmoid": float(isinstance(_last_layer(network), nn.Sigmoid)),
+        "sigmoid": float(isinstance(last_layer(network), nn.Sigmoid)),
     }
     if largest is not None:
         numbers["max_weight"] = largest
@@ -114,7 +127,7 @@ def _named_tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from network.named_buffers()
 
 
-def _last_layer(network: nn.Module) -> nn.Module | None:
+def last_layer(network: nn.Module) -> nn.Module | None:
     """The last layer that computes something: layers that only reshape are skipped."""
     layers = [m for m in network.modules() if not list(m.children())]
     layers = [m for m in layers if not isinstance(m, (nn.Flatten, nn.Unflatten, nn.Identity))]

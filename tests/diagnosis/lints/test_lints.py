@@ -8,6 +8,7 @@ import pytest
 
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.plugins.builtin import LINTS
+from tests.diagnosis.lints import written_loops
 from tests.diagnosis.lints.loops import CORRECT, WITH_BUG, Loop, train
 
 
@@ -44,4 +45,5 @@ def test_correct_loop_has_no_bug(name: str) -> None:
 
 def test_every_lint_is_tried() -> None:
     """Each lint has a loop with its bug here."""
-    assert {lint for _, lint, _ in WITH_BUG.values()} == set(LINTS)
+    bugs = [*WITH_BUG.values(), *written_loops.WITH_BUG.values()]
+    assert {lint for _, lint, _ in bugs} == set(LINTS)

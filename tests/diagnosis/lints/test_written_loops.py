@@ -1,0 +1,36 @@
+"""Tests of the lints on loops written out in full: each bug is found, correct loops have none."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gandiag.diagnosis.diagnosis import Diagnosis
+from tests.diagnosis.lints.written_loops import CORRECT, WITH_BUG, Run
+
+
+def find_bugs(run: Run) -> dict[str, Diagnosis]:
+    """The lints that are present after a loop, by condition."""
+    torch.manual_seed(0)
+    found = [d for d in run().diagnose() if d.about == "loop" and d.status == "present"]
+    return {d.condition: d for d in found}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", WITH_BUG)
+def test_bug_is_found(name: str, unraised_warnings: list[str]) -> None:
+    """The bug is present from the first evaluations on, and no other lint is."""
+    run, lint, kind = WITH_BUG[name]
+    found = find_bugs(run)
+    unraised_warnings.clear()  # attach may warn that the bug prevents a measurement
+    assert list(found) == [lint], found
+    assert found[lint].kind == kind
+    assert (found[lint].onset or 0) <= 80
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", CORRECT)
+def test_correct_loop_has_no_bug(name: str, unraised_warnings: list[str]) -> None:
+    """No lint finds a bug in a correct loop."""
+    assert not find_bugs(CORRECT[name])
+    unraised_warnings.clear()
