@@ -110,15 +110,6 @@ def current_graph_leaves(limit: int) -> list[Node]:
     return leaves
 
 
-def tensor_version(tensor: Tensor) -> int:
-    """How often a tensor was changed in place.
-
-    It relies on ``Tensor._version``, the counter by which autograd detects that a saved tensor was
-    changed. Without it the version is always 0, and no change is detected.
-    """
-    return int(getattr(tensor, "_version", 0))
-
-
 def module_buffers(module: nn.Module) -> dict[str, Tensor | None]:
     """The dictionary in which a module stores its own buffers; changing it changes the module.
 

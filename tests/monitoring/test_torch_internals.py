@@ -55,14 +55,31 @@ def test_later_backward_passes_have_larger_numbers(monkeypatch: pytest.MonkeyPat
     assert torch_internals.current_backward_pass() == -1
 
 
-def test_version_counts_changes_in_place() -> None:
-    """A change in place increases the version; another tensor of the same values has its own."""
-    tensor = torch.zeros(3)
-    before = torch_internals.tensor_version(tensor)
-    tensor += 1
-    assert torch_internals.tensor_version(tensor) > before
-    assert torch_internals.tensor_version(tensor + 1) == 0
-    assert torch_internals.tensor_version(SimpleNamespace()) == 0  # type: ignore[arg-type]
+def test_only_backward_adds_to_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass of ``backward`` adds to the gradients in its graph, `torch.autograd.grad` to none."""
+    layer, found = nn.Linear(2, 1), list[tuple[bool, int]]()
+    node = torch_internals.gradient_accumulator(layer.weight)
+
+    def record(_: Tensor) -> None:
+        leaves = torch_internals.current_graph_leaves(10)
+        near = sum(map(torch_internals.adds_to_gradient, leaves))
+        found.append((torch_internals.adds_to_gradient(node), near))
+
+    def compute() -> Tensor:
+        scores: Tensor = layer(torch.ones(3, 2))
+        scores.register_hook(record)  # type: ignore[no-untyped-call]
+        return scores.sum()
+
+    compute().backward()  # type: ignore[no-untyped-call]
+    torch.autograd.grad(compute(), layer.weight)
+    torch.autograd.grad(compute(), layer.bias)
+    compute().backward(inputs=[layer.weight])  # type: ignore[no-untyped-call]
+    assert found == [(True, 2), (False, 0), (False, 0), (True, 1)]
+    assert torch_internals.gradient_accumulator(torch.ones(1)) is None
+    monkeypatch.delattr(torch._C, "_will_engine_execute_node")
+    monkeypatch.delattr(torch._C, "_current_autograd_node")
+    torch.autograd.grad(compute(), layer.weight)
+    assert found[-1] == (True, 0)
 
 
 def test_module_buffers_are_the_modules_own() -> None:
