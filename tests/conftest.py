@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from gandiag.models.losses import NON_SATURATING
 from gandiag.models.networks import Scorer
 from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.snapshot import Snapshot
+from gandiag.plugins import errors
 from gandiag.records.writer import Recorder
 
 # How long an example takes is no law. A check that fails must fail again for whoever looks into it;
@@ -32,6 +33,18 @@ settings.load_profile("repeatable")
 def pytest_runtest_setup() -> None:
     """Let each test begin with the same random numbers, alone and after others."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def unraised_warnings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The warnings of gandiag that pytest's filters would raise; any of them fails the test.
+
+    A test that expects some clears the list.
+    """
+    unraised: list[str] = []
+    monkeypatch.setattr(errors, "print_instead", unraised.append)
+    yield unraised
+    assert not unraised
 
 
 @pytest.fixture(autouse=True, scope="session")

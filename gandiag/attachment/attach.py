@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 from torch.utils.data import Dataset
 
 from gandiag.attachment.followers import AlertCallback, resolve_follower
+from gandiag.attachment.loop_evidence import describe_unoptimised
 from gandiag.attachment.real_samples import RealSampleBuffer, build_reference
 from gandiag.attachment.step_hooks import StepHooks
 from gandiag.attachment.unwrap import inner_network, inner_optimizer
@@ -21,23 +23,42 @@ from gandiag.monitoring.distributed import Ranks
 from gandiag.monitoring.features import Embedding
 from gandiag.monitoring.snapshot import NetworkName
 from gandiag.plugins.builtin import DETECTORS, LINTS, PROBE_CADENCES, RENAMED_PLUGINS
-from gandiag.plugins.errors import BadInput, suggest_nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest, warn_user
 from gandiag.plugins.protocols import Follower
-from gandiag.records.facts import SCORES
+from gandiag.records.facts import SCORES, UNOPTIMISED
 from gandiag.scenario.schema import Scenario
 from gandiag.training.components import Components
 from gandiag.training.session import create_session
 
 Optimizers = Optimizer | Sequence[Optimizer]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
+
+def _raises_only_bad_input(function: Callable[P, T]) -> Callable[P, T]:
+    """Turn any other exception into `BadInput`, so that callers need to handle one only."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except BadInput:
+            raise
+        except Exception as error:
+            raise BadInput("attach", f"{type(error).__name__}: {error}") from error
+
+    return call
+
+
+@_raises_only_bad_input
 def attach(
     generator: nn.Module,
     discriminator: nn.Module,
     generator_optimizer: Optimizers,
     discriminator_optimizer: Optimizers,
     *,
-    scores: ScoreType,
+    scores: ScoreType | None = None,
     real: Tensor | Dataset[Any] | None = None,
     folder: Path | str | None = None,
     select: Callable[[Any], Tensor] | None = None,
@@ -65,7 +86,8 @@ def attach(
             their steps.
         discriminator_optimizer: the optimizer that steps the discriminator, likewise.
         scores: how the discriminator's output is read: ``logits``, ``probabilities`` (the network
-            ends in a sigmoid) or ``critic`` (Wasserstein, hinge, least squares).
+            ends in a sigmoid) or ``critic`` (Wasserstein, hinge, least squares). None: gandiag
+            recognises it from the discriminator's last layer and loss within its first steps.
         real: real samples ``(N, *shape)`` or a dataset of them, at least 600. With them, diversity
             is measured from the first step on; without them, gandiag first collects 3,024 real
             samples from the discriminator's input.
@@ -104,7 +126,7 @@ def attach(
         "generator": _unwrap_optimizers(generator_optimizer),
         "discriminator": _unwrap_optimizers(discriminator_optimizer),
     }
-    if scores not in SCORE_FUNCTIONS:
+    if scores is not None and scores not in SCORE_FUNCTIONS:
         raise BadInput(f"attach: scores={scores!r}", suggest_nearest(str(scores), SCORE_FUNCTIONS))
     for name, network in networks.items():
         _check_optimizers(name, network, optimizers[name])
@@ -129,14 +151,21 @@ def attach(
     facts: dict[str, Any] = {SCORES: scores}
     if embed is not None:
         facts["embedding"] = getattr(embed, "__name__", type(embed).__name__)
-    score_functions = SCORE_FUNCTIONS[scores]
+    unoptimised = {
+        name: described
+        for name, network in networks.items()
+        if (described := describe_unoptimised(network, optimizers[name])) is not None
+    }
+    if unoptimised:
+        facts[UNOPTIMISED] = unoptimised
+    score_functions = None if scores is None else SCORE_FUNCTIONS[scores]
     session = create_session(
         scenario,
         components,
         record_folder,
         facts,
         device,
-        score_functions.probability,
+        None if score_functions is None else score_functions.probability,
         all_followers,
         ranks=ranks,
     )
@@ -147,13 +176,22 @@ def attach(
         discriminator,
         optimizers,
         score_functions,
-        select or _require_tensor,
+        _require_tensor if select is None else functools.partial(_select_scores, select),
         session.watch,
         RealSampleBuffer(ranks, embed) if reference is None else None,
     )
-    # None: an attached loop has no scenario.
-    session.monitor.notify(lambda follower: follower.begin(None, record_folder))
-    return Attachment(hooks, session, components)
+    attachment = Attachment(hooks, session, components)
+    session.recorder.on_disk_error = lambda error: warn_user(
+        f"gandiag: the record in {record_folder} is not continued, only that in memory: "
+        f"{type(error).__name__}: {error}"
+    )
+    try:
+        # None: an attached loop has no scenario.
+        session.monitor.notify(lambda follower: follower.begin(None, record_folder))
+    except Exception:
+        hooks.detach()
+        raise
+    return attachment
 
 
 def _merge_probe_options(chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,6 +248,45 @@ def _require_tensor(output: Any) -> Tensor:
     if isinstance(output, Tensor):
         return output
     raise TypeError(
-        f"the discriminator returns a {type(output).__name__}; pass attach a function that selects "
-        "the scores, such as select=lambda output: output[0]"
+        f"the discriminator returns {_describe_output(output)}; pass attach a function that "
+        f"selects the scores, such as {_suggest_selection(output)}"
     )
+
+
+def _select_scores(select: Callable[[Any], Tensor], output: Any) -> Tensor:
+    """The scores that the user's function selects.
+
+    Raises:
+        TypeError: the function raises, or returns no tensor; the message shows the output.
+    """
+    try:
+        scores = select(output)
+    except Exception as error:
+        reason = f"raises {type(error).__name__}: {error}"
+    else:
+        if isinstance(scores, Tensor):
+            return scores
+        reason = f"returns a {type(scores).__name__}, not a tensor"
+    raise TypeError(
+        f"attach: select {reason}; the discriminator returns {_describe_output(output)}, of which "
+        f"{_suggest_selection(output)} selects a tensor"
+    )
+
+
+def _describe_output(output: Any) -> str:
+    """What the discriminator returns, such as ``a dict with the keys 'scores', 'classes'``."""
+    name = f"a {type(output).__name__}"
+    if isinstance(output, Mapping):
+        return f"{name} with the keys {', '.join(map(repr, output))}"
+    return f"{name} of {len(output)}" if isinstance(output, (tuple, list)) else name
+
+
+def _suggest_selection(output: Any) -> str:
+    """An option of `attach` that selects the first tensor of an output."""
+    if isinstance(output, Mapping):
+        tensors = [key for key, value in output.items() if isinstance(value, Tensor)]
+        return f"select=lambda output: output[{(tensors or list(output) or ['scores'])[0]!r}]"
+    if isinstance(output, (tuple, list)):
+        places = [place for place, value in enumerate(output) if isinstance(value, Tensor)]
+        return f"select=lambda output: output[{(places or [0])[0]}]"
+    return "select=lambda output: output.scores"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -19,13 +18,13 @@ class Hook:
     the copy, too, and a saved network could only be loaded where gandiag is installed.
     """
 
-    def __init__(self, function: Callable[..., None]) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         """Wrap `function`; it may take any arguments."""
         self._function = function
 
-    def __call__(self, *args: Any, **kwargs: Any) -> None:
-        """Call the function and return None: a hook that returns a value would replace a tensor."""
-        self._function(*args, **kwargs)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function; a value that it returns replaces a tensor, or a step's arguments."""
+        return self._function(*args, **kwargs)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle as `contextlib.nullcontext().__exit__`, which returns None."""
@@ -33,25 +32,44 @@ class Hook:
 
 
 class HookGuard:
-    """Makes hooks that never end a training, and that do not observe gandiag's own calls.
+    """The one door through which torch, autograd and the optimizers enter gandiag.
 
-    If a hook raises, the guard warns once and removes all hooks. While one hook runs, the others do
-    nothing: the networks are then called by a measurement, not by the loop.
+    No error passes the door: if a hook raises, the guard calls `give_up` once, and the hooks do
+    nothing from then on. While one hook runs, the others do nothing: the networks are then called
+    by a measurement, not by the loop.
 
     Attributes:
-        remove_hooks: called when a hook raises.
-        is_running: whether a hook is running.
+        give_up: called with the error when a hook raises; whatever it raises is dropped.
+        is_running: whether a hook is running, or all have been stopped.
         is_paused: whether the pausable hooks do nothing.
+        is_stopped: whether no hook does anything any more.
     """
 
-    def __init__(self, remove_hooks: Callable[[], None]) -> None:
-        """Call `remove_hooks` when a hook raises."""
-        self.remove_hooks = remove_hooks
-        self.is_running = self.is_paused = False
+    def __init__(self, give_up: Callable[[Exception], None]) -> None:
+        """Call `give_up` when a hook raises."""
+        self.give_up = give_up
+        self.is_running = self.is_paused = self.is_stopped = False
 
-    def wrap(self, function: Callable[..., None], is_pausable: bool = False) -> Hook:
+    def wrap(self, function: Callable[..., Any], is_pausable: bool = False) -> Hook:
         """A hook that calls `function`; a pausable one does nothing while `is_paused` is set."""
         return _GuardedHook(function, self, is_pausable)
+
+    def stop(self) -> None:
+        """Let no hook do anything any more."""
+        self.is_running = self.is_stopped = True
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Call a function outside of the hooks, as the user's own call needs it; never raise."""
+        try:
+            function()
+        except Exception as error:
+            self.report(error)
+
+    def report(self, error: Exception) -> None:
+        """Give up because of an error; never raise."""
+        self.is_running = self.is_stopped = True
+        with contextlib.suppress(Exception):  # nothing is left that could handle it
+            self.give_up(error)
 
 
 class _GuardedHook(Hook):
@@ -61,23 +79,23 @@ class _GuardedHook(Hook):
     where each further call would cost more than the checks.
     """
 
-    def __init__(self, function: Callable[..., None], guard: HookGuard, is_pausable: bool) -> None:
+    def __init__(self, function: Callable[..., Any], guard: HookGuard, is_pausable: bool) -> None:
         super().__init__(function)
         self._guard, self._is_pausable = guard, is_pausable
 
-    def __call__(self, *args: Any, **kwargs: Any) -> None:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         guard = self._guard
         if guard.is_running or (guard.is_paused and self._is_pausable):
-            return
+            return None
         try:
             guard.is_running = True
-            self._function(*args, **kwargs)
+            return self._function(*args, **kwargs)
         except Exception as error:  # not BaseException: Ctrl-C belongs to the user's loop
-            guard.remove_hooks()
-            text = f"gandiag stops monitoring: {type(error).__name__}: {error}"
-            warnings.warn(text, RuntimeWarning, stacklevel=2)
+            with contextlib.suppress(Exception):
+                guard.report(error)
+            return None
         finally:
-            guard.is_running = False
+            guard.is_running = guard.is_stopped
 
 
 class PausableHooks:
@@ -96,6 +114,12 @@ class PausableHooks:
         """Register a forward hook; it receives the keyword arguments of the call, too."""
         self._hooks.append((weakref.ref(network), hook))
         self._handles.append(network.register_forward_hook(hook, with_kwargs=True))
+
+    def discard(self, network: nn.Module) -> None:
+        """Forget the hooks of a network, after they were removed from all networks."""
+        self.remove()
+        self._hooks = [(ref, hook) for ref, hook in self._hooks if ref() is not network]
+        self.restore()
 
     def remove(self) -> None:
         """Remove the hooks from their networks; `restore` registers them again."""

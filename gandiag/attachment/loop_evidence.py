@@ -91,11 +91,14 @@ class LoopEvidence:
     ) -> None:
         """Note the inputs of D in its step that ends."""
         # A step that joins several batches has samples of its own, and no conditions are found.
-        real, fake = (
-            next((call.conditions for call in calls if call.samples is samples), ())
-            for samples in (step.real, step.fake)
+        real = next((call for call in calls if call.samples is step.real), None)
+        fake = next((call for call in calls if call.samples is step.fake), None)
+        is_known = real is not None and step.has_known_split
+        self._inputs["discriminator"] = NetworkInputs(
+            real=step.real if is_known else None,
+            real_conditions=real.conditions if real is not None else (),
+            fake_conditions=fake.conditions if fake is not None else (),
         )
-        self._inputs["discriminator"] = NetworkInputs(real_conditions=real, fake_conditions=fake)
         self._has_constant_scores = False
 
     def record_generator_step(

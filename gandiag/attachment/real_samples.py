@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -15,7 +14,7 @@ from gandiag.monitoring.distributed import Message, Ranks
 from gandiag.monitoring.features import Embedding, SampleFeatures
 from gandiag.monitoring.reference import MAX_REAL_SAMPLES, SAMPLE_SIZE, Reference
 from gandiag.monitoring.side_effects import without_side_effects
-from gandiag.plugins.errors import BadInput
+from gandiag.plugins.errors import BadInput, warn_user
 
 # Samples for a reference: those it keeps, and two halves for its real-vs-real baseline. Images of
 # 32 x 32 x 3 pixels take 37 MB while they are collected.
@@ -89,6 +88,15 @@ class RealSampleBuffer:
         self._samples: SampleFeatures | None = None
         self._count = 0
 
+    @property
+    def progress(self) -> str:
+        """How many samples are collected, what follows, and the remedy, for a reader."""
+        return (
+            f"{self._count:,} of {SAMPLES_NEEDED:,} real samples are collected, so diversity is "
+            "not measured yet. Pass attach real=... (a tensor or a dataset) to measure it from "
+            "the first step."
+        )
+
     def add(self, real: Tensor | None) -> Reference | None:
         """Add a batch and return the reference when there are enough samples.
 
@@ -122,8 +130,7 @@ class RealSampleBuffer:
             return samples
         except Exception as error:  # the embedding is the user's function
             self._has_failed = True
-            text = f"diversity is not measured: embed: {type(error).__name__}: {error}"
-            warnings.warn(text, RuntimeWarning, stacklevel=2)
+            warn_user(f"diversity is not measured: embed: {type(error).__name__}: {error}")
             return None
 
     def _append(self, samples: SampleFeatures) -> None:

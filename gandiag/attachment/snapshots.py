@@ -16,6 +16,7 @@ from gandiag.attachment.calls import (
     FakeRegistry,
     join_batches,
     join_output_gradients,
+    select_rows,
     split_real_fake,
 )
 from gandiag.attachment.gradient_tracking import GradientTracker, OutputGradient
@@ -86,6 +87,7 @@ class SnapshotBuilder:
         fakes: the latest generated batches, to recognise them among D's inputs.
         calls: the discriminator's calls since its last step.
         discriminator_step: real and generated samples of D's latest step.
+        score_functions: how the discriminator's raw output is read.
 
     Args:
         generator: makes samples.
@@ -107,7 +109,7 @@ class SnapshotBuilder:
         self.calls: deque[DiscriminatorCall] = deque(maxlen=MAX_CALLS)
         self.discriminator_step = NO_STEP
         self._generator, self._discriminator = weakref.ref(generator), weakref.ref(discriminator)
-        self._score_functions, self._select = score_functions, select
+        self.score_functions, self._select = score_functions, select
         self._tracker = tracker
 
     def clear(self) -> None:
@@ -117,7 +119,11 @@ class SnapshotBuilder:
         self.discriminator_step = NO_STEP
 
     def add_call(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
+        self,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        output: Any,
+        method: str = "__call__",
     ) -> tuple[DiscriminatorCall, Tensor, Tensor] | None:
         """Remember a call of the discriminator.
 
@@ -125,6 +131,7 @@ class SnapshotBuilder:
             args: positional inputs of the call.
             kwargs: keyword inputs of the call.
             output: what the discriminator returned.
+            method: name of the method that was called.
 
         Returns:
             The call, its scores and its samples, both still in the graph, for hooks on their
@@ -135,29 +142,37 @@ class SnapshotBuilder:
         samples = self.fakes.select_samples(args, kwargs)
         if samples is None or not scores.requires_grad:
             return None
+        if method != "__call__" and (not scores.ndim or len(scores) != len(samples)):
+            return None  # another method than the one that scores, such as one that returns a loss
         call = DiscriminatorCall(
             samples=samples.detach(),
             output=scores.detach(),
-            rescore=functools.partial(self._rescore, _detach(args), _detach(kwargs)),
+            rescore=functools.partial(self._rescore, method, _detach(args), _detach(kwargs)),
             is_fake=self.fakes.is_fake(samples),
             needs_input_gradient=samples.requires_grad and samples.is_leaf,
             to_generator=samples.requires_grad and not samples.is_leaf,
             is_only_input=len(args) + len(kwargs) == 1,
             discriminator_steps=self._tracker.steps("discriminator"),
+            conditions=select_rows((*args, *kwargs.values()), samples),
         )
         self.calls.append(call)
         return call, scores, samples
 
     def end_discriminator_step(self) -> FakeBatch:
         """Split the calls of the discriminator step that ends; return its generated samples."""
-        calls = tuple(self.calls)
+        # Some loops compute both losses, or both backward passes, before either step: then a call
+        # that leads to the generator belongs to the generator step that follows.
+        has_detached = any(call.is_fake and not call.to_generator for call in self.calls)
+        later = [
+            call
+            for call in self.calls
+            if call.to_generator
+            and (call.output_gradient is None or (has_detached and call.is_fake))
+        ]
+        calls = tuple(call for call in self.calls if call not in later)
         if calls:
             self.discriminator_step = split_real_fake(calls)
-        for call in calls:
-            # A call that leads to the generator and was not differentiated yet belongs to the
-            # generator step that follows: some loops compute both losses before either step.
-            if not call.to_generator or call.output_gradient is not None:
-                self.calls.remove(call)
+        self.calls = deque(later, maxlen=MAX_CALLS)
         step = self.discriminator_step
         return FakeBatch(step.fake, step.fake_output, step.fake_gradient)
 
@@ -166,7 +181,7 @@ class SnapshotBuilder:
         calls = [call for call in self.calls if call.to_generator]
         self.calls.clear()
         steps = self._tracker.steps("discriminator")
-        return FakeBatch.from_calls(calls, self._score_functions, steps)
+        return FakeBatch.from_calls(calls, self.score_functions, steps)
 
     def build(
         self,
@@ -194,7 +209,7 @@ class SnapshotBuilder:
         generator, discriminator = self._generator(), self._discriminator()
         if generator is None or discriminator is None:
             return None
-        last, score = self.discriminator_step, self._score_functions.score
+        last, score = self.discriminator_step, self.score_functions.score
         raw = OutputGradient(fake.output, fake.gradient)
         trace = self._tracker.trace(network_name, last, raw, sign) if is_traced else None
         return Snapshot(
@@ -231,12 +246,13 @@ class SnapshotBuilder:
         )
         if not is_same_batch:
             return last.score_fake
-        return functools.partial(self._score_functions.score, fake.output)
+        return functools.partial(self.score_functions.score, fake.output)
 
-    def _rescore(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    def _rescore(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         discriminator = self._discriminator()
         assert discriminator is not None  # only a snapshot calls this function, and holds D
-        return self._score_functions.score(self._select(discriminator(*args, **kwargs)))
+        output = getattr(discriminator, method)(*args, **kwargs)
+        return self.score_functions.score(self._select(output))
 
 
 def _detach(value: Any) -> Any:

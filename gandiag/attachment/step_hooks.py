@@ -8,26 +8,35 @@ gradients, too (see the tests).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from gandiag.attachment.calls import RECENT_BATCHES, DiscriminatorCall
+from gandiag.attachment.blind_spots import NO_PATH, NO_SPLIT, BlindSpots
+from gandiag.attachment.calls import NO_STEP, RECENT_BATCHES, DiscriminatorCall
+from gandiag.attachment.closures import StepArguments, defer_to_closure
 from gandiag.attachment.gradient_tracking import GradientTracker, descent_sign
-from gandiag.attachment.hooks import Hook, HookGuard, PausableHooks
+from gandiag.attachment.hooks import HookGuard, PausableHooks
+from gandiag.attachment.loop_evidence import LoopEvidence
+from gandiag.attachment.method_hooks import MethodHooks
 from gandiag.attachment.real_samples import RealSampleBuffer
+from gandiag.attachment.score_guess import PATIENCE, UNKNOWN, ScoreGuess
 from gandiag.attachment.snapshots import FakeBatch, SnapshotBuilder
-from gandiag.models.scores import ScoreFunctions
-from gandiag.monitoring.snapshot import NetworkName, first_tensor
+from gandiag.models.scores import SCORE_FUNCTIONS, ScoreFunctions
+from gandiag.monitoring.snapshot import Call, NetworkName, first_tensor
 from gandiag.monitoring.torch_internals import has_compiled, loss_scale
-from gandiag.monitoring.watch import Watch
-from gandiag.records.facts import DISCRIMINATOR_STEPS_FIRST
+from gandiag.monitoring.watch import NETWORKS, Watch
+from gandiag.plugins.errors import warn_user
+from gandiag.records.facts import DISCRIMINATOR_STEPS_FIRST, SCORES, STOPPED
 
 # Generator steps before an evaluation at which the hooks come back: the fakes of the evaluation may
 # have been generated that early, as loops call the generator about twice a step.
@@ -47,7 +56,8 @@ class StepHooks:
         generator: its outputs that require gradients are the loop's generated samples.
         discriminator: scores samples.
         optimizers: by network, the optimizers that step it, in the order of their steps.
-        score_functions: how the discriminator's raw output is read.
+        score_functions: how the discriminator's raw output is read; None to recognise it from
+            the discriminator's loss.
         select: picks the scores from the discriminator's output.
         watch: shows the snapshots to the probes.
         real_samples: collects the loop's real batches and builds a reference from them; None if the
@@ -59,28 +69,50 @@ class StepHooks:
         generator: nn.Module,
         discriminator: nn.Module,
         optimizers: Mapping[NetworkName, Sequence[Optimizer]],
-        score_functions: ScoreFunctions,
+        score_functions: ScoreFunctions | None,
         select: Callable[[Any], Tensor],
         watch: Watch,
         real_samples: RealSampleBuffer | None = None,
     ) -> None:
-        self._generator = weakref.ref(generator)
+        self._networks: dict[NetworkName, weakref.ref[nn.Module]] = {
+            "generator": weakref.ref(generator),
+            "discriminator": weakref.ref(discriminator),
+        }
         self._watch = watch
         self._real_samples = real_samples
-        self._tracker = GradientTracker(generator, discriminator)
+        self._tracker = GradientTracker(
+            generator, discriminator, optimizers, lambda function: self.guard.wrap(function)
+        )
+        self._evidence = LoopEvidence(
+            {"generator": generator, "discriminator": discriminator}, optimizers
+        )
         self._snapshots = SnapshotBuilder(
-            generator, discriminator, score_functions, select, self._tracker
+            generator,
+            discriminator,
+            score_functions or SCORE_FUNCTIONS["critic"],
+            select,
+            self._tracker,
         )
-        self._generated: deque[tuple[Tensor, tuple[Any, ...], dict[str, Any]]] = deque(
-            maxlen=RECENT_BATCHES
-        )
+        self._score_guess = ScoreGuess(discriminator) if score_functions is None else None
+        self._blind_spots = BlindSpots(watch.recorder)
+        self._uncalled: set[NetworkName] = set(NETWORKS)  # networks whose calls were never seen
+        self._method_hooks: dict[NetworkName, MethodHooks] = {}
+        self._generated: deque[tuple[Tensor, Call]] = deque(maxlen=RECENT_BATCHES)
         self._is_armed = True  # whether the current step may be evaluated
         self._is_traced = True  # whether a probe needs the trace of the loop in this step
         self._idle_until = 0  # generator step at which paused hooks come back
-        self._guard = HookGuard(self.detach)
+        #: Called with the error after an error has ended the monitoring.
+        self.after_error: Callable[[Exception], None] | None = None
+        self.guard = HookGuard(self._give_up)
         self._pausable_hooks = PausableHooks()
-        is_critic = score_functions.probability is None
-        self._handles = self._register(generator, discriminator, optimizers, is_critic)
+        self._handles: list[RemovableHandle] = []
+        self._call_handles: list[RemovableHandle] = []  # those of a critic's forward hook
+        is_critic = score_functions is None or score_functions.probability is None
+        try:
+            self._register(generator, discriminator, optimizers, is_critic)
+        except Exception:
+            self.detach()
+            raise
 
     def _register(
         self,
@@ -88,14 +120,14 @@ class StepHooks:
         discriminator: nn.Module,
         optimizers: Mapping[NetworkName, Sequence[Optimizer]],
         is_critic: bool,
-    ) -> list[RemovableHandle]:
-        """Register every hook; return the handles of those that are never paused."""
-        hook = self._guard.wrap
+    ) -> None:
+        """Register every hook; `_handles` are those of the hooks that are never paused."""
+        hook, handles = self.guard.wrap, self._handles
         on_discriminator_call = hook(self._on_discriminator_call, is_pausable=not is_critic)
         self._pausable_hooks.add(generator, hook(self._on_generator_call, is_pausable=True))
         if not is_critic:
             self._pausable_hooks.add(discriminator, on_discriminator_call)
-        handles = [
+        handles += [
             # Several optimizers of a network step one after the other: the step begins before the
             # first of them and is complete after the last.
             optimizers["discriminator"][0].register_step_pre_hook(
@@ -109,73 +141,151 @@ class StepHooks:
         if is_critic:
             # A critic's hook stays: some loops compute the gradient penalty at every 16th step only
             # (lazy regularisation, Karras et al. 2020), which a paused hook would miss.
-            handles.append(
+            self._call_handles = [
                 discriminator.register_forward_hook(on_discriminator_call, with_kwargs=True)
-            )
-        return handles
+            ]
+            handles += self._call_handles
 
     @property
     def is_attached(self) -> bool:
-        """Whether the hooks are registered."""
-        return bool(self._handles)
+        """Whether the hooks are registered and observe the loop."""
+        return bool(self._handles) and not self.guard.is_stopped
 
     def detach(self) -> None:
         """Remove every hook and release every tensor."""
+        # An optimizer runs through the table of its hooks: while one of them runs, it stays there.
+        is_inside = self.guard.is_running and not self.guard.is_stopped
+        self.guard.stop()
         self._pausable_hooks.remove()
+        for hooks in self._method_hooks.values():
+            hooks.remove()
+        if not is_inside:
+            self._remove_handles()
+        for part in (self._generated, self._snapshots, self._tracker, self._evidence):
+            part.clear()
+        self._watch.ranks.leave()
+
+    def note_progress(self) -> None:
+        """Note in the record how many real samples are still missing."""
+        if self._real_samples is not None and not self.guard.is_stopped:
+            # Those probes compare samples with the real ones.
+            probes = ("diversity", "displacement", "learning_signal", "classes")
+            self._watch.recorder.add_limit("real", self._real_samples.progress, probes)
+
+    def _remove_handles(self) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles = []
-        self._generated.clear()
-        self._snapshots.clear()
-        self._tracker.clear()
-        self._watch.ranks.leave()
+
+    def _give_up(self, error: Exception) -> None:
+        """End the monitoring because of an error: in every step of this, another may be raised."""
+        reason = f"{type(error).__name__}: {error}"
+        step = self._watch.step
+        # The hooks of the optimizers stay until `detach`; they do nothing any more.
+        handles, self._handles = self._handles, []
+        text = f"gandiag stops monitoring at step {step}: {reason}"
+        limit = f"Nothing was measured since step {step}, because gandiag raised {reason}."
+        for action in (
+            self.detach,
+            lambda: self._watch.recorder.add_limit(STOPPED, limit),
+            lambda: self.after_error(error) if self.after_error is not None else None,
+            lambda: warn_user(text),
+        ):
+            with contextlib.suppress(Exception):
+                action()
+        self._handles = handles
 
     def label(self, real: Tensor | None, fake: Tensor | None) -> None:
         """Remember that a tensor holds real or generated samples, see `Attachment.label`."""
         self._snapshots.fakes.label(real, fake)
 
     def _on_generator_call(
-        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+        self,
+        module: nn.Module,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        output: Any,
+        method: str = "__call__",
     ) -> None:
+        if method != "__call__" and not _may_be_samples(output):
+            return
+        if self._is_traced:
+            self._tracker.observe_gradients("generator")
         fake = first_tensor(output)
+        if self._uncalled:
+            self._mark_called("generator")
         detached = fake.detach()
         self._snapshots.fakes.fakes.append(detached)
         if fake.requires_grad:  # otherwise an evaluation, or fakes for a discriminator step only
-            self._generated.append((detached, args, kwargs))
+            self._generated.append((detached, Call(args, kwargs, method)))
 
     def _on_discriminator_call(
-        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+        self,
+        module: nn.Module,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        output: Any,
+        method: str = "__call__",
     ) -> None:
         for value in args:
             if isinstance(value, Tensor) and value.requires_grad and value.is_leaf:
                 self._tracker.mark_gradient_penalty()
+        if self._uncalled and method == "__call__":
+            self._mark_called("discriminator")
         if not (self._is_armed or self._real_samples):
             return
-        added = self._snapshots.add_call(args, kwargs, output)
-        if added is None:
-            return
-        call, scores, samples = added
+        if method != "__call__" and not isinstance(output, Tensor):
+            return  # not the method that scores
+        added = self._snapshots.add_call(args, kwargs, output, method)
+        if added is not None:
+            self._observe_call(*added)
+        elif torch.is_grad_enabled():  # otherwise an evaluation
+            self._evidence.record_constant_scores()
+
+    def _observe_call(self, call: DiscriminatorCall, scores: Tensor, samples: Tensor) -> None:
+        """Register hooks on the gradients of a call of D."""
+        if self._uncalled:
+            self._mark_called("discriminator")
+        if self._is_traced:
+            self._tracker.observe_gradients("discriminator")
         if not call.to_generator and self._is_traced:
             self._tracker.record_largest_weight()
+        wrap = self.guard.wrap
         scores.register_hook(  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            Hook(functools.partial(self._on_output_gradient, call))
+            wrap(functools.partial(self._on_output_gradient, call))
         )
         if call.to_generator:
             samples.register_hook(  # type: ignore[no-untyped-call]
-                functools.partial(_store_input_gradient, call)
+                wrap(functools.partial(_store_input_gradient, call))
             )
 
-    def _on_output_gradient(self, call: DiscriminatorCall, gradient: Tensor) -> None:
-        """A backward pass has reached the output of a call."""
-        call.output_gradient = gradient.detach()
-        if self.is_attached and self._is_traced:
-            self._tracker.record_backward(call.to_generator, bool(call.is_fake))
+    def _on_output_gradient(self, call: DiscriminatorCall, gradient: Tensor | None) -> None:
+        """A backward pass has reached the output of a call.
 
-    def _before_discriminator_step(self, optimizer: Optimizer, *_: Any) -> None:
-        tracker = self._tracker
-        if self._guard.is_paused:
-            tracker.count_step("discriminator")
+        Autograd passes None where a pass has reached another output of the same operation only,
+        such as the other part of a `torch.split`.
+        """
+        if gradient is None:
             return
+        adds = self._tracker.adds_to_gradients()
+        if adds:  # otherwise torch.autograd.grad, which is not the loss that the optimizer descends
+            call.output_gradient = gradient.detach()
+        if self._is_traced and (adds or torch.is_grad_enabled()):
+            self._tracker.record_backward(call.to_generator, bool(call.is_fake))
+        if self._is_traced:
+            self._evidence.record_backward(call, adds)
+
+    def _before_discriminator_step(
+        self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> StepArguments | None:
+        if self.guard.is_paused:
+            self._tracker.count_step("discriminator")
+            return None
+        return self._run_before_step(self._evaluate_discriminator_step, optimizer, args, kwargs)
+
+    def _evaluate_discriminator_step(self, optimizer: Optimizer) -> None:
+        tracker = self._tracker
+        self._check_call("discriminator")
         if self._is_armed or self._real_samples is not None:
             self._end_discriminator_step(optimizer)
         else:
@@ -187,34 +297,113 @@ class StepHooks:
 
     def _end_discriminator_step(self, optimizer: Optimizer) -> None:
         """Collect the real samples of the step, and evaluate the step if a probe is due."""
+        calls = tuple(self._snapshots.calls)
         fake = self._snapshots.end_discriminator_step()
+        if self._score_guess is not None:
+            self._guess_scores(self._score_guess)
+        if calls:
+            is_missing = self._snapshots.discriminator_step is NO_STEP
+            self._blind_spots.check("split", is_missing, NO_SPLIT)
+        if self._is_traced:
+            self._evidence.record_discriminator_step(calls, self._snapshots.discriminator_step)
         if self._real_samples is not None:
             reference = self._real_samples.add(self._snapshots.discriminator_step.real)
             if reference is not None:
                 self._watch.set_reference(reference)
                 self._real_samples = None
+                self._watch.recorder.remove_limit("real")
         self._observe("discriminator", optimizer, fake)
 
-    def _before_generator_step(self, optimizer: Optimizer, *_: Any) -> None:
+    def _guess_scores(self, guess: ScoreGuess) -> None:
+        """Recognise how D's output is to be read, and begin to measure."""
+        scores = guess.add(self._snapshots.discriminator_step)
+        if scores is None and guess.steps < PATIENCE:
+            return
+        self._score_guess = None
+        if scores is None:
+            self._watch.recorder.add_limit("scores", UNKNOWN)
+            warn_user(f"gandiag: {UNKNOWN}")
+            return
+        self._snapshots.score_functions = SCORE_FUNCTIONS[scores]
+        self._watch.probability = SCORE_FUNCTIONS[scores].probability
+        self._watch.recorder.add_facts(**{SCORES: scores})
+
+    def _mark_called(self, network_name: NetworkName) -> None:
+        self._uncalled.discard(network_name)
+        self._blind_spots.check_call(network_name, is_missing=False)
+
+    def _check_call(self, network_name: NetworkName) -> None:
+        """Check that the loop calls a network whose optimizer steps; hook its methods otherwise."""
+        if network_name not in self._uncalled:
+            return
+        self._blind_spots.check_call(network_name, is_missing=True)
+        # Compiled code does not see methods that are replaced later.
+        if network_name in self._method_hooks or has_compiled():
+            return
+        network = self._networks[network_name]()
+        on_call = {
+            "generator": self._on_generator_call,
+            "discriminator": self._on_discriminator_call,
+        }
+        hooks = self._method_hooks[network_name] = MethodHooks()
+        if network is not None and hooks.add(network, self.guard.wrap(on_call[network_name], True)):
+            # A call of the network calls `forward` too, and would be seen twice.
+            self._pausable_hooks.discard(network)
+            for handle in self._call_handles if network_name == "discriminator" else ():
+                handle.remove()
+
+    def _before_generator_step(
+        self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> StepArguments | None:
+        return self._run_before_step(self._evaluate_generator_step, optimizer, args, kwargs)
+
+    def _run_before_step(
+        self,
+        evaluate: Callable[[Optimizer], None],
+        optimizer: Optimizer,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> StepArguments | None:
+        """Evaluate a step now, or after the optimizer has called its closure."""
+        if len(args) > 1 or kwargs:
+            hook = self.guard.wrap(functools.partial(evaluate, optimizer))
+            deferred = defer_to_closure(hook, args, kwargs)
+            if deferred is not None:
+                return deferred
+        evaluate(optimizer)
+        return None
+
+    def _evaluate_generator_step(self, optimizer: Optimizer) -> None:
+        self._check_call("generator")
         # Batches are passed on in groups: one by one they would cost twice the time.
+        if self._is_traced:
+            newest = None
+            if self._generated:
+                generated, generator_call = self._generated[-1]
+                newest = generated, generator_call.args, generator_call.kwargs
+            self._evidence.record_generator_step(tuple(self._snapshots.calls), newest)
         if self._is_armed or 2 * len(self._generated) > RECENT_BATCHES:
-            for fake, args, kwargs in self._generated:
-                self._watch.add_batch(fake, *args, **kwargs)
+            for generated, call in self._generated:
+                self._watch.add_call(generated, call)
             self._generated.clear()
         if self._is_armed or self._snapshots.calls:
-            self._observe("generator", optimizer, self._snapshots.end_generator_step())
+            fake = self._snapshots.end_generator_step()
+            if self._is_armed and not self._uncalled:
+                probes = ("learning_signal", "objective")
+                self._blind_spots.check("path", fake.samples is None, NO_PATH, probes)
+            self._observe("generator", optimizer, fake)
         else:
             self._tracker.end_step("generator")
 
     def _after_generator_step(self, *_: Any) -> None:
-        if self._guard.is_paused:  # four of five steps at batches of 128 and the default cadences
+        if self.guard.is_paused:  # four of five steps at batches of 128 and the default cadences
             self._tracker.count_step("generator")
             self._watch.step += 1
             if self._watch.step >= self._idle_until:
-                self._guard.is_paused = False
+                self.guard.is_paused = False
                 self._pausable_hooks.restore()
             return
-        generator = self._generator()
+        generator = self._networks["generator"]()
         if generator is not None:
             self._watch.after_generator_step(self._watch.step + 1, generator)
         self._arm()
@@ -223,7 +412,7 @@ class StepHooks:
     def _observe(self, network_name: NetworkName, optimizer: Optimizer, fake: FakeBatch) -> None:
         """Show the step that ends to the probes, if one of them is due."""
         step, snapshot = self._watch.step, None
-        if self._watch.is_due(step, network_name):
+        if self._score_guess is None and self._watch.is_due(step, network_name):
             # `loss_scale` searches the stack for a gradient scaler: called here, the way is short.
             scale, remaining_scale = loss_scale(optimizer)
             sign = descent_sign(optimizer) / scale
@@ -231,6 +420,9 @@ class StepHooks:
                 step, network_name, fake, sign, remaining_scale, self._is_traced
             )
         self._tracker.end_step(network_name)
+        if snapshot is not None and snapshot.loop_trace is not None:
+            trace = self._evidence.complete(snapshot.loop_trace, network_name)
+            snapshot = replace(snapshot, loop_trace=trace)
         if snapshot is not None:
             self._watch.observe(snapshot)
             self._arm()
@@ -242,6 +434,8 @@ class StepHooks:
             step, "discriminator"
         )
         self._is_traced = self._is_armed and self._watch.is_field_due("loop_trace", step)
+        if not self._is_traced:
+            self._tracker.release_gradients()
 
     def _pause_if_idle(self) -> None:
         """Pause the hooks until shortly before the next evaluation.
@@ -249,10 +443,20 @@ class StepHooks:
         Called between two steps only: an evaluation needs all calls of its step.
         """
         self._idle_until = 0 if self._real_samples else self._watch.idle_until(STEPS_AHEAD)
-        self._guard.is_paused = self._watch.step < self._idle_until
-        if self._guard.is_paused and not has_compiled():
+        self.guard.is_paused = self._watch.step < self._idle_until
+        if self.guard.is_paused and not has_compiled():
             self._pausable_hooks.remove()
 
 
-def _store_input_gradient(call: DiscriminatorCall, gradient: Tensor) -> None:
-    call.input_gradient = gradient.detach()
+def _store_input_gradient(call: DiscriminatorCall, gradient: Tensor | None) -> None:
+    if gradient is not None:
+        call.input_gradient = gradient.detach()
+
+
+def _may_be_samples(output: Any) -> bool:
+    """Whether the output of a method may be generated samples, not a loss or a setting."""
+    try:
+        tensor = first_tensor(output)
+    except TypeError:
+        return False
+    return tensor.is_floating_point() and tensor.ndim > 1

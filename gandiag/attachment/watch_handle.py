@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -10,6 +12,7 @@ from torch import Tensor
 from gandiag.attachment.step_hooks import StepHooks
 from gandiag.diagnosis.diagnosis import Diagnosis, diagnose
 from gandiag.diagnosis.objective import Objectives, recognise_objectives
+from gandiag.plugins.errors import warn_user
 from gandiag.plugins.protocols import Follower, Reporter
 from gandiag.records.record import Record
 from gandiag.reports.html_repr import render_run
@@ -29,6 +32,8 @@ class Attachment:
         self._hooks = hooks
         self._session = session
         self._components = components
+        self._has_ended = False
+        hooks.after_error = self.end_after_error
 
     @property
     def step(self) -> int:
@@ -38,9 +43,8 @@ class Attachment:
     @property
     def record(self) -> Record:
         """The record so far, including the measurements since the last flush."""
-        watch = self._session.watch
         # A flush waits for the GPU once, and may evaluate the detectors.
-        watch.flush(watch.step)
+        self._hooks.guard.call(self._flush)
         return self._session.recorder.record()
 
     def label(self, *, real: Tensor | None = None, fake: Tensor | None = None) -> None:
@@ -53,7 +57,7 @@ class Attachment:
             real: real samples ``(B, *shape)``.
             fake: generated samples ``(B, *shape)``.
         """
-        self._hooks.label(real, fake)
+        self._hooks.guard.call(lambda: self._hooks.label(real, fake))
 
     def diagnose(self) -> tuple[Diagnosis, ...]:
         """Evaluate every detector on the record so far."""
@@ -97,18 +101,54 @@ class Attachment:
         return render_run(title, format_verdict(diagnoses), record, diagnoses)
 
     def detach(self) -> None:
-        """Remove every hook and end the record. A second call does nothing."""
-        if not self._hooks.is_attached:
+        """Remove every hook and end the record. A second call does nothing.
+
+        Nothing is raised: an error is reported by a warning, and the rest is done nevertheless.
+        """
+        with contextlib.suppress(Exception):
+            self._hooks.note_progress()
+        self._do(self._hooks.detach)
+        if self._has_ended:
             return
-        self._hooks.detach()
-        watch, monitor = self._session.watch, self._session.monitor
-        watch.flush(watch.step)
+        self._has_ended = True
+        self._do(self._flush)
         # The number of steps in the environment marks a record as complete.
-        self._session.recorder.add_environment(steps_played=watch.step)
-        self._publish_to_followers()
-        monitor.notify(lambda follower: follower.end())
-        # Reading `record` later flushes again; the followers' run has ended.
-        monitor.followers.clear()
+        recorder, step = self._session.recorder, self.step
+        self._do(lambda: recorder.add_environment(steps_played=step))
+        self._do(self._end_followers)
+
+    def end_after_error(self, _: Exception) -> None:
+        """Keep what was measured, and end the followers, after an error has ended the monitoring.
+
+        The environment does not get the number of steps: the record is not complete.
+        """
+        if self._has_ended:
+            return
+        self._has_ended = True
+        self._do(self._flush)
+        self._do(self._end_followers)
+
+    def _do(self, action: Callable[[], None]) -> None:
+        """Do something that must not raise; report an error by a warning."""
+        try:
+            action()
+        except Exception as error:
+            warn_user(f"gandiag: {type(error).__name__}: {error}")
+
+    def _flush(self) -> None:
+        watch = self._session.watch
+        self._hooks.note_progress()
+        watch.flush(watch.step)
+
+    def _end_followers(self) -> None:
+        monitor = self._session.monitor
+        try:
+            self._publish_to_followers()
+        finally:
+            followers, monitor.followers = monitor.followers, []
+            for follower in followers:
+                # Reading `record` later flushes again; the followers' run has ended.
+                self._do(follower.end)
 
     def _publish_to_followers(self) -> None:
         """Publish the report with those followers that are reporters, too."""

@@ -7,7 +7,7 @@ recorded, so that detectors need no code for missing signals.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gandiag.diagnosis.statistics import recent_median
 from gandiag.monitoring.signals import signal_info
+from gandiag.records.facts import NOT_MEASURED, STOPPED
 from gandiag.records.record import Record
 from gandiag.records.storage import decode_number, encode_number
 
@@ -119,7 +120,7 @@ class Diagnosis:
             )
             for item in data["evidence"]
         )
-        # Earlier versions wrote "game" for what is "training" now.
+        # Earlier versions used another word than "training".
         about = "loop" if data.get("about") == "loop" else "training"
         return cls(**{**data, "evidence": evidence, "about": about})
 
@@ -171,9 +172,11 @@ def diagnose(record: Record, detectors: Iterable[Detector]) -> tuple[Diagnosis, 
     """Run every detector on a record, in order.
 
     A detector whose signals are missing is not run; its diagnosis is ``inconclusive`` and names
-    the missing signals.
+    the missing signals. The diagnosis of a detector that raises is ``inconclusive`` too. Where the
+    record states what could not be measured, the summaries of the diagnoses concerned repeat it.
     """
-    return tuple(_detect(detector, record) for detector in detectors)
+    limits = record.facts.get(NOT_MEASURED, {})
+    return tuple(_add_limits(_detect(each, record), each, limits) for each in detectors)
 
 
 def report_missing_signals(
@@ -195,8 +198,32 @@ def report_missing_signals(
 
 def _detect(detector: Detector, record: Record) -> Diagnosis:
     missing = sorted(detector.needs - record.signals.keys())
+    # Detectors written before lints existed have no `about`.
+    about: About = getattr(detector, "about", "training")
     if missing:
-        # Detectors written before lints existed have no `about`.
-        about: About = getattr(detector, "about", "training")
         return report_missing_signals(detector.condition, missing, about)
-    return detector.detect(record)
+    try:
+        return detector.detect(record)
+    except Exception as error:  # third-party detectors may raise anything
+        text = f"The detector raised {type(error).__name__}: {error}"
+        return Diagnosis(detector.condition, "inconclusive", text, about=about)
+
+
+def _add_limits(
+    diagnosis: Diagnosis, detector: Detector, limits: Mapping[str, Mapping[str, Any]]
+) -> Diagnosis:
+    """Add to a summary what could not be measured, where the diagnosis depends on it.
+
+    The end of the monitoring concerns every diagnosis; other limits concern the inconclusive
+    diagnoses that need a probe of theirs.
+    """
+    needed = {name.split("/")[0] for name in detector.needs}
+
+    def is_concerned(name: str, probes: Iterable[str]) -> bool:
+        if name == STOPPED:
+            return True
+        is_used = not needed or not probes or not needed.isdisjoint(probes)
+        return diagnosis.status == "inconclusive" and is_used
+
+    texts = [limit["text"] for name, limit in limits.items() if is_concerned(name, limit["probes"])]
+    return replace(diagnosis, summary=" ".join([diagnosis.summary, *texts])) if texts else diagnosis

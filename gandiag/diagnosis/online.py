@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 
 from gandiag.diagnosis.diagnosis import Diagnosis, diagnose
+from gandiag.plugins.errors import warn_user
 from gandiag.plugins.protocols import Detector, Follower
 from gandiag.records.record import Row
 from gandiag.records.writer import Recorder
@@ -67,10 +67,9 @@ class Monitor:
             try:
                 call(follower)
             except Exception as error:  # any exception: followers are third-party code
-                self.followers.remove(follower)
-                warnings.warn(
+                # Compared by identity: the user's class may define an equality that raises.
+                self.followers = [each for each in self.followers if each is not follower]
+                warn_user(
                     f"{type(follower).__name__} is removed from the followers of this run: "
-                    f"{type(error).__name__}: {error}",
-                    RuntimeWarning,
-                    stacklevel=3,
+                    f"{type(error).__name__}: {error}"
                 )

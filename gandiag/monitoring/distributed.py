@@ -18,7 +18,6 @@ import contextlib
 import itertools
 import math
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -30,6 +29,7 @@ from torch import Tensor
 
 from gandiag.monitoring.features import MAX_SIDE, flatten_samples
 from gandiag.monitoring.torch_internals import default_process_store
+from gandiag.plugins.errors import warn_user
 
 if TYPE_CHECKING:
     from torch.distributed.distributed_c10d import Store
@@ -84,7 +84,7 @@ class Ranks:
             store.set_timeout(timedelta(seconds=RECEIVE_TIMEOUT))
         except Exception as error:  # such as a backend without a store
             if rank == 0:
-                _warn(f"only rank 0 of {count} is watched: {type(error).__name__}: {error}")
+                warn_user(f"only rank 0 of {count} is watched: {type(error).__name__}: {error}")
             return cls(rank, count)
         return cls(rank, count, PrefixStore(f"gandiag/{number}", store))
 
@@ -147,7 +147,7 @@ class Ranks:
                 return None
             if time.monotonic() > deadline:
                 store.set(f"{rank}/unheard", "")
-                _warn(
+                warn_user(
                     f"no message from rank {rank} (about {about}); measurements continue without "
                     "this rank. Is gandiag.attach called on every rank, and does each rank step "
                     "as often as the others?"
@@ -225,7 +225,8 @@ def merge_shares(own: Tensor, others: Sequence[Tensor], size: int) -> Tensor:
     theirs = [fakes.to(mine.device) for fakes in others]
     distinct = [fakes for fakes in theirs if not torch.equal(mine[-len(fakes) :], fakes)]
     if len(distinct) < len(theirs):
-        _warn("some ranks draw the same latents as rank 0; seed each rank with a different number")
+        text = "some ranks draw the same latents as rank 0; seed each rank with a different number"
+        warn_user(text)
     missing = max(size - sum(len(fakes) for fakes in distinct), 0)
     return torch.cat([mine[len(mine) - min(missing, len(mine)) :], *distinct])
 
@@ -242,7 +243,3 @@ def _to_host(value: float | Tensor) -> Tensor:
     if isinstance(value, Tensor):
         return value.detach().cpu().clone(memory_format=torch.contiguous_format)
     return torch.tensor(value, dtype=torch.float64)
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, RuntimeWarning, stacklevel=2)

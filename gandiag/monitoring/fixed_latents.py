@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -41,9 +41,9 @@ class FixedLatents:
         self._displacement_calls: list[Call] = []
         self._outputs: deque[tuple[int, Tensor]] = deque()  # (step, output), oldest first
 
-    def add(self, batch: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def add(self, batch: int, call: Call) -> None:
         """Keep the inputs of a call that generated `batch` samples, as far as more are needed."""
-        call, missing = Call(args, kwargs), FIXED_LATENTS - self.count
+        missing = FIXED_LATENTS - self.count
         self.calls.append(_truncate_call(call, batch, missing))
         if self.count < DISPLACEMENT_LATENTS:
             self._displacement_calls.append(
@@ -119,7 +119,7 @@ def _forward_pass(generator: nn.Module, calls: Iterable[Call]) -> ForwardPass:
 
 
 def _generate(generator: nn.Module, call: Call) -> Tensor:
-    return first_tensor(generator(*call.args, **call.kwargs))
+    return first_tensor(getattr(generator, call.method)(*call.args, **call.kwargs))
 
 
 def _sample_weights(parameters: Iterable[nn.Parameter]) -> Tensor | None:
@@ -133,7 +133,8 @@ def _sample_weights(parameters: Iterable[nn.Parameter]) -> Tensor | None:
 def _truncate_call(call: Call, batch: int, count: int) -> Call:
     """The arguments for the first `count` samples of a batch."""
     args = tuple(_truncate(value, batch, count) for value in call.args)
-    return Call(args, {key: _truncate(value, batch, count) for key, value in call.kwargs.items()})
+    kwargs = {key: _truncate(value, batch, count) for key, value in call.kwargs.items()}
+    return Call(args, kwargs, call.method)
 
 
 def _truncate(value: Any, batch: int, count: int) -> Any:

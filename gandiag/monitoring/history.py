@@ -13,7 +13,7 @@ from gandiag.monitoring.fixed_latents import FIXED_LATENTS, FixedLatents, Weight
 from gandiag.monitoring.recent_fakes import RecentFakes
 from gandiag.monitoring.reference import SAMPLE_SIZE, Reference
 from gandiag.monitoring.schedule import ScheduledProbe
-from gandiag.monitoring.snapshot import Snapshot
+from gandiag.monitoring.snapshot import Call, Snapshot
 
 
 class SampleHistory:
@@ -42,11 +42,11 @@ class SampleHistory:
         """Whether all samples and fixed latents that are needed have been collected."""
         return self.recent_fakes.count >= self.sample_size and self.latents.count == FIXED_LATENTS
 
-    def add_batch(self, fake: Tensor, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Add a generated batch ``(B, *shape)`` and the arguments that it was generated from."""
+    def add_batch(self, fake: Tensor, call: Call) -> None:
+        """Add a generated batch ``(B, *shape)`` and the call that generated it."""
         self.recent_fakes.add(fake.detach(), self.sample_size)
         if self.latents.count < FIXED_LATENTS:
-            self.latents.add(len(fake), args, kwargs)
+            self.latents.add(len(fake), call)
 
     def generate_samples(self, generator: nn.Module) -> Tensor:
         """Generate the fixed samples ``(count, *shape)``, in the generator's current mode."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from gandiag.monitoring.snapshot import NetworkName, Snapshot
+from gandiag.plugins.errors import warn_user
 from gandiag.plugins.protocols import Probe
 
 
@@ -22,6 +22,7 @@ class ScheduledProbe:
         every: generator steps between two evaluations of one network, at least 1.
         last_steps: by network, step of its last evaluation.
         is_switched_off: whether the probe has raised an exception; it is not used again then.
+        reason: why the probe is switched off, as one sentence; empty while it is used.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ScheduledProbe:
     every: int
     last_steps: dict[NetworkName, int] = field(default_factory=dict)
     is_switched_off: bool = False
+    reason: str = ""
 
     def is_due(self, step: int, network_name: NetworkName) -> bool:
         """Whether the probe is to evaluate this network at generator step `step`."""
@@ -62,7 +64,8 @@ class ScheduledProbe:
         """Do not use the probe again, and report this in one warning."""
         self.is_switched_off = True
         text = f"probe {self.name} is switched off since step {step}"
-        warnings.warn(f"{text}: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
+        self.reason = f"{text}: {type(error).__name__}: {error}"
+        warn_user(self.reason)
 
 
 def _to_storable(value: float | Tensor) -> float | Tensor:

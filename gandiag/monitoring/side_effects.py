@@ -35,7 +35,9 @@ def without_side_effects(*networks: nn.Module) -> Iterator[None]:
     """
     modules = {module for network in networks for module in network.modules()}
     # Saved are the tensors themselves, as a module may assign new ones, and their values.
-    owners = [(m, dict(module_buffers(m))) for m in modules if module_buffers(m)]
+    # Nothing of gandiag's is called in the end: an error there would leave the training changed.
+    tables = [table for table in map(module_buffers, modules) if table]
+    owners = [(table, dict(table)) for table in tables]
     buffers = [(b, b.clone()) for _, named in owners for b in named.values() if b is not None]
     cuda = [torch.device("cuda", i) for i in _cuda_devices(networks)]
     cuda_states = [torch.cuda.get_rng_state(device) for device in cuda]
@@ -51,8 +53,8 @@ def without_side_effects(*networks: nn.Module) -> Iterator[None]:
     finally:
         for device, cuda_state in zip(cuda, cuda_states, strict=True):
             torch.cuda.set_rng_state(cuda_state, device)
-        for changed, named in owners:
-            module_buffers(changed).update(named)
+        for table, named in owners:
+            table.update(named)
         for module, attributes in synced:
             vars(module).clear()
             vars(module).update(attributes)

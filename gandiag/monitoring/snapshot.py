@@ -58,6 +58,8 @@ class NetworkInputs:
     """What a user's own loop passes to the networks in a step. Every tensor is detached.
 
     Attributes:
+        real: in a discriminator step, the real samples, ``(B, *shape)``; None where D scored them
+            in several calls, or where they are not known for certain.
         real_conditions: in a discriminator step, D's inputs with one row for each sample, beside
             the real samples: labels, for example.
         fake_conditions: these inputs beside the generated samples of the step.
@@ -65,6 +67,7 @@ class NetworkInputs:
         generated: in a generator step, G's output for these inputs, ``(B, *shape)``.
     """
 
+    real: Tensor | None = None
     real_conditions: tuple[Tensor, ...] = ()
     fake_conditions: tuple[Tensor, ...] = ()
     generator_inputs: tuple[Tensor, ...] = ()

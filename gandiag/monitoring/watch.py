@@ -8,7 +8,6 @@ one warning.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -21,8 +20,9 @@ from gandiag.monitoring.history import SampleHistory
 from gandiag.monitoring.reference import Reference
 from gandiag.monitoring.schedule import ScheduledProbe
 from gandiag.monitoring.side_effects import without_side_effects
-from gandiag.monitoring.snapshot import NetworkName, Snapshot
+from gandiag.monitoring.snapshot import Call, NetworkName, Snapshot
 from gandiag.monitoring.transfer import to_rows
+from gandiag.plugins.errors import warn_user
 from gandiag.records.record import Row
 from gandiag.records.writer import Recorder
 
@@ -126,7 +126,11 @@ class Watch:
                 become the fixed latents, so that gandiag draws no random numbers.
             **kwargs: keyword arguments of that call.
         """
-        self._history.add_batch(fake, args, kwargs)
+        self.add_call(fake, Call(args, kwargs))
+
+    def add_call(self, fake: Tensor, call: Call) -> None:
+        """Add a generated batch ``(B, *shape)`` like `add_batch`, with the call that made it."""
+        self._history.add_batch(fake, call)
 
     def observe(self, snapshot: Snapshot) -> None:
         """Evaluate the probes that are due at this step."""
@@ -188,6 +192,10 @@ class Watch:
                 # Completing the snapshot switches probes off whose fields cannot be computed.
                 if not scheduled.is_switched_off:
                     row.update(scheduled.observe(complete))
+        for scheduled in active:
+            if scheduled.is_switched_off:
+                text = f"The {scheduled.reason}."
+                self.recorder.add_limit(f"probe {scheduled.name}", text, [scheduled.name])
         return row
 
     def _save_sample_grid(self, step: int, generator: nn.Module) -> None:
@@ -197,8 +205,7 @@ class Watch:
             self._save_grid(step, self.generate_samples(generator))
         except Exception as error:  # such as a generator with a fixed batch size, or a full disk
             self._grid_every = 0
-            text = f"no sample grids since step {step}: {type(error).__name__}: {error}"
-            warnings.warn(text, RuntimeWarning, stacklevel=2)
+            warn_user(f"no sample grids since step {step}: {type(error).__name__}: {error}")
 
     def _rank_message(
         self, snapshot: Snapshot, active: Sequence[ScheduledProbe]

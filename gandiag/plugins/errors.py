@@ -1,7 +1,10 @@
-"""The exception for bad input, and how its messages are worded."""
+"""The exception for bad input, how its messages are worded, and warnings that never raise."""
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import warnings
 from collections.abc import Iterable
 
 
@@ -32,6 +35,24 @@ class BadInput(ValueError):
         By default an exception is rebuilt from `args`, which is only the joined message here.
         """
         return type(self), (self.place, self.problem)
+
+
+def warn_user(text: str) -> None:
+    """Warn the user, and never raise.
+
+    Where the filters turn warnings into exceptions (``python -W error``), the text goes to the
+    standard error output: a warning of gandiag must not end a training.
+    """
+    try:
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
+    except Warning:
+        print_instead(text)
+
+
+def print_instead(text: str) -> None:
+    """Print a warning that the filters would raise."""
+    with contextlib.suppress(Exception):  # such as a closed standard error output
+        sys.stderr.write(f"gandiag: {text}\n")
 
 
 def suggest_nearest(name: str, choices: Iterable[str]) -> str:
