@@ -500,6 +500,49 @@ KNOWN_SPLIT = _discriminator(
     high=1.0,
 )
 
+# What a user's own loop passes to the networks.
+SAME_REAL_CONDITION, SAME_CONDITION = _both(
+    "inputs/same_condition",
+    "equal conditions",
+    "for each condition (such as class labels): 1 if it is the same for all samples of the batch, "
+    "real ones in D's step and generated ones in G's",
+    high=1.0,
+    is_vector=True,
+)
+REAL_CONDITION, CONDITION = _both(
+    "inputs/condition",
+    "condition of the first sample",
+    "for each condition: weighted mean of its entries for the first sample of the batch",
+    unit="condition",
+    low=-math.inf,
+    is_vector=True,
+)
+REAL_BATCH_MEAN = _discriminator(
+    "inputs/real_mean",
+    "mean of the real batch",
+    "mean of the real batch in each of eight random directions",
+    unit="data unit",
+    low=-math.inf,
+    is_vector=True,
+)
+REAL_BATCH_VARIANCE = _discriminator(
+    "inputs/real_variance",
+    "variance of the real batch",
+    "variance of the real batch in each of eight random directions",
+    unit="data unit²",
+    is_vector=True,
+)
+REAL_BATCH_SIZE = _discriminator(
+    "inputs/real_count", "size of the real batch", "number of real samples in D's step"
+)
+SAME_LATENTS = _generator(
+    "inputs/same_latents",
+    "equal latents",
+    "1 if all latents of G's batch are equal, and all its samples, too",
+    high=1.0,
+    better="lower",
+)
+
 # Pictures of the training for samples with two coordinates.
 PLANE_VIEW = _generator(
     "plane/view",

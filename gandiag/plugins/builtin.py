@@ -41,6 +41,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "update": "gandiag.monitoring.probes.update:Update",
         "objective": "gandiag.monitoring.probes.objective:Objective",
         "loop": "gandiag.monitoring.probes.loop:Loop",
+        "inputs": "gandiag.monitoring.probes.inputs:Inputs",
     },
     "detectors": {
         "vanishing_gradients": "gandiag.diagnosis.detectors.vanishing_gradients:VanishingGradients",
@@ -75,6 +76,9 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         ),
         "detached_samples": "gandiag.diagnosis.lints.detached_samples:DetachedSamples",
         "ungraphed_penalty": "gandiag.diagnosis.lints.ungraphed_penalty:UngraphedPenalty",
+        "constant_condition": "gandiag.diagnosis.lints.constant_condition:ConstantCondition",
+        "ordered_batches": "gandiag.diagnosis.lints.ordered_batches:OrderedBatches",
+        "repeated_latents": "gandiag.diagnosis.lints.repeated_latents:RepeatedLatents",
     },
     "readers": {
         "csv": "gandiag.records.readers.csv:Csv",
@@ -164,6 +168,7 @@ PROBE_CADENCES: Mapping[str, Mapping[str, int]] = {
         "update": 50,
         "objective": 100,
         "loop": 100,
+        "inputs": 100,
     },
 }
 
@@ -187,6 +192,9 @@ LINTS = (
     "unoptimised_parameters",
     "detached_samples",
     "ungraphed_penalty",
+    "constant_condition",
+    "ordered_batches",
+    "repeated_latents",
 )
 
 #: Detectors for logs of losses alone, used by default beside `DETECTORS`.

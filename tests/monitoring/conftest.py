@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.snapshot import Call, LoopTrace, NetworkName, Snapshot
+from gandiag.monitoring.snapshot import Call, LoopTrace, NetworkInputs, NetworkName, Snapshot
 
 
 @pytest.fixture
@@ -27,6 +27,10 @@ def full_snapshot(
 
     def make(probe: str, network: NetworkName) -> Snapshot:
         is_generator_step = network == "generator"
+        inputs = NetworkInputs(
+            real=normal((8, 2)), real_conditions=(normal((8,)),), fake_conditions=(normal((8,)),),
+            generator_inputs=(normal((8, 2)),), generated=normal((8, 2)),
+        )  # fmt: skip
         trace = LoopTrace(
             real_output=None if is_generator_step else normal((8,)),
             real_gradient=None if is_generator_step else normal((8,)),
@@ -34,7 +38,7 @@ def full_snapshot(
             fake_gradient=normal((8,)),
             leftover_norm=normal(()).abs(),
             largest_weight=normal(()).abs(),
-            largest_weight_before=normal(()).abs(),
+            largest_weight_before=normal(()).abs(), inputs=inputs,
         )
         recent = normal((64, 1, 28, 28)) if probe == "classes" else normal((512, 2))
         return Snapshot(

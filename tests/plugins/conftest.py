@@ -11,7 +11,7 @@ from torch import Tensor
 from gandiag.models.gan import GAN
 from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.reference import Reference
-from gandiag.monitoring.snapshot import Call, LoopTrace, NetworkName, Snapshot
+from gandiag.monitoring.snapshot import Call, LoopTrace, NetworkInputs, NetworkName, Snapshot
 
 
 @pytest.fixture
@@ -29,6 +29,10 @@ def make_snapshot(
         scores.retain_grad()
         loss = gan.objective.generator(scores)
         loss.backward()  # type: ignore[no-untyped-call]
+        inputs = NetworkInputs(
+            real=normal((8, 2)), real_conditions=(normal((8,)),), fake_conditions=(normal((8,)),),
+            generator_inputs=(normal((8, 2)),), generated=normal((8, 2)),
+        )  # fmt: skip
         return Snapshot(
             step=100,
             network_name=network_name,
@@ -58,7 +62,7 @@ def make_snapshot(
             loop_trace=LoopTrace(
                 scores.detach(), normal((64,)), scores.detach(), normal((64,)),
                 leftover_norm=normal(()),
-                largest_weight=normal(()), largest_weight_before=normal(()),
+                largest_weight=normal(()), largest_weight_before=normal(()), inputs=inputs,
             ),
         )  # fmt: skip
 

@@ -15,7 +15,7 @@ import numpy as np
 from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, compare_median
 from gandiag.diagnosis.lints._answer import WINDOW, build_diagnosis, report_too_early
 from gandiag.diagnosis.lints._clipping import is_clipped
-from gandiag.diagnosis.objective import has_linear_loss
+from gandiag.diagnosis.objective import has_linear_loss, is_cut_off
 from gandiag.monitoring.signals import (
     FAKE_OUTPUTS,
     GRADIENT_PENALTY,
@@ -48,6 +48,12 @@ class UnboundedCritic:
             return report_too_early(self.condition, len(steps))
         if not has_linear_loss(record):
             text = "The discriminator's loss is not linear in its scores, so it bounds them itself."
+            return Diagnosis(self.condition, "absent", text, about="loop")
+        if is_cut_off(record):
+            text = (
+                "The discriminator's loss has no gradient beyond a margin, like the hinge loss, so "
+                "it bounds the scores itself."
+            )
             return Diagnosis(self.condition, "absent", text, about="loop")
         past_margin = self._compare_scores(record)
         normalised, clipped = record.at(SPECTRAL_NORM, steps), is_clipped(record)

@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
-from torch.nn.functional import relu
+from torch.nn.functional import one_hot, relu
 from torch.optim import SGD, Adam, Optimizer
 
 import gandiag
 from gandiag.attachment.watch_handle import Attachment
 
 BATCH, LATENT, STEPS = 32, 4, 160
-EVERY = {name: {"every": 20} for name in ("loop", "update", "diversity", "objective")}
+EVERY = {name: {"every": 20} for name in ("loop", "inputs", "update", "diversity", "objective")}
 Run = Callable[[], Attachment]
 
 
@@ -256,6 +256,122 @@ def penalty(kind: str, graph: bool, is_used: bool = True, start: bool = False) -
     return run
 
 
+class Conditional(nn.Module):
+    """Layers that receive one-hot labels beside their input."""
+
+    def __init__(self, size: int, out: int) -> None:
+        """Build the layers."""
+        super().__init__()
+        self.layers = layers(size + 8, 32, out)
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Labels are integers ``(B,)`` or one-hot vectors ``(B, 8)``."""
+        hot = labels if labels.ndim > 1 else one_hot(labels, 8)
+        result: Tensor = self.layers(torch.cat([x, hot], 1))
+        return result
+
+
+def labelled(draw: Callable[[int], Tensor], hot: bool = False, real: str = "all") -> Run:
+    """A conditional loop; `draw` gives the labels of generated samples at a step.
+
+    Args:
+        draw: gives the labels ``(B,)``.
+        hot: whether labels are passed as one-hot vectors.
+        real: the labels of real samples: all, one, or one for each batch.
+    """
+
+    def run() -> Attachment:
+        g, d = Conditional(LATENT, 2), Conditional(2, 1)
+        g_opt, d_opt = adam(g), adam(d)
+
+        def encode(labels: Tensor) -> Tensor:
+            return one_hot(labels, 8).float() if hot else labels
+
+        def step(index: int) -> None:
+            labels = torch.randint(8, (BATCH,))
+            if real != "all":
+                labels = torch.full((BATCH,), index % 8 if real == "each batch" else 6)
+            angles = labels * (math.pi / 4)
+            points = torch.stack([angles.cos(), angles.sin()], 1) + 0.05 * torch.randn(BATCH, 2)
+            wanted = encode(draw(index))
+            d_opt.zero_grad()
+            on_real = real_loss(d(points, encode(labels)))
+            (on_real + fake_loss(d(g(noise(), wanted).detach(), labels=wanted))).backward()
+            d_opt.step()
+            g_opt.zero_grad()
+            real_loss(d(g(noise(), labels=wanted), wanted)).backward()
+            g_opt.step()
+
+        return watch_loop(g, d, g_opt, d_opt, step)
+
+    return run
+
+
+def drawn(order: str, count: int = 1500) -> Run:
+    """Real batches come from a data set of `count` points in some order."""
+
+    def run() -> Attachment:
+        g, d = layers(LATENT, 32, 2), layers(2, 32, 32, 1)
+        g_opt, d_opt = adam(g), adam(d)
+        data = ring(count)
+        keys = {"by class": torch.atan2(data[:, 1], data[:, 0]), "by coordinate": data[:, 0]}
+        index = keys[order].argsort() if order in keys else torch.randperm(count)
+        place = 0
+
+        def real() -> Tensor:
+            nonlocal place, index
+            if order == "rare class":  # its share of a batch varies as chance has it
+                labels = (torch.rand(BATCH, 1) < 0.02).float()
+                return torch.cat([labels * 5, labels], 1) + 0.05 * torch.randn(BATCH, 2)
+            if place + BATCH > count:
+                place = 0
+                index = torch.randperm(count) if order == "shuffled" else index
+            place += BATCH
+            return data[index[place - BATCH : place]]
+
+        return watch_loop(g, d, g_opt, d_opt, lambda _: usual_step(g, d, g_opt, d_opt, real))
+
+    return run
+
+
+def latents(kind: str) -> Run:
+    """Latents are one vector for the whole batch, with or without other noise, or differ."""
+
+    def run() -> Attachment:
+        noisy = [nn.Dropout(0.3)] if kind == "dropout" else []
+        g = nn.Sequential(nn.Linear(LATENT, 32), *noisy, nn.LeakyReLU(0.2), nn.Linear(32, 2))
+        d = layers(2, 32, 32, 1)
+        g_opt, d_opt = adam(g), adam(d)
+        fixed = noise()
+
+        def draw() -> Tensor:
+            if kind == "fixed":
+                return fixed[:1].repeat(BATCH, 1)
+            return noise(1).expand(BATCH, LATENT)
+
+        def step(_: int) -> None:
+            d_opt.zero_grad()
+            (real_loss(d(ring())) + fake_loss(d(g(draw()).detach()))).backward()
+            d_opt.step()
+            g_opt.zero_grad()
+            real_loss(d(g(draw()))).backward()
+            g_opt.step()
+
+        return watch_loop(g, d, g_opt, d_opt, step)
+
+    return run
+
+
+def all_labels(_: int) -> Tensor:
+    """Labels drawn at random."""
+    return torch.randint(8, (BATCH,))
+
+
+def one_label(_: int) -> Tensor:
+    """The same label for all samples."""
+    return torch.full((BATCH,), 6)
+
+
 #: Loops with one bug each: (run, lint, failure type).
 WITH_BUG: dict[str, tuple[Run, str, str]] = {
     "head in no optimizer": (parts("head"), "unoptimised_parameters", "discriminator"),
@@ -275,6 +391,18 @@ WITH_BUG: dict[str, tuple[Run, str, str]] = {
         "ungraphed_penalty",
         "constant_penalty",
     ),
+    "one label": (labelled(one_label), "constant_condition", "one_condition"),
+    "label 0": (
+        labelled(lambda _: torch.zeros(BATCH, dtype=torch.long)),
+        "constant_condition",
+        "one_condition",
+    ),
+    "one label, one-hot": (labelled(one_label, True), "constant_condition", "one_condition"),
+    "sorted by class": (drawn("by class"), "ordered_batches", "ordered"),
+    "sorted by coordinate": (drawn("by coordinate"), "ordered_batches", "ordered"),
+    "one class a batch": (labelled(all_labels, real="each batch"), "ordered_batches", "ordered"),
+    "one latent a batch": (latents("expanded"), "repeated_latents", "one_latent"),
+    "the same latent": (latents("fixed"), "repeated_latents", "one_latent"),
 }
 
 #: Correct loops.
@@ -289,5 +417,14 @@ CORRECT: dict[str, Run] = {
     "two steps": second_loss("two steps"),
     "penalty with graph": penalty("between", True),
     "gradient in a log": penalty("real", False, is_used=False),
+    "labels": labelled(all_labels),
+    "labels, one-hot": labelled(all_labels, True),
+    "a label a batch": labelled(lambda index: torch.full((BATCH,), index // 20 % 8)),
+    "one class of data": labelled(one_label, real="one"),
+    "data shuffled": drawn("shuffled"),
+    "data in one random order": drawn("once"),
+    "small data set": drawn("shuffled", 700),
+    "rare class": drawn("rare class"),
+    "latents with dropout": latents("dropout"),
     "gradient in a log, summed": penalty("between", False, is_used=False, start=True),
 }
