@@ -37,11 +37,13 @@ class CheckpointWriter:
     def __init__(self, folder: Path, every: int) -> None:
         self.folder, self.every = folder / CHECKPOINTS, every
         self._newest: tuple[int, GAN] | None = None
+        # Generator steps count from 1, so 0 means that no checkpoint is written yet.
         self._written_step = 0
 
     def __call__(self, step: int, gan: GAN) -> None:
         """Take note of a completed generator step, and write a checkpoint if one is due."""
         if self._newest is None:
+            # Only at the first step, so that a run that fails before it leaves the old checkpoints.
             for _, old in list_checkpoints(self.folder.parent):
                 old.unlink()
         self._newest = step, gan
@@ -62,6 +64,7 @@ class CheckpointWriter:
             for network in NETWORKS
             for name, tensor in getattr(gan, network).state_dict().items()
         }
+        # Made only here, so that a run without checkpoints has no empty folder of them.
         self.folder.mkdir(parents=True, exist_ok=True)
         write_file(self.folder / f"step-{step:08d}.safetensors", save(tensors))
         self._written_step = step

@@ -71,6 +71,7 @@ class Components:
             reporters=tuple(
                 _build("reporters", choice, f"{place}: reporters") for choice in scenario.reporters
             ),
+            # Every fix is built, as the diagnoses decide which of them the report suggests.
             fixes=plugins.build_all("fixes"),
         )
 
@@ -81,6 +82,7 @@ def _build(family: str, choice: Choice, place: str) -> Any:
 
 def _schedule_probe(name: str, options: dict[str, Any], place: str) -> ScheduledProbe:
     """Build a probe; ``every`` belongs to the schedule, all other options to the probe."""
+    # A copy, because `pop` would remove the interval from the scenario itself.
     options = dict(options)
     every = options.pop("every")
     # In YAML, ``every: yes`` is a bool, and a bool is an int in Python.

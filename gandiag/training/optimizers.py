@@ -16,6 +16,7 @@ _OPTIMIZER_CLASSES = {
 
 def build_optimizer(network: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
     """Return a PyTorch optimizer for all parameters of `network`."""
+    # The settings have the names of torch's own arguments, so they pass unchanged.
     options = settings.model_dump(exclude={"name"})
     optimizer: torch.optim.Optimizer = _OPTIMIZER_CLASSES[settings.name](
         network.parameters(), **options

@@ -84,7 +84,9 @@ def run(
         recorder, monitor, watch = session.recorder, session.monitor, session.watch
         watch.set_reference(reference)
         if folder is not None:
+            # Written before the first step, so that an interrupted run can be repeated, too.
             write_file(folder / SCENARIO_FILE, scenario.as_yaml())
+            # As many real samples as a grid of generated samples has, for a fair comparison.
             save_samples(folder, "real", data.held_out[:FIXED_LATENTS])
         monitor.notify(lambda follower: follower.begin(scenario, folder))
         start = time.perf_counter()
@@ -93,6 +95,7 @@ def run(
                 train(gan, samples, scenario.training, scenario.seed, watch, labels)
             finally:  # the record of an interrupted run states its duration and steps, too
                 seconds = round(time.perf_counter() - start, 1)
+                # A record without `steps_played` counts as that of a run that still trains.
                 recorder.add_environment(seconds=seconds, steps_played=watch.step)
             report = build_report(
                 recorder.record(), scenario, components.detectors, components.fixes
@@ -100,6 +103,7 @@ def run(
             if folder is not None:
                 report = replace(report, locations=_publish(report, components.reporters, folder))
         finally:
+            # After the reports, as a reporter that follows the run closes its file here.
             monitor.notify(lambda follower: follower.end())
     return report
 
@@ -129,6 +133,7 @@ def _publish(report: Report, reporters: Sequence[Reporter], folder: Path) -> tup
 
 
 def _move_networks(gan: GAN, device: torch.device) -> GAN:
+    # The call moves the weights of a module in place, so the GAN itself stays the same object.
     gan.generator.to(device)
     gan.discriminator.to(device)
     return gan
@@ -171,6 +176,7 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     Initial weights and the interpolates of penalties are drawn from them. Batches, latents and
     noise come from a generator of their own, see `gandiag.training.batches`.
     """
+    # The device is named, as torch would otherwise save the random states of all GPUs.
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield

@@ -74,6 +74,7 @@ def run_source(
     Raises:
         BadInput: a value is wrong. The message names its line or option.
     """
+    # Before torch is imported, which takes seconds: a wrong value is reported at once.
     scenario = Scenario.from_source(source)
     try:
         # torch is imported first and alone: an error here is one of the user's installation.
@@ -84,10 +85,12 @@ def run_source(
     from gandiag.training.checkpoints import CheckpointWriter
     from gandiag.training.pipeline import run
 
+    # With an interval of 0, the writer still deletes the checkpoints of an earlier run.
     writers = [CheckpointWriter(folder, checkpoint_every)] if folder is not None else []
     try:
         return run(scenario, folder, followers, source.name, writers)
     except BadInput as error:
+        # The error names a key of the scenario; the source knows the line or option of this key.
         raise source.with_source(error) from error
     finally:  # the last weights are saved after an interrupt, too
         for writer in writers:

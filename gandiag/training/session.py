@@ -74,6 +74,7 @@ def create_session(
         after_step: called with the step after each generator step.
         ranks: the processes that train together; None for a single process.
     """
+    # Only the first rank has the numbers of all ranks, so followers and detectors run there alone.
     is_first = ranks is None or ranks.is_first
     recorder = Recorder(folder, facts, describe_environment(device))
     monitor = Monitor(
@@ -82,6 +83,7 @@ def create_session(
 
     def evaluate(rows: Sequence[Row], step: int) -> None:
         monitor.on_flush(rows, step)
+        # After `on_flush`, so that the followers report the failure before it ends the run.
         if not monitor.present.isdisjoint(stop_on):
             raise StopTraining
 
@@ -108,4 +110,5 @@ def save_samples(folder: Path | None, name: str, samples: Tensor) -> None:
         samples: images in [-1, 1] or points, on any device.
     """
     if folder is not None:
+        # In float32, as numpy has no type for the bfloat16 samples of a third-party loop.
         write_sample_grid(folder / SAMPLES_FOLDER / name, samples.float().cpu().numpy())

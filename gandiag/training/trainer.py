@@ -61,6 +61,7 @@ def train(
     if gan.classes and labels is None:
         raise ValueError("a GAN with classes is trained on samples with labels")
     gan = add_averaged_generator(gan, training)
+    # A GAN without classes ignores the labels of its data, such as those of MNIST.
     sampler = BatchSampler(samples, labels if gan.classes else None, training, seed)
     trainer = _Trainer(gan, sampler, training, watch)
     step = 0  # completed generator steps: the time axis of every record
@@ -68,6 +69,7 @@ def train(
         while step < training.steps:
             for _ in range(training.discriminator.steps):
                 trainer.discriminator_step(step)
+            # The last round may be shorter: a run has exactly `training.steps` generator steps.
             for _ in range(min(training.generator.steps, training.steps - step)):
                 trainer.generator_step(step)
                 step += 1
@@ -77,6 +79,7 @@ def train(
         pass
     finally:  # also after Ctrl-C or an error: the measurements made so far are written
         if watch is not None:
+            # This flush may run the detectors once more, which may raise the exception again.
             with suppress(StopTraining):
                 watch.flush(step)
     return step
@@ -129,6 +132,7 @@ class _Trainer:
         noisy_real, noisy_fake = sampler.add_noise(real, step), sampler.add_noise(fake, step)
         score_real = functools.partial(gan.discriminator, noisy_real, *real_labels)
         score_fake = functools.partial(gan.discriminator, noisy_fake, *fake_labels)
+        # Two calls, so that BatchNorm normalises each of the two batches by its own statistics.
         real_scores, fake_scores = score_real(), score_fake()
         loss = gan.objective.discriminator(real_scores, fake_scores)
         if gan.penalty is not None:
@@ -140,6 +144,7 @@ class _Trainer:
 
         # Probes measure here: the gradients are complete, and the weights are not updated yet.
         # is_due is a cheap check, so most steps build no snapshot.
+        # The scores are detached, so that no graph of this step stays in memory.
         self.real, self.real_scores = real, real_scores.detach()
         self.score_real, self.score_fake = score_real, score_fake
         if self.watch is not None and self.watch.is_due(step, "discriminator"):
@@ -157,8 +162,12 @@ class _Trainer:
         """Update the generator once, through the discriminator's scores of a generated batch."""
         gan, sampler = self.gan, self.sampler
 
+        # New latents, as in algorithm 1 of Goodfellow et al. 2014: the discriminator step has just
+        # been trained against the samples of its own latents.
         latents, labels = sampler.sample_latents(gan.latent_size), sampler.sample_labels()
         fake = gan.generator(latents, *labels)
+        # The generator is trained on noisy samples, too, as the discriminator has been trained on
+        # such samples alone.
         scores = gan.discriminator(sampler.add_noise(fake, step), *labels)
         loss = gan.objective.generator(scores)
 
@@ -191,6 +200,8 @@ class _Trainer:
             return fake
         # One more forward pass a step. BatchNorm statistics and random states are restored after.
         with without_side_effects(self.gan.averaged):
+            # The latents of the training step serve again, as new ones would change the random
+            # stream.
             samples: Tensor = self.gan.averaged(latents, *labels)
         return samples
 
@@ -262,6 +273,7 @@ def train_network(
     Yields:
         The number of completed steps.
     """
+    # An optimizer of its own: the moments of the run's optimizer are not in a checkpoint.
     torch_optimizer = build_optimizer(network, optimizer)
     for step in range(1, steps + 1):
         loss = compute_loss()
@@ -270,4 +282,5 @@ def train_network(
         torch_optimizer.step()
         if constrain is not None:
             constrain(network)
+        # The caller measures between two steps, or ends its loop early.
         yield step
