@@ -36,6 +36,7 @@ except ImportError as error:
 
 __all__ = ["GandiagCallback"]
 
+# Place of a mistake in error messages, as a callback has no scenario file to name.
 PLACE = "GandiagCallback"
 _log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class GandiagCallback(Callback):
         self.folder = Path(folder)
         self.watch: Attachment | None = None
         self._names = (generator, discriminator)
+        # Kept until the training starts, because only then there are optimizers to attach to.
         self._options: dict[str, Any] = {
             "scores": scores,
             "real": real,
@@ -92,6 +94,7 @@ class GandiagCallback(Callback):
         Raises:
             BadInput: the module uses automatic optimization, or has no such networks.
         """
+        # Validation, test and prediction train nothing, so the module may be of any form.
         if stage != "fit":
             return
         if pl_module.automatic_optimization:
@@ -107,6 +110,7 @@ class GandiagCallback(Callback):
         Raises:
             BadInput: a network has no optimizer, or both share one.
         """
+        # Not in `setup`, which runs before Lightning creates the optimizers and loads a checkpoint.
         networks = [_find_network(pl_module, name) for name in self._names]
         optimizers = _assign_optimizers(trainer.optimizers, networks, self._names)
         self.watch = attach(
@@ -123,6 +127,7 @@ class GandiagCallback(Callback):
         """Detach and publish the reports in the folder."""
         if self.watch is None:
             return
+        # Detached first: this writes the last measurements, which the report must contain.
         self.watch.detach()
         try:
             for place in self.watch.publish(self.folder):
@@ -164,6 +169,7 @@ def _assign_optimizers(
     Raises:
         BadInput: an optimizer steps both networks, or a network has none.
     """
+    # By identity, as `==` between tensors compares their entries and not the tensors themselves.
     weights = [{id(weight) for weight in network.parameters()} for network in networks]
     assigned: list[list[Optimizer]] = [[], []]
     for index, optimizer in enumerate(optimizers):
@@ -183,6 +189,7 @@ def _assign_optimizers(
 
 def _report_alert(diagnosis: Diagnosis, step: int) -> None:
     """Warn of a failure that appears; log that one has disappeared."""
+    # A warning and no exception: the training belongs to the user, who decides whether it goes on.
     if diagnosis.status == "present":
         text = f"gandiag, step {step}: {diagnosis.condition}: {diagnosis.summary}"
         warnings.warn(text, UserWarning, stacklevel=2)
