@@ -11,6 +11,7 @@ from gandiag.cli import options
 
 @click.command()
 @click.option(
+    # The option has its former name, as options of commands do not change.
     "--game",
     "names",
     multiple=True,
@@ -28,6 +29,7 @@ from gandiag.cli import options
 @options.whole_number("--threads", 1, "Threads of torch.")
 @click.option(
     "--memory",
+    # The memory is measured 20 times, and each of the parts in between needs a step.
     type=click.IntRange(min=20),
     metavar="STEPS",
     help="Measure memory over this number of steps, instead of time.",

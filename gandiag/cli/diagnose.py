@@ -92,5 +92,6 @@ def diagnose(
             found["log"] = report.record.environment["log"]
         click.echo(format_json(found))
     else:
+        # A log has no folder, so the report then ends with the path that the user passed.
         plugins.build("reporters", "console").publish(report, report.record.folder or path)
     return int(any(diagnosis.status == "present" for diagnosis in report.diagnoses))

@@ -68,9 +68,11 @@ def examine(
     from gandiag.examination.saved_run import load_game_state
     from gandiag.scenario.source import Source
 
+    # Read as the changes of a scenario are, so that --set has one syntax in all commands.
     instrument_options = Source({}, name="--set")
     instrument_options.set_values(sets, "--set")
     place = "--set" if sets else "--instrument"
+    # Before the networks and the data are loaded, so that a wrong name costs no waiting.
     instruments = build_instruments(names, instrument_options.data, place)
     state, step = load_game_state(path, at, since)
     findings, status = [], 0

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import click
 
+# Wrong usage of a command has the status 2 in click, too, so all bad input ends alike.
 BAD_INPUT, INTERRUPTED = 2, 130  # 130 = 128 + 2, the number of SIGINT, as in POSIX shells
 
 
@@ -32,6 +33,7 @@ class CommandGroup(click.Group):
                 status = super().main(*args, **{**extra, "standalone_mode": False})
         except BadInput as error:
             status = _report_bad_input(str(error))
+        # click raises Abort in place of the KeyboardInterrupt of Ctrl-C.
         except click.Abort:
             status = INTERRUPTED
         except click.ClickException as error:
@@ -55,6 +57,7 @@ def report_unfinished_comparison(folder: Path, reason: str) -> int:
     """
     from gandiag.comparison.trial import OUTCOME_FILE
 
+    # A run has the folder NAME/SEED, and the outcome is the last file that a finished run writes.
     finished = len(list(folder.glob(f"*/*/{OUTCOME_FILE}")))
     stopped = f"stopped: {reason}" if reason else "stopped"
     kept = f"{finished} finished runs are kept in {folder}; --resume trains the others"

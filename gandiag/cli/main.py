@@ -22,6 +22,7 @@ from gandiag.cli.report import report
 from gandiag.cli.run import run
 from gandiag.cli.treat import treat
 
+# By default click has no -h, and wraps help at 80 columns on wider terminals, too.
 HELP_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -81,6 +82,7 @@ def list_(family: str | None, name: str | None, as_json: bool) -> None:
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path), default="reports")
 @click.option(
+    # 5006 is the port that Bokeh's own server uses by default.
     "--port",
     type=click.IntRange(0, 65535),
     default=5006,

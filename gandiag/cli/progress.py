@@ -102,6 +102,7 @@ class RunProgress:
             self._on_begin(folder)
         if self._console.is_terminal:
             columns = (BarColumn(BAR_WIDTH), TextColumn("{task.description}", markup=False))
+            # A transient bar vanishes at the end, so that the report directly follows the alerts.
             self._bar = progress_bar(self._console, columns, transient=True)
             self._bar.add_task("", total=self.total)
             self._bar.start()
@@ -115,6 +116,7 @@ class RunProgress:
         if self._bar is not None:
             task = self._bar.task_ids[0]
             self._bar.update(task, completed=step, description=self.format_line())
+        # Without a terminal a loop of unknown length prints nothing, as it has no tenths.
         elif self.total and step * LINES // self.total > self._printed_lines:
             self._printed_lines = step * LINES // self.total
             self._console.print(self.format_line(), soft_wrap=True)
@@ -154,6 +156,7 @@ class RunProgress:
 
     def _format_speed(self) -> list[str]:
         seconds = self._clock() - self.start_time if self.start_time is not None else 0.0
+        # There is no speed before the first measurement, and a coarse clock may show 0 seconds.
         if not (seconds > 0 and self.step):
             return []
         speed = self.step / seconds

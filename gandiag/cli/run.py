@@ -79,7 +79,9 @@ def run(
             key = "training.steps" if option == "steps" else option
             source.set_value(key, value, f"--{option} {value}")
     if film:
+        # Grids of past steps cannot be made after the run, so it has to save enough of them.
         republish.schedule_film_grids(source)
+    # Before the folder is chosen, as its name has the scenario's name and seed.
     checked = Scenario.from_source(source)
     if check and not checked.expect:
         problem = "has no expect; add, for example, expect: {mode_collapse: absent}"

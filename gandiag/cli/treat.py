@@ -69,6 +69,7 @@ def treat(
             workers=Workers(**workers),
             threads=threads,
             resume=resume,
+            # On standard error, so that standard output holds the result alone.
             log=lambda text: click.echo(text, err=True),
         )
     except (KeyboardInterrupt, WorkersDied) as interruption:
