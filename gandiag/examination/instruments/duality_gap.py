@@ -97,6 +97,7 @@ class DualityGap:
         gan = state.copy_networks()
         is_discriminator = name == "discriminator"
         network: nn.Module = getattr(gan, name)
+        # A frozen network needs no gradients of its weights, which saves time and memory.
         (gan.generator if is_discriminator else gan.discriminator).requires_grad_(False)
         checked = state.draw_batches(self.batch_size, 1, self.batches)
         sign = 1.0 if is_discriminator else -1.0  # the generator minimises V
@@ -105,8 +106,10 @@ class DualityGap:
         def compute_loss() -> Tensor:
             nonlocal steps_begun
             steps_begun += 1
+            # Seeds from 2 on, as seed 1 has drawn the samples that compare the checkpoints.
             batch = state.draw_batch(self.batch_size, 1 + steps_begun)
             fakes = batch.generate_fakes(gan)
+            # A penalty guides only the training of D; it is no part of V, which G minimises.
             return sign * batch.discriminator_loss(gan, fakes, penalised=is_discriminator)
 
         every = max(1, self.steps // CHECKS)
@@ -142,13 +145,14 @@ def _is_monotonic(state: GameState) -> bool:
     """Whether D's loss never falls while the score of a generated sample rises.
 
     Only then does the discriminator lose what the generator gains, and V is the value of a
-    two-player game in which one network's gain is the other's loss. Least squares, for example, penalises scores
-    below 0, too.
+    two-player game in which one network's gain is the other's loss. Least squares, for example,
+    penalises scores below 0, too.
     """
     # On a grid, as the formula of a user's own objective is not known here.
     scores = torch.linspace(-10, 10, 81, dtype=torch.float64)
     loss = state.gan.objective.discriminator
     losses = torch.stack([loss(torch.zeros_like(scores[:1]), score[None]) for score in scores])
+    # The slack allows for rounding where the loss is nearly flat.
     return bool((losses.diff() >= -1e-12).all())
 
 
@@ -162,6 +166,7 @@ def _estimate_mean(name: str, values: Array, meaning: str) -> Measure:
 def _summarize_gap(gap: Measure, discriminator: Measure, generator: Measure) -> str:
     if not math.isfinite(gap.value):
         return "No gap could be computed: a loss is not finite."
+    # Not `gap.low <= 0`: the bound of a single batch is NaN, which proves no gap either.
     if not gap.low > 0:
         return (
             "Neither network was found to gain beyond chance: as far as measured, an equilibrium."
