@@ -60,6 +60,7 @@ def find_eigenvalues(
         seed: seed of the first vector.
         tolerance: relative accuracy of each eigenvalue.
     """
+    # ARPACK also needs a matrix larger than its subspace of 2 * count + 1 vectors.
     if size <= max(MAX_DENSE_SIZE, 2 * count + 2):
         matrix = np.stack([product(row) for row in np.eye(size)], axis=1)
         every = np.linalg.eigvals(matrix).astype(np.complex128)

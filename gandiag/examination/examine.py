@@ -83,6 +83,8 @@ def _build_state(
     if held_out is None:
         if len(real) < HELD_OUT_FRACTION:
             raise BadInput("real", f"{len(real)} samples are too few to hold some of them out")
+        # Shuffled, as data sets are often sorted by class, and by a fixed seed, so that a second
+        # examination holds out the same samples.
         order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
         shuffled = real[order.to(real.device)]
         held_out, real = torch.tensor_split(shuffled, [len(real) // HELD_OUT_FRACTION])
@@ -115,6 +117,7 @@ def _build_gan(
         raise BadInput("scores", f'no type of scores "{scores}"; {hint}')
     discriminator = inner_network(discriminator)
     if scores == "probabilities":
+        # The objectives are functions of logits, so the sigmoid at the end is undone.
         discriminator = _Logits(discriminator)
     # The state draws the latents itself, so `latent_size` is not used.
     return GAN(inner_network(generator), discriminator, objective, latent_size=0, penalty=penalty)

@@ -68,5 +68,6 @@ def summarize_draws(name: str, values: Sequence[float], meaning: str) -> Measure
     >>> summarize_draws("gap", [1.0, 3.0], "a gap").value
     2.0
     """
+    # numpy passes a NaN on: a range over the other draws alone would hide the failure.
     mean, low, high = (float(reduce(values)) for reduce in (np.mean, np.min, np.max))
     return Measure(name, mean, low, high, meaning)

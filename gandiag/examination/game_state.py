@@ -151,6 +151,7 @@ class GameState:
         pool, labels = (
             (self.held_out, self.held_out_labels) if held_out else (self.real, self.labels)
         )
+        # A generator on the CPU chooses the same real samples on every device.
         order = torch.randperm(len(pool), generator=torch.Generator().manual_seed(seed))
         with self.seeded(seed):
             return tuple(
@@ -168,6 +169,7 @@ class GameState:
     ) -> Batch:
         indices = chosen.to(pool.device)
         real = pool[indices].to(dtype or pool.dtype)
+        # A function of the caller may draw on the CPU, while the networks are on a GPU.
         latents = self.latents(size).to(pool.device)
         real_labels: tuple[Tensor, ...] = ()
         if self.gan.classes and labels is not None:
@@ -179,6 +181,7 @@ class GameState:
         noise: tuple[Tensor | float, Tensor | float] = (0.0, 0.0)
         if self.noise:
             shape = (size, *pool.shape[1:])
+            # Drawn apart from the real noise, as a batch may have fewer real samples.
             fake_noise = torch.randn(shape, device=pool.device, dtype=real.dtype)
             noise = (self.noise * torch.randn_like(real), self.noise * fake_noise)
         return Batch(real, latents.to(dtype or latents.dtype), real_labels, fake_labels, noise)
@@ -187,6 +190,7 @@ class GameState:
     def seeded(self, seed: int) -> Iterator[None]:
         """Seed torch's global generators for latents, dropout and penalties; restore them after."""
         device = self.real.device
+        # The device is named, as torch would otherwise save the random states of all GPUs.
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             yield
@@ -204,6 +208,7 @@ def copy_gan(gan: GAN, dtype: torch.dtype | None = None) -> GAN:
     generator, discriminator = copy.deepcopy(gan.generator), copy.deepcopy(gan.discriminator)
     if dtype is not None:
         generator, discriminator = generator.to(dtype), discriminator.to(dtype)
+    # No average: the theory describes the weights that take the gradient steps.
     return replace(gan, generator=generator, discriminator=discriminator, averaged=None)
 
 

@@ -63,6 +63,7 @@ def run_instruments(
         title = f"{number}/{len(instruments)} {name.replace('_', ' ')}"
         with _InstrumentProgress(title, console) as bar:
             finding = _run_instrument(name, instrument, state, bar.progress)
+        # Outside the block, so that the bar is gone before the caller prints the finding.
         yield finding
 
 

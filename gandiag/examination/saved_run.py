@@ -71,6 +71,7 @@ def load_game_state(
         latents=lambda count: torch.randn(count, gan.latent_size),
         labels=_move_labels(data.labels, device),
         held_out_labels=_move_labels(data.held_out_labels, device),
+        # The oldest checkpoint may be the examined one: then there is no line between two of them.
         earlier=earlier if earlier_step < step else None,
         noise=_noise_at(scenario, data, step),
         descent=_descent_at(scenario, step),
@@ -103,6 +104,7 @@ def _noise_at(scenario: Scenario, data: Data, step: int) -> float:
     """Return the standard deviation of the instance noise at a step, in units of the data."""
     noise = scenario.training.instance_noise
     factor = compute_noise_factor(noise, step, scenario.training.steps)
+    # As in `BatchSampler.add_noise`, so that the networks are examined under their training noise.
     return noise.sd * factor * float(data.train.std()) if noise.sd else 0.0
 
 

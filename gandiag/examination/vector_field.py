@@ -78,6 +78,7 @@ class TransposedJacobian:
         """
         gan = state.copy_networks(torch.float64)
         batch = state.draw_batch(samples, draw, dtype=torch.float64)
+        # Dropout and a penalty's interpolates are drawn once, here: J belongs to one field.
         with state.seeded(draw):
             return cls(gan, batch)
 
@@ -86,6 +87,7 @@ class TransposedJacobian:
         if not self._field.requires_grad:  # the gradients are constant, so their derivative is 0
             return np.zeros(self.size)
         weight = torch.as_tensor(vector).to(self._field)  # same device and type
+        # The graph is kept for the next product. A weight that the field ignores gets 0, not None.
         parts = torch.autograd.grad(
             self._field, self._weights, weight, retain_graph=True, materialize_grads=True
         )
@@ -100,6 +102,7 @@ class TransposedJacobian:
             vector: ``(n,)`` vector w in float64.
             generator: whether to keep the rows of the generator instead of the discriminator.
         """
+        # A copy, as the vector belongs to the caller.
         kept = np.array(vector, dtype=np.float64)
         kept[slice(self.split, None) if generator else slice(None, self.split)] = 0.0
         return self.multiply(kept)

@@ -67,6 +67,7 @@ class Jacobian:
                 "simultaneous gradient steps converge below this learning rate",
             ),
         )
+        # Of the first draw alone: eigenvalues of several draws cannot be matched one by one.
         curves = {"real": values[0].real.tolist(), "imaginary": values[0].imag.tolist()}
         summary = f"{_summarize_measures(measures)} ({_count_eigenvalues(spectra)})."
         return Finding("jacobian", summary, measures, curves, LIMITS)
@@ -80,6 +81,9 @@ class Jacobian:
             TYPICAL_PRODUCTS,
             lambda share: progress((draw + share) / self.draws),
         )
+        # The sentence and the measures need all three: the largest real part decides whether
+        # training converges, the imaginary part whether it rotates, and the modulus limits the
+        # learning rate.
         kinds: tuple[Which, ...] = ("LM", "LR", "LI")
         return find_eigenvalues(product, jacobian.size, self.count, kinds, draw, self.tolerance)
 
@@ -90,6 +94,7 @@ def _largest_rate(values: NDArray[np.complex128]) -> float:
     From ``|1 + h lambda|^2 = 1 + 2 h Re(lambda) + h^2 |lambda|^2`` the limit is the smallest
     ``-2 Re(lambda) / |lambda|^2``. Eigenvalues of 0 are left out: nothing moves in their direction.
     """
+    # Relative to the largest modulus, as rounding leaves zeros of that relative size.
     moving = values[np.abs(values) > 1e-9 * max(float(np.abs(values).max()), 1e-300)]
     if not len(moving):
         return float("inf")

@@ -82,6 +82,7 @@ class OptimalDiscriminator:
         )
         count = len(gradients[0])
         curves = {
+            # The last measurement follows the last step, even if `every` does not divide `steps`.
             "step": [float(min(index * self.every, self.steps)) for index in range(count)],
             "gradient": np.mean(gradients, axis=0).tolist(),
             "auc": np.mean(aucs, axis=0).tolist(),
@@ -143,6 +144,7 @@ def _gradient_norm(gan: GAN, batch: Batch) -> float:
     weights, _ = trained_weights(gan)
     loss = batch.generator_loss(gan, batch.generate_fakes(gan))
     parts = torch.autograd.grad(loss, weights, materialize_grads=True)
+    # In float64: the squares of a vanished gradient, below 1e-23, could be 0 in float32.
     return math.hypot(*(float(part.double().norm()) for part in parts))
 
 

@@ -128,6 +128,7 @@ def _flatten_weights(gan: GAN) -> Tensor:
 def _set_weights(gan: GAN, vector: Tensor) -> None:
     generator, discriminator = trained_weights(gan)
     weights = [*generator, *discriminator]
+    # Buffers, such as the statistics of BatchNorm, stay those of the later checkpoint.
     parts = torch.split(vector, [weight.numel() for weight in weights])
     with torch.no_grad():
         for weight, part in zip(weights, parts, strict=True):

@@ -74,6 +74,7 @@ class UpdateMap:
             return Finding("update_map", summary, limits=LIMITS)
         radius = summarize_draws("radius", [np.abs(e).max() for e in values], "largest modulus")
         angles = [np.abs(np.angle(e[0])) for e in values]  # the largest modulus comes first
+        # A positive real eigenvalue does not rotate, so its period is infinite.
         periods = [2 * np.pi / angle if angle > 0 else np.inf for angle in angles]
         period = summarize_draws(
             "period", periods, "iterations of one rotation, for the largest modulus"
@@ -116,6 +117,7 @@ def _apply_iteration(
 ) -> NDArray[np.float64]:
     """Return ``F^T w``; the transposition reverses the order: generator steps come first."""
     if simultaneous:
+        # With one rate for each network, F = 1 + H J for a diagonal H, hence F^T w = w + J^T (H w).
         scaled = np.array(vector, dtype=np.float64)
         scaled[: jacobian.split] *= descent.generator_rate
         scaled[jacobian.split :] *= descent.discriminator_rate
