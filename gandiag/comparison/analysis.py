@@ -88,6 +88,7 @@ def _is_target(baseline: Outcomes, condition: str) -> bool:
 def _quality_level(baseline: Outcomes) -> float:
     """Return the median over the baseline's runs of the smallest distance that each reached."""
     smallest = [
+        # A run without any measurement is left out of the median.
         min((distance for _, distance in outcome.distances), default=math.nan)
         for outcome in baseline.values()
     ]

@@ -130,6 +130,8 @@ def _use_dask(jobs: int, address: str | None, gpus: float) -> Iterator[None]:
         cluster = "a Dask cluster at an --address, with workers that declare their GPUs"
         raise BadInput(f"--gpus-per-run {gpus:g}", f"needs {cluster} (--resources GPU=1)")
     if address is None:
+        # One thread for each worker, as a process trains one GAN at a time. The port of the
+        # dashboard is any free one, as another cluster may use Dask's default port.
         client = Client(n_workers=jobs, threads_per_worker=1, dashboard_address=":0")
     else:
         client = _connect(address, lambda: Client(address))

@@ -54,6 +54,7 @@ class Plan:
         self.folder, self.workers = folder, _limit_to_gpus(workers)
         # Consecutive seeds, so that a later comparison with more seeds can resume this one.
         self.seeds = [scenario.seed + i for i in range(seeds)]
+        # One number for all runs: the order of sums in torch, and so their rounding, depends on it.
         self.threads = threads or self.workers.threads
         self.reporters, self.group = tuple(reporters), folder.name
         self._devices = _list_devices(scenario, self.workers)
@@ -90,6 +91,7 @@ class Plan:
             BadInput: a scenario names something that does not exist, or the folder is in use.
         """
         for each in compared:
+            # One seed is enough: names and options are the same for all seeds.
             Components.from_scenario(
                 each.trial_scenario(self.seeds[0], self.reporters), f"{place} {each.name}".strip()
             )

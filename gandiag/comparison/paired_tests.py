@@ -103,6 +103,7 @@ def compare_failure_free(
             _failure_free_rate(fix, targets), _failure_free_rate(baseline, targets), p
         )
     p_values = [free.p for free in found.values()]
+    # Bonferroni for a search: the p-values of fixes that come later are not known yet.
     adjusted = [min(1.0, planned * p) for p in p_values] if planned else adjust_p_values(p_values)
     return {
         name: free._replace(p=p) for (name, free), p in zip(found.items(), adjusted, strict=True)

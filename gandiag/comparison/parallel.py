@@ -60,6 +60,7 @@ class Workers:
         if self.backend != "loky":
             return 1
         share = max(1, int(joblib.cpu_count()) // self.parallel_tasks)
+        # The variable may also be a list for nested loops, such as "4,2"; such values are ignored.
         limit = os.environ.get("OMP_NUM_THREADS", "")
         return min(share, int(limit)) if limit.isdigit() and int(limit) else share
 
@@ -148,6 +149,7 @@ def _add_index(work: Callable[[T], R], index: int, task: T) -> tuple[int, R]:
 @contextmanager
 def _use_backend(workers: Workers) -> Iterator[None]:
     if workers.backend == "loky":
+        # Set explicitly, as the code of the caller may have chosen another backend of joblib.
         with joblib.parallel_config("loky"):
             yield
         return

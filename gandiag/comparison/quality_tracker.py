@@ -55,6 +55,7 @@ class QualityTracker:
         else:
             self._seconds += self._clock() - self._step_began
             self._timed_steps += 1
+        # The last step is always measured, as the verdict compares the samples at the end.
         if step % self._interval == 0 or step == self.steps:
             self._measure(step, gan)
         self._step_began = self._clock()

@@ -65,6 +65,7 @@ def draw_final_grids(comparison: Comparison, folder: Path) -> bytes:
             panels.append(("real data", real))
         title = result.compared.name.replace("+", "\n+ ")
         panels += [(title, path) for _, path in record.sample_grids()[-1:]]
+    # Rounded up, so that the last row may have axes without a panel.
     rows = -(-len(panels) // COLUMNS)
     with new_figure(9.4, 2.55 * rows) as figure:
         all_axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
@@ -84,4 +85,5 @@ def _with_runs(comparison: Comparison) -> list[ScenarioResult]:
 
 
 def _load_first_record(result: ScenarioResult, folder: Path) -> Record:
+    # The same seed for baseline and fixes, as runs of one seed are the pairs of the tests.
     return Record.load(folder / result.compared.name / str(min(result.outcomes)))

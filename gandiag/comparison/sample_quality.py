@@ -89,6 +89,7 @@ class SampleQuality:
         if classifier is not None:
             name = "Frechet distance in the digit classifier's features"
         elif len(data.shape) == 3:
+            # Around their mean, n samples span at most n - 1 dimensions.
             flat, count = flatten_samples(real).numpy(), min(DIMENSIONS, len(real) - 1)
             # A fixed random state gives all runs the same components.
             components = PCA(count, svd_solver="randomized", random_state=0).fit(flat)
@@ -125,6 +126,7 @@ class SampleQuality:
     def measure(self, samples: Tensor) -> QualityScores:
         """Return all scores of samples ``(n, *shape)`` on the CPU."""
         if not bool(samples.isfinite().all()):
+            # The worst scores and not missing ones: a fix must not win because its runs diverge.
             return QualityScores(math.inf, 0.0, math.nan if self.labels is None else 0.0)
         features = self.embed(samples)
         distances = torch.cdist(self.features, features)
@@ -161,6 +163,7 @@ def load_sample_quality(data: Choice) -> tuple[SampleQuality, Tensor | None]:
         The comparison with its held-out samples, and the labels ``(n,)`` of its training samples
         or None.
     """
+    # The cache needs hashable arguments, so the options are passed as text with sorted keys.
     return _load_cached(data.name, json.dumps(dict(data.options), sort_keys=True))
 
 

@@ -86,6 +86,7 @@ def build_compared_scenarios(
     """
     compared = [ComparedScenario(BASELINE, (), scenario)]
     for item in fixes:
+        # Empty names, as after a comma at the end, are left out.
         names = tuple(filter(None, map(str.strip, item.split(","))))
         fixed = apply_fixes(scenario, names, option)
         for other in compared[1:]:
@@ -119,4 +120,5 @@ def apply_fixes(
 def _add_group(choice: Choice, group: str) -> Choice:
     if choice.name != WANDB or not group:
         return choice
+    # A group that the scenario names itself has priority over the one of the comparison.
     return Choice(name=WANDB, options={"group": group, **choice.options})

@@ -167,6 +167,7 @@ def _run_fix(
     fix = compared[-1]
     step = max(1, plan.workers.parallel_tasks)
     finished: list[Outcome] = []
+    # A check after every single run would let the other workers wait for it.
     for begin in range(0, len(plan.seeds), step):
         if _is_hopeless((compared[0], fix), baseline, finished, most):
             return
@@ -199,6 +200,7 @@ def _best_outcome(baseline: Outcome, fix: ComparedScenario) -> Outcome:
         scenario_name=fix.name,
         statuses=dict.fromkeys(baseline.statuses, "absent"),
         kinds={},
+        # With a distance of 0, the quality of the samples cannot speak against the fix.
         distances=tuple((step, 0.0) for step, _ in baseline.distances),
     )
 
@@ -218,6 +220,7 @@ def _write_fixed_scenario(fix: ComparedScenario, folder: Path) -> Path:
     scenario = fix.scenario
     about = f"{scenario.about.strip()}\nFixed by {', '.join(fix.fixes)}.".strip()
     # The expectations of the scenario are those without the fix.
+    # 93 letters and the suffix stay within the 100 that the schema accepts for a name.
     fixed = scenario.set({"name": f"{scenario.name[:93]}_cured", "about": about, "expect": {}})
     path = folder / FIXED_SCENARIO
     write_file(path, fixed.as_yaml())

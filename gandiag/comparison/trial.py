@@ -98,6 +98,7 @@ def run_trial(trial: Trial) -> Outcome:
         try:
             return _train_and_measure(trial)
         finally:
+            # A single run trains in the user's own process, whose setting must not change.
             torch.set_num_threads(threads)
 
 
@@ -123,6 +124,7 @@ def _train_and_measure(trial: Trial) -> Outcome:
         seconds_per_step=tracker.seconds_per_step,
         distance_name=quality.name,
     )
+    # The key has its former name, so that finished runs on disk still count.
     data = {"game": trial.compared.digest(trial.seed), "outcome": outcome.as_json()}
     write_json_file(attempt / OUTCOME_FILE, data)
     # Renaming is atomic: other workers find the whole run or none.

@@ -60,6 +60,7 @@ def decide_verdict(
         targets: conditions that the fix should remove.
         failure_free: rates of failure-free runs, with their corrected p-value.
     """
+    # Without targets every run counts as failure-free, and there is nothing to cure.
     more_free = bool(targets) and failure_free.p < SIGNIFICANCE_LEVEL
     doubts = _find_doubts(paired_tests, rates, baseline_rates, failure_free.with_fix)
     worse = [test for test in paired_tests if test.is_significant and test.worse > test.better]
@@ -99,6 +100,7 @@ def _find_doubts(
         )
     for condition, rate in rates.items():
         before = baseline_rates[condition].present
+        # Counts and no test: one run with a new failure is a reason not to confirm a fix.
         if rate.present > before:
             found = f"{humanize(condition)} is present in {rate.present} of {rate.evaluated} runs"
             doubts.append(f"{found} with the fix and in {before} of the baseline")
