@@ -80,6 +80,7 @@ def measure_utilization(steps: int, seeds: int, jobs: int) -> Utilization:
     with tempfile.TemporaryDirectory() as folder:
         cpu_start = _cpu_seconds()
         run_seconds = _time_single_runs(scenario, seeds, workers, Path(folder))
+        # This also ends the worker processes, so that the comparison has to start its own.
         cpu_between, clock = _cpu_seconds(), time.perf_counter()
         compare(scenario, FIXES, Path(folder, "whole"), seeds=seeds, workers=workers)
         comparison_seconds = time.perf_counter() - clock

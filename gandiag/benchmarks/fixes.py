@@ -93,6 +93,7 @@ def _format_row(comparison: Comparison, result: ScenarioResult) -> list[str]:
         *(_format_rate(result.rates[condition]) for condition in comparison.conditions),
         _format_estimate(result.distance),
         _format_estimate(result.coverage),
+        # An infinite median means that most runs never reached the quality of the baseline.
         f"{result.steps_to_quality.value:.0f}".replace("inf", "never"),
     ]
 

@@ -78,6 +78,7 @@ def distort(images: Tensor) -> Tensor:
     maps[:, 0, 1] = -maps[:, 1, 0]
     maps[:, :, 2] = SHIFT * (2 * torch.rand(count, 2) - 1)
     grid = affine_grid(maps, list(images.shape), align_corners=False)
+    # Zeros beyond the border would be grey, as pixels are in [-1, 1]; its own pixels are black.
     moved = grid_sample(images, grid, padding_mode="border", align_corners=False)
     noise = NOISE * torch.rand(count, 1, 1, 1) * torch.randn_like(moved)
     return (moved + noise).clamp(-1, 1)
@@ -87,6 +88,7 @@ def measure_accuracy(network: nn.Module, split: MnistSplit) -> float:
     """Measure the share of a split's images that the network classifies right, in [0, 1]."""
     images = scale_pixels(split.images).unsqueeze(1)
     with torch.no_grad():
+        # In parts, so that the activations of 60,000 images need not fit into memory.
         predictions = torch.cat([network(part).argmax(1) for part in torch.split(images, 1000)])
     return (predictions == split.labels).double().mean().item()
 

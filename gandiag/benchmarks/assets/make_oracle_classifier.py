@@ -31,6 +31,7 @@ def main(root: str, folder: Path = FOLDER) -> None:
     """
     # The order of floating-point sums, and so the weights, depend on the number of threads.
     torch.set_num_threads(1)
+    # Another seed than that of `make_classifier`, so that the two share no random numbers.
     torch.manual_seed(SEED + 1)
     training, test = read_full_mnist(Path(root).expanduser(), download=False)
     network = OracleClassifier()

@@ -81,6 +81,7 @@ def _build_case(name: str, entry: Mapping[str, Any], family: Mapping[str, Any]) 
         "about": entry["intent"],
         "reporters": [],
         "device": "cpu",
+        # A copy, as all cases of a family share this mapping.
         **copy.deepcopy(family["scenario"]),
         **entry.get("scenario", {}),
     }

@@ -220,6 +220,7 @@ def diagnose_without_signals(
 def _build_detectors(run: Run) -> list[Detector]:
     chosen = run.case.scenario.detection.detectors
     built = [plugins.build("detectors", choice.name, choice.options) for choice in chosen]
+    # The oracle labels these three conditions only.
     return [detector for detector in built if detector.condition in CONDITIONS]
 
 
@@ -237,6 +238,7 @@ def _count_weights(run: Run, record: Record) -> Mapping[str, int]:
     gan = plugins.build("variants", variant.name, variant.options).build(
         tuple(record.facts["shape"])
     )
+    # The record has a norm for each tensor of two or more dimensions; biases have none.
     return {name: p.numel() for name, p in gan.generator.named_parameters() if p.ndim > 1}
 
 

@@ -98,6 +98,7 @@ def run_case(run: Run, root: Path) -> None:
     """Train one run and let its oracle measure it."""
     folder = run_folder(run, root)
     folder.mkdir(parents=True, exist_ok=True)
+    # The mark of an earlier attempt would make an interrupted run count as finished.
     (folder / FINISHED_FILE).unlink(missing_ok=True)
     scenario = run.case.scenario.set({"seed": run.seed})
     dataset = plugins.build("datasets", scenario.data.name, scenario.data.options)
@@ -141,6 +142,7 @@ def _build_replay(scenario: Scenario, data: Data) -> Replay:
         source = variant.build(data.shape) if with_new_discriminator else gan
         copied = dataclasses.replace(
             gan,
+            # Copies, as an oracle must not change the run that it measures.
             generator=copy.deepcopy(gan.generator),
             discriminator=copy.deepcopy(source.discriminator),
             objective=NON_SATURATING,

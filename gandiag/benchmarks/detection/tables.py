@@ -92,6 +92,7 @@ def _format_totals(outcomes: Sequence[Outcome]) -> str:
     healthy = count_false_alarms(ours, GANDIAG)
     mean, interval = macro_f1(ours, GANDIAG)
     bound = ""
+    # No alarm among a few runs does not mean a rate of 0, so the line gives a bound of the rate.
     if not healthy.alarmed:
         bound = f" (upper 95 % bound: {rule_of_three(healthy.runs):.1%})"
     rate = f"{_format_number(healthy.rate.low, 3)} to {_format_number(healthy.rate.high, 3)}"

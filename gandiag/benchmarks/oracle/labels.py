@@ -152,6 +152,7 @@ def _label_collapse(measured: Measurements, is_vanishing: Bools) -> _States:
     diversity, variety = measured.diversity, measured.variety
     strong = (diversity < LOW_DIVERSITY) | (variety < LOW_VARIETY)
     weak = (diversity < MEDIUM_DIVERSITY) | (variety < MEDIUM_VARIETY)
+    # Samples that are not finite have no diversity, so nothing can be claimed about them.
     state = _label_lasting(measured, strong, weak | ~np.isfinite(diversity))
     kinds: list[frozenset[str]] = []
     for index in range(len(state)):

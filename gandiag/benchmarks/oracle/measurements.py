@@ -58,6 +58,7 @@ class Measurements:
         return cls(
             steps=np.array([row["step"] for row in rows], dtype=np.int64),
             every=every,
+            # The exponential of an entropy is an effective number of modes: K for K equal shares.
             diversity=np.exp(_entropy(shares) - _entropy(truth[None])),
             variety=np.array([row.get("variety", np.nan) for row in rows], dtype=float),
             distance=np.array([row["distance"] for row in rows], dtype=float),

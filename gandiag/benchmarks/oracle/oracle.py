@@ -114,6 +114,7 @@ class Oracle:
         """Whether the distance has hardly changed for a while, and a counterfactual is due."""
         self._distances.append((step, distance))
         recent = [d for at, d in self._distances if step - FROZEN_STEPS <= at <= step]
+        # At the start of a run the range covers less time and would be small for that reason alone.
         is_long_enough = self._distances[0][0] <= step - FROZEN_STEPS
         is_steady = max(recent) - min(recent) < FROZEN_CHANGE * distance
         is_due = step >= self._last_counterfactual + COUNTERFACTUAL_INTERVAL
@@ -138,6 +139,7 @@ class Oracle:
         return found
 
     def _write(self, row: dict[str, Any]) -> None:
+        # Opened for each row, so that an interrupted run keeps its rows.
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(_encode(row), allow_nan=False) + "\n")
 
@@ -157,6 +159,7 @@ def fresh_auc(truth: Truth, real: Tensor, fake: Tensor, seed: int) -> float:
     Returns:
         Area under the ROC curve in [0, 1]; 0.5 is chance.
     """
+    # Even, so that both halves have equally many real and generated samples.
     count = min(CLASSIFIER_SAMPLES, len(real), len(fake)) // 2 * 2
     features = np.concatenate([truth.reduce(part[:count]) for part in (real, fake)])
     is_real = np.arange(len(features)) < count
@@ -186,6 +189,7 @@ def _plain_statistics(flat: Tensor) -> dict[str, float]:
         ``cosine``: mean cosine of the angle between two samples; ``pairs``: mean distance between
         two samples; ``deviation``: mean standard deviation of a coordinate.
     """
+    # Part of the samples: the number of pairs, and with it the time, grows with the square.
     half = flat[:1000]
     unit = torch.nn.functional.normalize(half, dim=1)
     # The sum over all pairs includes each sample with itself, whose cosine is 1.

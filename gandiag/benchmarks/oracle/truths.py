@@ -90,6 +90,7 @@ class Mixture:
         modes = np.flatnonzero(counts >= MIN_SAMPLES)
         variety = [points[owner == mode].var(0).sum() / true for mode in modes]
         fidelity = (squared.min(1) <= (HIGH_QUALITY_RADIUS * self.sd) ** 2).mean()
+        # One seed for all measurements: the distance then changes only with the generated samples.
         true_samples = self.sample(TRUE_SAMPLES, 0)
         return _measure_points(points, counts, _median(variety), fidelity, true_samples)
 
@@ -200,6 +201,7 @@ def sliced_wasserstein(points: Array, others: Array) -> float:
     if points.shape[1] == 2:
         angles = np.arange(DIRECTIONS) * math.pi / DIRECTIONS
         directions = np.stack([np.cos(angles), np.sin(angles)], 1)
+    # In one dimension, the optimal transport moves the i-th smallest point to the i-th smallest.
     gaps = np.sort(points @ directions.T, 0) - np.sort(others @ directions.T, 0)
     return float(np.abs(gaps).mean())
 
@@ -229,6 +231,7 @@ def frechet_distance(moments: tuple[Array, Array], others: tuple[Array, Array]) 
 def _measure_points(
     points: Array, counts: NDArray[np.int64], variety: float, fidelity: float, true: Array
 ) -> dict[str, Any]:
+    # Pairs from two halves: no pair occurs twice, and no sample is paired with itself.
     half = len(true) // 2
     mean_distance = float(np.linalg.norm(true[:half] - true[half:], axis=1).mean())
     return {

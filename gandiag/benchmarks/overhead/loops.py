@@ -41,6 +41,7 @@ def build_comparisons(name: str, images: Tensor, rounds: int, stack: ExitStack) 
             third of it: their costs are larger, so fewer blocks measure them well enough.
         stack: ends the run of W&B when it is closed.
     """
+    # The intervals of `gandiag.attach`, because the measured loops are loops of a user.
     cadence: Mapping[str, Any] = {
         **Scenario().probes,
         **{probe: {"every": n} for probe, n in PROBE_CADENCES["attach"].items()},
