@@ -79,6 +79,7 @@ def republish_pair(
 
 
 def _require_folder(report: Report, path: Path | str) -> Path:
+    # Nothing is written beside a log: its folder belongs to the tool that wrote the log.
     if report.record.folder is None:
         raise BadInput(str(path), "is a log and has no folder for a page; use gandiag diagnose")
     return report.record.folder

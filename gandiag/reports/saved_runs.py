@@ -41,6 +41,7 @@ def build_source(scenario: Scenario | Path | str, changes: dict[str, Any]) -> So
         source = Source(scenario.as_data())
     else:
         source = read_source(find_scenario(str(scenario)))
+    # An outer key that came later would replace the values of the inner ones.
     for key, value in sort_outermost_first(changes):
         source.set_value(key, value, f"{key}={value}")
     return source
@@ -60,6 +61,7 @@ def load(path: Path | str, **log_options: Any) -> Record:
     folder = Path(path)
     if folder.is_file() and has_record(folder.parent):
         folder = folder.parent  # the path of a file in a run's folder means that run
+    # A folder above several runs is a mistake and no log: the error below names these runs.
     if folder.exists() and not any(folder.glob("**/signals.jsonl")):
         return read_log(folder, LogOptions(**log_options))
     if log_options:

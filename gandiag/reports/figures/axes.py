@@ -86,9 +86,11 @@ def choose_scale(curves: Sequence[Array], marks: Sequence[float] = ()) -> Scale 
         return None
     positive = shown[shown > 0]
     span = float(np.ptp(np.log10(positive))) if len(positive) else 0.0
+    # Zeros do not prevent a logarithmic scale; they are marked at its lower edge.
     if shown.min() >= 0 and LOG_DECADES[0] < span < LOG_DECADES[1]:
         return Scale(True, float(positive.min() / 1.6), float(positive.max() * 1.6))
     low, high = float(max(shown.min(), -MAX_LINEAR)), float(min(shown.max(), MAX_LINEAR))
+    # A constant curve has no extent, so its margin follows its value, or is 1 for zeros.
     margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
     return Scale(False, low - margin, high + margin)
 

@@ -34,6 +34,7 @@ def thin_curve(
             kept.add(int(indices[np.where(finite, part, np.inf).argmin()]))
             kept.add(int(indices[np.where(finite, part, -np.inf).argmax()]))
         if not finite.all():
+            # One such value is enough to mark the part; captions count all of the signal.
             kept.add(int(indices[finite.argmin()]))
     index = np.array(sorted(kept))
     return steps[index], values[index]

@@ -121,6 +121,7 @@ def build_bokeh_document(
 
     # All charts share one horizontal range, so that they move and zoom together.
     steps = Range1d(0, max(record.last_step, 1))
+    # The bounds keep a reader from moving the charts beyond the run.
     steps.bounds = (0, max(record.last_step, 1))
     drawn = [*charts, Chart("", ("",))]
     plots = [
@@ -166,6 +167,7 @@ def _draw_empty_chart(
         outline_line_color=None,
         min_border_left=MARGIN,
     )
+    # A chart without data has no range of its own, so it gets the one of the recorded values.
     plot.y_range = Range1d(*(scale[1:] if scale is not None else (0.0, 1.0)))
     plot.name = name
     # Transparent, so that the light or dark page shows through.

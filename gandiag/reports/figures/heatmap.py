@@ -36,6 +36,7 @@ def draw_heatmap(
         real: the same ``k`` entries for the real data, drawn at the right; may be empty.
         onset: onset of the failure, a generator step; None draws no line.
     """
+    # A record with few evaluations gives the same index several times.
     shown = np.unique(np.linspace(0, len(signal.steps) - 1, MAX_COLUMNS).astype(int))
     steps, values = signal.steps[shown], signal.values[shown].T
     values = np.where(np.isfinite(values), values, np.nan)  # blank cells

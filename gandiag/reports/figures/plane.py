@@ -87,6 +87,7 @@ def read_plane_frames(record: Record) -> list[PlaneFrame]:
     field = probability if has_probability else score._replace(values=_scale_to_unit(score.values))
     frames = []
     for index, step in enumerate(fakes.steps.tolist()):
+        # The probe stores the number of points of a path behind the two ends of the view.
         low, high, points = _value_at(view, step)
         flat = _value_at(field, step)
         side = round(len(flat) ** 0.5)  # the grid is stored as a flat vector

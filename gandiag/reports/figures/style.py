@@ -54,6 +54,7 @@ _STYLE: Mapping[str, Any] = {
     "svg.fonttype": "none",  # text is stored as text: small, sharp, searchable
 }
 DPI = 120  # pixels per inch of a PNG
+# Without these entries, equal figures give equal files, whatever the date and the version.
 _NO_DATE = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
@@ -114,6 +115,8 @@ def as_svg(figure: Figure, name: str, label: str) -> str:
     text = re.sub(
         r"<style.*?</style>", "", text, flags=re.S
     )  # these styles would apply to the whole page
+    # An id and all references to it get the same prefix: a page holds many figures, and matplotlib
+    # gives their parts the same names.
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'href="#', f'href="#{name}-', text)
     text = text.replace("url(#", f"url(#{name}-")

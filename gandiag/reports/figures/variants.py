@@ -97,8 +97,10 @@ def draw_cost(points: Sequence[CostPoint], distance: str, figure_id: str) -> Pic
             axes.plot(_clip_interval(point.cost), [y, y], color=colour, linewidth=1, alpha=0.6)
             axes.plot([x, x], _clip_interval(point.distance), color=colour, linewidth=1, alpha=0.6)
             axes.plot(x, y, "o", color=colour, markersize=5)
+        # An interval that ends at 0 has no place on a logarithmic axis.
         if min(point.distance.low for point in drawn) > 0:
             axes.set_yscale("log")
+        # Wide margins leave room for the names beside the outermost points.
         axes.margins(x=0.25, y=0.15)
         axes.set(xlabel="seconds per step, over those of the baseline", title="Quality and cost")
         axes.set_ylabel(distance, fontsize=7.5)

@@ -224,6 +224,7 @@ def _encode_data_url(path: Path) -> str:
 
 def _encode_webp(image: Image.Image) -> bytes:
     """Encode an image as WebP, and shrink it until it has at most `MAX_IMAGE_BYTES`."""
+    # Pixels of a palette have no colours of their own, so they could not be averaged below.
     picture = image.convert("RGB")
     while True:
         buffer = io.BytesIO()

@@ -125,5 +125,6 @@ def _build_side(report: Report, title: str, name: str, shared: frozenset[int]) -
         about=report.scenario.about.strip() if report.scenario else "",
         diagnoses=diagnoses,
         timeline=timeline,
+        # No onset: it would add a grid to one run that the other run does not show.
         grids=build_grid_images(report.record, None, name, shared),
     )

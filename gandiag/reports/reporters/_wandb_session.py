@@ -56,6 +56,7 @@ class WandbRun:
         self.folder = folder
         self._logged_grids: set[str] = set()
         run.define_metric(STEP, hidden=True)
+        # W&B's own step counts the calls of `log`, of which a generator step can have several.
         run.define_metric("*", step_metric=STEP)
         for name, kept in SUMMARIES.items():
             run.define_metric(name, step_metric=STEP, summary=kept)
@@ -103,6 +104,7 @@ class WandbRun:
             name = diagnosis.condition
             self.run.summary.update({f"diagnosis/{name}/{key}": data[key] for key in keys})
         config = {"environment": report.record.environment, "facts": report.record.facts}
+        # A continued run has these entries already, perhaps of another machine or version.
         self.run.config.update(config, allow_val_change=True)  # type: ignore[no-untyped-call]
         self._log_evidence(report)
         self._add_files(report)
@@ -134,6 +136,7 @@ class WandbRun:
         text = page.read_text(encoding="utf-8") if page and page.is_file() else render_page(report)
         with artifact.new_file(PAGE_FILE, encoding="utf-8") as file:
             file.write(text)
+        # Without `inject`, W&B adds no styles of its own to the page.
         self.run.log({STEP: report.record.last_step, "report": wandb.Html(text, inject=False)})
         self.run.log_artifact(artifact)
 

@@ -110,6 +110,7 @@ def _print_diagnosis(terminal: Terminal, diagnosis: Diagnosis, mark: str) -> Non
         terminal.print()
         return
     table = _build_table("Measured", "Observed", "Threshold", "Exceeded")
+    # On a narrow terminal the texts are wrapped, and each number stays in one piece.
     for column in table.columns[1:]:
         column.no_wrap = True
     table.columns[1].justify = "right"

@@ -51,6 +51,7 @@ class Film:
             BadInput: the run has fewer than two readable sample grids.
         """
         frames = self.draw_frames(report)
+        # One picture shows no change, so the message names the command that records more.
         if len(frames) < 2:
             found = "one sample grid" if frames else "no sample grid"
             problem = f"nothing to film: the run has {found}; gandiag run --film keeps many"

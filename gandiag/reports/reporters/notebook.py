@@ -112,6 +112,7 @@ class Notebook:
         content = {"text/html": html, "text/plain": text}
         is_update = bool(cell.display_id)
         cell.display_id = cell.display_id or uuid.uuid4().hex
+        # Raw, as the content already has a text for each MIME type.
         display(  # type: ignore[no-untyped-call]
             content, raw=True, display_id=cell.display_id, update=is_update
         )

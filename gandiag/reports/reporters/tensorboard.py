@@ -53,6 +53,7 @@ class TensorBoard:
 
     def end(self) -> None:
         """Close the file."""
+        # Cleared first: if `close` fails, a later report still begins a file of its own.
         events, self._state.events = self._state.events, None
         if events is not None:
             events.close()

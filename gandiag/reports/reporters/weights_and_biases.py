@@ -65,6 +65,7 @@ class WeightsAndBiases:
 
     def end(self) -> None:
         """End the run."""
+        # Cleared first: if `finish` fails, a later report still begins a run of its own.
         run, self._state.run = self._state.run, None
         if run is not None:
             run.finish()  # an error here becomes a warning in the caller: the training goes on

@@ -94,6 +94,7 @@ def _save(wandb_report: Any, entity: str | None) -> str:
     """Send the Report to W&B and return its URL."""
     import wandb
 
+    # The account of the login comes from the server, so `build` cannot fill it in offline.
     wandb_report.entity = entity or wandb.Api().default_entity
     wandb_report.save()
     return str(wandb_report.url)

@@ -133,6 +133,7 @@ def draw_empty_chart(chart: DashboardChart) -> Figure:
         outline_line_color=None,
     )
     plot.toolbar.logo = None
+    # A chart has at most as many lines as there are colours, see `MAX_RUNS` of the dashboard.
     for index, (line, colour) in enumerate(zip(chart.lines, COLOURS, strict=False)):
         source = ColumnDataSource({"x": [], "y": []}, name=str(index))
         plot.line(

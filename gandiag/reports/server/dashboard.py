@@ -127,6 +127,8 @@ class Dashboard:
         if has_new_charts:
             self._charts = charts
             self._plots = [(chart, draw_empty_chart(chart)) for chart in charts]
+        # Only for a single run: several runs have different onsets, and one line would confuse
+        # them.
         onset = min((d.onset for d in self.runs[0].diagnoses if d.onset is not None), default=None)
         for chart, plot in self._plots:
             fill_chart(plot, chart, dict(records), onset if len(self.runs) == 1 else None)

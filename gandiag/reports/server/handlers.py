@@ -124,6 +124,7 @@ class ReportHandler(_ReadOnlyHandler):
         path = self.find_requested_run() / PAGE_FILE
         if not path.is_file():
             raise HTTPError(404)
+        # No policy is set here, as the page contains a content security policy of its own.
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish(path.read_bytes())
 

@@ -110,6 +110,8 @@ def _read_newest_step(path: Path) -> int:
         span = min(TAIL_BYTES, size)
         while True:
             file.seek(size - span)
+            # Three parts: the text before the last complete row, this row, and what follows its
+            # line end, which is empty or a row that is still being written.
             lines = file.read(span).rsplit(b"\n", 2)
             if len(lines) == 3 or span == size:
                 break

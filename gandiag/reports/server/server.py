@@ -63,6 +63,7 @@ def create_server(folder: Path, port: int = 0, host: str = "127.0.0.1") -> Serve
             address=host,
             allow_websocket_origin=[f"{name}:{port}" for name in names],
             extra_patterns=build_url_patterns(folder, frozenset(names)),
+            # By default Bokeh itself would answer at "/", where the list of runs is.
             use_index=False,
             use_xheaders=False,
         )
