@@ -24,6 +24,7 @@ from gandiag.monitoring.torch_internals import (
     adds_to_gradient,
     current_backward_pass,
     current_graph_leaves,
+    find_output_bounds,
     gradient_accumulator,
     tensor_norms,
 )
@@ -116,6 +117,7 @@ class GradientTracker:
         self._is_discriminator_complete = True  # whether all was observed since D's latest step
         self._is_discriminator_reached = False  # whether a pass of G's step added to D's gradients
         self._largest_weight: Tensor | None = None
+        self._output_bounds: tuple[float, float] | None = None
         self._has_gradient_penalty = False
 
     def steps(self, network_name: NetworkName) -> int:
@@ -133,6 +135,15 @@ class GradientTracker:
         """
         if self._largest_weight is None:
             self._largest_weight = compute_largest_weight(self._list_parameters("discriminator"))
+
+    def record_output(self, samples: Tensor) -> None:
+        """Record which values the last layer of the generator can compute.
+
+        Args:
+            samples: output of the generator, with its graph where it has one.
+        """
+        if samples.requires_grad:
+            self._output_bounds = find_output_bounds(samples)
 
     def record_backward(self, to_generator: bool, is_fake: bool) -> None:
         """Record that a backward pass has reached an output of D.
@@ -252,6 +263,7 @@ class GradientTracker:
             largest_weight=compute_largest_weight(self._list_parameters("discriminator")),
             largest_weight_before=self._largest_weight if is_discriminator else None,
             steps=self._steps[network_name],
+            output_bounds=self._output_bounds,
         )
 
     def count_step(self, network_name: NetworkName) -> None:

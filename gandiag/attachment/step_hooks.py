@@ -211,6 +211,7 @@ class StepHooks:
             return
         if self._is_traced:
             self._tracker.observe_gradients("generator")
+            self._tracker.record_output(first_tensor(output))
         fake = first_tensor(output)
         if self._uncalled:
             self._mark_called("generator")

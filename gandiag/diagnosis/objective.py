@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gandiag.diagnosis.loss_candidates import USUAL_TARGETS
-from gandiag.diagnosis.loss_shapes import LossShape, fit_loss_shape
+from gandiag.diagnosis.loss_shapes import SAME_TARGET, LossShape, fit_loss_shape
+from gandiag.monitoring.signals import KNOWN_SPLIT
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
 
@@ -40,11 +41,14 @@ class Objectives:
         generator: shape of the generator's loss; None where unknown.
         real: shape of the discriminator's loss on real samples; None where unknown.
         fake: shape of the discriminator's loss on generated samples; None where unknown.
+        has_known_split: whether real and generated samples were identified at every evaluation, not
+            only distinguished by the signs of the gradients.
     """
 
     generator: LossShape | None
     real: LossShape | None
     fake: LossShape | None
+    has_known_split: bool = True
 
     @property
     def discriminator(self) -> str | None:
@@ -75,6 +79,17 @@ class Objectives:
             return target > 0.5
         return abs(target - self.real.target) <= abs(target - self.fake.target)
 
+    def _has_certain_targets(self) -> bool:
+        """Whether the targets of real and of generated samples are known without doubt.
+
+        Equal targets mean that the samples were not told apart: no discriminator learns from them.
+        """
+        if self.discriminator not in ("cross_entropy", "least_squares"):
+            return False
+        assert self.real is not None  # both parts have the shape
+        assert self.fake is not None
+        return self.has_known_split and abs(self.real.target - self.fake.target) >= SAME_TARGET
+
     def describe(self) -> str:
         """Write one sentence for a reader."""
         name = self.generator_name
@@ -84,7 +99,7 @@ class Objectives:
         part = self.real or self.fake
         outputs = f" on {part.outputs}" if part and loss == "cross_entropy" else ""
         targets = ""
-        if self.real and self.fake and loss in ("cross_entropy", "least_squares"):
+        if self.real and self.fake and self._has_certain_targets():
             targets = (
                 f" with targets {self.real.target:.2g} (real) and {self.fake.target:.2g} (fake)"
             )
@@ -100,6 +115,8 @@ def recognise_objectives(record: Record) -> Objectives:
         fit_loss_shape(*output_gradient_pairs(record, "fake", "generator")),
         fit_loss_shape(*output_gradient_pairs(record, "real", "discriminator")),
         fit_loss_shape(*output_gradient_pairs(record, "fake", "discriminator")),
+        # Older records lack the signal.
+        bool((record[KNOWN_SPLIT].values > 0.5).all()),
     )
 
 
@@ -115,6 +132,19 @@ def cross_entropy_outputs(record: Record) -> frozenset[str]:
 def has_linear_loss(record: Record) -> bool:
     """Whether D's loss is linear in its scores on real and on generated samples, as a critic's."""
     return all(p is not None and p.shape == "constant" for p in _discriminator_parts(record))
+
+
+def is_cut_off(record: Record) -> bool:
+    """Whether D's loss has no gradient at some of the scores, as a hinge loss beyond its margin.
+
+    All evaluations are read: scores may be beyond the margin at a few of them only. A linear loss
+    has the same gradient, which is not 0, at all scores.
+    """
+    for side in ("real", "fake"):
+        gradients = record[f"objective/gradients_{side}/discriminator"].values
+        if (gradients == 0).any():
+            return True
+    return False
 
 
 def _discriminator_parts(record: Record) -> tuple[LossShape | None, LossShape | None]:

@@ -543,6 +543,44 @@ SAME_LATENTS = _generator(
     better="lower",
 )
 
+for _end, _side in (("low", "smallest"), ("high", "largest")):
+    _discriminator(
+        f"loop/real_{_end}",
+        f"{_side} real value",
+        f"{_side} value in the real batch of D's step, as D sees it",
+        unit="data unit",
+        low=-math.inf,
+    )
+    _both(
+        f"loop/fake_{_end}",
+        f"{_side} generated value, as D sees it",
+        f"{_side} value in the generated batch that D scores in the step",
+        unit="data unit",
+        low=-math.inf,
+    )
+    _generator(
+        f"loop/generated_{_end}",
+        f"{_side} generated value",
+        f"{_side} value in G's newest output of the step",
+        unit="data unit",
+        low=-math.inf,
+    )
+    _discriminator(
+        f"loop/output_{_end}",
+        f"{_side} value that G can generate",
+        f"{_side} value of the bounded function at G's end: a hyperbolic tangent or a sigmoid",
+        unit="data unit",
+        low=-math.inf,
+    )
+OUT_OF_REACH = _discriminator(
+    "loop/out_of_reach",
+    "real values out of G's reach",
+    "share of the values in the real batch that exceed the bounds of G's last layer by more than a "
+    "tenth of their difference",
+    high=1.0,
+    better="lower",
+)
+
 # Pictures of the training for samples with two coordinates.
 PLANE_VIEW = _generator(
     "plane/view",

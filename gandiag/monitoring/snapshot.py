@@ -106,6 +106,8 @@ class LoopTrace:
         has_ungraphed_penalty: whether D's gradient at its input was computed without a graph
             (``create_graph``) in a discriminator step whose loss has a constant term.
         inputs: what the loop passed to the networks; None where no call was observed.
+        output_bounds: least and largest value that G's last layer can compute: -1 and 1 for a
+            hyperbolic tangent, 0 and 1 for a sigmoid; None for other layers.
     """
 
     real_output: Tensor | None = None
@@ -124,6 +126,7 @@ class LoopTrace:
     is_cut_off: bool = False
     has_ungraphed_penalty: bool = False
     inputs: NetworkInputs | None = None
+    output_bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

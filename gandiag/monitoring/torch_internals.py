@@ -22,6 +22,15 @@ from torch.optim import Optimizer
 if TYPE_CHECKING:
     from torch.distributed.distributed_c10d import Store
 
+# Values between which bounded functions lie, and functions that only move or convert values, by the
+# names of autograd's nodes.
+_BOUNDS = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0)}
+_MOVES = frozenset(
+    {
+        *("View", "UnsafeView", "ReshapeAlias", "Alias", "Clone", "ToCopy", "Squeeze", "Unsqueeze"),
+        *("Permute", "Transpose", "Expand", "Slice", "Select"),
+    }
+)
 # Stack frames to search for a gradient scaler: its `step` is 5 frames above a hook of the
 # optimizer, and wrappers such as those of Accelerate or Lightning add a few.
 _SCALER_FRAMES = 12
@@ -54,6 +63,24 @@ def current_backward_pass() -> int:
     """
     task_id = getattr(torch._C, "_current_graph_task_id", None)
     return -1 if task_id is None else int(task_id())
+
+
+def find_output_bounds(output: Tensor) -> tuple[float, float] | None:
+    """The bounds of the function that computed a tensor, where it is bounded; else None.
+
+    Only functions that move or convert values may follow the bounded one. It relies on the names of
+    autograd's nodes. Where they change, no output counts as bounded.
+
+    >>> find_output_bounds(torch.zeros(2, requires_grad=True).tanh().view(1, 2))
+    (-1.0, 1.0)
+    """
+    node = output.grad_fn
+    while node is not None:
+        name = node.name().removesuffix("0").removesuffix("Backward")
+        if name in _BOUNDS:
+            return _BOUNDS[name]
+        node = node.next_functions[0][0] if name in _MOVES else None
+    return None
 
 
 def gradient_accumulator(parameter: Tensor) -> Node | None:

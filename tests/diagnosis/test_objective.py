@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gandiag.diagnosis.loss_shapes import fit_loss_shape
-from gandiag.diagnosis.objective import Objectives, recognise_objectives
+from gandiag.diagnosis.objective import Objectives, is_cut_off, recognise_objectives
 from gandiag.records.record import Record, Row
 
 Array = NDArray[np.float64]
@@ -127,3 +127,42 @@ def test_description_names_both_losses() -> None:
         "The generator minimises non-saturating cross-entropy, the discriminator cross-entropy on "
         "logits with targets 0.9 (real) and 0 (fake)."
     )
+
+
+def build_record(parts: dict[str, tuple[Array, Array]], **more: float) -> Record:
+    """A record of outputs and gradients, ``(evaluations, pairs)`` each, by side and network."""
+    rows = []
+    for index in range(EVALUATIONS):
+        row: dict[str, float | list[float]] = {
+            name.replace("__", "/"): v for name, v in more.items()
+        }
+        for side, (outputs, gradients) in parts.items():
+            row[f"objective/outputs_{side}"] = outputs[index].tolist()
+            row[f"objective/gradients_{side}"] = gradients[index].tolist()
+        rows.append(Row(50 * index, row))
+    return Record.from_rows(rows)
+
+
+@pytest.mark.parametrize("targets", [(1.0, 0.0), (1.0, 1.0)])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_targets_are_named_only_if_certain(targets: tuple[float, float], is_known: bool) -> None:
+    """Targets are named where the samples were identified, and the two targets differ."""
+    outputs = scores(0, 2.0, 0.0)
+    parts = {
+        f"{side}/discriminator": (outputs, outputs - target)
+        for side, target in zip(("real", "fake"), targets, strict=True)
+    }
+    record = build_record(parts, loop__known_split__discriminator=float(is_known))
+    text = recognise_objectives(record).describe()
+    assert "the discriminator least squares" in text
+    assert ("targets" in text) == (is_known and targets == (1.0, 0.0))
+
+
+def test_hinge_that_is_rarely_crossed_is_cut_off() -> None:
+    """A single score beyond the margin, at one evaluation of ten, tells hinge from linear."""
+    outputs = scores(0, 0.2, 0.0)
+    linear = {side: (outputs, np.ones_like(outputs)) for side in ("real/discriminator",)}
+    assert not is_cut_off(build_record(linear))
+    crossed = np.ones_like(outputs)
+    crossed[3, -1] = 0
+    assert is_cut_off(build_record({"real/discriminator": (outputs, crossed)}))

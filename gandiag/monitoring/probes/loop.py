@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from gandiag.monitoring.probes._value_ranges import describe_ranges
 from gandiag.monitoring.snapshot import LoopTrace, Snapshot
 from gandiag.monitoring.torch_internals import batch_norm_layers, dropout_layers
 
@@ -41,6 +42,7 @@ class Loop:
         if trace is None:
             return {}
         numbers = _network_numbers(snapshot, trace) | _discriminator_numbers(snapshot, trace)
+        numbers |= describe_ranges(snapshot, trace)
         return {f"{name}/{snapshot.network_name}": value for name, value in numbers.items()}
 
 
