@@ -90,7 +90,8 @@ def _weigh_entries(row: Tensor) -> Tensor:
     """Sum of the entries of a row, each times its position, over their number; 0-dim."""
     entries = row.detach().flatten().float()
     positions = torch.arange(1, len(entries) + 1, device=entries.device)
-    return (entries * positions).sum() / len(entries)
+    weighted: Tensor = (entries * positions).sum()
+    return weighted / len(entries)
 
 
 @functools.lru_cache(maxsize=4)
