@@ -10,6 +10,8 @@ from typing import Any
 
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput, suggest_nearest
+from gandiag.records.readers._names import ROLES, find_best_columns
+from gandiag.records.readers._roles import KNOWN_ROLES
 from gandiag.records.record import Record
 
 #: Names under which users know an objective -> gandiag's name of the objective.
@@ -28,7 +30,7 @@ class LogOptions:
 
     Attributes:
         columns: names of columns by role: step, discriminator_loss, discriminator_loss_real,
-            discriminator_loss_fake, generator_loss, class_loss.
+            discriminator_loss_fake, generator_loss, class_loss, and qualities such as fid.
         objective: objective of the losses: non_saturating, saturating, hinge, least_squares,
             wasserstein, or another usual name of one of these (see `OBJECTIVES`); None if unknown,
             then it is guessed from the losses.
@@ -75,16 +77,27 @@ class LogOptions:
 def parse_column_map(pairs: Sequence[str]) -> dict[str, str]:
     """Column names by role, from the ``ROLE=COLUMN`` arguments of a command line.
 
-    >>> parse_column_map(["discriminator_loss=errD"])
-    {'discriminator_loss': 'errD'}
+    ``COLUMN=ROLE`` is understood too. For the numbered columns of a table without header, the role
+    may be written as a usual column name.
+
+    >>> parse_column_map(["discriminator_loss=errD", "1=step", "3=g_loss"])
+    {'discriminator_loss': 'errD', 'step': '1', 'generator_loss': '3'}
 
     Raises:
         BadInput: an argument has no equals sign.
     """
+    columns = {}
     for pair in pairs:
-        if "=" not in pair:
+        left, sign, right = pair.partition("=")
+        if not sign:
             raise BadInput(f"--map {pair}", "write ROLE=COLUMN, as in discriminator_loss=errD")
-    return {role: name for role, _, name in (pair.partition("=") for pair in pairs)}
+        is_reversed = left not in KNOWN_ROLES and right in KNOWN_ROLES
+        usual = [role for role in ROLES if find_best_columns(role, [right])]
+        if left.isdigit() and not is_reversed and usual:
+            right, is_reversed = usual[0], True
+        role, name = (right, left) if is_reversed else (left, right)
+        columns[role] = name
+    return columns
 
 
 def read_log(path: Path, options: LogOptions | None = None) -> Record:

@@ -73,14 +73,8 @@ def contradictory_intervals(discriminator: Array, generator: Array, given: str |
     A critic is told from the others by negative losses, which are never contradictory.
     """
     names = (given,) if given else tuple(_LEAST_LOSS)
-    # Further terms only add to the generator's loss. So only a loss that is too small contradicts;
-    # with least squares, also one beyond 1/2 is impossible, which further terms would explain.
-    capped = np.minimum(generator, 0.5)
     excluded = [
-        impossible_intervals(
-            name, discriminator, capped if name == "least_squares" else generator
-        )
-        for name in names
+        impossible_intervals(name, discriminator, cap_loss(name, generator)) for name in names
     ]
     contradictory: Bools = (discriminator >= 0) & (generator >= 0)
     for is_excluded in excluded:
@@ -105,12 +99,31 @@ def least_loss(objective: str, generator: Array) -> Array:
     return np.asarray(_LEAST_LOSS[objective](generator))
 
 
-def least_loss_over_chance(objective: str, generator: Array) -> Array:
-    """`least_loss` over the loss at chance; above 1, D would do better with a constant output."""
-    if objective == "least_squares":  # the smaller one with and without the factor 1/2
+def cap_loss(objective: str, generator: Array) -> Array:
+    """The generator's loss without what only further terms of it explain, of the same shape.
+
+    Further terms, such as an L1 loss, only add to it. With least squares a loss above 1/2 is that
+    of scores below those of generated samples, so it is capped there.
+    """
+    return np.minimum(generator, 0.5) if objective == "least_squares" else generator
+
+
+def chance_ratios(objective: str, discriminator: Array, generator: Array) -> tuple[Array, Array]:
+    """D's loss, and the least one that G's loss allows, over D's loss at chance; ``(n,)`` each.
+
+    Above 1, the discriminator would do better with the same score for all samples. Least squares
+    may have a factor 1/2 or not; the smaller ratio is given. The second ratio is NaN where G's loss
+    has a sign that the objective does not have.
+    """
+    generator = cap_loss(objective, generator)
+    if objective == "least_squares":
         root = np.sqrt(np.maximum(generator, 0))
-        return np.asarray(2 * np.minimum((root - 1) ** 2, (math.sqrt(2) * root - 1) ** 2))
-    return least_loss(objective, generator) / CHANCE_LOSS[objective]
+        least = 2 * np.minimum((root - 1) ** 2, (math.sqrt(2) * root - 1) ** 2)
+        least = np.where(generator < 0, np.nan, least)
+    else:
+        least = least_loss(objective, generator) / CHANCE_LOSS[objective]
+    finite = np.where(np.isfinite(least), least, np.nan)
+    return discriminator / LARGEST_CHANCE_LOSS[objective], np.asarray(finite)
 
 
 # The functions below give the least loss of a discriminator at a loss of the generator. They solve

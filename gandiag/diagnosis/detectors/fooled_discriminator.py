@@ -24,8 +24,8 @@ import numpy as np
 
 from gandiag.diagnosis.detectors._discriminators import evaluate_each_discriminator
 from gandiag.diagnosis.detectors._loss_scale import (
-    LARGEST_CHANCE_LOSS,
-    least_loss_over_chance,
+    chance_ratios,
+    least_loss,
     possible_objectives,
 )
 from gandiag.diagnosis.detectors._loss_windows import (
@@ -42,9 +42,12 @@ from gandiag.diagnosis.diagnosis import (
 )
 from gandiag.diagnosis.statistics import find_onset, persistent_state, recent_median
 from gandiag.monitoring.signals import DISCRIMINATOR_LOSS, GENERATOR_LOSS
-from gandiag.records.arrays import Array
+from gandiag.records.arrays import Bools
 from gandiag.records.record import Record
 
+# D's loss is none of an objective where it is below this share of the least one that G's loss
+# allows. The share is below 1 because the two losses come from different batches.
+CONSISTENT = 0.5
 ADVICE = (
     "Either nothing trains the discriminator, or the generator's optimizer moves it. Check that "
     "the discriminator's optimizer has the discriminator's parameters and steps, that the "
@@ -86,18 +89,7 @@ class FooledDiscriminator:
         if not names or record.facts.get("weighted"):
             text = "The losses have no known level at chance, or the generator's has a weight."
             return Diagnosis(self.condition, "inconclusive", text, about=self.about)
-        chance = float(
-            record.facts.get("chance") or max(LARGEST_CHANCE_LOSS[name] for name in names)
-        )
-        share = intervals.loss / chance
-        least = np.min([least_loss_over_chance(n, intervals.generator) for n in names], axis=0)
-        # A generator's loss of the wrong sign has an infinite least loss and shows nothing.
-        least = np.where(np.isfinite(least), least, np.nan)
-        fooled = (share > self.above_chance) & (least > self.above_chance)
-        evidence = (
-            self._compare(DISCRIMINATOR_LOSS, share[-window:], f"D's loss over {chance:.3g}"),
-            self._compare(GENERATOR_LOSS, least[-window:], "D's least loss at G's, over chance"),
-        )
+        fooled, evidence = self._compare(record, intervals, names, window)
         state = persistent_state(fooled, ~fooled, window, window)
         onset = find_onset(state, fooled, window, window)
         if onset is None:
@@ -128,5 +120,25 @@ class FooledDiscriminator:
         signed = ("non_saturating", "least_squares") if is_positive else ("hinge", "saturating")
         return [str(name) for name in names if name in signed]
 
-    def _compare(self, signal: str, share: Array, meaning: str) -> Evidence:
-        return compare_median(signal, share, ">", self.above_chance, meaning, len(share))
+    def _compare(
+        self, record: Record, intervals: LossIntervals, names: list[str], window: int
+    ) -> tuple[Bools, tuple[Evidence, ...]]:
+        """In which intervals each objective shows it, and the newest numbers of the least sure."""
+        given, found = record.facts.get("chance"), []
+        for name in names:
+            share, least = chance_ratios(name, intervals.loss, intervals.generator)
+            share = intervals.loss / float(given) if given else share
+            # D's loss is far below the least one of this objective, so it is none of its losses.
+            is_other = intervals.loss < CONSISTENT * least_loss(name, intervals.generator)
+            shows = (share > self.above_chance) & (least > self.above_chance)
+            found.append((share, least, shows, is_other))
+        every = np.all([shows | is_other for _, _, shows, is_other in found], axis=0)
+        fooled = every & np.any([shows for _, _, shows, _ in found], axis=0)
+        likely = [item for item in found if not item[3][-window:].all()] or found
+        share, least, *_ = min(likely, key=lambda item: float(item[2][-window:].sum()))
+        texts = ("D's loss over its level at chance", "least D loss that G's allows, over chance")
+        numbers = ((DISCRIMINATOR_LOSS, share, texts[0]), (GENERATOR_LOSS, least, texts[1]))
+        return fooled, tuple(
+            compare_median(signal, values, ">", self.above_chance, text, window)
+            for signal, values, text in numbers
+        )

@@ -78,7 +78,7 @@ class QualityRegression:
         evidence = tuple(course.evidence for course in courses)
         worse = [course for course in courses if course.evidence.holds]
         if not worse:
-            text = f"At the end, {_list_levels(courses)}: near the best of the run."
+            text = f"At the end, {_list_levels(courses)}: not clearly worse than at their best."
             return Diagnosis(self.condition, "absent", text, evidence=evidence)
         first = worse[0]
         is_diversity = first.name in DIVERSITY and self._precision_holds(record, first.best_step)

@@ -31,7 +31,9 @@ _GLUED_COUNTER = re.compile(
 _UNIT = re.compile(r"%|[^\W\d_]+(?:/[^\W\d_]+)?")  # letters that follow a number without a space
 _SCALES = {"": 1.0, "%": 1.0, "k": 1e3, "K": 1e3, "M": 1e6}
 _FRACTION = re.compile(r"\s*(?:/|of|out of)\s*")
-_COUNTER_TEXT = re.compile(r"[\s\[\](){}|,:-]*")  # text before a counter that has no name
+_COUNTER_TEXT = re.compile(r"[\s\[\](){}|,:<>-]*")  # text before a counter that has no name
+_WHOLE = re.compile(r"[+-]?[\d,]+")
+MAX_NAME = 100  # characters; a longer text before a number is none of its names
 MAX_LINE = 4000  # characters; the rest of a longer line is left out
 MAX_NUMBERS = 200  # of a line
 
@@ -77,7 +79,9 @@ def parse_line(line: str) -> Line:
     >>> line.positions, line.values
     ({'epoch': 3.0, 'iteration': 200.0}, {'Loss_D': 0.45, 'D(x)': nan})
     """
-    line = _GLUED_COUNTER.sub(r"\1 ", " ".join(line[:MAX_LINE].split()))
+    line = " ".join(line[:MAX_LINE].split())
+    if _GLUED_COUNTER.search(line):
+        line = _GLUED_COUNTER.sub(r"\1 ", line)
     texts, numbers, end = [], [], 0
     for match in _NUMBER.finditer(line):
         texts.append(line[end : match.start()])
@@ -86,19 +90,19 @@ def parse_line(line: str) -> Line:
         if len(numbers) == MAX_NUMBERS:
             break
     texts.append(line[end:])
-    whole = tuple(number.lstrip("+-").replace(",", "").isdigit() for number in numbers)
+    whole = tuple([n.isdigit() or _WHOLE.fullmatch(n) is not None for n in numbers])
     positions: dict[str, float] = {}
     totals: dict[str, float] = {}
     values: dict[str, float] = {}
-    for slot in _plan_line(tuple(texts), whole):
-        number = float(numbers[slot.at].replace(",", "")) * slot.scale
-        if not slot.is_position:
-            values.setdefault(slot.name, number)
+    for at, name, is_counter, total, scale in _plan_line(tuple(texts), whole):
+        number = float(numbers[at].replace(",", "")) * scale
+        if not is_counter:
+            values.setdefault(name, number)
             continue
-        positions.setdefault(slot.name, number)
-        if slot.total is not None:
-            totals.setdefault(slot.name, float(numbers[slot.total].replace(",", "")))
-    return Line(texts[0], positions, totals, values)
+        positions.setdefault(name, number)
+        if total is not None:
+            totals.setdefault(name, float(numbers[total].replace(",", "")))
+    return Line(texts[0][:MAX_NAME], positions, totals, values)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -121,6 +125,9 @@ def _plan_line(texts: tuple[str, ...], whole: tuple[bool, ...]) -> tuple[Slot, .
         if index in dates or index in totals.values() or units[index] not in _SCALES:
             continue
         name, has_operator = find_name(between[index])
+        last = name.split()[-1:]
+        if last and not has_operator and whole[index] and is_position(last[0]):
+            name = last[0]  # "Time for epoch 3": the word right before the number counts
         total, scale = totals.get(index), _SCALES[units[index]]
         if name:
             slot = Slot(index, name, _is_counter(name, whole[index]), total, scale)

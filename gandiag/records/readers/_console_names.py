@@ -28,10 +28,12 @@ _SEPARATOR = re.compile(
 )
 #: Units that stand apart from their number: "12 sec d_loss".
 _UNIT_WORDS = """
-    s sec secs second seconds ms us min mins minute minutes h hr hrs hour hours d day days mb gb mib
+    s sec secs second seconds ms us min mins minute minutes hr hrs hour hours day days mb gb mib
     gib it/s s/it iter/s iters/s img/s imgs/s step/s samples/s
 """
 _UNITS = frozenset(_UNIT_WORDS.split())
+MAX_TEXT = 200  # characters before a number that may name it
+MAX_NAME = 80  # characters
 MAX_WORDS = 6  # a longer text before a number is prose; its last words name the number
 
 
@@ -57,7 +59,7 @@ def find_name(text: str) -> NumberName:
     >>> find_name(", the loss of the generator is ")
     NumberName(name='loss generator', has_operator=False)
     """
-    text, has_operator = _strip_operator(_LEVELS.sub("", text))
+    text, has_operator = _strip_operator(_LEVELS.sub("", text[-MAX_TEXT:]))
     text = _ARGUMENT.sub(lambda m: m[0].translate(_MASKS), text)
     parts = [part for part in _SEPARATOR.split(text) if _has_letter(part)]
     if not parts:
@@ -97,11 +99,12 @@ def _join_words(part: str) -> str:
     # "Losses: D 0.5" names "Losses D", and "root: step 5" names "step".
     kept = [piece for piece in pieces[:-1] if has_network_word(piece) or has_loss_word(piece)]
     words = [word for piece in (*kept, pieces[-1]) for word in piece.split()]
-    if words and words[0] in _UNITS:
+    if len(words) > 1 and words[0] in _UNITS:
         words = words[1:]
-    words = [word for word in words if word not in _FILLERS]
+    # Capitals are names: IS is the inception score, and A one of two domains.
+    words = [word for word in words if word.isupper() or word.lower() not in _FILLERS]
     cleaned = (word.strip("'\"`.:").replace("\x01", "(").replace("\x02", ")") for word in words)
-    return " ".join([word for word in cleaned if _has_letter(word)][-MAX_WORDS:])
+    return " ".join([word for word in cleaned if _has_letter(word)][-MAX_WORDS:])[-MAX_NAME:]
 
 
 def _has_letter(text: str) -> bool:

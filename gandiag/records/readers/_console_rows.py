@@ -15,6 +15,7 @@ from gandiag.records.readers._names import (
 )
 
 EVALUATION = "eval"  # prefix of the names in a part of a log about an evaluation
+MAX_HEADING = 60  # characters; a longer line without numbers is prose
 # A name that occurs in fewer rows than this is no column: a setting that is printed once.
 MIN_ROWS = 2
 
@@ -27,16 +28,19 @@ class ConsoleRows:
 
     Attributes:
         rows: finished rows, each with its counters and values.
+        lines_of: number of lines that have each counter.
         totals: the numbers of counts in an epoch that were logged for each counter.
     """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
+        self.lines_of: Counter[str] = Counter()
         self.totals: dict[str, Counter[float]] = {}
         self._context: dict[str, float] = {}  # counters of earlier lines
         self._positions: dict[str, float] = {}
         self._values: dict[str, float] = {}
         self._section = self._network = ""
+        self._counters: set[str] = set()  # names of the counters of the last training line
 
     def add(self, text: str) -> None:
         """Read one line."""
@@ -45,6 +49,7 @@ class ConsoleRows:
             self._read_heading(text)
             return
         values = self._prefix_names(line)
+        self.lines_of.update(line.positions.keys())
         if line.positions:
             for name, total in line.totals.items():
                 self.totals.setdefault(name, Counter())[total] += 1
@@ -62,9 +67,13 @@ class ConsoleRows:
         self._context |= self._positions
         if self._values:
             row = self._context | self._values
-            if not self.rows or row != self.rows[-1]:  # a progress bar prints a line repeatedly
-                self.rows.append(row)
+            # A progress bar prints a line repeatedly; rows of one epoch may be equal by chance.
+            is_repeated = bool(self.rows) and row == self.rows[-1] and self._has_step()
+            self.rows += [] if is_repeated else [row]
         self._positions, self._values = {}, {}
+
+    def _has_step(self) -> bool:
+        return any(find_unit(name) != EPOCH for name in self._positions)
 
     def _begins_row(self, positions: Mapping[str, float], values: Mapping[str, float]) -> bool:
         goes_on = any(self._positions.get(n, v) != v for n, v in positions.items())
@@ -76,8 +85,7 @@ class ConsoleRows:
 
     def _read_heading(self, text: str) -> None:
         """Keep what a line without numbers says about the following lines."""
-        words = text.split()
-        if len(words) > 6:
+        if len(text) > MAX_HEADING:
             return
         if is_evaluation_name(text):
             self._section = EVALUATION
@@ -88,11 +96,15 @@ class ConsoleRows:
 
     def _prefix_names(self, line: Line) -> dict[str, float]:
         """The values of a line; names also tell the part of the log in which they stand."""
+        # An evaluation may count too, but its lines have fewer counters than those of training.
+        is_training = bool(line.positions) and line.positions.keys() >= self._counters
+        if is_training or "train" in line.lead.lower():
+            self._section = ""
         section = self._section
-        if line.positions or "train" in line.lead.lower():
-            section = self._section = ""
         if is_evaluation_name(line.lead):
             section = EVALUATION
+        elif line.positions and not section:
+            self._counters = set(line.positions)
         if not section and not self._network:
             return line.values
         network = self._network
@@ -111,9 +123,10 @@ def read_rows(lines: Iterable[str]) -> ConsoleRows:
     return found
 
 
-def drop_rare_names(rows: list[dict[str, float]]) -> Iterator[dict[str, float]]:
+def drop_rare_names(found: ConsoleRows) -> Iterator[dict[str, float]]:
     """The rows without names that occur only once, such as settings before the training."""
-    counts = Counter(name for row in rows for name in row)
-    least = min(MIN_ROWS, len(rows))
-    for row in rows:
+    counts = Counter(name for row in found.rows for name in row)
+    counts.update({name: lines - counts[name] for name, lines in found.lines_of.items()})
+    least = min(MIN_ROWS, len(found.rows))
+    for row in found.rows:
         yield {name: value for name, value in row.items() if counts[name] >= least}

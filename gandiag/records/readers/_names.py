@@ -8,6 +8,7 @@ words is taken. The word lists come from the logs of published trainers; tests n
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -25,6 +26,13 @@ _NETWORKS = {
     **dict.fromkeys(("d", "disc", "dis", "discrim", "discriminator", "critic", "netd"), "d"),
     **dict.fromkeys(("discriminators", "discriminative"), "d"),
     **dict.fromkeys(("g", "gen", "generator", "generators", "generative", "netg"), "g"),
+}
+#: The autoencoder of a VQGAN is its generator; a name with "g" is preferred.
+_AUTOENCODER = {"ae", "autoencoder"}
+#: Names of the two parts of D's loss, on real and on generated samples, in a widespread tutorial.
+_PARTS = {
+    **dict.fromkeys(("d1", "dr", "c1"), ("d", "real")),
+    **dict.fromkeys(("d2", "df", "c2"), ("d", "fake")),
 }
 _LOSS_WORDS = {"loss", "losses", "err", "error", "cost", "objective"}
 _REAL, _FAKE = {"real"}, {"fake"}
@@ -69,7 +77,7 @@ _COUNTER_WORDS = {
 _EVALUATION = {"eval", "evaluation", "evaluating", "val", "valid", "validation", "test", "testing"}
 #: Words written without a separator, such as "dloss" or "netD".
 _GLUED = re.compile(
-    r"(d|g|disc|dis|gen|discriminator|generator|critic|adv|cls|class)(loss|losses|err|error|cost)"
+    r"(d|g|ae|disc|dis|gen|discriminator|generator|critic|adv|cls|class)(loss|losses|err|error|cost)"
     r"|(loss|err|error)(d|g|disc|dis|gen|discriminator|generator|critic)"
     r"|(net)(d|g)"
     r"|(global|g|d)(step|iter)"
@@ -132,6 +140,7 @@ def is_network_name(name: str) -> bool:
     return bool(words & _NETWORKS.keys()) and words <= _NETWORKS.keys() | _LOSS_WORDS
 
 
+@functools.lru_cache(maxsize=10_000)
 def is_evaluation_name(name: str) -> bool:
     """Whether a text is about an evaluation in place of a training step.
 
@@ -158,6 +167,7 @@ def is_adversarial_term(name: str) -> bool:
     return bool(set(_split_words(name)) & _ADVERSARIAL)
 
 
+@functools.lru_cache(maxsize=10_000)
 def find_unit(name: str) -> str:
     """The unit that a column of positions counts; the last such word of its name decides.
 
@@ -183,11 +193,13 @@ def _compute_cost(role: str, name: str) -> float | None:
         return _compute_position_cost(role, name, words)
     networks = [_NETWORKS[word] for word in words if word in _NETWORKS]
     rest = {word for word in words if word not in _NETWORKS}
-    names_loss = bool(rest & _LOSS_WORDS) or words[:1] == ["l"]
+    names_loss = bool(rest & _LOSS_WORDS) or words[:1] == ("l",)
     rest -= _LOSS_WORDS | {"l"}
     if rest & _EXCLUDED or not (names_loss or _is_bare_network(words, rest)):
         return None
     network = networks[-1] if networks else None  # the last: loss_disc_fake_g is the generator's
+    if not networks and rest & _AUTOENCODER:
+        network = "g"
     if not networks and rest & _WASSERSTEIN and not rest & _REAL:
         network, rest = "d", rest | {"unknown"}  # only where no name mentions D itself
     found = "class_loss" if rest & _CLASS else _find_loss_role(network, rest)
@@ -202,7 +214,7 @@ def _compute_cost(role: str, name: str) -> float | None:
     return cost + len(rest - _ADVERSARIAL - _SMOOTHED - _UNINFORMATIVE)
 
 
-def _is_bare_network(words: list[str], rest: set[str]) -> bool:
+def _is_bare_network(words: tuple[str, ...], rest: set[str]) -> bool:
     """Whether a name without a word for a loss is that of a network and its part alone.
 
     These are D_A and G_A of CycleGAN, and D_real, D_fake and G_GAN of pix2pix.
@@ -220,7 +232,7 @@ def _find_loss_role(network: str | None, words: set[str]) -> str | None:
     return "discriminator_loss" + ("_real" * (real and not fake) + "_fake" * (fake and not real))
 
 
-def _compute_position_cost(role: str, name: str, words: list[str]) -> float | None:
+def _compute_position_cost(role: str, name: str, words: tuple[str, ...]) -> float | None:
     units = [_STEPS[word] for word in words if word in _STEPS]
     if (
         not units
@@ -237,15 +249,17 @@ def _compute_position_cost(role: str, name: str, words: list[str]) -> float | No
     return cost - 0.25 * ("global" in words)
 
 
-def _split_words(name: str) -> list[str]:
+@functools.lru_cache(maxsize=10_000)  # a log has few names, and many rows
+def _split_words(name: str) -> tuple[str, ...]:
     """Split a name into lower-case words, also at changes of case and in glued words.
 
     >>> _split_words("Loss/D_fake"), _split_words("netDLoss"), _split_words("dloss")
-    (['loss', 'd', 'fake'], ['net', 'd', 'loss'], ['d', 'loss'])
+    (('loss', 'd', 'fake'), ('net', 'd', 'loss'), ('d', 'loss'))
     """
     parts = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+\d*|[A-Z]+\d*|\d+", name)
     words: list[str] = []
     for part in map(str.lower, parts):
         glued = _GLUED.fullmatch(part)
-        words += [piece for piece in glued.groups() if piece] if glued else [part]
-    return words
+        pieces = [piece for piece in glued.groups() if piece] if glued else [part]
+        words += _PARTS.get(part, pieces)
+    return tuple(words)

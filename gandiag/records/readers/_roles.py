@@ -26,6 +26,7 @@ SIGNAL_OF_ROLE = {
     GENERATOR: "loss/value/generator",
     "class_loss": "loss/class/discriminator",
 }
+KNOWN_ROLES = (*ROLES, *SIGNAL_OF_QUALITY)  # that a column may have
 MAX_NAMES = 12  # most column names in a message, so that the message stays readable
 
 
@@ -81,8 +82,7 @@ def assign_roles(columns: Iterable[str], path: Path, wanted: Mapping[str, str]) 
         )
     # A column that the user named is kept even if it is redundant.
     drop = _find_redundant_roles(roles) - set(wanted)
-    order = (*ROLES, *SIGNAL_OF_QUALITY)
-    kept = {role: roles[role] for role in order if role in roles and role not in drop}
+    kept = {role: roles[role] for role in KNOWN_ROLES if role in roles and role not in drop}
     return Assignment(kept, others, notes)
 
 
@@ -124,9 +124,9 @@ def _check_discriminator(
 
 
 def _check_column(role: str, name: str, columns: Iterable[str]) -> None:
-    known = (*ROLES, *SIGNAL_OF_QUALITY)
-    if role not in known:
-        raise BadInput(f"--map {role}={name}", f"unknown role; {suggest_nearest(role, known)}")
+    if role not in KNOWN_ROLES:
+        problem = f"unknown role; {suggest_nearest(role, KNOWN_ROLES)}"
+        raise BadInput(f"--map {role}={name}", problem)
     if name not in columns:
         problem = f"no numeric column has this name; {_suggest_columns(name, columns)}"
         raise BadInput(f"--map {role}={name}", problem)

@@ -15,6 +15,8 @@ from gandiag.plugins.errors import BadInput
 MAX_BYTES = 64 * 2**20
 #: Bytes that are read to recognise the format of a file.
 HEAD_BYTES = 2**16
+# Share of unreadable characters of a text, which may be in an encoding of one byte per letter.
+MAX_UNREADABLE = 0.2
 # UTF-16 is what `>` writes in Windows PowerShell. A byte order mark begins each of these encodings.
 _ENCODINGS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -50,7 +52,8 @@ def read_head(path: Path) -> str:
     except BadInput:
         return ""
     # No text has a NUL; formats such as pickle, zip or event files of TensorBoard have many.
-    return "" if "\0" in head else head
+    is_text = "\0" not in head and head.count("\ufffd") <= MAX_UNREADABLE * len(head)
+    return head if is_text else ""
 
 
 def split_lines(text: str) -> list[str]:

@@ -44,7 +44,7 @@ class Console:
             raise BadInput(str(path), "no line has a number after a name, such as loss_D: 0.45")
         # An epoch has the number of counts that most lines give.
         lengths = {name: totals.most_common(1)[0][0] for name, totals in found.totals.items()}
-        record_columns = collect_columns(drop_rare_names(found.rows))
+        record_columns = collect_columns(drop_rare_names(found))
         return build_record(record_columns, path, "console", columns, lengths)
 
 

@@ -148,6 +148,8 @@ def _guess_layout(sample: Sequence[str]) -> _Layout | None:
     cells, table = _split_cells(header, separator), [_split_cells(r, separator) for r in rows]
     has_index = separator == SPACES and [len(row) for row in table[:2]] == [len(cells) + 1] * 2
     size, is_number = len(cells) + has_index, [_is_number(cell) for cell in cells]
+    # A separator at the end of a row makes an empty cell, for which the header has no name.
+    table = [row[:size] if row[size:] == [""] else row for row in table]
     good = [row for row in table if len(row) == size and any(map(_is_number, row))]
     if separator == "|":  # also the border of a box with one name and number in each line
         good = [row for row in good if all(_is_number(cell) or not cell for cell in row)]
@@ -167,15 +169,14 @@ def _has_named_numbers(lines: Sequence[str]) -> bool:
 
 
 def _split_cells(line: str, separator: str) -> list[str]:
-    """The cells of a line; a separator at its end makes no cell."""
+    """The cells of a line."""
     if separator == SPACES:
         return line.split()
     try:
         cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
     except csv.Error:  # a quote that is not closed, or a cell of more than 128 KiB
         cells = line.split(separator)
-    cells = [cell.strip() for cell in cells]
-    return cells[:-1] if cells and not cells[-1] and len(cells) > 1 else cells
+    return [cell.strip() for cell in cells]
 
 
 def _is_number(cell: str) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gandiag.plugins.errors import BadInput
+from gandiag.records.logs import parse_column_map
 from gandiag.records.readers.csv import Csv
 from tests.records.readers.conftest import LoggedRun
 
@@ -83,6 +84,54 @@ def test_bad_tables_are_refused(tmp_path: Path, text: str, message: str) -> None
     path.write_text(text)
     with pytest.raises(BadInput, match=f"^{path}: .*{message}"):
         Csv().read(path, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("semicolons.csv", "step;d_loss;g_loss\n1;0,5;1,5\n2;0,75;2,5\n"),
+        ("tabs.txt", "step\td_loss\tg_loss\n1\t0,5\t1,5\n2\t0,75\t2,5\n"),
+        ("preamble.csv", "run of Monday\nlr 0.1\nstep,d_loss,g_loss\n1,0.5,1.5\n2,0.75,2.5\n"),
+        (
+            "pandas.txt",
+            "   step  d_loss  g_loss\n0     1    0.50     1.5\n1     2    0.75     2.5\n",
+        ),
+        (
+            "table.md",
+            "| step | d_loss | g_loss |\n|-|-|-|\n| 1 | 0.5 | 1.5 |\n| 2 | 0.75 | 2.5 |\n",
+        ),
+        ("sparse.csv", "step,d_loss,g_loss,fid,is\n1,0.5,1.5,,\n2,0.75,2.5,40,\n"),
+        ("no_suffix", "step,d_loss,g_loss\n1,0.5,1.5\n2,0.75,2.5\n"),
+    ],
+)
+def test_layouts_are_recognised(tmp_path: Path, name: str, text: str) -> None:
+    """Decimal commas, preambles, printed tables and sparse columns are read by this reader."""
+    path = tmp_path / name
+    path.write_text(text)
+    assert Csv().recognises(path)
+    record = Csv().read(path, {})
+    assert record[D].steps.tolist() == [1, 2]
+    assert record[D].values.tolist() == [0.5, 0.75]
+    assert record[G].values.tolist() == [1.5, 2.5]
+
+
+@pytest.mark.parametrize("pairs", [["1=step", "2=d_loss"], ["step=1", "discriminator_loss=2"]])
+def test_columns_without_header_are_numbered(tmp_path: Path, pairs: list[str]) -> None:
+    """A table without header has the columns 1, 2, 3; the user says what they are."""
+    path = tmp_path / "log.csv"
+    path.write_text("0,0.5,1.5\n10,0.75,2.5\n20,nan,3.5\n")
+    steps, values = Csv().read(path, parse_column_map(pairs))[D]
+    assert steps.tolist() == [0, 10, 20]
+    np.testing.assert_array_equal(values, [0.5, 0.75, np.nan])
+    with pytest.raises(BadInput, match="no header, so its columns are numbered"):
+        Csv().read(path, {})
+
+
+def test_console_text_is_no_table(tmp_path: Path) -> None:
+    """Text with numbers after names is left to the reader of console text, whatever its suffix."""
+    path = tmp_path / "log.csv"
+    path.write_text("step: 1, d_loss: 0.5\n" * 5)
+    assert not Csv().recognises(path)
 
 
 def test_damaged_gzip_is_refused(tmp_path: Path) -> None:

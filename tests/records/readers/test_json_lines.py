@@ -55,6 +55,49 @@ def test_documents_are_read(tmp_path: Path, logged_run: LoggedRun, is_list: bool
     np.testing.assert_array_equal(JsonLines().read(path, {})[D].values, logged_run.discriminator)
 
 
+DOCUMENTS: dict[str, Any] = {
+    "history": {"history": {"d_loss": [0.5, 0.75], "g_loss": [1.5, 2.5]}, "epochs": 2},
+    "networks": {"D": {"loss": [0.5, 0.75]}, "G": {"loss": [1.5, 2.5]}},
+    "pairs": {"d_loss": [[0, 0.5], [9, 0.75]], "g_loss": [[0, 1.5], [9, 2.5]]},
+    "triples": {
+        "s": {"D/loss": [[1e9, 0, 0.5], [1e9, 9, 0.75]], "G/loss": [[1e9, 0, 1.5], [1e9, 9, 2.5]]}
+    },
+    "objects by step": {"0": {"d_loss": 0.5, "g_loss": 1.5}, "9": {"d_loss": 0.75, "g_loss": 2.5}},
+    "columns by step": {"d_loss": {"0": 0.5, "9": 0.75}, "g_loss": {"0": 1.5, "9": 2.5}},
+    "objects within": {
+        "best": 1,
+        "log": [{"d_loss": 0.5, "g_loss": 1.5}, {"d_loss": 0.75, "g_loss": 2.5}],
+    },
+    "rows with header": [["step", "d_loss", "g_loss"], [0, 0.5, 1.5], [9, 0.75, 2.5]],
+    "Chainer": [
+        {"dis/loss": 0.5, "gen/loss": 1.5, "epoch": 0, "iteration": 0, "elapsed_time": 1.0},
+        {"dis/loss": 0.75, "gen/loss": 2.5, "epoch": 1, "iteration": 9, "elapsed_time": 2.0},
+    ],
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("file", ["history.json", "log"])
+def test_forms_of_documents_are_read(tmp_path: Path, name: str, file: str) -> None:
+    """Lists, pairs, objects by step and lists of lists are read, with or without a suffix."""
+    path = tmp_path / file
+    path.write_text(json.dumps(DOCUMENTS[name], indent=2))
+    assert JsonLines().recognises(path)
+    record = JsonLines().read(path, {})
+    assert record[D].values.tolist() == [0.5, 0.75]
+    assert record[G].values.tolist() == [1.5, 2.5]
+    has_steps = name not in ("history", "networks", "objects within")
+    assert record[D].steps.tolist() == ([0, 9] if has_steps else [1, 2])
+
+
+def test_console_text_is_no_json(tmp_path: Path) -> None:
+    """Console text may begin with a bracket."""
+    path = tmp_path / "log"
+    for text in ("[1, 200] d_loss: 0.5\n", "[3/25][200/782]\tLoss_D: 0.5\n", "{'d_loss': 1}\n"):
+        path.write_text(text)
+        assert not JsonLines().recognises(path)
+
+
 def test_special_numbers_are_read(tmp_path: Path) -> None:
     """NaN and infinities are read as numbers, bare as Python writes them or as strings."""
     path = tmp_path / "log.jsonl"
