@@ -18,7 +18,7 @@ from gandiag.attachment.step_hooks import StepHooks
 from gandiag.attachment.unwrap import inner_network, inner_optimizer
 from gandiag.attachment.watch_handle import Attachment
 from gandiag.diagnosis.diagnosis import Diagnosis
-from gandiag.models.scores import SCORE_FUNCTIONS, ScoreType
+from gandiag.models.scores import SCORE_FUNCTIONS, ScoreFunctions, ScoreType
 from gandiag.monitoring.distributed import Ranks
 from gandiag.monitoring.features import Embedding
 from gandiag.monitoring.snapshot import NetworkName
@@ -126,8 +126,7 @@ def attach(
         "generator": _unwrap_optimizers(generator_optimizer),
         "discriminator": _unwrap_optimizers(discriminator_optimizer),
     }
-    if scores is not None and scores not in SCORE_FUNCTIONS:
-        raise BadInput(f"attach: scores={scores!r}", suggest_nearest(str(scores), SCORE_FUNCTIONS))
+    score_functions = _find_score_functions(scores)
     for name, network in networks.items():
         _check_optimizers(name, network, optimizers[name])
     scenario = Scenario.parse(
@@ -158,14 +157,13 @@ def attach(
     }
     if unoptimised:
         facts[UNOPTIMISED] = unoptimised
-    score_functions = None if scores is None else SCORE_FUNCTIONS[scores]
     session = create_session(
         scenario,
         components,
         record_folder,
         facts,
         device,
-        None if score_functions is None else score_functions.probability,
+        score_functions.probability if score_functions else None,
         all_followers,
         ranks=ranks,
     )
@@ -192,6 +190,15 @@ def attach(
         hooks.detach()
         raise
     return attachment
+
+
+def _find_score_functions(scores: ScoreType | None) -> ScoreFunctions | None:
+    """How the discriminator's output is read; None to recognise it later."""
+    if scores is None:
+        return None
+    if scores not in SCORE_FUNCTIONS:
+        raise BadInput(f"attach: scores={scores!r}", suggest_nearest(str(scores), SCORE_FUNCTIONS))
+    return SCORE_FUNCTIONS[scores]
 
 
 def _merge_probe_options(chosen: Mapping[str, Any]) -> dict[str, Any]:

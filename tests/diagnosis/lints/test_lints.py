@@ -20,13 +20,14 @@ def check_loop(loop: Loop, steps: int = 220) -> dict[str, Diagnosis]:
 
 
 @pytest.mark.parametrize("name", WITH_BUG)
-def test_bug_is_found(name: str) -> None:
+def test_bug_is_found(name: str, unraised_warnings: list[str]) -> None:
     """The bug is present from the first evaluations on, with the right failure type."""
     loop, lint, kind = WITH_BUG[name]
     found = check_loop(loop)
     assert found[lint].status == "present", found[lint]
     assert found[lint].kind == kind
     assert (found[lint].onset or 0) <= 180
+    unraised_warnings.clear()  # some bugs hide the loop from gandiag, which warns of that
 
 
 @pytest.mark.parametrize("name", CORRECT)
