@@ -60,13 +60,15 @@ def diagnose(
     gandiag diagnose reports/mode_collapse/0
     gandiag diagnose reports/mode_collapse/0 --until 800 --json
 
-    PATH may also be a log of the two losses that another tool wrote: CSV, JSON lines, a folder of
-    TensorBoard, or an offline run of Weights & Biases (gandiag list readers). Losses show whether
-    the discriminator saturates or diverges; a failure that losses cannot show is inconclusive.
-    gandiag guesses the columns from their names and the objective from the losses, and prints each
-    guess. Roles of columns are step, discriminator_loss, discriminator_loss_real,
-    discriminator_loss_fake, generator_loss and class_loss; objectives are non_saturating,
-    saturating, hinge, least_squares and wasserstein.
+    PATH may also be a log of the two losses that another tool wrote: the text that a training loop
+    prints, a table, JSON, a folder of TensorBoard, or an offline run of Weights & Biases (gandiag
+    list readers). Losses show whether the discriminator saturates, whether the training diverges,
+    and whether the two losses contradict each other; a failure that losses cannot show is
+    inconclusive. gandiag guesses the columns from their names, and the objective from the losses,
+    and prints each guess. Columns of a table without header are 1, 2, 3, ... Roles of columns are
+    step, discriminator_loss, discriminator_loss_real, discriminator_loss_fake, generator_loss,
+    class_loss, and qualities such as fid; objectives are non_saturating, saturating, hinge,
+    least_squares and wasserstein.
 
     \b
     gandiag diagnose log.csv

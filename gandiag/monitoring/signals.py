@@ -90,6 +90,48 @@ CLASS_LOSS = _discriminator(
     low=-math.inf,
 )
 
+# Qualities of the samples that other tools measured and wrote into a log.
+FID = _generator(
+    "quality/fid", "FID", "Fréchet inception distance to real samples, from a log", better="lower"
+)
+KID = _generator(
+    "quality/kid",
+    "KID",
+    "kernel inception distance to real samples, from a log",
+    low=-math.inf,  # the estimate is unbiased, so it may be negative
+    better="lower",
+)
+INCEPTION_SCORE = _generator(
+    "quality/inception_score",
+    "inception score",
+    "inception score of the samples, from a log",
+    better="higher",
+)
+QUALITY_PRECISION = _generator(
+    "quality/precision",
+    "precision in a log",
+    "share of samples that lie among real ones, from a log",
+    better="higher",
+)
+RECALL = _generator(
+    "quality/recall",
+    "recall in a log",
+    "share of real samples that lie among generated ones, from a log",
+    better="higher",
+)
+COVERAGE = _generator(
+    "quality/coverage",
+    "coverage in a log",
+    "share of real samples with a generated one nearby, from a log",
+    better="higher",
+)
+LPIPS = _generator(
+    "quality/lpips",
+    "LPIPS",
+    "learned perceptual distance to the target images, from a log",
+    better="lower",
+)
+
 # Gradients, as each network's optimizer will use them.
 DISCRIMINATOR_GRADIENT_NORM, GENERATOR_GRADIENT_NORM = _both(
     "gradient/norm",

@@ -17,11 +17,17 @@ from gandiag.monitoring.snapshot import NetworkName, Snapshot
 from gandiag.monitoring.watch import NETWORKS
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.builtin import BUILT_IN
+from gandiag.records.readers._quality import SIGNAL_OF_QUALITY
 
 PACKAGE = Path(gandiag.__file__).parent
 MakeSnapshot = Callable[[str, NetworkName], Snapshot]
-# Other tools' logs may contain these parts of a loss; readers record them, and no probe does.
-FROM_READERS = {"loss/real/discriminator", "loss/fake/discriminator", "loss/class/discriminator"}
+# Other tools' logs may contain these parts of a loss, and qualities; only readers record them.
+FROM_READERS = {
+    "loss/real/discriminator",
+    "loss/fake/discriminator",
+    "loss/class/discriminator",
+    *SIGNAL_OF_QUALITY.values(),
+}
 # Names of signals, complete or as the beginning of an f-string that ends with the network.
 COMPLETE = re.compile(r"[a-z][a-z_]*/[a-z_]+(\.[\w.]+)?/(generator|discriminator)")
 PREFIX = re.compile(r"([a-z][a-z_]*/[a-z_]+)/")
@@ -42,7 +48,7 @@ def test_descriptions_are_complete() -> None:
     """Each entry belongs to a probe, and has texts, a unit and a range with its baseline in it."""
     for quantity, info in SIGNALS.items():
         assert quantity == info.quantity
-        assert quantity.split("/")[0] in BUILT_IN["probes"], quantity
+        assert quantity.split("/")[0] in {*BUILT_IN["probes"], "quality"}, quantity
         assert info.networks, quantity
         assert set(info.networks) <= set(NETWORKS), quantity
         assert info.unit, quantity

@@ -29,6 +29,7 @@ from gandiag.diagnosis.detectors._loss_windows import (
     leave_out_start,
     split_into_intervals,
 )
+from gandiag.diagnosis.detectors._positions import format_position
 from gandiag.diagnosis.diagnosis import About, Diagnosis, Evidence, humanize
 from gandiag.diagnosis.statistics import find_onset
 from gandiag.monitoring.signals import DISCRIMINATOR_LOSS, GENERATOR_LOSS
@@ -84,7 +85,7 @@ class ContradictoryLosses:
         caveat = "" if given else f" {CAVEAT}"
         step = int(intervals.steps[onset])
         text = (
-            f"Since {record.facts.get('unit', 'step')} {step} both losses are too small to belong "
+            f"Since {format_position(record, step)} both losses are too small to belong "
             f"together: {which} this pair of losses. Where the discriminator's loss is near zero, "
             f"the generator's must be large. {ADVICE}{caveat}"
         )

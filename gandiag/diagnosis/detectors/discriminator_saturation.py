@@ -41,6 +41,7 @@ from gandiag.diagnosis.detectors._loss_windows import (
     split_into_intervals,
     window_statistic,
 )
+from gandiag.diagnosis.detectors._positions import format_position
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, humanize
 from gandiag.diagnosis.statistics import find_onset, persistent_state
 from gandiag.monitoring.signals import CLASS_LOSS, DISCRIMINATOR_LOSS
@@ -69,7 +70,11 @@ CONTRADICTORY = (
     "No usual objective allows these two losses together, so the discriminator's loss has no "
     "scale: see contradictory losses."
 )
-RISK = "This is a risk, not yet a failure: check the samples, or use gandiag.attach to do so."
+RISK = (
+    "This is a risk, not yet a failure: check the samples, or use gandiag.attach to do so. If they "
+    "get worse or all look alike, give the discriminator fewer steps or a lower learning rate, or "
+    "regularize it (R1, spectral normalization, noise on its inputs)."
+)
 
 
 @dataclass(frozen=True)
@@ -111,11 +116,13 @@ class DiscriminatorSaturation:
         found = self._detect_started(started)
         if begin is None:
             return found
-        text = f"The discriminator starts at {_unit(record)} {begin}: its loss is exactly 0 before."
+        start = format_position(record, begin)
+        text = f"The discriminator starts at {start}: its loss is exactly 0 before."
         return dataclasses.replace(found, summary=f"{text} {found.summary}")
 
     def _detect_started(self, record: Record) -> Diagnosis:
-        intervals, unit = split_into_intervals(record, self.interval), _unit(record)
+        intervals = split_into_intervals(record, self.interval)
+        unit = record.facts.get("unit")
         window = self.epoch_window if unit == "epoch" else self.window
         count, needed = len(intervals.steps), 2 * window - 1
         if count < needed:
@@ -131,7 +138,7 @@ class DiscriminatorSaturation:
         onsets = [reading.onset for reading in readings if reading.onset is not None]
         if len(onsets) == len(readings):
             step = int(intervals.steps[max(onsets)])
-            return self._report_present(readings, unit, step, evidence)
+            return self._report_present(readings, record, step, evidence)
         above = self._compare_above_chance(record, intervals, readings, window)
         evidence += above
         reason = _explain_inconclusive(record, readings, any(item.holds for item in above))
@@ -180,7 +187,9 @@ class DiscriminatorSaturation:
                     reading = self._read("dead_critic", share, self.dead, window, meaning)
                 else:
                     level = float(chance or CHANCE_LOSS[name])
-                    meaning = f"D's loss{minus} over {level:.3g}, the loss at chance for {name}"
+                    meaning = (
+                        f"D's loss{minus} over {level:.3g}, the loss at chance for {humanize(name)}"
+                    )
                     share = median / level
                     reading = self._read("saturated", share, self.saturated, window, meaning)
                 yield reading._replace(objective=name, is_given=given is not None)
@@ -222,18 +231,19 @@ class DiscriminatorSaturation:
         return (Evidence(DISCRIMINATOR_LOSS, highest, ">", self.above_chance, is_above, meaning),)
 
     def _report_present(
-        self, readings: Sequence[_Reading], unit: str, step: int, evidence: tuple[Evidence, ...]
+        self,
+        readings: Sequence[_Reading],
+        record: Record,
+        step: int,
+        evidence: tuple[Evidence, ...],
     ) -> Diagnosis:
         kind, first = readings[0].kind, readings[0].evidence
         depth = first.threshold / max(first.observed, 1e-12)
         # A quarter for each decade below the threshold.
         severity = float(np.clip(np.log10(max(depth, 1e-12)) / 4, 0.1, 1.0))
-        text = f"Since {unit} {step} {EXPLANATIONS[kind]}. {_describe_scale(readings)} {RISK}"
+        since = f"Since {format_position(record, step)}"
+        text = f"{since} {EXPLANATIONS[kind]}. {_describe_scale(readings)} {RISK}"
         return Diagnosis(self.condition, "present", text, kind, step, None, severity, evidence)
-
-
-def _unit(record: Record) -> str:
-    return str(record.facts.get("unit", "step"))
 
 
 class _Reading(NamedTuple):

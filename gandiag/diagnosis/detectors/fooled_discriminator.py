@@ -33,6 +33,7 @@ from gandiag.diagnosis.detectors._loss_windows import (
     leave_out_start,
     split_into_intervals,
 )
+from gandiag.diagnosis.detectors._positions import format_position
 from gandiag.diagnosis.diagnosis import (
     About,
     Diagnosis,
@@ -98,9 +99,9 @@ class FooledDiscriminator:
         step, times = int(intervals.steps[onset]), evidence[0].observed
         generator = format_short(recent_median(intervals.generator, window))
         text = (
-            f"Since {unit or 'step'} {step} the discriminator is fooled: it takes generated "
-            f"samples for real. Its loss is {format_short(times)} times its level at chance, and "
-            f"the generator's loss is {generator}. {ADVICE}"
+            f"Since {format_position(record, step)} the discriminator is fooled: it takes "
+            f"generated samples for real. Its loss is {format_short(times)} times its level at "
+            f"chance, and the generator's loss is {generator}. {ADVICE}"
         )
         severity = float(np.clip(1 - 1 / max(times, 1.0), 0.1, 1.0))
         kind = "above_chance"

@@ -21,18 +21,23 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from gandiag.diagnosis.detectors._positions import format_position
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, format_short
 from gandiag.diagnosis.statistics import rolling_statistic
+from gandiag.monitoring.signals import (
+    COVERAGE,
+    FID,
+    INCEPTION_SCORE,
+    KID,
+    LPIPS,
+    QUALITY_PRECISION,
+    RECALL,
+)
 from gandiag.records.record import Record
 
-SMALLER_IS_BETTER = {
-    "FID": "quality/fid/generator",
-    "KID": "quality/kid/generator",
-    "LPIPS": "quality/lpips/generator",
-}
-DIVERSITY = {"recall": "quality/recall/generator", "coverage": "quality/coverage/generator"}
-LARGER_IS_BETTER = {"inception score": "quality/inception_score/generator", **DIVERSITY}
-PRECISION = "quality/precision/generator"
+SMALLER_IS_BETTER = {"FID": FID, "KID": KID, "LPIPS": LPIPS}
+DIVERSITY = {"recall": RECALL, "coverage": COVERAGE}
+LARGER_IS_BETTER = {"inception score": INCEPTION_SCORE, **DIVERSITY}
 
 
 class _Course(NamedTuple):
@@ -82,14 +87,14 @@ class QualityRegression:
             return Diagnosis(self.condition, "absent", text, evidence=evidence)
         first = worse[0]
         is_diversity = first.name in DIVERSITY and self._precision_holds(record, first.best_step)
-        unit = record.facts.get("unit", "step")
         what = (
             f"The samples have lost diversity: {first.name} has fallen while precision holds."
             if is_diversity
             else "The samples were better earlier."
         )
+        best = format_position(record, first.best_step)
         text = (
-            f"{what} {_list_levels(worse)}. Use the checkpoint of {unit} {first.best_step}, and "
+            f"{what} {_list_levels(worse)}. Use the checkpoint of {best}, and "
             "look at the samples and losses after it. The usual causes are a discriminator that "
             "memorises the training set (more data, augmentation, R1) and mode collapse."
         )
@@ -126,7 +131,7 @@ class QualityRegression:
 
     def _precision_holds(self, record: Record, step: int) -> bool:
         """Whether precision has not fallen by the same ratio since a step."""
-        steps, values = record[PRECISION]
+        steps, values = record[QUALITY_PRECISION]
         before, after = values[steps <= step], values[steps > step]
         if not len(before) or not len(after):
             return False

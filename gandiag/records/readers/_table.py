@@ -51,6 +51,22 @@ class Column(NamedTuple):
     values: Array
 
 
+class _Position(NamedTuple):
+    """The steps of a log.
+
+    Attributes:
+        steps: ``(rows,)`` the step of each row, -1 for a row without one.
+        unit: of the steps.
+        note: for the user, where the steps come from.
+        epochs: first epoch, length of an epoch and least count, where epochs were put together.
+    """
+
+    steps: NDArray[np.int64]
+    unit: str
+    note: str
+    epochs: list[float] | None
+
+
 def collect_columns(rows: Iterable[Mapping[str, float]]) -> dict[str, Column]:
     """Columns from rows, which need not all have the same names."""
     found: dict[str, tuple[list[int], list[float]]] = {}
@@ -86,7 +102,9 @@ def build_record(
         ``unit`` is the unit of its steps: step, epoch, kimg, image, tick or row.
         ``discriminators`` are the columns of several discriminators; the losses of the second one
         are the signals ``loss/value.COLUMN/discriminator`` and ``loss/value.COLUMN/generator``.
-        ``weighted`` means that the generator's loss is a term with an unknown weight.
+        ``epochs`` are the first epoch, the length of an epoch and the least count of a counter that
+        restarts in each epoch. ``weighted`` means that the generator's loss is a term with an
+        unknown weight.
         ``environment["log"]`` has the columns that were read and notes for the user.
 
     Raises:
@@ -101,10 +119,8 @@ def build_record(
         names[f"loss/value.{discriminator}/discriminator"] = discriminator
         if generator is not None:
             names[f"loss/value.{discriminator}/generator"] = generator
-    steps_of_row, unit, step_notes = _find_steps(
-        columns, wanted, list(names.values()), lengths or {}
-    )
-    built = {s: _build_signal(columns[name], steps_of_row) for s, name in names.items()}
+    position = _find_steps(columns, wanted, list(names.values()), lengths or {})
+    built = {s: _build_signal(columns[name], position.steps) for s, name in names.items()}
     signals, repeated = {s: pair[0] for s, pair in built.items()}, max(p[1] for p in built.values())
     if WHOLE not in roles and {REAL, FAKE} <= set(roles):
         parts = signals[SIGNAL_OF_ROLE[REAL]], signals[SIGNAL_OF_ROLE[FAKE]]
@@ -114,14 +130,17 @@ def build_record(
     assignment = ", ".join(f"{role} is {name}" for role, name in roles.items())
     notes = [
         f"Read as {reader}: {assignment}{guessed}.",
-        _describe_extent(signals, unit),
-        *step_notes,
+        _describe_extent(signals, position.unit),
+        position.note,
         *assigned.notes,
     ]
     if repeated:
         notes.append(f"The log goes back: {repeated} rows that were repeated later are left out.")
-    log = {"reader": reader, "name": path.name, "columns": roles, "unit": unit, "notes": notes}
-    return Record(signals, {"unit": unit, **_find_facts(assigned)}, {"log": log})
+    log = {"reader": reader, "name": path.name, "columns": roles, "unit": position.unit}
+    facts = {"unit": position.unit, **_find_facts(assigned)}
+    if position.epochs is not None:
+        facts["epochs"] = position.epochs
+    return Record(signals, facts, {"log": {**log, "notes": notes}})
 
 
 def _find_facts(assigned: Assignment) -> dict[str, Any]:
@@ -157,8 +176,8 @@ def _find_steps(
     wanted: Mapping[str, str],
     losses: Sequence[str],
     lengths: Mapping[str, float],
-) -> tuple[NDArray[np.int64], str, list[str]]:
-    """The step of each row of the log, -1 for a row without one; their unit; and notes.
+) -> _Position:
+    """The step of each row of the log.
 
     The finest counter is used that is known for most rows of the first loss and can order them;
     without such a counter the rows are counted.
@@ -170,23 +189,28 @@ def _find_steps(
     names = [wanted[STEP]] if STEP in wanted else rank_columns(STEP, free)
     problem = "No column counts steps, so rows are counted."
     for name in names:
-        position, unit = _fill_rows(columns[name], size), find_unit(name)
-        is_known = np.isfinite(position) & (np.abs(position) < MAX_STEP)
+        counter, unit = _fill_rows(columns[name], size), find_unit(name)
+        is_known = np.isfinite(counter) & (np.abs(counter) < MAX_STEP)
         if is_known[rows].mean() <= 0.5:
             continue
-        notes: list[str] = []
+        continued, epochs = counter, None
         if unit != EPOCH:
-            length = lengths.get(name)
-            position, notes = _unroll(columns, free, name, position, is_known, length)
-        whole = np.where(is_known, np.floor(np.where(is_known, position, 0)), -1).astype(np.int64)
-        if not _can_order(whole[rows[is_known[rows]]], unit):
+            epoch = _find_epoch(columns, free, is_known)
+            continued, epochs = _unroll(counter, epoch, is_known, lengths.get(name))
+        steps = np.where(is_known, np.floor(np.where(is_known, continued, 0)), -1).astype(np.int64)
+        if not _can_order(steps[rows[is_known[rows]]], unit):
             problem = f"Many rows have the same {name}, so rows are counted."
             continue
-        if unit == STEP:
-            return whole, unit, notes or [f"Steps are taken from the column {name}."]
-        counted = f"The unit of all steps is {unit}: the column {name} counts it."
-        return whole, unit, [counted, *notes]
-    return np.arange(1, size + 1), "row", [problem]
+        note = f"Steps are taken from the column {name}."
+        if unit != STEP:
+            note = f"The unit of all steps is {unit}: the column {name} counts it."
+        if continued is not counter:
+            note = (
+                f"The position is epoch and {name} together: {name} restarts in each epoch; its "
+                "values are continued over the epochs."
+            )
+        return _Position(steps, unit, note, epochs)
+    return _Position(np.arange(1, size + 1), "row", problem, None)
 
 
 def _can_order(steps: NDArray[np.int64], unit: str) -> bool:
@@ -198,28 +222,35 @@ def _can_order(steps: NDArray[np.int64], unit: str) -> bool:
     return still <= (0.1 if unit == EPOCH else 0.7) and (restarts < 3 or kept > len(steps) / 2)
 
 
+def _find_epoch(
+    columns: Mapping[str, Column], free: Iterable[str], is_known: NDArray[np.bool_]
+) -> Array | None:
+    """The epoch of each row of the log, if it is known wherever the counter is."""
+    for name in find_best_columns(EPOCH, free)[:1]:
+        epoch = _fill_rows(columns[name], len(is_known))
+        return epoch if np.isfinite(epoch[is_known]).all() else None
+    return None
+
+
 def _unroll(
-    columns: Mapping[str, Column],
-    free: Iterable[str],
-    name: str,
-    position: Array,
-    is_known: NDArray[np.bool_],
-    length: float | None,
-) -> tuple[Array, list[str]]:
-    """Continue a counter that restarts in each epoch over all epochs, with a note; or keep it."""
-    epochs = [
-        _fill_rows(columns[epoch], len(position)) for epoch in find_best_columns(EPOCH, free)[:1]
-    ]
-    complete = [epoch[is_known] for epoch in epochs if np.isfinite(epoch[is_known]).all()]
-    unrolled = unroll_counter(position[is_known], complete[0] if complete else None, length)
+    counter: Array, epoch: Array | None, is_known: NDArray[np.bool_], length: float | None
+) -> tuple[Array, list[float] | None]:
+    """Continue a counter that restarts in each epoch over all epochs, or keep it.
+
+    The second value is the first epoch, the length of an epoch and the counter's least value; None
+    where the counter does not restart or no epochs are known.
+    """
+    within, known = counter[is_known], None if epoch is None else epoch[is_known]
+    unrolled = unroll_counter(within, known, length)
     if unrolled is None:
-        return position, []
-    continued = position.copy()
+        return counter, None
+    continued = counter.copy()
     continued[is_known] = unrolled
-    return continued, [
-        f"The position is epoch and {name} together: {name} restarts in each epoch; its values are "
-        "continued over the epochs."
-    ]
+    if known is None or np.ptp(known) == 0:
+        return continued, None
+    latest = int(np.argmax(known))
+    lasting = float((unrolled - within)[latest] / (known[latest] - known[0]))
+    return continued, [float(known[0]), lasting, float(within.min())]
 
 
 def _build_signal(column: Column, steps_of_row: NDArray[np.int64]) -> tuple[Signal, int]:
