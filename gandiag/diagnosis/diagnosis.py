@@ -6,7 +6,7 @@ recorded, so that detectors need no code for missing signals.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 
 from gandiag.diagnosis.statistics import recent_median
 from gandiag.monitoring.signals import signal_info
-from gandiag.records.facts import NOT_MEASURED, STOPPED
+from gandiag.records.facts import NOT_MEASURED, SCORES, STOPPED
 from gandiag.records.record import Record
 from gandiag.records.storage import decode_number, encode_number
 
 if TYPE_CHECKING:
     from gandiag.plugins.protocols import Detector
 
+
+# Bugs that mislead gandiag only: the option ``scores`` of `gandiag.attach` changes no training.
+HARMLESS_BUGS = frozenset({"misread_scores"})
 
 Status = Literal["present", "absent", "inconclusive"]
 About = Literal["training", "loop"]
@@ -76,7 +79,8 @@ class Diagnosis:
         summary: one or more sentences for a reader.
         kind: failure type (``total``, ``oscillation``, ...); None unless present.
         onset: generator step at which the failure began; None unless present.
-        cause: name of the most probable cause; None where unknown or not present.
+        cause: name of the most probable cause; None where unknown or not present. A bug of the
+            loop that is present, by the name of its lint, is the cause of the failures.
         severity: size of the effect in [0, 1]; None unless present.
         evidence: every number that the detector compared with a threshold, on either side of it.
         about: ``training`` for a failure of the training, ``loop`` for a bug of the user's
@@ -176,19 +180,48 @@ def diagnose(record: Record, detectors: Iterable[Detector]) -> tuple[Diagnosis, 
     record states what could not be measured, the summaries of the diagnoses concerned repeat it.
     """
     limits = record.facts.get(NOT_MEASURED, {})
-    return tuple(_add_limits(_detect(each, record), each, limits) for each in detectors)
+    found = tuple(_add_limits(_detect(each, record), each, limits) for each in detectors)
+    return _name_bugs_as_causes(found)
+
+
+def describe_onset(onset: int, first_evaluation: int) -> str:
+    """The beginning of a sentence on a failure since a step.
+
+    A failure may be older than the first evaluation that shows it.
+
+    >>> describe_onset(800, 50), describe_onset(50, 50)
+    ('Since step 800', 'From the first evaluation (step 50) on,')
+    """
+    if onset <= first_evaluation:
+        return f"From the first evaluation (step {first_evaluation}) on,"
+    return f"Since step {onset}"
 
 
 def report_missing_signals(
-    condition: str, missing: Iterable[str], about: About = "training"
+    condition: str,
+    missing: Iterable[str],
+    about: About = "training",
+    record: Record | None = None,
 ) -> Diagnosis:
-    """Build the inconclusive diagnosis that names missing signals and the probes that record them.
+    """Build the inconclusive diagnosis that names missing signals, and what they need.
+
+    Args:
+        condition: name of the failure.
+        missing: names of the signals.
+        about: what the failure is about.
+        record: the run; where gandiag was attached to it, its probes are not recommended again.
 
     >>> report_missing_signals("mode_collapse", ["loss/value/generator"]).summary
     'Not recorded: loss/value/generator. The probe loss of gandiag.attach records it.'
     """
     missing = sorted(missing)
     probes = list(dict.fromkeys(name.split("/")[0] for name in missing))
+    if record is not None and SCORES in record.facts:
+        text = f"Not measured: {', '.join(missing)}."
+        # Where the record has a reason, `diagnose` adds it.
+        if not _find_limits(probes, record.facts.get(NOT_MEASURED, {})):
+            text = f"{text} {_describe_probes(probes, record)}"
+        return Diagnosis(condition, "inconclusive", text, about=about)
     source = f"probe{'s' if len(probes) > 1 else ''} {' and '.join(probes)} of gandiag.attach"
     verb = "record" if len(probes) > 1 else "records"
     text = f"Not recorded: {', '.join(missing)}. The {source} {verb} "
@@ -196,12 +229,57 @@ def report_missing_signals(
     return Diagnosis(condition, "inconclusive", text, about=about)
 
 
+def _find_limits(needed: Collection[str], limits: Mapping[str, Mapping[str, Any]]) -> Sequence[str]:
+    """Names of the limits that concern one of these probes; all where no probe is needed."""
+    return [
+        name
+        for name, limit in limits.items()
+        if name == STOPPED
+        or not needed
+        or not limit["probes"]
+        or not set(needed).isdisjoint(limit["probes"])
+    ]
+
+
+def _describe_probes(probes: Sequence[str], record: Record) -> str:
+    """What the probes of an attached run have measured, where signals of theirs are missing."""
+    recorded = {name.split("/")[0] for name in record.signals}
+    names = " and ".join(probes)
+    several = len(probes) > 1
+    if recorded.issuperset(probes):
+        verb = "have" if several else "has"
+        return (
+            f"The probe{'s' if several else ''} {names} {verb} run, but nothing that "
+            f"{'they need' if several else 'it needs'} for this was seen in the loop so far."
+        )
+    silent = [name for name in probes if name not in recorded]
+    return f"Nothing was measured by the probe {' and '.join(silent)} so far."
+
+
+def _name_bugs_as_causes(diagnoses: tuple[Diagnosis, ...]) -> tuple[Diagnosis, ...]:
+    """Name the first bug of the loop that is present as the cause of each failure.
+
+    A strong or weak discriminator is often only a consequence of the bug, and disappears with it.
+    """
+    bugs = [d for d in diagnoses if d.status == "present" and d.about == "loop"]
+    bug = next((d.condition for d in bugs if d.condition not in HARMLESS_BUGS), None)
+    if bug is None:
+        return diagnoses
+    text = f"The most probable cause is a bug in the loop, {humanize(bug)}: correct it first."
+    return tuple(
+        replace(d, cause=bug, summary=f"{d.summary} {text}")
+        if d.status == "present" and d.about == "training"
+        else d
+        for d in diagnoses
+    )
+
+
 def _detect(detector: Detector, record: Record) -> Diagnosis:
     missing = sorted(detector.needs - record.signals.keys())
     # Detectors written before lints existed have no `about`.
     about: About = getattr(detector, "about", "training")
     if missing:
-        return report_missing_signals(detector.condition, missing, about)
+        return report_missing_signals(detector.condition, missing, about, record)
     try:
         return detector.detect(record)
     except Exception as error:  # third-party detectors may raise anything
@@ -219,11 +297,8 @@ def _add_limits(
     """
     needed = {name.split("/")[0] for name in detector.needs}
 
-    def is_concerned(name: str, probes: Iterable[str]) -> bool:
-        if name == STOPPED:
-            return True
-        is_used = not needed or not probes or not needed.isdisjoint(probes)
-        return diagnosis.status == "inconclusive" and is_used
-
-    texts = [limit["text"] for name, limit in limits.items() if is_concerned(name, limit["probes"])]
+    concerned = _find_limits(needed, limits)
+    if diagnosis.status != "inconclusive":
+        concerned = [name for name in concerned if name == STOPPED]
+    texts = [limits[name]["text"] for name in concerned]
     return replace(diagnosis, summary=" ".join([diagnosis.summary, *texts])) if texts else diagnosis

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, Status, diagnose, format_short
+from gandiag.records.facts import SCORES
 from gandiag.records.record import Record
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ def _describe_margins(diagnosis: Diagnosis) -> tuple[str, ...]:
 
 
 def _suggest_next_steps(diagnosis: Diagnosis, record: Record, missing: Sequence[str]) -> list[str]:
+    if missing and SCORES in record.facts:
+        return ["The summary names what was not measured in this loop, and why."]
     if missing:
         return [f"Record the missing signals: {', '.join(missing)}."]
     if diagnosis.status == "inconclusive":

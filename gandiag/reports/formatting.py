@@ -92,5 +92,16 @@ def summarize_loop_checks(diagnoses: tuple[Diagnosis, ...]) -> str:
 
 
 def sort_by_status(diagnoses: tuple[Diagnosis, ...]) -> list[Diagnosis]:
-    """Sort diagnoses: present ones by onset, then inconclusive ones, then absent ones."""
-    return sorted(diagnoses, key=lambda d: (_STATUS_ORDER[d.status], d.onset or 0))
+    """Sort diagnoses: present ones, then inconclusive ones, then absent ones.
+
+    Of the present ones, bugs of the loop come first: they are the cause of the failures. The
+    failures follow in the order of their onset.
+    """
+    return sorted(
+        diagnoses,
+        key=lambda d: (
+            _STATUS_ORDER[d.status],
+            d.status == "present" and d.about != "loop",
+            d.onset or 0,
+        ),
+    )

@@ -129,7 +129,8 @@ def build_report(
 def format_verdict(diagnoses: Iterable[Diagnosis]) -> str:
     """Sum up the diagnoses of a run in one line.
 
-    Failures that are present are named in the order of their onset. Otherwise the line names the
+    Bugs of the loop that are present come first, as the cause of the failures; the failures follow
+    in the order of their onset. Otherwise the line names the
     failures about which the record cannot decide: an inconclusive answer is not an absent failure.
 
     >>> format_verdict([Diagnosis("mode_collapse", "present", "", "total", 800)])
@@ -140,7 +141,10 @@ def format_verdict(diagnoses: Iterable[Diagnosis]) -> str:
     'inconclusive: mode collapse'
     """
     diagnoses = list(diagnoses)
-    present = sorted((d for d in diagnoses if d.status == "present"), key=lambda d: d.onset or 0)
+    present = sorted(
+        (d for d in diagnoses if d.status == "present"),
+        key=lambda d: (d.about != "loop", d.onset or 0),
+    )
     if present:
         return "; ".join(_format_failure(diagnosis) for diagnosis in present)
     # Checks of the loop's code are often inconclusive, and say nothing about the training itself.
@@ -184,4 +188,7 @@ def suggest_fixes(
 
 def _format_failure(diagnosis: Diagnosis) -> str:
     failure_type = f" ({diagnosis.kind.replace('_', ' ')})" if diagnosis.kind else ""
-    return f"{humanize(diagnosis.condition)}{failure_type} since step {diagnosis.onset}"
+    name = humanize(diagnosis.condition)
+    if diagnosis.about == "loop":
+        name = f"bug in the loop: {name}"
+    return f"{name}{failure_type} since step {diagnosis.onset}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from gandiag.diagnosis.detectors._balance import TOO_WEAK
-from gandiag.diagnosis.diagnosis import Status
+from gandiag.diagnosis.diagnosis import Status, describe_onset
 
 EXPLANATIONS = {
     "discriminator_too_strong": (
@@ -21,6 +21,7 @@ EXPLANATIONS = {
 
 def describe_collapse(
     onset: int,
+    first_evaluation: int,
     diversity: float,
     within_mode: float,
     *,
@@ -34,6 +35,7 @@ def describe_collapse(
 
     Args:
         onset: generator step at which it began.
+        first_evaluation: generator step of the first evaluation of the samples.
         diversity: effective number of modes over that of real samples; NaN where not finite.
         within_mode: variance within a mode over the real one; 1 where it is not too small.
         is_improving: whether the samples get more diverse or nearer to the data.
@@ -44,8 +46,8 @@ def describe_collapse(
     """
     share = "an unknown share" if math.isnan(diversity) else f"{diversity:.0%}"
     return join_sentences(
-        f"Since step {onset} the samples have lacked diversity: they now have {share} of the real "
-        "data's effective number of modes.",
+        f"{describe_onset(onset, first_evaluation)} the samples have lacked diversity: they now "
+        f"have {share} of the real data's effective number of modes.",
         "They are getting better." if is_improving else "",
         f"Within a mode, their variance is {within_mode:.0%} of the real variance."
         if within_mode < 1

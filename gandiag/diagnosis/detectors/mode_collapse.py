@@ -315,6 +315,7 @@ class ModeCollapse:
         within_mode = variance.observed if variance.holds else 1.0
         summary = describe_collapse(
             onset,
+            int(record[EFFECTIVE_MODES].steps[0]),
             modes.observed,
             within_mode,
             is_improving=is_improving,

@@ -32,6 +32,7 @@ from gandiag.diagnosis.diagnosis import (
     Diagnosis,
     Evidence,
     compare_median,
+    describe_onset,
     format_short,
     report_missing_signals,
 )
@@ -120,7 +121,7 @@ class NonConvergence:
             RELATIVE_DISPLACEMENT,
         } - record.signals.keys()
         if missing and record.signals:
-            return report_missing_signals(self.condition, missing)
+            return report_missing_signals(self.condition, missing, record=record)
         steps, energy = record[ENERGY_DISTANCE]
         if len(steps) < self.window or steps[-1] < self.warm_up:
             text = (
@@ -237,15 +238,16 @@ class NonConvergence:
         self, record: Record, kind: str, step: int, evidence: tuple[Evidence, ...]
     ) -> Diagnosis:
         displacement, relative, _, excess, _ = evidence
+        since = describe_onset(step, int(record[ENERGY_DISTANCE].steps[0]))
         summaries = {
             "oscillation": (
-                f"Since step {step} the samples have kept changing without getting better. Within "
+                f"{since} the samples have kept changing without getting better. Within "
                 f"100 steps each sample moves {displacement.observed:.0%} of the mean distance "
                 f"between two real samples, and {relative.observed:.0%} of that between two "
                 "generated samples."
             ),
             "regression": (
-                f"Since step {step} the samples have been farther from the data than before: the "
+                f"{since} the samples have been farther from the data than before: the "
                 f"root of their energy distance is {format_short(excess.observed)} above its best. "
                 "For samples that are all alike, it is 0.6 to 1."
             ),

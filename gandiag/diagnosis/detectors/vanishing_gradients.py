@@ -24,7 +24,13 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.diagnosis import Diagnosis, Evidence, compare_median, format_short
+from gandiag.diagnosis.diagnosis import (
+    Diagnosis,
+    Evidence,
+    compare_median,
+    describe_onset,
+    format_short,
+)
 from gandiag.diagnosis.statistics import find_onset, persistent_state, recent_median
 from gandiag.monitoring.signals import (
     BACKPROP_GAIN,
@@ -124,7 +130,7 @@ class VanishingGradients:
         )
         onset = find_onset(state, beyond, self.enter, WINDOW)
         if onset is not None:
-            return self._report_present(factors, beyond, int(steps[onset]), evidence)
+            return self._report_present(factors, beyond, int(steps[onset]), int(steps[0]), evidence)
         if not known[-WINDOW:].any():
             text = (
                 "The newest gradients, displacements or distances to the data are not finite, so "
@@ -185,13 +191,15 @@ class VanishingGradients:
         factors: tuple[_Factor, ...],
         beyond: Bools,
         step: int,
+        first: int,
         evidence: tuple[Evidence, ...],
     ) -> Diagnosis:
         cause = _find_first_vanished(factors, beyond)
         moved = format_short(evidence[-2].observed)
         summary = (
-            f"Since step {step} the samples have hardly changed and are far from the data: within "
-            f"100 steps they move {moved} times the mean distance between two real samples. "
+            f"{describe_onset(step, first)} the samples have hardly changed and are far from the "
+            f"data: within 100 steps they move {moved} times the mean distance between two real "
+            "samples. "
             f"{EXPLANATIONS[cause]}"
         )
         severity = _compute_severity(factors)
