@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+import gandiag
 from gandiag.diagnosis.diagnosis import Diagnosis
-from tests.diagnosis.lints.written_loops import CORRECT, WITH_BUG, Run
+from tests.attachment.loops import LOOPS, build_loop
+from tests.diagnosis.lints.written_loops import CORRECT, EVERY, STEPS, WITH_BUG, Run
 
 
 def find_bugs(run: Run) -> dict[str, Diagnosis]:
@@ -33,4 +35,16 @@ def test_bug_is_found(name: str, unraised_warnings: list[str]) -> None:
 def test_correct_loop_has_no_bug(name: str, unraised_warnings: list[str]) -> None:
     """No lint finds a bug in a correct loop."""
     assert not find_bugs(CORRECT[name])
+    unraised_warnings.clear()
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_common_style_has_no_bug(name: str, unraised_warnings: list[str]) -> None:
+    """No lint finds a bug in a common style of training loop."""
+    loop = build_loop(name)
+    networks = loop.generator, loop.discriminator
+    optimizers = loop.generator_optimizer, loop.discriminator_optimizer
+    with gandiag.attach(*networks, *optimizers, scores=loop.scores, probes=EVERY) as watch:
+        loop.train(loop, STEPS)
+    assert not [d for d in watch.diagnose() if d.about == "loop" and d.status == "present"]
     unraised_warnings.clear()
