@@ -35,7 +35,7 @@ SETTINGS = settings(
 def save_npz(folder: Path, **arrays: NDArray[Any]) -> str:
     """Write an .npz file and return its path."""
     path = folder / "a.npz"
-    np.savez(path, allow_pickle=True, **arrays)
+    np.savez(path, **arrays)
     return str(path)
 
 

@@ -133,7 +133,7 @@ def _init(folder: Path, mode: Mode, timeout: float, init: dict[str, Any]) -> Run
     settings = wandb.Settings(**known)
     folder.mkdir(parents=True, exist_ok=True)
     # "create_new" leaves a run alone that the user's own code has open.
-    return wandb.init(dir=folder, mode=mode, reinit="create_new", settings=settings, **init)
+    return wandb.init(dir=str(folder), mode=mode, reinit="create_new", settings=settings, **init)
 
 
 def _warn(reason: str) -> None:
