@@ -76,6 +76,12 @@ def contradictory_intervals(discriminator: Array, generator: Array, given: str |
     excluded = [
         impossible_intervals(name, discriminator, cap_loss(name, generator)) for name in names
     ]
+    # A saturating loss is never positive; a later 0 may be a small loss that was rounded.
+    has_been_positive = np.maximum.accumulate(generator > 0)
+    excluded = [
+        flags | has_been_positive if name == "saturating" else flags
+        for name, flags in zip(names, excluded, strict=True)
+    ]
     contradictory: Bools = (discriminator >= 0) & (generator >= 0)
     for is_excluded in excluded:
         contradictory = contradictory & is_excluded

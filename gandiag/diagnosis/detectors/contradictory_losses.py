@@ -22,7 +22,13 @@ from typing import ClassVar
 import numpy as np
 
 from gandiag.diagnosis.detectors._discriminators import evaluate_each_discriminator
-from gandiag.diagnosis.detectors._loss_scale import CRITIC, OBJECTIVES, SLACK, least_loss
+from gandiag.diagnosis.detectors._loss_scale import (
+    CRITIC,
+    OBJECTIVES,
+    SLACK,
+    cap_loss,
+    least_loss,
+)
 from gandiag.diagnosis.detectors._loss_windows import (
     LossIntervals,
     find_contradictions,
@@ -55,6 +61,8 @@ class ContradictoryLosses:
     interval: int = 100
     # Four of five of this many intervals must have contradictory losses.
     window: int = 20
+    # The window has this many intervals where each row of a log is an epoch, which is many steps.
+    epoch_window: int = 5
 
     condition: ClassVar[str] = "contradictory_losses"
     needs: ClassVar[frozenset[str]] = frozenset({DISCRIMINATOR_LOSS, GENERATOR_LOSS})
@@ -67,17 +75,18 @@ class ContradictoryLosses:
     def _detect(self, record: Record) -> Diagnosis:
         record, _ = leave_out_start(record)
         intervals = split_into_intervals(record, self.interval)
-        if len(intervals.steps) < self.window or np.isnan(intervals.generator).all():
+        window = self.epoch_window if record.facts.get("unit") == "epoch" else self.window
+        if len(intervals.steps) < window or np.isnan(intervals.generator).all():
             count = int(np.isfinite(intervals.generator).sum())
-            text = f"Too early: {count} intervals of both losses; {self.window} are needed."
+            text = f"Too early: {count} intervals of both losses; {window} are needed."
             return Diagnosis(self.condition, "inconclusive", text, about=self.about)
         if record.facts.get("weighted"):
             text = "The generator's loss is one of several terms, whose weight is unknown."
             return Diagnosis(self.condition, "inconclusive", text, about=self.about)
         given = record.facts.get("objective")
-        flags, state = find_contradictions(record, intervals, self.window)
-        evidence = self._compare(intervals, str(given) if given else None)
-        onset = find_onset(state, flags, self.window * 4 // 5, self.window)
+        flags, state = find_contradictions(record, intervals, window)
+        evidence = self._compare(intervals, str(given) if given else None, window)
+        onset = find_onset(state, flags, window * 4 // 5, window)
         if onset is None:
             text = "The two losses are possible together."
             return Diagnosis(self.condition, "absent", text, None, evidence=evidence, about="loop")
@@ -95,13 +104,19 @@ class ContradictoryLosses:
             self.condition, "present", text, kind, step, None, share, evidence, self.about
         )
 
-    def _compare(self, intervals: LossIntervals, given: str | None) -> tuple[Evidence, ...]:
+    def _compare(
+        self, intervals: LossIntervals, given: str | None, window: int
+    ) -> tuple[Evidence, ...]:
         """The newest loss beside the smallest least loss of all objectives, or the given one."""
-        newest, generator = intervals.loss[-self.window :], intervals.generator[-self.window :]
+        newest, generator = intervals.loss[-window:], intervals.generator[-window:]
         if given == CRITIC or np.isnan(generator).all():
             return ()
-        names = (given,) if given else OBJECTIVES
-        least = min(float(np.nanmedian(least_loss(name, generator))) for name in names)
+        # A saturating loss is never positive.
+        never = {"saturating"} if (intervals.generator > 0).any() else set()
+        names = (given,) if given else tuple(name for name in OBJECTIVES if name not in never)
+        least = min(
+            float(np.nanmedian(least_loss(name, cap_loss(name, generator)))) for name in names
+        )
         observed, threshold = float(np.median(newest)), SLACK * least
         meaning = "D's loss, beside a tenth of the least one that G's loss allows"
         holds = observed < threshold

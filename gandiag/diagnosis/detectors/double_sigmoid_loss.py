@@ -43,7 +43,7 @@ class DoubleSigmoidLoss:
     """Both losses keep to the bounds that cross-entropy has if a sigmoid is applied twice."""
 
     # So many rows with both losses are needed, because a few healthy ones may be within the bounds.
-    rows: int = 40
+    rows: int = 20
     # Relative slack of the bounds: logs have three or four digits after the point.
     slack: float = 1e-3
 

@@ -59,7 +59,11 @@ def test_both_near_zero_is_contradictory(level: float) -> None:
     found = ContradictoryLosses().detect(make_record(pair))
     assert (found.status, found.kind, found.about) == ("present", "both_near_zero", "loop")
     assert "no objective allows this pair of losses" in found.summary
+    assert found.evidence[0].holds
     assert DiscriminatorSaturation().detect(make_record(pair)).status == "inconclusive"
+    # A generator's loss that was rounded to 0 is near zero, too.
+    rounded = pair[0], np.where(np.arange(ROWS) < 9, 0.7, 0.0)
+    assert ContradictoryLosses().detect(make_record(rounded)).status == "present"
 
 
 def test_contradiction_has_exceptions() -> None:
