@@ -52,7 +52,7 @@ class GandiagCallback(Callback):
     Args:
         folder: where the record is written during training, and the reports at the end.
         scores: how the discriminator's output is read: ``logits``, ``probabilities`` or
-            ``critic``.
+            ``critic``; None recognises it, see `gandiag.attach`.
         generator: the generator's attribute in the module, such as ``generator`` or ``nets.g``.
         discriminator: the discriminator's attribute in the module.
         real: real samples; see `gandiag.attach` for this and the following arguments.
@@ -66,7 +66,7 @@ class GandiagCallback(Callback):
         self,
         folder: Path | str,
         *,
-        scores: ScoreType,
+        scores: ScoreType | None = None,
         generator: str = "generator",
         discriminator: str = "discriminator",
         real: Tensor | Dataset[Any] | None = None,
