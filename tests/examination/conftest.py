@@ -47,7 +47,7 @@ def normal_latents(size: int) -> Callable[[int], Tensor]:
 
 
 def build_dirac(shift: float = 0.0, weight: float = 0.0, sd: float = 0.0, **options: Any) -> GAN:
-    """Return the Dirac-GAN with the given weights: the generator's point and the critic's weight."""
+    """Return the Dirac-GAN with a given point of the generator and weight of the critic."""
     gan = Dirac(sd=sd, **options).build((1,))
     (generators,), (discriminators,) = gan.generator.parameters(), gan.discriminator.parameters()
     with torch.no_grad():

@@ -38,7 +38,8 @@ def full_snapshot(
             fake_gradient=normal((8,)),
             leftover_norm=normal(()).abs(),
             largest_weight=normal(()).abs(),
-            largest_weight_before=normal(()).abs(), inputs=inputs,
+            largest_weight_before=normal(()).abs(),
+            inputs=inputs,
         )
         recent = normal((64, 1, 28, 28)) if probe == "classes" else normal((512, 2))
         return Snapshot(

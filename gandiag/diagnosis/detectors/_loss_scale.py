@@ -70,7 +70,7 @@ def possible_objectives(
 def contradictory_intervals(discriminator: Array, generator: Array, given: str | None) -> Bools:
     """In which intervals ``(n,)`` no objective, or not the given one, allows the two losses.
 
-    A critic is told from the others by negative losses, which are never contradictory.
+    A critic differs from the others by negative losses, which are never contradictory.
     """
     names = (given,) if given else tuple(_LEAST_LOSS)
     excluded = [

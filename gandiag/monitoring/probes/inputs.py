@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -99,4 +100,5 @@ def _draw_directions(size: int) -> Tensor:
     """Random directions ``(size, DIRECTIONS)``, the same ones each time."""
     # A generator of its own: the global one belongs to the user's training.
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(size, DIRECTIONS, generator=generator) / size**0.5
+    directions = torch.randn(size, DIRECTIONS, generator=generator)
+    return directions / math.sqrt(size)
