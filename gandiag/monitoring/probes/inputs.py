@@ -92,7 +92,8 @@ def _weigh_entries(row: Tensor) -> Tensor:
     entries = row.detach().flatten().float()
     positions = torch.arange(1, len(entries) + 1, device=entries.device)
     weighted: Tensor = (entries * positions).sum()
-    return weighted / len(entries)
+    weighted /= len(entries)
+    return weighted
 
 
 @functools.lru_cache(maxsize=4)

@@ -46,5 +46,7 @@ def test_common_style_has_no_bug(name: str, unraised_warnings: list[str]) -> Non
     optimizers = loop.generator_optimizer, loop.discriminator_optimizer
     with gandiag.attach(*networks, *optimizers, scores=loop.scores, probes=EVERY) as watch:
         loop.train(loop, STEPS)
-    assert not [d for d in watch.diagnose() if d.about == "loop" and d.status == "present"]
+    found = {d.condition for d in watch.diagnose() if d.about == "loop" and d.status == "present"}
+    # One call of a discriminator with BatchNorm on real and generated samples is a bug of its own.
+    assert found == ({"mixed_batch_norm"} if name == "concatenated" else set())
     unraised_warnings.clear()
