@@ -119,7 +119,7 @@ RECALL = _generator(
     "share of real samples that lie among generated ones, from a log",
     better="higher",
 )
-COVERAGE = _generator(
+QUALITY_COVERAGE = _generator(
     "quality/coverage",
     "coverage in a log",
     "share of real samples with a generated one nearby, from a log",
@@ -585,35 +585,62 @@ SAME_LATENTS = _generator(
     better="lower",
 )
 
-for _end, _side in (("low", "smallest"), ("high", "largest")):
-    _discriminator(
-        f"loop/real_{_end}",
-        f"{_side} real value",
-        f"{_side} value in the real batch of D's step, as D sees it",
-        unit="data unit",
-        low=-math.inf,
-    )
-    _both(
-        f"loop/fake_{_end}",
-        f"{_side} generated value, as D sees it",
-        f"{_side} value in the generated batch that D scores in the step",
-        unit="data unit",
-        low=-math.inf,
-    )
-    _generator(
-        f"loop/generated_{_end}",
-        f"{_side} generated value",
-        f"{_side} value in G's newest output of the step",
-        unit="data unit",
-        low=-math.inf,
-    )
-    _discriminator(
-        f"loop/output_{_end}",
-        f"{_side} value that G can generate",
-        f"{_side} value of the bounded function at G's end: a hyperbolic tangent or a sigmoid",
-        unit="data unit",
-        low=-math.inf,
-    )
+REAL_LOW = _discriminator(
+    "loop/real_low",
+    "smallest real value",
+    "smallest value in the real batch of D's step, as D sees it",
+    unit="data unit",
+    low=-math.inf,
+)
+FAKE_LOW, FAKE_LOW_AT_G = _both(
+    "loop/fake_low",
+    "smallest generated value, as D sees it",
+    "smallest value in the generated batch that D scores in the step",
+    unit="data unit",
+    low=-math.inf,
+)
+GENERATED_LOW = _generator(
+    "loop/generated_low",
+    "smallest generated value",
+    "smallest value in G's newest output of the step",
+    unit="data unit",
+    low=-math.inf,
+)
+OUTPUT_LOW = _discriminator(
+    "loop/output_low",
+    "smallest value that G can generate",
+    "smallest value of the bounded function at G's end: a hyperbolic tangent or a sigmoid",
+    unit="data unit",
+    low=-math.inf,
+)
+REAL_HIGH = _discriminator(
+    "loop/real_high",
+    "largest real value",
+    "largest value in the real batch of D's step, as D sees it",
+    unit="data unit",
+    low=-math.inf,
+)
+FAKE_HIGH, FAKE_HIGH_AT_G = _both(
+    "loop/fake_high",
+    "largest generated value, as D sees it",
+    "largest value in the generated batch that D scores in the step",
+    unit="data unit",
+    low=-math.inf,
+)
+GENERATED_HIGH = _generator(
+    "loop/generated_high",
+    "largest generated value",
+    "largest value in G's newest output of the step",
+    unit="data unit",
+    low=-math.inf,
+)
+OUTPUT_HIGH = _discriminator(
+    "loop/output_high",
+    "largest value that G can generate",
+    "largest value of the bounded function at G's end: a hyperbolic tangent or a sigmoid",
+    unit="data unit",
+    low=-math.inf,
+)
 OUT_OF_REACH = _discriminator(
     "loop/out_of_reach",
     "real values out of G's reach",

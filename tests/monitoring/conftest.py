@@ -40,6 +40,7 @@ def full_snapshot(
             largest_weight=normal(()).abs(),
             largest_weight_before=normal(()).abs(),
             inputs=inputs,
+            output_bounds=(-1.0, 1.0),
         )
         recent = normal((64, 1, 28, 28)) if probe == "classes" else normal((512, 2))
         return Snapshot(

@@ -40,7 +40,7 @@ class UnscaledData:
     # real data's: 1 of 255 is 0.004, and 1 of 127.5 is 0.008.
     reach: float = 0.02
     # The bug is present where more than this share of the real values is beyond the bounds of the
-    # generator's last layer. Of data at a bound with normal noise, 0.023 is farther than two sd
+    # generator's last layer. Of data at a bound with normal noise, 0.023 is more than two standard
     # deviations beyond it; of standardised data beside a hyperbolic tangent it is 0.1 or more.
     beyond: float = 0.05
     # Real data have an end of their range at an end, or at the middle, of the bounds of the
