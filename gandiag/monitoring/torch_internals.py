@@ -2,7 +2,7 @@
 
 A release of PyTorch may rename or remove a private interface without notice. Each function here
 names the interface, why gandiag needs it, and what happens where it is gone. All of them exist in
-torch 2.4 to 2.15; tests/monitoring/test_torch_internals.py checks those of the installed version.
+torch 2.8 to 2.15; tests/monitoring/test_torch_internals.py checks those of the installed version.
 """
 
 from __future__ import annotations

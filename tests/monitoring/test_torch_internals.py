@@ -1,4 +1,4 @@
-"""Tests of the private interfaces of PyTorch that gandiag uses; they hold for torch 2.4 to 2.15."""
+"""Tests of the private interfaces of PyTorch that gandiag uses; they hold for torch 2.8 to 2.15."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ PUBLIC = {"_asdict", "_replace", "_fields", "_make"}
 
 
 def test_torch_is_supported() -> None:
-    """The installed version is at least 2.4, the oldest version that has all these interfaces."""
-    assert tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 4)
+    """The installed version is at least 2.8, the oldest version that has all these interfaces."""
+    assert tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 8)
 
 
 def test_tensor_norms_are_euclidean(monkeypatch: pytest.MonkeyPatch) -> None:
