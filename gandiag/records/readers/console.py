@@ -31,7 +31,10 @@ class Console:
     max_bytes: int = MAX_BYTES
 
     def recognises(self, path: Path) -> bool:
-        """Whether the file is text with at least one number."""
+        """Whether the file is text with at least one number, and no scenario."""
+        # A YAML file is settings: its numbers follow names, too, but none of them was measured.
+        if path.suffix in (".yaml", ".yml"):
+            return False
         return path.is_file() and any(map(str.isdigit, read_head(path)))
 
     def read(self, path: Path, columns: Mapping[str, str]) -> Record:

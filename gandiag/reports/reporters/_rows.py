@@ -11,7 +11,7 @@ from gandiag.records.record import Record, Row
 from gandiag.records.storage import Value
 
 #: Probes whose vectors are coordinates, grids or pairs of numbers; only the page draws them.
-_NOT_HISTOGRAMS = ("plane/", "objective/")
+_NOT_HISTOGRAMS = ("plane/", "objective/", "inputs/")
 
 
 def list_rows(record: Record, after: int = -1) -> Iterator[Row]:

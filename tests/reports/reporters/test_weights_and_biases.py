@@ -146,7 +146,7 @@ def test_attached_loop_is_logged(tmp_path: Path) -> None:
     assert "is removed from the followers" not in done.stderr
     text = "\n".join(json.dumps(record) for record in records(tmp_path))
     for name in done.stdout.split():
-        assert name in text or name.startswith("objective/")
+        assert name in text or name.startswith(("objective/", "inputs/"))
     assert "diagnosis/mode_collapse/status" in text
     assert "report.html" in text
     assert "environment" in text
