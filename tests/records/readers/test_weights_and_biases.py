@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import wandb
+from wandb.proto import wandb_internal_pb2
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.readers.weights_and_biases import WeightsAndBiases
+from gandiag.records.readers.weights_and_biases import WeightsAndBiases, _read_entries
 from tests.records.readers.conftest import LoggedRun
 
 D, G = "loss/value/discriminator", "loss/value/generator"
@@ -23,7 +25,19 @@ def offline(tmp_path_factory: pytest.TempPathFactory, logged_run: LoggedRun) -> 
             row = {"train": {"d_loss": float(d)}, "train/g_loss": float(g), "iter": int(step)}
             run.log(row | {"note": "x" * 2000})
         run.log({"train/g_loss": float("nan"), "iter": 10_100})
+    # A process of W&B writes the file, and may still do so after the run has ended.
+    deadline = time.monotonic() + 60
+    while not has_ended(file_of(folder)) and time.monotonic() < deadline:
+        time.sleep(0.1)
     return folder
+
+
+def has_ended(file: Path) -> bool:
+    """Whether W&B has written its last entry, which is about the end of the run."""
+    *_, last = _read_entries(file)
+    entry = wandb_internal_pb2.Record()  # type: ignore[attr-defined]  # made at import
+    entry.ParseFromString(last)
+    return bool(entry.WhichOneof("record_type") == "exit")
 
 
 def file_of(folder: Path) -> Path:
