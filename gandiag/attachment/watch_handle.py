@@ -113,8 +113,7 @@ class Attachment:
         self._has_ended = True
         self._do(self._flush)
         # The number of steps in the environment marks a record as complete.
-        recorder, step = self._session.recorder, self.step
-        self._do(lambda: recorder.add_environment(steps_played=step))
+        self._do(lambda: self._session.recorder.add_environment(steps_played=self.step))
         self._do(self._end_followers)
 
     def end_after_error(self, _: Exception) -> None:
