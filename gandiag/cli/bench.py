@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gandiag.cli.bench_accuracy import detection, fixes, treatment
-from gandiag.cli.bench_cost import compare, overhead, report
+from gandiag.cli.bench_cost import compare, layers, overhead, report
 
 
 @click.group(invoke_without_command=True)
@@ -15,6 +15,7 @@ def bench(context: click.Context) -> None:
 
     \b
     gandiag bench overhead    what it costs to watch a training run
+    gandiag bench layers      how long minibatch discrimination takes, beside other forms of it
     gandiag bench detection   how often the detectors are right, compared with an oracle
     gandiag bench treatment   for how many failing runs gandiag treat confirms a fix
     gandiag bench fixes       which fixes help against which of the shipped failures
@@ -27,5 +28,5 @@ def bench(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (overhead, detection, treatment, fixes, compare, report):
+for command in (overhead, layers, detection, treatment, fixes, compare, report):
     bench.add_command(command)

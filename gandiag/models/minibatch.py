@@ -11,6 +11,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gandiag.models.similarity import sum_similarities
+
 BatchLayerName = Literal["none", "discrimination", "stddev"]
 
 # Sizes of minibatch discrimination for variants that have no options for them. The paper uses 100
@@ -37,7 +39,7 @@ class MinibatchSimilarity(nn.Module):
     matrix with rows ``M_ib``, and
     ``o_ib = sum over j != i of exp(-||M_ib - M_jb||_1)`` (Salimans et al. 2016, section 3.2).
     ``o`` lies in [0, B - 1]: B - 1 for a batch of one repeated sample, 0 for samples far apart.
-    Memory and time grow with ``B^2 * kernels * dimensions``.
+    Time grows with ``B^2 * kernels * dimensions``, and memory with ``B^2 * kernels``.
     """
 
     def __init__(self, features: int, kernels: int, dimensions: int, average: bool = False) -> None:
@@ -61,8 +63,7 @@ class MinibatchSimilarity(nn.Module):
     def compute_similarities(self, features: Tensor) -> Tensor:
         """Return ``o`` of the class docstring, ``(B, kernels)``, for ``(B, features)``."""
         rows = self.project(features).view(-1, self.kernels, self.dimensions)
-        distances = (rows[:, None] - rows[None]).abs().sum(-1)  # (B, B, kernels)
-        return torch.exp(-distances).sum(1) - 1  # the sum over j = i is exp(0) = 1
+        return sum_similarities(rows)
 
 
 class MinibatchDeviation(nn.Module):

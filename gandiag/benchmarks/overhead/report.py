@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import csv
+import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
 from gandiag.benchmarks.overhead.loops import build_comparisons
-from gandiag.benchmarks.overhead.measure import Block, Cost, compute_costs, measure_blocks
+from gandiag.benchmarks.overhead.measure import (
+    Block,
+    Comparison,
+    Cost,
+    compute_costs,
+    measure_blocks,
+)
 from gandiag.benchmarks.overhead.memory import MEASUREMENTS, MemoryUse, track_memory
 from gandiag.benchmarks.overhead.models import MODELS
 from gandiag.monitoring.environment import describe_environment
@@ -25,35 +31,54 @@ from gandiag.plugins.terminal import error_console, output_console
 COLUMNS = ("base", "ratio", "95 %", "CPU", "us a step", "blocks")
 
 
-def measure_time(
+def measure_watching(
     models: Sequence[str], rounds: int, steps: int, threads: int, file: Path
 ) -> dict[str, list[Cost]]:
-    """Measure the time of watching, and print a table for each comparison.
+    """Measure the time of watching the loops of some models, see `measure_time`.
 
     Args:
         models: names of `MODELS`.
         rounds: number of blocks of each loop in the first comparison, see `build_comparisons`.
         steps: number of steps of a block.
         threads: number of torch threads.
+        file: CSV file of the blocks.
+    """
+    images = prepare(threads)
+    with ExitStack() as stack:
+        comparisons = (
+            comparison
+            for model in models
+            for comparison in build_comparisons(model, images, rounds, stack)
+        )
+        return measure_time(comparisons, steps, file)
+
+
+def measure_time(
+    comparisons: Iterable[Comparison], steps: int, file: Path
+) -> dict[str, list[Cost]]:
+    """Measure the time of loops, and print a table for each comparison.
+
+    Args:
+        comparisons: the loops that are compared.
+        steps: number of steps of a block.
         file: CSV file; each block is written as soon as it is measured.
 
     Returns:
         The costs of each comparison, by model and title.
     """
     console, found = error_console(), {}
-    images = _prepare(console, threads)
-    with ExitStack() as stack, _open_csv(file, Block._fields) as write:
-        for model in models:
-            for comparison in build_comparisons(model, images, rounds, stack):
-                name, blocks = f"{comparison.model}, {comparison.title}", []
-                console.print(f"{name}: {', '.join(comparison.loops)}", soft_wrap=True)
-                for block in measure_blocks(comparison, steps):
-                    write(block)
-                    blocks.append(block)
-                    if len(blocks) % len(comparison.loops) == 0:
-                        console.print(f"{name}: block {block.round + 1} of {comparison.rounds}")
-                found[name] = compute_costs(blocks, comparison.base)
-                _print_costs(f"{name}, {steps} steps a block", found[name])
+    with _open_csv(file, Block._fields) as write:
+        for comparison in comparisons:
+            name, blocks = f"{comparison.model}, {comparison.title}", []
+            console.print(f"{name}: {', '.join(comparison.loops)}", soft_wrap=True)
+            for block in measure_blocks(comparison, steps):
+                write(block)
+                blocks.append(block)
+                if len(blocks) % len(comparison.loops) == 0:
+                    console.print(f"{name}: block {block.round + 1} of {comparison.rounds}")
+            found[name] = compute_costs(blocks, comparison.base)
+            base = [block for block in blocks if block.loop == comparison.base]
+            _print_costs(f"{name}, {steps} steps a block; {_format_base(base)}", found[name])
     console.print(str(file), soft_wrap=True)
     return found
 
@@ -71,7 +96,7 @@ def measure_memory(model: str, steps: int, threads: int, file: Path) -> list[Mem
         BadInput: the memory of a process cannot be read on this system.
     """
     console, found = error_console(), []
-    images = _prepare(console, threads)
+    images = prepare(threads)
     with _open_csv(file, MemoryUse._fields) as write:
         for use in track_memory(MODELS[model](images), steps):
             write(use)
@@ -90,17 +115,23 @@ def measure_memory(model: str, steps: int, threads: int, file: Path) -> list[Mem
     return found
 
 
-def _prepare(console: Console, threads: int) -> Tensor:
+def prepare(threads: int) -> Tensor:
     """Set the number of threads, print the environment, and load the training images."""
     torch.set_num_threads(threads)
     environment = describe_environment(torch.device("cpu"))
     versions = environment["versions"]
-    console.print(
+    error_console().print(
         f"Python {environment['python']}, torch {versions['torch']}, "
         f"{environment['device_name']}, {threads} thread{'s' * (threads > 1)}"
     )
     images: Tensor = plugins.build("datasets", "mnist").load().train
     return images
+
+
+def _format_base(blocks: Sequence[Block]) -> str:
+    """Return the base's milliseconds a step, so that ratios can be read as times."""
+    seconds = statistics.median(block.cpu_seconds / block.steps for block in blocks)
+    return f"{blocks[0].loop} takes {seconds * 1e3:.2f} ms of CPU a step"
 
 
 @contextmanager
