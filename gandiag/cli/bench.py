@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gandiag.cli.bench_accuracy import detection, fixes, treatment
+from gandiag.cli.bench_accuracy import detection, fixes, logs, treatment
 from gandiag.cli.bench_cost import compare, layers, overhead, report
 
 
@@ -17,6 +17,7 @@ def bench(context: click.Context) -> None:
     gandiag bench overhead    what it costs to watch a training run
     gandiag bench layers      how long minibatch discrimination takes, beside other forms of it
     gandiag bench detection   how often the detectors are right, compared with an oracle
+    gandiag bench logs        how often they are right on public log files
     gandiag bench treatment   for how many failing runs gandiag treat confirms a fix
     gandiag bench fixes       which fixes help against which of the shipped failures
     gandiag bench compare     how well a comparison uses the cores
@@ -28,5 +29,5 @@ def bench(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (overhead, layers, detection, treatment, fixes, compare, report):
+for command in (overhead, layers, detection, logs, treatment, fixes, compare, report):
     bench.add_command(command)

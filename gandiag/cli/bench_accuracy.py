@@ -1,4 +1,4 @@
-"""``gandiag bench detection``, ``treatment`` and ``fixes``: whether the answers are right."""
+"""``gandiag bench detection``, ``logs``, ``treatment``, ``fixes``: whether the answers are right."""
 
 from __future__ import annotations
 
@@ -121,3 +121,24 @@ def fixes(names: tuple[str, ...], seeds: int, jobs: int, runs: Path, pictures: P
         if pictures is not None:
             pictures.mkdir(parents=True, exist_ok=True)
             (pictures / f"fixes_{found.name}.png").write_bytes(draw_final_grids(found, folder))
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--part", type=click.Choice(["development", "held_out"]), help="[both]")
+def logs(folder: Path, part: str | None) -> None:
+    """Count how often gandiag is right on public log files.
+
+    gandiag/benchmarks/public_logs.yaml lists the files by repository, commit and path, what is
+    known of each outcome, and from where. They are not part of gandiag: FOLDER has those that you
+    fetched, each as owner+name/path. Files that are missing there are left out.
+
+    \b
+    gandiag bench logs ~/public_logs
+    gandiag bench logs ~/public_logs --part held_out
+
+    Exit status: 0 done, 2 bad input.
+    """
+    from gandiag.benchmarks.public_logs import diagnose_logs, format_answers
+
+    click.echo(format_answers(diagnose_logs(folder, part)))
