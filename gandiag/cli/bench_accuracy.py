@@ -1,4 +1,4 @@
-"""``gandiag bench detection``, ``logs``, ``treatment``, ``fixes``: whether the answers are right."""
+"""``gandiag bench detection``, ``logs``, ``treatment``, ``fixes``: whether answers are right."""
 
 from __future__ import annotations
 

@@ -81,10 +81,14 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "repeated_latents": "gandiag.diagnosis.lints.repeated_latents:RepeatedLatents",
     },
     "readers": {
+        # A notebook is a JSON document, too, so this reader comes before that of JSON.
+        "notebook": "gandiag.records.readers.notebook:Notebook",
         "csv": "gandiag.records.readers.csv:Csv",
         "json_lines": "gandiag.records.readers.json_lines:JsonLines",
         "weights_and_biases": "gandiag.records.readers.weights_and_biases:WeightsAndBiases",
         "tensorboard": "gandiag.records.readers.tensorboard:TensorBoard",
+        "mlflow": "gandiag.records.readers.mlflow:Mlflow",
+        "trackio": "gandiag.records.readers.trackio:Trackio",
         # Any text is recognised as console text, so this reader is the last one.
         "console": "gandiag.records.readers.console:Console",
     },

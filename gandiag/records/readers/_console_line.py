@@ -91,10 +91,11 @@ def parse_line(line: str) -> Line:
             break
     texts.append(line[end:])
     whole = tuple([n.isdigit() or _WHOLE.fullmatch(n) is not None for n in numbers])
+    plan = _plan_list(texts, whole) or _plan_line(tuple(texts), whole)
     positions: dict[str, float] = {}
     totals: dict[str, float] = {}
     values: dict[str, float] = {}
-    for at, name, is_counter, total, scale in _plan_line(tuple(texts), whole):
+    for at, name, is_counter, total, scale in plan:
         number = float(numbers[at].replace(",", "")) * scale
         if not is_counter:
             values.setdefault(name, number)
@@ -142,6 +143,14 @@ def _plan_line(texts: tuple[str, ...], whole: tuple[bool, ...]) -> tuple[Slot, .
         elif pair := _split_pair(slots, between[index], index):
             slots[-1:] = pair
     return (*_name_counters(counters, slots), *slots)
+
+
+def _plan_list(texts: Sequence[str], whole: Sequence[bool]) -> tuple[Slot, ...]:
+    """The places of a list's numbers as their names, as VITS prints its losses; else nothing."""
+    is_list = texts[0].endswith("[") and texts[-1].startswith("]") and not all(whole)
+    if not is_list or any(text != ", " for text in texts[1:-1]):
+        return ()
+    return tuple(Slot(index, str(index + 1), False) for index in range(len(whole)))
 
 
 def _find_dates(between: Sequence[str], whole: Sequence[bool]) -> set[int]:

@@ -116,8 +116,8 @@ def _check_discriminator(
         return ["The discriminator's loss is the sum of its two parts."]
     problem = f"no column is recognised as the discriminator's loss; add --map {WHOLE}=NAME"
     hint = _suggest_columns(WHOLE, columns)
-    if all(name.isdigit() for name in columns):
-        problem += " (the table has no header, so its columns are numbered)"
+    if any(name.isdigit() for name in columns):
+        problem += " (columns without a name are numbered)"
     if GENERATOR not in roles and not set(roles) & set(SIGNAL_OF_QUALITY):
         raise BadInput(str(path), f"{problem}; {hint}")
     return [f"{problem[0].upper()}{problem[1:]}; {hint}."]

@@ -81,12 +81,49 @@ def collect_columns(rows: Iterable[Mapping[str, float]]) -> dict[str, Column]:
     }
 
 
+def build_series_record(
+    series: Mapping[str, tuple[Sequence[int], Sequence[float]]],
+    path: Path,
+    reader: str,
+    wanted: Mapping[str, str],
+) -> Record:
+    """Build the record of a log that keeps steps and values of each name apart.
+
+    Names share no rows, so a name that goes back to an earlier step does not affect the others.
+
+    Args:
+        series: steps and values of each name, in the order in which they were logged; not empty.
+        path: path of the log, for messages.
+        reader: name of the reader, for messages.
+        wanted: column names by role that the user passed.
+
+    Raises:
+        BadInput: as `build_record`.
+    """
+    columns, all_steps, unit, begin = {}, [], STEP, 0
+    for name, pair in series.items():
+        counts, values = (np.asarray(numbers, np.float64) for numbers in pair)
+        steps = np.where(np.abs(counts) < MAX_STEP, counts, -1).astype(np.int64)
+        # A tool that was not told the step counts nothing: all entries have the step 0.
+        is_counted = _can_order(steps, STEP)
+        all_steps.append(steps if is_counted else np.arange(1, len(steps) + 1))
+        # The steps are epochs where the log has them as a number of their own, too.
+        is_epoch = find_unit(name) == EPOCH and np.array_equal(values, steps)
+        unit = EPOCH if is_epoch and len(steps) > 1 else unit
+        columns[name] = Column(np.arange(begin, begin + len(steps)), values)
+        begin += len(steps)
+    note = f"Steps are those that the log has for each name; their unit is {unit}."
+    position = _Position(np.concatenate(all_steps), unit, note, None)
+    return build_record(columns, path, reader, wanted, position=position)
+
+
 def build_record(
     columns: Mapping[str, Column],
     path: Path,
     reader: str,
     wanted: Mapping[str, str],
     lengths: Mapping[str, float] | None = None,
+    position: _Position | None = None,
 ) -> Record:
     """Build the record of a log.
 
@@ -96,6 +133,7 @@ def build_record(
         reader: name of the reader, for messages.
         wanted: column names by role (`_names.ROLES`) that the user passed.
         lengths: counts in an epoch by the name of the counter, where the log gives them.
+        position: steps of the rows, if they are known; otherwise a column that counts is used.
 
     Returns:
         A record with the losses, and the qualities of the samples, as signals, and with facts.
@@ -119,7 +157,8 @@ def build_record(
         names[f"loss/value.{discriminator}/discriminator"] = discriminator
         if generator is not None:
             names[f"loss/value.{discriminator}/generator"] = generator
-    position = _find_steps(columns, wanted, list(names.values()), lengths or {})
+    if position is None or STEP in wanted:
+        position = _find_steps(columns, wanted, list(names.values()), lengths or {})
     built = {s: _build_signal(columns[name], position.steps) for s, name in names.items()}
     signals, repeated = {s: pair[0] for s, pair in built.items()}, max(p[1] for p in built.values())
     if WHOLE not in roles and {REAL, FAKE} <= set(roles):

@@ -39,16 +39,30 @@ class Console:
 
     def read(self, path: Path, columns: Mapping[str, str]) -> Record:
         """Read every line in which a number follows a name or is a counter."""
-        text = read_text(path, self.max_bytes)
-        if _uses_decimal_commas(text[: 2**18]):
-            text = _COMMA.sub(".", text)
-        found = read_rows(split_lines(text))
-        if not found.rows:
-            raise BadInput(str(path), "no line has a number after a name, such as loss_D: 0.45")
-        # An epoch has the number of counts that most lines give.
-        lengths = {name: totals.most_common(1)[0][0] for name, totals in found.totals.items()}
-        record_columns = collect_columns(drop_rare_names(found))
-        return build_record(record_columns, path, "console", columns, lengths)
+        return build_console_record(read_text(path, self.max_bytes), path, "console", columns)
+
+
+def build_console_record(text: str, path: Path, reader: str, columns: Mapping[str, str]) -> Record:
+    """Build the record of a printed text.
+
+    Args:
+        text: what the training loop printed.
+        path: path of the log, for messages.
+        reader: name of the reader, for messages.
+        columns: column names by role that the user passed.
+
+    Raises:
+        BadInput: no line has a number after a name, or no number can be a loss.
+    """
+    if _uses_decimal_commas(text[: 2**18]):
+        text = _COMMA.sub(".", text)
+    found = read_rows(split_lines(text))
+    if not found.rows:
+        raise BadInput(str(path), "no line has a number after a name, such as loss_D: 0.45")
+    # An epoch has the number of counts that most lines give.
+    lengths = {name: totals.most_common(1)[0][0] for name, totals in found.totals.items()}
+    record_columns = collect_columns(drop_rare_names(found))
+    return build_record(record_columns, path, reader, columns, lengths)
 
 
 def _uses_decimal_commas(text: str) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gandiag.plugins.errors import BadInput
-from gandiag.records.readers._table import Column, build_record
+from gandiag.records.readers._table import build_series_record
 from gandiag.records.record import Record
 
 EVENTS = "*tfevents*"
@@ -36,7 +34,7 @@ class TensorBoard:
             tags |= {prefix + tag: scalars for tag, scalars in _read_scalars(folder).items()}
         if not tags:
             raise BadInput(str(path), "the event files have no scalars")
-        return build_record(_build_columns(tags), path, "tensorboard", columns)
+        return build_series_record(tags, path, "tensorboard", columns)
 
 
 def _read_scalars(path: Path) -> dict[str, tuple[list[int], list[float]]]:
@@ -76,20 +74,3 @@ def _read_number(proto: Any) -> float | None:
 
     array = tensor_util.make_ndarray(proto)
     return float(array.item()) if array.size == 1 and array.dtype.kind in "fiu" else None
-
-
-def _build_columns(
-    tags: Mapping[str, tuple[Iterable[int], Iterable[float]]],
-) -> dict[str, Column]:
-    """A table with one row for each entry of each tag, and the entry's step as a column.
-
-    Tags share no rows, so a tag that goes back to an earlier step does not affect the others.
-    """
-    columns, all_steps, begin = {}, [], 0
-    for tag, (steps, values) in tags.items():
-        array = np.asarray(steps, np.float64)
-        rows = np.arange(begin, begin + len(array))
-        columns[tag] = Column(rows, np.asarray(values, np.float64))
-        all_steps.append(array)
-        begin += len(array)
-    return {"step": Column(np.arange(begin), np.concatenate(all_steps)), **columns}

@@ -188,7 +188,7 @@ def test_named_columns_are_used() -> None:
     ("columns", "wanted", "message"),
     [
         (["loss", "lr"], {}, r"no column is recognised as the discriminator's loss"),
-        (["1", "2"], {}, r"--map discriminator_loss=NAME \(the table has no header"),
+        (["1", "2"], {}, r"--map discriminator_loss=NAME \(columns without a name"),
         (["d_loss_real"], {}, r"no column is recognised .*d_loss_real"),
         (["errD"], {"discriminator_los": "errD"}, r'nearest is "discriminator_loss"'),
         (["errD"], {"discriminator_loss": "err"}, r'nearest is "errD"'),

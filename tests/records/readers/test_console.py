@@ -237,6 +237,17 @@ def test_epoch_and_iteration_give_the_position(tmp_path: Path) -> None:
     assert "The position is epoch and iteration together" in notes(record)
 
 
+def test_lists_without_names_are_numbered(tmp_path: Path) -> None:
+    """A printed list of numbers, as VITS logs its losses, is read if the user names its columns."""
+    lines = "".join(f"INFO Train Epoch: 1 [0%]\nINFO [0.{k}, 2.5, {k}00]\n" for k in range(1, 9))
+    path = tmp_path / "train.log"
+    path.write_text(lines)
+    with pytest.raises(BadInput, match=r"columns without a name are numbered"):
+        Console().read(path, {})
+    steps, values = Console().read(path, {"discriminator_loss": "1", "step": "3"})[D]
+    assert (steps[-1], values[-1]) == (800, 0.8)
+
+
 def test_each_discriminator_is_read(tmp_path: Path) -> None:
     """The losses of a second discriminator and its generator are signals of their own."""
     lines = [f"(epoch: 1, iters: {k}) D_A: 1 G_A: 2 D_B: 3 G_B: 4 idt_B: 5\n" for k in range(9)]

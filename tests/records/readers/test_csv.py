@@ -123,7 +123,7 @@ def test_columns_without_header_are_numbered(tmp_path: Path, pairs: list[str]) -
     steps, values = Csv().read(path, parse_column_map(pairs))[D]
     assert steps.tolist() == [0, 10, 20]
     np.testing.assert_array_equal(values, [0.5, 0.75, np.nan])
-    with pytest.raises(BadInput, match="no header, so its columns are numbered"):
+    with pytest.raises(BadInput, match="columns without a name are numbered"):
         Csv().read(path, {})
 
 

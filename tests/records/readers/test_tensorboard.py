@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from gandiag.plugins.errors import BadInput
 from gandiag.records.readers.tensorboard import TensorBoard
+from gandiag.reports.saved_runs import diagnose
 from tests.records.readers.conftest import LoggedRun
 
 pytest.importorskip("tensorboard")
@@ -80,3 +82,39 @@ def test_extra_is_named(
     monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing", None)
     with pytest.raises(BadInput, match=r"gandiag\[tensorboard\]"):
         TensorBoard().read(folder, {})
+
+
+def test_each_tag_has_its_own_steps(tmp_path: Path, logged_run: LoggedRun) -> None:
+    """Many tags over the same steps are no epochs; the steps of the losses stay what they are."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(tmp_path)) as writer:
+        for tag, values in (("a", 1), ("b", 2), ("Loss/D", logged_run.discriminator), ("c", 3)):
+            for step, value in zip(
+                logged_run.steps, np.broadcast_to(values, len(logged_run.steps)), strict=True
+            ):
+                writer.add_scalar(tag, float(value), int(step))
+    steps, values = TensorBoard().read(tmp_path, {})[D]
+    np.testing.assert_array_equal(steps, logged_run.steps)
+    np.testing.assert_allclose(values, logged_run.discriminator, rtol=1e-6)
+
+
+@pytest.mark.parametrize("unit", ["step", "epoch"])
+def test_events_and_json_get_the_same_answers(
+    tmp_path: Path, logged_run: LoggedRun, unit: str
+) -> None:
+    """The same run as events and as JSON lines gets the same answers, whatever its steps count."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    steps = logged_run.steps if unit == "step" else np.arange(len(logged_run.steps))
+    rows = [
+        {unit: int(s), "d_loss": float(np.float32(d)), "g_loss": float(np.float32(g))}
+        for s, d, g in zip(steps, logged_run.discriminator, logged_run.generator, strict=True)
+    ]
+    with SummaryWriter(str(tmp_path)) as writer:
+        for row in rows:
+            for tag, value in row.items():
+                writer.add_scalar(tag, value, row[unit])
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert diagnose(path) == diagnose(next(tmp_path.glob("*tfevents*")))
