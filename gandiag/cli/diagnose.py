@@ -61,8 +61,8 @@ def diagnose(
     gandiag diagnose reports/mode_collapse/0 --until 800 --json
 
     PATH may also be a log of the two losses that another tool wrote: the text that a training loop
-    prints, a table, JSON, a folder of TensorBoard, or an offline run of Weights & Biases (gandiag
-    list readers). Losses show whether the discriminator saturates, whether the training diverges,
+    prints, a table, JSON, a notebook, a folder of TensorBoard, a run of MLflow, a project of trackio,
+    or an offline run of Weights & Biases (gandiag list readers). Losses show whether the discriminator saturates, whether the training diverges,
     and whether the two losses contradict each other; a failure that losses cannot show is
     inconclusive. gandiag guesses the columns from their names, and the objective from the losses,
     and prints each guess. Columns of a table without header are 1, 2, 3, ... Roles of columns are

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gandiag.plugins.errors import BadInput
+from gandiag.records.readers._own_output import (
+    EVENTS_NAME,
+    FACTS,
+    UNCHARTED,
+    build_own_record,
+)
 from gandiag.records.readers._table import build_series_record
 from gandiag.records.record import Record
+from gandiag.records.storage import Value
 
 EVENTS = "*tfevents*"
 
@@ -18,7 +26,8 @@ EVENTS = "*tfevents*"
 class TensorBoard:
     """A TensorBoard event file, or a folder of event files with its subfolders.
 
-    A tag in a subfolder is named ``folder/tag``. Needs the extra ``tensorboard``.
+    A tag in a subfolder is named ``folder/tag``. The events that gandiag wrote are the complete
+    record. Needs the extra ``tensorboard``.
     """
 
     def recognises(self, path: Path) -> bool:
@@ -27,6 +36,9 @@ class TensorBoard:
 
     def read(self, path: Path, columns: Mapping[str, str]) -> Record:
         """Read all scalars; each tag has its own steps."""
+        own = [path] if path.is_file() else sorted(path.rglob(EVENTS_NAME))
+        if len(own) == 1 and own[0].name == EVENTS_NAME:
+            return _read_own(own[0])
         folders = sorted({file.parent for file in path.rglob(EVENTS)}) if path.is_dir() else [path]
         tags: dict[str, tuple[list[int], list[float]]] = {}
         for folder in folders:
@@ -35,6 +47,29 @@ class TensorBoard:
         if not tags:
             raise BadInput(str(path), "the event files have no scalars")
         return build_series_record(tags, path, "tensorboard", columns)
+
+
+def _read_own(file: Path) -> Record:
+    """The record of a run of gandiag, from its scalars, histograms and texts."""
+    _open_events(file)  # an error if TensorBoard is missing
+    from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+
+    rows: dict[int, dict[str, Value]] = {}
+    texts: dict[str, list[str]] = {}
+    for event in LegacyEventFileLoader(str(file)).Load():
+        for value in event.summary.value:
+            row = rows.setdefault(event.step, {})
+            if value.HasField("simple_value"):
+                row[value.tag] = float(f"{value.simple_value:.7g}")  # as a record rounds numbers
+            elif value.HasField("histo"):
+                row[value.tag] = list(value.histo.bucket)
+            elif value.tag in (FACTS, UNCHARTED):
+                texts.setdefault(value.tag, []).extend(t.decode() for t in value.tensor.string_val)
+    try:
+        facts = json.loads(texts[FACTS][-1]) if FACTS in texts else {}
+        return build_own_record(rows, texts.get(UNCHARTED, ()), facts)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadInput(str(file), f"not the events of a run ({error})") from error
 
 
 def _read_scalars(path: Path) -> dict[str, tuple[list[int], list[float]]]:

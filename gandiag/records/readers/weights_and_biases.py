@@ -8,14 +8,18 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gandiag.plugins.errors import BadInput
+from gandiag.records.readers._json_document import is_number
+from gandiag.records.readers._own_output import STEP, UNCHARTED, build_own_record
 from gandiag.records.readers._table import build_record, collect_columns
 from gandiag.records.readers.json_lines import flatten_numbers
 from gandiag.records.record import Record
+from gandiag.records.storage import Value
 
 FILES = "*.wandb"
 MAGIC = b":W&B"  # first bytes of the file
@@ -30,7 +34,7 @@ FULL, FIRST, LAST = 1, 2, 4  # types of chunks; MIDDLE is 3
 class WeightsAndBiases:
     """An offline run of W&B: its `.wandb` file, its folder, or a folder with one such run.
 
-    Reading needs no API key and sends nothing.
+    Reading needs no API key and sends nothing. A run that gandiag logged is its complete record.
     """
 
     def recognises(self, path: Path) -> bool:
@@ -43,22 +47,73 @@ class WeightsAndBiases:
         if len(files) > 1:  # resolved above, as `latest-run` is a link to one of the runs
             several = ", ".join(str(file.parent.name) for file in files)
             raise BadInput(str(path), f"holds several runs; choose one of {several}")
-        found = collect_columns(_read_history(files[0]))
+        history, config = _read_run(files[0])
+        if any(STEP in row for row in history):
+            return _build_own(files[0], history, config)
+        found = collect_columns(flatten_numbers(row, "/") for row in history)
         if not found:
             raise BadInput(str(path), "the run's history has no numbers")
         return build_record(found, path, "weights_and_biases", columns)
 
 
-def _read_history(file: Path) -> Iterator[dict[str, float]]:
+def _read_run(file: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The rows of a run's history, and its config.
+
+    Raises:
+        BadInput: an entry is not one of W&B.
+    """
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from wandb.proto import wandb_internal_pb2
 
+    history: list[dict[str, Any]] = []
+    config: dict[str, Any] = {}
     for data in _read_entries(file):
         entry = wandb_internal_pb2.Record()  # type: ignore[attr-defined]  # made at import
-        entry.ParseFromString(data)
-        if entry.WhichOneof("record_type") == "history":
-            items = entry.history.item
-            row = {item.key or "/".join(item.nested_key): item.value_json for item in items}
-            yield flatten_numbers({name: json.loads(text) for name, text in row.items()}, "/")
+        try:
+            entry.ParseFromString(data)
+            kind = entry.WhichOneof("record_type")
+            if kind == "history":
+                history.append(_parse_items(entry.history.item))
+            elif kind == "config":
+                config |= _parse_items(entry.config.update)
+        except (DecodeError, ValueError, RecursionError) as error:
+            raise BadInput(str(file), f"an entry is not one of W&B ({error})") from error
+    return history, config
+
+
+def _parse_items(items: Iterable[Any]) -> dict[str, Any]:
+    """Entries by name; W&B takes nested objects apart, and here they are put together again."""
+    found: dict[str, Any] = {}
+    for item in items:
+        *outer, name = list(item.nested_key) or [item.key]
+        place = found
+        for key in outer:
+            inner = place.setdefault(key, {})
+            place = inner if isinstance(inner, dict) else {}
+        place[name] = json.loads(item.value_json)
+    return found
+
+
+def _build_own(file: Path, history: list[dict[str, Any]], config: Mapping[str, Any]) -> Record:
+    """The record of a run of gandiag; one step may have several rows."""
+    rows: dict[int, dict[str, Value]] = {}
+    try:
+        for row in history:
+            rows.setdefault(int(row.get(STEP, 0)), {}).update(
+                (name, value) for name, item in row.items() for value in _parse_value(item)
+            )
+        uncharted = [row[UNCHARTED] for row in history if UNCHARTED in row]
+        return build_own_record(rows, uncharted, config.get("facts", {}))
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise BadInput(str(file), f"not the history of a run ({error})") from error
+
+
+def _parse_value(item: Any) -> Iterator[Value]:
+    """The number or the vector of an entry of the history; pictures and tables are neither."""
+    if isinstance(item, dict) and item.get("_type") == "histogram":
+        yield [float(bar) for bar in item["values"]]
+    elif is_number(item) or item in ("NaN", "Infinity", "-Infinity"):
+        yield float(item)
 
 
 def _read_entries(file: Path) -> Iterator[bytes]:

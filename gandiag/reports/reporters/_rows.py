@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.records.record import Record, Row
-from gandiag.records.storage import Value
+from gandiag.records.storage import Value, encode_row
 
 #: Probes whose vectors are coordinates, grids or pairs of numbers; only the page draws them.
 _NOT_HISTOGRAMS = ("plane/", "objective/", "inputs/")
+MAX_BARS = 512  # limit of wandb.Histogram
 
 
 def list_rows(record: Record, after: int = -1) -> Iterator[Row]:
@@ -27,6 +29,24 @@ def list_rows(record: Record, after: int = -1) -> Iterator[Row]:
             if step > after:
                 rows.setdefault(step, {})[name] = value
     return (Row(step, rows[step]) for step in sorted(rows))
+
+
+def encode_uncharted(row: Row) -> str | None:
+    """The vectors of a row that no chart shows exactly, as JSON text; None if there are none.
+
+    With them a reader finds the complete record. `MAX_BARS` is the limit of one of the dashboards.
+    """
+    kept = {
+        name: value
+        for name, value in row.signals.items()
+        if isinstance(value, list)
+        and (
+            name.startswith(_NOT_HISTOGRAMS)
+            or len(value) > MAX_BARS
+            or not all(math.isfinite(entry) and entry >= 0 for entry in value)
+        )
+    }
+    return encode_row(row.step, kept).rstrip() if kept else None
 
 
 def convert_for_logging(

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from gandiag.diagnosis.diagnosis import Diagnosis, humanize
 from gandiag.plugins.errors import BadInput
+from gandiag.records.readers._own_output import EVENTS_NAME, FACTS, UNCHARTED
 from gandiag.records.record import Row
-from gandiag.records.storage import Value
+from gandiag.records.storage import Value, format_json
 from gandiag.reports.formatting import (
     format_exceeded,
     format_number,
@@ -22,11 +23,11 @@ from gandiag.reports.formatting import (
 )
 from gandiag.reports.grid_pictures import read_new_grids
 from gandiag.reports.report import Report, format_verdict
-from gandiag.reports.reporters._rows import convert_for_logging
+from gandiag.reports.reporters._rows import convert_for_logging, encode_uncharted
 
 #: TensorBoard's own writer adds host, process and time to the name. With a fixed name, a new report
 #: replaces the file, and no name of a machine is published.
-FILE_NAME = "events.out.tfevents.gandiag"
+FILE_NAME = EVENTS_NAME
 
 
 class EventFile:
@@ -64,6 +65,9 @@ class EventFile:
         # The file is flushed after each call, because TensorBoard reads it during the run.
         for row in rows:
             self._add(_build_summary(row.signals), row.step)
+            text = encode_uncharted(row)
+            if text is not None:
+                self._write_data(UNCHARTED, text, row.step)
         self._file.flush()
 
     def write_sample_grids(self) -> None:
@@ -97,6 +101,7 @@ class EventFile:
         environment = sorted(report.record.environment.items())
         lines = "\n".join(f"- {key}: {value}" for key, value in environment)
         self._write_text("environment", lines, step)
+        self._write_data(FACTS, format_json(report.record.facts), step)
         # An inconclusive diagnosis is neither 0 nor 1 and adds no point to the condition's curve.
         decided = [d for d in report.diagnoses if d.status != "inconclusive"]
         is_present = {f"diagnosis/{d.condition}": float(d.status == "present") for d in decided}
@@ -121,6 +126,16 @@ class EventFile:
 
         self._add(text_pb(tag, text), step)
         self._file.flush()
+
+    def _write_data(self, tag: str, text: str, step: int) -> None:
+        """Write a text for gandiag's reader, which no dashboard of TensorBoard shows."""
+        from tensorboard.compat.proto import summary_pb2
+
+        plugin = summary_pb2.SummaryMetadata.PluginData(plugin_name="gandiag")
+        metadata = summary_pb2.SummaryMetadata(plugin_data=plugin)
+        tensor = {"dtype": "DT_STRING", "string_val": [text.encode()]}
+        value = summary_pb2.Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
+        self._add(summary_pb2.Summary(value=[value]), step)
 
     def _add(self, summary: Any, step: int) -> None:
         from tensorboard.compat.proto import event_pb2

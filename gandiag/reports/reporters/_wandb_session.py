@@ -13,12 +13,13 @@ import numpy as np
 
 from gandiag.diagnosis.diagnosis import Diagnosis, humanize
 from gandiag.monitoring.signals import EFFECTIVE_MODES, ENERGY_DISTANCE
+from gandiag.records.readers._own_output import UNCHARTED
 from gandiag.records.record import Row
 from gandiag.records.storage import Value, format_json
 from gandiag.reports.formatting import DIAGNOSES_FILE, PAGE_FILE, format_number
 from gandiag.reports.grid_pictures import read_new_grids
 from gandiag.reports.report import Report, format_verdict
-from gandiag.reports.reporters._rows import convert_for_logging
+from gandiag.reports.reporters._rows import MAX_BARS, convert_for_logging, encode_uncharted
 from gandiag.reports.reporters.html import render_page
 from gandiag.reports.reporters.json import report_as_json
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 
 STEP = "generator_step"  # name of the x axis of all charts
-MAX_BINS = 512  # limit of wandb.Histogram
 COLUMNS = ("condition", "measured", "signal", "observed", "relation", "threshold", "exceeded")
 MAX_ALERT_TITLE = 63  # characters; the limit of W&B is 64
 ALERT_PAUSE = 600  # seconds before the same alert is sent again, if a condition comes and goes
@@ -74,7 +74,9 @@ class WandbRun:
     def log_rows(self, rows: Sequence[Row]) -> None:
         """Log rows: numbers unchanged, vectors of shares as histograms."""
         for row in rows:
-            self.run.log({STEP: row.step, **_convert(row.signals)})
+            text = encode_uncharted(row)
+            uncharted = {} if text is None else {UNCHARTED: text}
+            self.run.log({STEP: row.step, **_convert(row.signals), **uncharted})
 
     def log_sample_grids(self) -> None:
         """Log the sample grids that have appeared on disk since the last call."""
@@ -152,6 +154,6 @@ def _convert(signals: Mapping[str, Value]) -> dict[str, Any]:
             found[name] = value
             not_finite += not math.isfinite(value)
         else:
-            bars = value[:MAX_BINS]
+            bars = value[:MAX_BARS]
             found[name] = wandb.Histogram(np_histogram=(bars, np.arange(len(bars) + 1.0)))
     return {**found, NOT_FINITE: not_finite}
