@@ -61,14 +61,14 @@ def diagnose(
     gandiag diagnose reports/mode_collapse/0 --until 800 --json
 
     PATH may also be a log of the two losses that another tool wrote: the text that a training loop
-    prints, a table, JSON, a notebook, a folder of TensorBoard, a run of MLflow, a project of trackio,
-    or an offline run of Weights & Biases (gandiag list readers). Losses show whether the discriminator saturates, whether the training diverges,
-    and whether the two losses contradict each other; a failure that losses cannot show is
-    inconclusive. gandiag guesses the columns from their names, and the objective from the losses,
-    and prints each guess. Columns of a table without header are 1, 2, 3, ... Roles of columns are
-    step, discriminator_loss, discriminator_loss_real, discriminator_loss_fake, generator_loss,
-    class_loss, and qualities such as fid; objectives are non_saturating, saturating, hinge,
-    least_squares and wasserstein.
+    prints, a table, JSON, a notebook, a folder of TensorBoard, a run of MLflow, a project of
+    trackio, or an offline run of Weights & Biases (gandiag list readers). Losses show whether the
+    discriminator saturates, whether the training diverges, and whether the two losses contradict
+    each other; a failure that losses cannot show is inconclusive. gandiag guesses the columns from
+    their names, and the objective from the losses, and prints each guess. Columns of a table
+    without header are 1, 2, 3, ... Roles of columns are step, discriminator_loss,
+    discriminator_loss_real, discriminator_loss_fake, generator_loss, class_loss, and qualities
+    such as fid; objectives are non_saturating, saturating, hinge, least_squares and wasserstein.
 
     \b
     gandiag diagnose log.csv
