@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gandiag.records.storage import decode_number, encode
+from gandiag.records.storage import MAX_STEP, decode_number, encode
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,22 @@ class Outcome:
             ValueError: an entry that should be a number is none.
             TypeError: an entry has another type.
         """
+        statuses, kinds, seed = dict(data["statuses"]), dict(data["kinds"]), data["seed"]
+        if not set(statuses.values()) <= {"present", "absent", "inconclusive"}:
+            raise ValueError("a status that gandiag does not know")
+        distances = tuple((int(step), decode_number(value)) for step, value in data["distances"])
+        steps = [step for step, _ in distances]
+        if steps != sorted(steps) or not all(0 <= step <= MAX_STEP for step in (seed, *steps)):
+            raise ValueError("the seed or a step is out of range")
+        texts = (data["arm"], data["name"], *statuses, *kinds, *kinds.values())
+        if not all(isinstance(text, str) and text.isprintable() for text in texts):
+            raise TypeError("a name is no printable text")
         return cls(
             scenario_name=data["arm"],
-            seed=data["seed"],
-            statuses=data["statuses"],
-            kinds=data["kinds"],
-            distances=tuple((int(step), decode_number(value)) for step, value in data["distances"]),
+            seed=seed,
+            statuses=statuses,
+            kinds=kinds,
+            distances=distances,
             coverage=decode_number(data["coverage"]),
             balance=decode_number(data["balance"]),
             seconds_per_step=decode_number(data["seconds_per_step"]),

@@ -12,6 +12,7 @@ from PIL import Image
 
 from gandiag.comparison.results import Comparison, ScenarioResult
 from gandiag.records.record import Record
+from gandiag.records.sample_grids import read_picture
 from gandiag.reports.figures.style import as_png, new_figure
 from gandiag.reports.page.gallery import GridImage, build_grid_images, explain_grids, find_real_grid
 
@@ -72,7 +73,7 @@ def draw_final_grids(comparison: Comparison, folder: Path) -> bytes:
         for axes in all_axes:
             axes.axis("off")
         for axes, (title, path) in zip(all_axes, panels, strict=False):
-            axes.imshow(np.asarray(Image.open(path).convert("RGB")))
+            axes.imshow(np.asarray(read_picture(path)[1].convert("RGB")))
             axes.set_title(title, fontsize=8)
         drawn = Image.open(io.BytesIO(as_png(figure))).convert("RGB").quantize(COLOURS)
     png = io.BytesIO()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 import uuid
@@ -19,6 +18,7 @@ from gandiag.comparison.quality_tracker import QualityTracker
 from gandiag.comparison.sample_quality import load_sample_quality
 from gandiag.comparison.scenarios import BASELINE, OLD_BASELINE, ComparedScenario
 from gandiag.diagnosis.diagnosis import Diagnosis
+from gandiag.records.json_input import read_json_file
 from gandiag.records.record import SIGNALS_FILE
 from gandiag.records.storage import write_json_file
 from gandiag.reports.saved_runs import reopen_report
@@ -62,9 +62,9 @@ def load_outcome(trial: Trial) -> Outcome | None:
     if trial.compared.name == BASELINE:  # the digest depends on the name
         digests.add(replace(trial.compared, name=OLD_BASELINE).digest(trial.seed))
     try:
-        data = json.loads((trial.folder / OUTCOME_FILE).read_text(encoding="utf-8"))
+        data = read_json_file(trial.folder / OUTCOME_FILE)
         outcome = Outcome.from_json(data["outcome"]) if data["game"] in digests else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
     # The stored name may be the baseline's former one.
     return outcome and replace(outcome, scenario_name=trial.compared.name)

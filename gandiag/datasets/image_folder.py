@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,12 @@ from gandiag.plugins.errors import BadInput
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+# The formats of torchvision's IMG_EXTENSIONS.
+_FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP")
+#: Most pixels of an image, 192 MB as RGB. The largest cameras have 150 million, but a photograph
+#: for a GAN has less than 64; ten bytes of a PNG can say 4 billion.
+MAX_PIXELS = 2**26
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ class ImageFolder:
                 images[k] = transform(_decode_image(path))
             except Exception as error:  # Pillow raises a dozen types of errors on damaged files
                 reason = " ".join(str(error).split()) or type(error).__name__
-                raise BadInput(str(path), f"cannot be read as an image: {reason}") from error
+                raise BadInput(str(path), f"cannot be read as an image: {reason:.200}") from error
         return scale_pixels(images)
 
     def _build_transform(self) -> Callable[[Image], Tensor]:
@@ -119,7 +127,14 @@ def _decode_image(path: Path) -> Image:
     """
     from PIL import Image as pillow
 
-    with pillow.open(path) as image:
+    with warnings.catch_warnings():
+        # Pillow warns of large pictures; the limit below is lower.
+        warnings.simplefilter("ignore", pillow.DecompressionBombWarning)
+        # Pillow knows further formats, some of which it passes to other programs (PostScript).
+        image_file = pillow.open(path, formats=_FORMATS)
+    with image_file as image:
+        if math.prod(image.size) > MAX_PIXELS:
+            raise ValueError(f"it has more than {MAX_PIXELS} pixels")
         if image.mode.startswith(("I", "F")):  # convert("RGB") would clip them to 255 silently
             raise ValueError("its pixels have more than 8 bits; convert it first")
         return image.convert("RGB")

@@ -7,6 +7,8 @@ import sys
 import warnings
 from collections.abc import Iterable
 
+MAX_LINE = 1500  # characters of a message: twenty lines of a terminal
+
 
 class BadInput(ValueError):
     """Input of the user that cannot be used.
@@ -25,7 +27,9 @@ class BadInput(ValueError):
         >>> str(BadInput("ring.yaml:3", "first\n  second"))
         'ring.yaml:3: first second'
         """
-        super().__init__(join_lines(": ".join(part for part in (place, problem) if part)))
+        message = join_lines(": ".join(part for part in (place, problem) if part))
+        # A key or a value of a damaged file can have any length, and the message is one line.
+        super().__init__(message if len(message) <= MAX_LINE else f"{message[:MAX_LINE]}...")
         self.place = place
         self.problem = problem
 
@@ -68,6 +72,8 @@ def suggest_nearest(name: str, choices: Iterable[str]) -> str:
     known = sorted(choices)  # a fixed order, which readers can scan and tests can compare
     if not known:
         return "there are none"
+    # The time of the comparison grows with the square of the length; no choice is this long.
+    name = name[:100]
     # Cutoff of the similarity ratio in [0, 1]: 0.5 still finds names with several typing errors.
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     listing = "there are " + ", ".join(known)
@@ -75,9 +81,23 @@ def suggest_nearest(name: str, choices: Iterable[str]) -> str:
 
 
 def join_lines(text: str) -> str:
-    r"""Join the lines of a message by spaces.
+    r"""Join the lines of a message by spaces, and write what a terminal would obey as escapes.
 
-    >>> join_lines("a\n\n   b ")
-    'a b'
+    >>> join_lines("a\n\n   b "), join_lines("\x1b[2J")
+    ('a b', '\\x1b[2J')
     """
-    return " ".join(filter(None, (line.strip() for line in text.splitlines())))
+    return make_printable(" ".join(filter(None, (line.strip() for line in text.splitlines()))))
+
+
+def make_printable(text: str) -> str:
+    r"""Write control characters and invisible ones as escapes; line breaks are kept.
+
+    A name in a file of somebody else may hold an escape sequence, which a terminal would obey: it
+    can clear the screen, rename the window, or hide what was printed before.
+
+    >>> make_printable("loss\x1b]0;title\x07\n")
+    'loss\\x1b]0;title\\x07\n'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

@@ -6,7 +6,7 @@ too. It imports rich, so a command imports this module when the command runs, no
 
 from __future__ import annotations
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,6 +15,9 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
+
+from gandiag.plugins.errors import make_printable
 
 BAR_WIDTH = 20  # characters; leaves room for a description on a terminal of 80 columns
 
@@ -55,7 +58,34 @@ def progress_bar(
     return Progress(*columns, console=console, transient=transient, disable=not console.is_terminal)
 
 
+class _Printable:
+    """What a console prints, without the control characters in its texts.
+
+    Names come from files and plugins of others; the styles and movements are rich's own.
+    """
+
+    def __init__(self, content: ConsoleRenderable) -> None:
+        self._content = content
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._content, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(make_printable(segment.text), segment.style)
+
+
+class _PrintableTexts(RenderHook):
+    """Makes a console print everything as `_Printable`."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """Wrap what is about to be printed."""
+        return [_Printable(each) for each in renderables]
+
+
 def _console(stderr: bool) -> Console:
     # Names, paths and numbers are printed as they are: rich would read "[0]" as a style, ":ring:"
     # as an emoji, and colour every number.
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    console.push_render_hook(_PrintableTexts())
+    return console

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -54,16 +55,27 @@ def describe_error(first: ErrorDetails, known: Iterable[str]) -> str:
         return f'no {first["loc"][-1]} "{name}"; {suggest_nearest(name, names)}'
     if kind in _BOUNDS:
         bound, relation = _BOUNDS[kind]
-        return f"should be {relation} {context[bound]} (got {value!r})"
+        return f"should be {relation} {context[bound]} (got {shorten(value)})"
     if kind == "literal_error":
         names = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-        return f"{suggest_nearest(str(value), names)} (got {value!r})"
+        return f"{suggest_nearest(str(value), names)} (got {shorten(value)})"
     message = next((text for start, text in _MESSAGES.items() if kind.startswith(start)), "")
     if not message:  # an error of a validator of gandiag, whose text pydantic begins with this
         raised = first["msg"].removeprefix("Value error, ")
         message = raised[:1].lower() + raised[1:]
-    shown = "nothing" if value is None else repr(value)
+    shown = "nothing" if value is None else shorten(value)
     return f"{message} (got {shown})" if isinstance(value, _SCALARS) else message
+
+
+def shorten(value: Any) -> str:
+    """Write a value for a message, with at most 100 characters.
+
+    >>> shorten("x" * 1000)
+    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'"
+    """
+    writer = reprlib.Repr()
+    writer.maxstring = writer.maxother = writer.maxlong = 85
+    return writer.repr(value)
 
 
 def list_keys_at(model: type[BaseModel], key: Iterable[str], data: Any) -> list[str]:

@@ -3,25 +3,28 @@
 On disk a record is a folder with three parts. ``environment.json`` has versions, device and times,
 and the facts of the run. ``signals.jsonl`` is only ever appended to and has one line per evaluated
 step; non-finite numbers are the strings "NaN", "Infinity" and "-Infinity". ``samples/`` has the
-sample grids. The folder of an interrupted run opens too: a half-written last line is left out.
+sample grids. The folder of an interrupted run opens too: a half-written last line is left out, and
+so is any other damaged line, which a warning counts.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.plugins.errors import BadInput
-from gandiag.records.arrays import align
-from gandiag.records.storage import Value, decode_facts, read_rows
+from gandiag.plugins.errors import BadInput, warn_user
+from gandiag.records.arrays import align, find_longest_rise
+from gandiag.records.facts import DAMAGE, read_environment
+from gandiag.records.sample_grids import list_sample_grids
+from gandiag.records.storage import Value, decode_row
 
 SIGNALS_FILE, ENVIRONMENT_FILE, SAMPLES_FOLDER = "signals.jsonl", "environment.json", "samples"
 
@@ -107,9 +110,7 @@ class Record:
         """Sample grids of the generator as pairs of step and file, oldest first."""
         if self.folder is None:
             return []
-        # The pattern leaves out real samples and unfinished files, which begin with a dot.
-        files = sorted((self.folder / SAMPLES_FOLDER).glob("step-*.*"))
-        return [(int(file.stem.removeprefix("step-")), file) for file in files]
+        return list_sample_grids(self.folder / SAMPLES_FOLDER)
 
     @classmethod
     def from_rows(cls, rows: Iterable[Row], **other: Any) -> Record:
@@ -127,43 +128,104 @@ class Record:
         """Read the record of a run, which may still be going on.
 
         Raises:
-            BadInput: the folder has no record, or a line other than the last is damaged.
+            BadInput: the folder has no record, its environment is damaged, or all of its lines.
         """
         folder = Path(folder)
-        signals_file, environment_file = folder / SIGNALS_FILE, folder / ENVIRONMENT_FILE
+        signals_file = folder / SIGNALS_FILE
         if not signals_file.is_file():
             raise BadInput(str(folder), f"not a record: {SIGNALS_FILE} is missing")
-        environment: dict[str, Any] = {}
-        try:
-            if environment_file.is_file():
-                environment = dict(json.loads(environment_file.read_bytes()))
-        except (ValueError, TypeError) as error:
-            raise BadInput(str(environment_file), f"not a JSON object ({error})") from error
         # Facts are stored with the environment, but only facts may influence a diagnosis.
-        facts = decode_facts(environment.pop("facts", {}))
-        rows = (Row(step, signals) for step, signals in read_rows(signals_file))
-        return cls.from_rows(rows, facts=facts, environment=environment, folder=folder)
+        environment, facts = read_environment(folder / ENVIRONMENT_FILE)
+        signals, damage = _read_signals(signals_file)
+        if damage:
+            warn_user(f"{signals_file}: {damage}")
+            environment[DAMAGE] = damage
+        return cls(signals, facts, environment, folder)
+
+
+def _read_signals(path: Path) -> tuple[dict[str, Signal], str]:
+    """The signals of a ``signals.jsonl``, and a sentence on damaged lines; empty if there are none.
+
+    A damaged line costs that line. A damaged last line is not counted: the run was interrupted
+    while the line was being written.
+
+    Raises:
+        BadInput: all lines are damaged.
+    """
+    lines = path.read_bytes().splitlines()
+    rows, steps, problems = SignalBuffer(), array("q"), dict[int, str]()
+    numbers = array("q")  # of the lines of `steps`
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = Row(*decode_row(line))
+        except ValueError as error:
+            problems[number] = str(error)
+            continue
+        rows.add(row)
+        steps.append(row.step)
+        numbers.append(number)
+    kept: Sequence[int] = range(len(steps))
+    if any(later < step for step, later in pairwise(steps)):
+        kept = find_longest_rise(steps)
+        rows, lost = SignalBuffer(), set(range(len(steps))).difference(kept)
+        problems |= {numbers[i]: f"step {steps[i]} is out of order" for i in lost}
+        for index in kept:
+            rows.add(Row(*decode_row(lines[numbers[index] - 1])))
+    if len(lines) > 1 and not steps:
+        raise BadInput(f"{path}:1", f"not a row of a record ({problems[1]})")
+    problems.pop(len(lines), None)
+    return rows.signals(), _describe_damage(problems, len(lines), rows.left_out)
+
+
+def _describe_damage(problems: Mapping[int, str], lines: int, values: int) -> str:
+    sentences = []
+    if problems:
+        first = min(problems)
+        sentences.append(
+            f"{len(problems)} of {lines} lines are damaged and left out; the first is line {first} "
+            f"({problems[first]:.200})."
+        )
+    if values:
+        sentences.append(
+            f"{values} values are left out, as their signal has other numbers of entries elsewhere."
+        )
+    return " ".join(sentences)
 
 
 class SignalBuffer:
-    """Rows in memory, kept as one growing column per signal.
+    """Rows in memory, kept as one growing column per signal and number of entries.
 
-    A vector signal has the same length in every row.
+    A signal has the same number of entries in every row of a record that gandiag wrote. In a
+    damaged one the form that most rows have counts, and `left_out` is the number of other values.
     """
 
     def __init__(self) -> None:
-        self._columns: dict[str, _GrowingColumn] = {}
+        # Number of entries; 0 for a scalar.
+        self._columns: dict[tuple[str, int], _GrowingColumn] = {}
 
     def add(self, row: Row) -> None:
         """Append a row."""
         for name, value in row.signals.items():
-            if name not in self._columns:
-                self._columns[name] = _GrowingColumn(value)
-            self._columns[name].add(row.step, value)
+            key = name, len(value) if isinstance(value, list) else 0
+            if key not in self._columns:
+                self._columns[key] = _GrowingColumn(value)
+            self._columns[key].add(row.step, value)
+
+    @property
+    def left_out(self) -> int:
+        """Number of values that `signals` leaves out."""
+        return sum(map(len, self._columns.values())) - sum(map(len, self._select().values()))
 
     def signals(self) -> dict[str, Signal]:
         """Every signal of the appended rows, by name."""
-        return {name: column.to_signal() for name, column in self._columns.items()}
+        return {name: column.to_signal() for name, column in self._select().items()}
+
+    def _select(self) -> dict[str, _GrowingColumn]:
+        columns: dict[str, _GrowingColumn] = {}
+        for (name, _), column in self._columns.items():
+            if name not in columns or len(column) > len(columns[name]):
+                columns[name] = column
+        return columns
 
 
 class _GrowingColumn:
@@ -176,6 +238,9 @@ class _GrowingColumn:
     def __init__(self, first: Value) -> None:
         self._steps, self._values = array("q"), array("d")
         self._shape = (len(first),) if isinstance(first, list) else ()
+
+    def __len__(self) -> int:
+        return len(self._steps)
 
     def add(self, step: int, value: Value) -> None:
         self._steps.append(step)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import math
+import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gandiag.records.storage import write_file
+
+# Names of the grids of generated samples; other files in the folder are none of gandiag's.
+_NAME = re.compile(r"step-([0-9]{1,15})\.(?:png|npy)")
+#: Most pixels of a grid. A grid of 64 RGB images of 512 x 512, larger than any that gandiag
+#: writes, has 17 million; ten bytes of a PNG can say 4 billion.
+MAX_PIXELS = 2**25
+#: Most bytes of a file: two of each pixel above; those of gandiag have a few hundred thousand.
+MAX_FILE = 2**26
 
 GAP_PIXELS = 2  # between two images of a grid
 GAP_GREY = 128  # 0 (black) to 255 (white): differs from black and from white backgrounds
@@ -36,6 +46,74 @@ def write_sample_grid(stem: Path, samples: NDArray[np.float32]) -> Path:
         path = stem.with_suffix(".npy")
     write_file(path, buffer.getvalue())
     return path
+
+
+def list_sample_grids(folder: Path) -> list[tuple[int, Path]]:
+    """Sample grids of the generator as pairs of step and file, oldest first."""
+    found = [
+        (match, path) for path in folder.glob("step-*") if (match := _NAME.fullmatch(path.name))
+    ]
+    return sorted((int(match[1]), path) for match, path in found)
+
+
+def read_picture(path: Path) -> tuple[bytes, Image.Image]:
+    """Read a grid of images: the bytes of its file, and the decoded picture.
+
+    Raises:
+        OSError: the file cannot be read, or it leads out of the run's folder.
+        ValueError: the file is no PNG, or a damaged one.
+    """
+    data = read_inside(path)
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures; the limit below is lower.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(io.BytesIO(data), formats=["PNG"])
+            if math.prod(picture.size) > MAX_PIXELS:
+                raise ValueError(f"more than {MAX_PIXELS} pixels")
+            picture.load()
+    except (ValueError, OSError):
+        raise
+    except Exception as error:  # Pillow raises many types of errors on damaged files
+        raise ValueError(f"not a picture: {error}") from error
+    return data, picture
+
+
+def read_points(path: Path) -> NDArray[np.float64]:
+    """Read a grid of points, ``(n, d)`` float64.
+
+    Raises:
+        OSError: the file cannot be read, or it leads out of the run's folder.
+        ValueError: the file holds no points.
+    """
+    try:
+        points = np.load(io.BytesIO(read_inside(path)), allow_pickle=False)
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # a header may say a shape that no memory can hold
+        raise ValueError(f"no array: {error}") from error
+    if not isinstance(points, np.ndarray):  # numpy opens a zip file as a mapping of arrays
+        raise ValueError("no array")
+    if points.ndim != 2 or points.dtype.kind not in "iuf" or points.shape[1] < 1:
+        raise ValueError(f"no points: {points.dtype} {points.shape}")
+    return points.astype(np.float64)
+
+
+def read_inside(path: Path) -> bytes:
+    """Read a file of a run's folder; a link that leads out of the folder is not followed.
+
+    Raises:
+        OSError: the file cannot be read, or it is such a link.
+    """
+    folder = path.parent.parent if path.parent.name == "samples" else path.parent
+    # A stranger's run must not show other files of this computer. A named pipe would block.
+    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+        raise FileNotFoundError(2, "no such file in the folder of the run", str(path))
+    with path.open("rb") as file:
+        data = file.read(MAX_FILE + 1)
+    if len(data) > MAX_FILE:
+        raise OSError(27, "too large", str(path))
+    return data
 
 
 def tile_samples(samples: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -7,18 +7,22 @@ bare words that most other parsers refuse. gandiag writes the strings "NaN", "In
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from gandiag.plugins.errors import BadInput
 from gandiag.records.aliases import rename_facts, rename_signal
 
 Value: TypeAlias = "float | list[float]"
 
+#: Largest step of a record: figures compute with steps as float64, which is exact up to here.
+MAX_STEP = 2**53
+#: Most characters of the name of a signal.
+MAX_NAME = 300
 #: JSON strings that stand for a number.
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -34,7 +38,8 @@ def write_file(path: Path, content: str | bytes) -> None:
     """
     # The process id keeps two processes apart that write the same file at the same time.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    data = content.encode() if isinstance(content, str) else content
+    # Half of a surrogate pair, as JSON and YAML can write it, has no UTF-8: it becomes "?".
+    data = content.encode(errors="replace") if isinstance(content, str) else content
     try:
         temporary.write_bytes(data)
         temporary.replace(path)
@@ -135,36 +140,33 @@ def decode_row(line: bytes) -> tuple[int, dict[str, Value]]:
     """
     try:
         data = json.loads(line)
+        step = _check_step(data["step"])
         signals = {rename_signal(name): _decode(value) for name, value in data["signals"].items()}
-        return int(data["step"]), signals
-    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
+    if not all(map(_is_signal_name, signals)):
+        raise ValueError("a name of a signal is empty, too long or not printable")
+    return step, signals
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Value]]]:
-    """The rows of a ``signals.jsonl`` in order.
+def _check_step(step: Any) -> int:
+    if isinstance(step, bool) or not isinstance(step, int | float) or step != int(step):
+        raise ValueError("the step is not a whole number")
+    if not 0 <= step <= MAX_STEP:
+        raise ValueError("the step is out of range")
+    return int(step)
 
-    A damaged last line is left out: the run was interrupted while the line was being written.
 
-    Raises:
-        BadInput: another line is damaged, or its step is smaller than the step before.
-    """
-    lines = path.read_bytes().splitlines()
-    previous = -1
-    for number, line in enumerate(lines, start=1):
-        try:
-            step, signals = decode_row(line)
-            if step < previous:
-                raise ValueError(f"step {step} comes after step {previous}")
-        except ValueError as error:
-            if number == len(lines):
-                return
-            raise BadInput(f"{path}:{number}", f"not a row of a record ({error})") from error
-        previous = step
-        yield step, signals
+@functools.cache  # a record repeats the same few dozen names in every row
+def _is_signal_name(name: str) -> bool:
+    # Names become titles, labels and columns, also of a terminal. Names of signals of single
+    # weights contain the name of the weight, which has at most about 100 characters.
+    return 0 < len(name) <= MAX_NAME and name.isprintable()
 
 
 def _decode(value: float | str | Sequence[float | str]) -> Value:
     if isinstance(value, list):
+        if not value:
+            raise ValueError("a vector without entries")
         return [decode_number(item) for item in value]
     return decode_number(value)  # type: ignore[arg-type]

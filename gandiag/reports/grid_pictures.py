@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from gandiag.records.record import Record
+from gandiag.records.sample_grids import read_picture, read_points
 from gandiag.reports.figures import draw_scatter_png
-from gandiag.reports.page.gallery import find_real_grid
+from gandiag.reports.page.gallery import find_real_grid, load_real_points
 
 
 class GridPicture(NamedTuple):
@@ -67,9 +66,8 @@ def render_grid_png(path: Path, real: Path | None) -> bytes:
         ValueError: the file is not a sample grid.
     """
     if path.suffix != ".npy":
-        return path.read_bytes()
-    points = np.load(path, allow_pickle=False)
-    behind = points[:0] if real is None else np.load(real, allow_pickle=False)
+        return read_picture(path)[0]
+    points, behind = read_points(path), load_real_points(real)
     title = "real data" if path == real else f"step {int(path.stem.removeprefix('step-'))}"
     # The grid of real samples is drawn as the background only, without samples.
     return draw_scatter_png(points[:0] if path == real else points, behind, title)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gandiag.diagnosis.diagnosis import humanize
+from gandiag.records.facts import DAMAGE
 from gandiag.reports.report import Report, format_verdict
 
 
@@ -16,6 +17,8 @@ def list_notes(report: Report) -> list[str]:
     """List reasons for caution about the verdict: a short run, or an unexpected diagnosis."""
     record = report.record
     notes = list(record.environment.get("log", {}).get("notes", ()))
+    if DAMAGE in record.environment:
+        notes.append(str(record.environment[DAMAGE]))
     planned = record.facts.get("steps")
     trained = record.environment.get("steps_played", record.last_step)
     if not record.signals:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.plugins.errors import BadInput
-from gandiag.scenario.yaml_positions import Key, parse_yaml
+from gandiag.scenario.yaml_positions import MAX_LENGTH, Key, parse_yaml
 
 
 @dataclass
@@ -107,7 +107,10 @@ def read_source(path: Path, seen: tuple[Path, ...] = ()) -> Source:
         BadInput: with file and line of the mistake.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
+        if path.is_fifo():
+            raise OSError(22, "a named pipe")  # it would block
+        with path.open(encoding="utf-8-sig") as file:  # some editors write a byte order mark
+            text = file.read(MAX_LENGTH + 1)  # `parse_yaml` refuses a longer one
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a text file"
         raise BadInput(str(path), reason.lower()) from error

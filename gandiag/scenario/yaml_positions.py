@@ -11,10 +11,22 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import yaml
+from yaml.composer import ComposerError
 
 from gandiag.plugins.errors import BadInput
 
 Key: TypeAlias = "tuple[str, ...]"
+
+#: Most characters of a scenario; the longest shipped one has a few thousand, and PyYAML reads a
+#: million in some seconds.
+MAX_LENGTH = 1_000_000
+#: Most values of a scenario, where an alias counts as all that it refers to.
+MAX_NODES = 100_000
+#: Deepest nesting; a scenario has 5 levels, and Python's recursion ends at 1,000.
+MAX_NESTING = 100
+#: Most digits of an integer: it must fit into a float64, whose largest value has 309.
+MAX_DIGITS = 308
+TOO_MANY = f"more than {MAX_NODES:,} values"
 
 # PyYAML raises ValueError for an impossible date, TypeError for a key that cannot be hashed, and
 # RecursionError for a thousand nested brackets.
@@ -43,6 +55,7 @@ def parse_yaml(text: str, name: str) -> tuple[Any, dict[Key, int]]:
         node = loader.get_single_node()
         if node is None:
             return None, lines
+        _check_size(node, {}, name)
         lines.update(_find_lines(node, (), frozenset(), name))
         return loader.construct_document(node), lines
     except BadInput:
@@ -60,7 +73,43 @@ def dump_yaml(data: Any) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads plain data only; a tag such as ``!!python/object`` is an error."""
+    """Reads plain data only; a tag such as ``!!python/object`` is an error.
+
+    Nodes and nesting are counted while they are read, as a short text can hold many of both.
+    """
+
+    def __init__(self, text: str) -> None:
+        if len(text) > MAX_LENGTH:
+            raise yaml.YAMLError(f"more than {MAX_LENGTH:,} characters")
+        super().__init__(text)
+        self._nodes = self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._nodes += 1
+        self._depth += 1
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # typeshed
+        if self._nodes > MAX_NODES:
+            raise ComposerError(None, None, TOO_MANY, mark)
+        if self._depth > MAX_NESTING:
+            raise ComposerError(None, None, f"nested more than {MAX_NESTING} levels deep", mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_number(self, node: yaml.ScalarNode) -> Any:
+        """A number; its text is bounded first, as reading some forms takes quadratic time."""
+        is_long = len(node.value) > MAX_DIGITS + 100  # signs, underscores, zeros
+        is_float = node.tag.endswith("float")
+        read = self.construct_yaml_float if is_float else self.construct_yaml_int
+        value = 0 if is_long else read(node)
+        if is_long or (isinstance(value, int) and abs(value) > 10**MAX_DIGITS):
+            problem = f"a number of more than {MAX_DIGITS} digits"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return value
+
+
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_number)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -93,6 +142,34 @@ def _represent_list(dumper: yaml.SafeDumper, value: list[Any]) -> yaml.SequenceN
 
 _Dumper.add_representer(str, _represent_text)
 _Dumper.add_representer(list, _represent_list)
+
+
+def _check_size(node: yaml.Node, sizes: dict[yaml.Node, int], name: str) -> int:
+    """Return the number of values below a node, where an alias stands for all that it refers to.
+
+    Each node is visited once, whatever the number of its aliases: a few lines of aliases of aliases
+    can stand for more values than any memory holds.
+
+    Args:
+        node: where to begin.
+        sizes: numbers of the nodes that were visited; 1 for the nodes that contain `node`.
+        name: name of the text, for messages.
+
+    Raises:
+        BadInput: there are more than `MAX_NODES`.
+    """
+    if node in sizes:
+        return sizes[node]
+    sizes[node] = 1
+    inside: list[yaml.Node] = []
+    if isinstance(node, yaml.SequenceNode):
+        inside = node.value
+    elif isinstance(node, yaml.MappingNode):
+        inside = [each for pair in node.value for each in pair]
+    sizes[node] = 1 + sum(_check_size(each, sizes, name) for each in inside)
+    if sizes[node] > MAX_NODES:
+        raise BadInput(f"{name}:{node.start_mark.line + 1}", TOO_MANY)
+    return sizes[node]
 
 
 def _find_lines(

@@ -8,6 +8,7 @@ is not saved. A checkpoint of the scenario `healthy` takes 1.0 MB.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from gandiag.records.storage import write_file
 
 CHECKPOINTS = "checkpoints"
 NETWORKS = ("generator", "discriminator")
+# Other files in the folder are none of gandiag's.
+_NAME = re.compile(r"step-([0-9]{1,15})\.safetensors")
 
 
 class CheckpointWriter:
@@ -72,9 +75,9 @@ class CheckpointWriter:
 
 def list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
     """Return the checkpoints in a run's folder as ``(step, file)``, oldest first."""
-    # Names have the step with 8 digits, so their alphabetical order is the order of the steps.
-    files = sorted((folder / CHECKPOINTS).glob("step-*.safetensors"))
-    return [(int(file.stem.removeprefix("step-")), file) for file in files]
+    files = (folder / CHECKPOINTS).glob("step-*.safetensors")
+    found = [(match, file) for file in files if (match := _NAME.fullmatch(file.name))]
+    return sorted((int(match[1]), file) for match, file in found)
 
 
 def find_checkpoint(folder: Path, step: int | None = None) -> tuple[int, Path]:
@@ -111,13 +114,15 @@ def restore_networks(gan: GAN, path: Path) -> None:
     """
     try:
         tensors = load(path.read_bytes())
-    except SafetensorError as error:
-        raise BadInput(str(path), f"not a checkpoint ({error})") from error
+    # A header that is no checkpoint's gives a KeyError, and one of a wrong size a ValueError.
+    except (SafetensorError, KeyError, ValueError, RuntimeError, MemoryError) as error:
+        problem = join_lines(str(error)) or type(error).__name__
+        raise BadInput(str(path), f"not a checkpoint ({problem:.200})") from error
     for network in NETWORKS:
         try:
             getattr(gan, network).load_state_dict(_select_network(tensors, network))
         except RuntimeError as error:
-            problem = f"does not fit the scenario's {network}: {join_lines(str(error))}"
+            problem = f"does not fit the scenario's {network}: {join_lines(str(error)):.1000}"
             raise BadInput(str(path), problem) from error
 
 

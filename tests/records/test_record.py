@@ -133,13 +133,74 @@ def test_half_written_line_is_left_out(cut: int) -> None:
         b'{"step": -20, "signals": {}}',
     ],
 )
-def test_damaged_line_is_named(tmp_path: Path, damage: bytes) -> None:
-    """A damaged line before the last one is an error that gives its line number."""
-    file = write_record(tmp_path, count=3) / "signals.jsonl"
+def test_damaged_line_costs_itself(tmp_path: Path, damage: bytes) -> None:
+    """A damaged line before the last one is left out; a warning gives the count and the line."""
+    file = write_record(tmp_path, count=4) / "signals.jsonl"
     lines = file.read_bytes().splitlines()
     file.write_bytes(b"\n".join([*lines[:1], damage, *lines[2:], b""]))
-    with pytest.raises(BadInput, match=r"signals\.jsonl:2: not a row of a record"):
+    with pytest.warns(RuntimeWarning, match=r"1 of 4 lines are damaged.*line 2"):
+        record = Record.load(tmp_path)
+    assert record["a/x/generator"].steps.tolist() == [0, 20, 30]
+
+
+@pytest.mark.parametrize("step", [0, 2**53])
+def test_wrong_step_costs_its_row(tmp_path: Path, step: int) -> None:
+    """A step that is out of order costs its own row, whether it is too small or too large."""
+    file = write_record(tmp_path, count=6) / "signals.jsonl"
+    file.write_text(file.read_text().replace('"step": 30,', f'"step": {step},'))
+    with pytest.warns(RuntimeWarning, match=f"line 4 .step {step} is out of order"):
+        record = Record.load(tmp_path)
+    assert record["a/x/generator"].steps.tolist() == [0, 10, 20, 40, 50]
+
+
+def test_form_of_most_rows_counts(tmp_path: Path) -> None:
+    """A value with another number of entries than most of its signal's values is left out."""
+    (tmp_path / "signals.jsonl").write_text(
+        "".join(
+            f'{{"step": {step}, "signals": {{"a": {[1, [1, 2], [1, 2], [1, 2, 3]][step]}}}}}\n'
+            for step in range(4)
+        )
+    )
+    with pytest.warns(RuntimeWarning, match="2 values are left out"):
+        record = Record.load(tmp_path)
+    assert record["a"].values.tolist() == [[1, 2], [1, 2]]
+
+
+def test_record_of_damaged_lines_is_bad(tmp_path: Path) -> None:
+    """A file without a single row is an error that names its first line."""
+    (tmp_path / "signals.jsonl").write_text("no\nrecord\n")
+    with pytest.raises(BadInput, match=r"signals\.jsonl:1: not a row of a record"):
         Record.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"facts": {"class_shares": "many"}}', "facts.class_shares: should be a list"),
+        ('{"facts": {"steps": 1e400}}', "facts.steps: should be a whole number"),
+        ('{"facts": {"shape": [0]}}', "facts.shape.0: should be at least 1"),
+        ('{"facts": {"not_measured": {"a": {}}}}', "facts.not_measured.a.text: is missing"),
+        ('{"steps_played": true}', "steps_played: should be a whole number"),
+        ('{"a": ' + "[" * 101 + "]" * 101 + "}", "nested more than 100 levels deep"),
+        ('{"a": 1' + "0" * 400 + "}", "more than 308 digits"),
+        ('{"facts": 3}', "not a JSON object with an object of facts"),
+    ],
+)
+def test_facts_are_checked_at_load(tmp_path: Path, text: str, problem: str) -> None:
+    """A fact of another type is one line that names the file and the fact."""
+    folder = write_record(tmp_path)
+    (folder / "environment.json").write_text(text)
+    with pytest.raises(BadInput, match=problem) as error:
+        Record.load(folder)
+    assert str(error.value).startswith(str(folder / "environment.json"))
+
+
+def test_other_files_are_no_sample_grids(tmp_path: Path) -> None:
+    """A file in ``samples`` with another name than a grid's is skipped."""
+    folder = write_record(tmp_path)
+    for name in ("step-.png", "step-9x.png", "step-7.txt", "step-00000010.png", "step-9.npy"):
+        (folder / "samples" / name).write_bytes(b"")
+    assert [step for step, _ in Record.load(folder).sample_grids()] == [9, 10]
 
 
 def test_folder_without_record_is_bad(tmp_path: Path) -> None:

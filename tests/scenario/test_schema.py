@@ -137,7 +137,16 @@ MISTAKES = {
     "about: 2020-13-45": "mine.yaml: not YAML: month must be in 1..12",
     "? [a]\n: 1": "mine.yaml:1: not YAML: while constructing a mapping, found unhashable key",
     "x: !!python/object:os.system {}": "mine.yaml:1: not YAML: could not determine a constructor",
-    "[" * 5000: "mine.yaml: not YAML: nested too deeply",
+    "[" * 5000: "mine.yaml:1: not YAML: nested more than 100 levels deep",
+    "seed: " + "9" * 400: "mine.yaml:1: not YAML: a number of more than 308 digits",
+    "seed: " + "1:" * 9000 + "1": "mine.yaml:1: not YAML: a number of more than 308 digits",
+    "about: " + "x" * 1_000_000: "mine.yaml: not YAML: more than 1,000,000 characters",
+    "about: [" + "a, " * 100_001 + "]": "mine.yaml:1: not YAML: more than 100,000 values",
+    # Nine aliases of nine aliases, nine times: 400 million values in 300 bytes.
+    "a0: &a0 [x]\n"
+    + "".join(f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 10)): (
+        "mine.yaml:6: more than 100,000 values"
+    ),
     "about: &a {b: *a}": "mine.yaml:1: about.b: an alias that contains itself",
     "seed: 1\nname: x\nseed: 2": "mine.yaml:3: seed is written twice, in lines 1 and 3",
     "training:\n  steps: 3\n  steps: 4": "mine.yaml:3: training.steps is written twice, in lines 2",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-Points = NDArray[np.float32]
+Points = NDArray[np.floating[Any]]
 
 SCATTER_CAPTION = (
     "Orange crosses are samples, grey dots are real data; both should cover the same regions."

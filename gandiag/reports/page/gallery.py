@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gandiag.records.record import Record
+from gandiag.records.record import SAMPLES_FOLDER, Record
+from gandiag.records.sample_grids import read_picture, read_points
 from gandiag.reports.figures import draw_scatter
 from gandiag.reports.figures.plane import (
     PLANE_CAPTION,
@@ -128,7 +129,8 @@ def find_real_grid(record: Record) -> Path | None:
     """Find the file with the grid of real samples; None if there is none."""
     if record.folder is None:
         return None
-    return next(iter(sorted((record.folder / "samples").glob("real.*"))), None)
+    files = (record.folder / SAMPLES_FOLDER / f"real{suffix}" for suffix in (".npy", ".png"))
+    return next((path for path in files if path.is_file()), None)
 
 
 def choose_grids(
@@ -163,20 +165,18 @@ def _build_grid_image(
         url = _encode_data_url(path)
         return GridImage(title, alt, url, "", step) if url else None
     try:
-        points = np.load(path, allow_pickle=False)
-        behind = np.load(real, allow_pickle=False) if real else points[:0]
+        points = read_points(path)
     except (OSError, ValueError):  # a damaged file, or one that gandiag did not write
         return None
-    return _build_scatter_image(title, alt, points, behind, step, name)
+    return _build_scatter_image(title, alt, points, load_real_points(real), step, name)
 
 
 def load_real_points(path: Path | None) -> NDArray[np.float64]:
-    """Load real points from their file, shape ``(n, 2)``; no points if there is no such file."""
+    """Load real points from their file, shape ``(n, d)``; no points if there is no such file."""
     try:
-        points = np.load(path, allow_pickle=False) if path else np.empty((0, 2))
+        return read_points(path) if path else np.empty((0, 2))
     except (OSError, ValueError):  # a damaged file, or one that gandiag did not write
-        points = np.empty((0, 2))
-    return np.asarray(points if points.ndim == 2 else np.empty((0, 2)), float)
+        return np.empty((0, 2))
 
 
 def _build_plane_images(
@@ -196,8 +196,8 @@ def _build_plane_images(
 def _build_scatter_image(
     title: str,
     alt: str,
-    points: NDArray[np.float32],
-    real: NDArray[np.float32],
+    points: NDArray[np.float64],
+    real: NDArray[np.float64],
     step: int | None,
     name: str,
 ) -> GridImage:
@@ -211,10 +211,8 @@ def _build_scatter_image(
 def _encode_data_url(path: Path) -> str:
     """Encode an image as data URL, as WebP if that is smaller; empty if it cannot be read."""
     try:
-        data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            format_name, webp = (image.format or "png").lower(), _encode_webp(image)
+        data, image = read_picture(path)
+        format_name, webp = "png", _encode_webp(image)
     except (OSError, ValueError):  # a damaged file, or one that gandiag did not write
         return ""
     if len(webp) < len(data):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -10,10 +9,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.record import SIGNALS_FILE
+from gandiag.records.facts import read_environment
+from gandiag.records.json_input import read_json_file
+from gandiag.records.record import ENVIRONMENT_FILE, SIGNALS_FILE
 from gandiag.records.storage import decode_row
-from gandiag.reports.formatting import DIAGNOSES_FILE
-from gandiag.reports.server.tail import read_environment
+from gandiag.reports.formatting import DIAGNOSES_FILE, MARKS
 
 RunPhase = Literal["running", "finished", "ended early", "stalled", "broken"]
 
@@ -83,10 +83,11 @@ def summarize_run(folder: Path, place: Path, now: float) -> RunSummary:
         step = _read_newest_step(place / SIGNALS_FILE)
     except (OSError, ValueError):
         return RunSummary(name, "broken", 0, None, {}, "", 0.0)
-    environment = read_environment(place)
-    facts = environment.get("facts")
-    planned = facts.get("steps") if isinstance(facts, Mapping) else None
-    planned = planned if isinstance(planned, int) else None
+    try:
+        environment, facts = read_environment(place / ENVIRONMENT_FILE)
+    except BadInput:  # the record is there, and its page will show what is wrong
+        environment, facts = {}, {}
+    planned = facts.get("steps")
     trained = environment.get("steps_played")  # written when a run ends, not before
     has_ended = isinstance(trained, int)
     # Copying a folder can change the times of its files, which matter only while a run goes on.
@@ -126,8 +127,10 @@ def _read_verdict(place: Path, since: float) -> dict[str, Any]:
     try:
         if path.stat().st_mtime < since:
             return {}
-        data = json.loads(path.read_bytes())
+        data = read_json_file(path)
         statuses = {str(d["condition"]): str(d["status"]) for d in data["diagnoses"]}
-        return {"verdict": str(data["verdict"]), "statuses": statuses}
+        # A status that gandiag does not know has neither a mark nor a colour.
+        known = {name: status for name, status in statuses.items() if status in MARKS}
+        return {"verdict": str(data["verdict"]), "statuses": known}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from gandiag.plugins.errors import BadInput
+from gandiag.records.arrays import find_longest_rise
+from gandiag.records.facts import read_environment
 from gandiag.records.record import ENVIRONMENT_FILE, SIGNALS_FILE, Record, Row, SignalBuffer
-from gandiag.records.storage import decode_facts, decode_row
+from gandiag.records.storage import decode_row
 
 
 class RecordTail:
@@ -32,7 +34,7 @@ class RecordTail:
         same folder is read from its beginning.
 
         Raises:
-            BadInput: the record is missing, or a row is damaged.
+            BadInput: the record is missing.
         """
         path = self.folder / SIGNALS_FILE
         try:
@@ -45,38 +47,28 @@ class RecordTail:
             raise BadInput(str(path), f"cannot be read ({error.strerror})") from error
         # A row that the run is still writing has no line end yet.
         whole = new[: new.rfind(b"\n") + 1]
-        for line in whole.splitlines():
-            try:
-                row = Row(*decode_row(line))
-            except ValueError as error:
-                raise BadInput(str(path), f"not a row of a record ({error})") from error
-            if row.step < self._newest:
-                # In the first read, steps that go back are an error. Later they mean that a new
-                # run has replaced the record.
-                if not self._read:
-                    raise BadInput(str(path), f"step {row.step} comes after step {self._newest}")
-                self._reset()  # started again, and already longer than before
-                return self.read_new_rows()
-            self._newest = row.step
-            self._columns.add(row)
+        rows = list(_decode_rows(whole))
+        steps = [self._newest, *(row.step for row in rows)]
+        if self._read and any(later < step for step, later in pairwise(steps)):
+            self._reset()  # a new run has replaced the record, and is already longer than before
+            return self.read_new_rows()
+        for index in find_longest_rise([row.step for row in rows]):
+            self._newest = rows[index].step
+            self._columns.add(rows[index])
         self._read += len(whole)
         return bool(whole)
 
     @property
     def record(self) -> Record:
         """All rows read so far, as a record."""
-        environment = read_environment(self.folder)
-        facts = decode_facts(environment.pop("facts", {}))
+        environment, facts = read_environment(self.folder / ENVIRONMENT_FILE)
         return Record(self._columns.signals(), facts, environment, self.folder)
 
     def _reset(self) -> None:
         self._read, self._newest, self._columns = 0, -1, SignalBuffer()
 
 
-def read_environment(folder: Path) -> dict[str, Any]:
-    """Read a run's ``environment.json``; empty if it is missing or damaged."""
-    try:
-        data = json.loads((folder / ENVIRONMENT_FILE).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return dict(data) if isinstance(data, Mapping) else {}
+def _decode_rows(lines: bytes) -> Iterator[Row]:
+    for line in lines.splitlines():
+        with suppress(ValueError):  # a damaged line costs itself, as in `Record.load`
+            yield Row(*decode_row(line))
