@@ -92,7 +92,7 @@ def join_lines(text: str) -> str:
 def make_printable(text: str) -> str:
     r"""Write control characters and invisible ones as escapes; line breaks are kept.
 
-    A name in a file of somebody else may hold an escape sequence, which a terminal would obey: it
+    A name in a third-party file may hold an escape sequence, which a terminal would obey: it
     can clear the screen, rename the window, or hide what was printed before.
 
     >>> make_printable("loss\x1b]0;title\x07\n")

@@ -36,7 +36,7 @@ class _Unoptimised(_Strict):
 
 
 class _Facts(_Strict):
-    """Facts by their current names. Each may be missing; null would count as written."""
+    """Facts by their current names. Each may be missing; the defaults stand for missing ones."""
 
     steps: Step = 0
     batch_size: Step = 0

@@ -1,6 +1,6 @@
 """Facts of a record: names of some, and the check of all when a record is loaded.
 
-``environment.json`` may come from somebody else. Its entries are checked once, here, so that no
+``environment.json`` may be a third party's. Its entries are checked once, here, so that no
 detector, figure or page needs to: what it reads has the type below.
 """
 

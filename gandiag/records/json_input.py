@@ -1,6 +1,6 @@
 """JSON files of unknown origin: read within bounds, so that no later code meets a surprise.
 
-A run's folder may come from somebody else, or from a disk that failed. Whatever it holds either is
+A run's folder may be a third party's, or come from a disk that failed. Whatever it holds either is
 plain data within these bounds, or is refused with one line.
 """
 

@@ -106,7 +106,7 @@ def read_inside(path: Path) -> bytes:
         OSError: the file cannot be read, or it is such a link.
     """
     folder = path.parent.parent if path.parent.name == "samples" else path.parent
-    # A stranger's run must not show other files of this computer. A named pipe would block.
+    # A third-party run must not show other files of this computer. A named pipe would block.
     if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
         raise FileNotFoundError(2, "no such file in the folder of the run", str(path))
     with path.open("rb") as file:

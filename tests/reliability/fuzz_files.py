@@ -48,9 +48,10 @@ from gandiag.reports.page.gallery import build_frames, build_grid_images
 from gandiag.reports.reporters.console import Console
 from gandiag.reports.reporters.html import render_page
 from gandiag.reports.republish import republish_run
-from gandiag.reports.saved_runs import reopen_report
+from gandiag.reports.saved_runs import diagnose, reopen_report
 from gandiag.reports.server.dashboard import Dashboard
 from gandiag.reports.server.handlers import render_run_list
+from gandiag.reports.server.runs import summarize_run
 from gandiag.scenario.schema import Scenario
 from gandiag.training.checkpoints import CheckpointWriter, find_checkpoint, restore_networks
 from gandiag.training.components import Components
@@ -119,11 +120,14 @@ def _prepare_environment(folder: Path) -> Path:
 
 def _open_run(folder: Path, is_drawn: bool) -> None:
     run = folder / "run"
+    summarize_run(folder, run, 0.0)
+    if not is_drawn:
+        diagnose(run)
+        return
     report = reopen_report(run)
-    if is_drawn:
-        render_page(report)
-        Console().publish(report, run)
-        Dashboard(folder, ["run"])
+    render_page(report)
+    Console().publish(report, run)
+    Dashboard(folder, ["run"])
     render_run_list(folder)
 
 
@@ -147,8 +151,10 @@ def _prepare_diagnoses(folder: Path) -> Path:
     return run / "diagnoses.json"
 
 
-def _open_diagnoses(folder: Path, _: bool) -> None:
-    render_run_list(folder)
+def _open_diagnoses(folder: Path, is_drawn: bool) -> None:
+    summarize_run(folder, folder / "run", 0.0)
+    if is_drawn:
+        render_run_list(folder)
 
 
 def _trial(folder: Path) -> Trial:

@@ -96,7 +96,7 @@ def mutate_value(data: Any, random: Random) -> Any:
             inside[name if isinstance(name, str) else str(key) + "x"] = inside.pop(key)
         elif kind == 2:
             value = inside[key]
-            for _ in range(random.choice((1, 90, 110, 900))):
+            for _ in range(random.choice((1, 90, 110, 300))):
                 value = [value]
             inside[key] = value
         elif kind == 3:
@@ -184,7 +184,7 @@ def mutate_zip(data: bytes, random: Random) -> bytes:
         # 50 MB of zeros become 50 KB: as much as one mutated file among 10,000 may cost.
         members[name] = members[name][:128] + bytes(random.choice((10**6, 5 * 10**7)))
     elif kind == 2:
-        members[random.choice(("../x.npy", "", "a" * 5000, "x", "images"))] = members.pop(name)
+        members[random.choice(("../x.npy", "/", "a" * 5000, "x", "images"))] = members.pop(name)
     else:
         members[name] = mutate_npy(members[name], random)
     written = io.BytesIO()
