@@ -204,6 +204,7 @@ assert "torch" not in sys.modules
 DISTRIBUTIONS = {  # whose names differ from those of their packages
     "yaml": "pyyaml",
     "PIL": "pillow",
+    "markdown_it": "markdown-it-py",
     "sklearn": "scikit-learn",
     "wandb_workspaces": "wandb-workspaces",
     "pydantic_core": "pydantic",  # pydantic's own core, released together with pydantic

@@ -15,6 +15,7 @@ import click
 from gandiag.cli import options
 from gandiag.cli.bench import bench
 from gandiag.cli.compare import compare
+from gandiag.cli.course import course
 from gandiag.cli.diagnose import diagnose
 from gandiag.cli.examine import examine
 from gandiag.cli.exit_codes import CommandGroup
@@ -40,6 +41,7 @@ def main(context: click.Context) -> None:
     gandiag compare mode_collapse --fix r1    measure over many seeds what a fix changes
     gandiag treat mode_collapse               search for a fix that works
     gandiag examine reports/mode_collapse/0   analyse the networks of a run at a checkpoint
+    gandiag course                            train the lessons of a course on GANs
     gandiag serve                             show runs in a browser while they train
 
     Exit status: 0 done, 1 a command's own result (see its help), 2 bad input, 130 interrupted.
@@ -108,5 +110,5 @@ def serve(folder: Path, port: int, host: str) -> None:
     live.serve(folder, port, host, lambda url: click.echo(f"{url}  (Ctrl-C ends it)"))
 
 
-for command in (run, diagnose, report, compare, treat, examine, bench):
+for command in (run, diagnose, report, compare, treat, examine, course, bench):
     main.add_command(command)

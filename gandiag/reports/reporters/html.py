@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -60,15 +60,24 @@ def render_page(report: Report, audience: Audience = "engineer") -> str:
     """Render the page; the same report always gives the same text."""
     page = build_page(report, student=audience == "student")
     exploration = build_exploration(report, page.grids)
-    return _render("page.html.j2", exploration, page=page, glossary=GLOSSARY)
+    scripts = [read_bokeh_script(), read_text(PACKAGE, "explore.js")] if exploration else []
+    explore = exploration and _serialize(exploration)
+    return render_template("page.html.j2", scripts, explore=explore, page=page, glossary=GLOSSARY)
 
 
 def render_pair(report: Report, other: Report) -> str:
     """Render the page that compares two reports."""
-    return _render("pair.html.j2", None, page=build_pair(report, other))
+    return render_template("pair.html.j2", page=build_pair(report, other))
 
 
-def _render(template: str, exploration: Exploration | None, **parts: Any) -> str:
+def render_template(template: str, scripts: Sequence[str] = (), **parts: Any) -> str:
+    """Render a template of this page's package with its styles, filters and security policy.
+
+    Args:
+        template: name of the template.
+        scripts: the only scripts that the page may run, in the order of the template's `scripts`.
+        **parts: what the template shows.
+    """
     environment = load_templates(PACKAGE)
     environment.filters |= {
         "number": format_number,
@@ -77,16 +86,11 @@ def _render(template: str, exploration: Exploration | None, **parts: Any) -> str
         "exceeded": format_exceeded,
     }
     environment.filters |= {"sign": _classify_diff_line, "breakable": _add_breaks}
-    has_scripts = exploration is not None
-    scripts = [read_bokeh_script(), read_text(PACKAGE, "explore.js")] if has_scripts else []
     # Only gandiag's own styles, scripts and figures are markup; texts of a run are escaped.
-    bokeh, script = map(Markup, scripts or ("", ""))
     return environment.get_template(template).render(
-        explore=exploration and _serialize(exploration),
         policy=_build_policy(scripts),
         style=Markup(read_text(PACKAGE, "page.css")),
-        bokeh=bokeh,
-        script=script,
+        scripts=[Markup(script) for script in scripts],
         marks=MARKS,
         **parts,
     )
@@ -100,7 +104,7 @@ def _serialize(exploration: Exploration) -> Mapping[str, Any]:
     return {**exploration._asdict(), "data": safe}
 
 
-def _build_policy(scripts: list[str]) -> str:
+def _build_policy(scripts: Sequence[str]) -> str:
     """A content security policy that allows these scripts by their hashes and no loading."""
     # Inline styles are allowed: the page and its SVG figures have them, and they cannot run code.
     hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
