@@ -86,7 +86,7 @@ def visible() -> Iterator[tuple[str, str]]:
         yield from comments(path)
     for path in sorted(PACKAGE.rglob("*.j2")):
         yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
-    for path in sorted((ROOT / "scenarios").rglob("*.yaml")):
+    for path in sorted((ROOT / "scenarios").rglob("*.*")):  # scenarios and texts of lessons
         yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
 
 

@@ -9,7 +9,9 @@ from gandiag.models.networks import NEGATIVE_SLOPE, Scorer
 WEIGHT_SD = 0.02  # standard deviation of the initial weights (Radford et al. 2016, section 4)
 
 
-def build_dcgan_generator(latent_size: int, width: int, shape: tuple[int, ...]) -> nn.Sequential:
+def build_dcgan_generator(
+    latent_size: int, width: int, shape: tuple[int, ...], batch_norm: bool = True
+) -> nn.Sequential:
     """Return a generator, ``(B, latent_size) -> (B, *shape)``, with values in [-1, 1].
 
     A linear layer makes an image of ``2 * width`` channels and a quarter of the height and width.
@@ -20,17 +22,18 @@ def build_dcgan_generator(latent_size: int, width: int, shape: tuple[int, ...]) 
         latent_size: number of entries of a latent vector.
         width: channels before the last convolution; the first one has twice as many.
         shape: ``(channels, height, width)``; height and width are divisible by 4.
+        batch_norm: whether BatchNorm follows each layer but the last.
     """
     channels, height, breadth = shape
     small = (2 * width, height // 4, breadth // 4)
     body = nn.Sequential(
         # Layers before BatchNorm need no bias: BatchNorm subtracts it again.
-        nn.Linear(latent_size, small[0] * small[1] * small[2], bias=False),
+        nn.Linear(latent_size, small[0] * small[1] * small[2], bias=not batch_norm),
         nn.Unflatten(1, small),
-        nn.BatchNorm2d(2 * width),
+        *([nn.BatchNorm2d(2 * width)] if batch_norm else []),
         nn.ReLU(),
-        nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False),
-        nn.BatchNorm2d(width),
+        nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=not batch_norm),
+        *([nn.BatchNorm2d(width)] if batch_norm else []),
         nn.ReLU(),
         nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),
         nn.Tanh(),

@@ -56,8 +56,12 @@ def _changed_keys(old: dict[str, Any], new: dict[str, Any], prefix: str = "") ->
 
 
 def failing_scenarios() -> list[str]:
-    """The shipped scenarios that expect a failure."""
-    return [name for name in list_shipped() if "present" in scenario(name).expect.values()]
+    """The shipped scenarios that expect a failure; a lesson about a failure needs no fix."""
+    return [
+        name
+        for name in list_shipped()
+        if "present" in scenario(name).expect.values() and not name.startswith("lessons/")
+    ]
 
 
 def test_scenarios_are_described() -> None:
@@ -115,7 +119,10 @@ def test_scenarios_take_minutes() -> None:
         assert training.steps * (1 + ratio) <= MOST_STEPS, name
         for probe in ("diversity", "displacement"):
             assert training.steps // probes[probe]["every"] >= FEWEST_EVALUATIONS, name
-        assert training.steps // scenario(name).sample_grid_every >= FEWEST_GRIDS, name
+        # The probe `plane` draws points; a sample grid shows images.
+        is_plane = scenario(name).data.name in ("gaussian", "ring", "sine")
+        every = probes["plane"]["every"] if is_plane else scenario(name).sample_grid_every
+        assert training.steps // every >= FEWEST_GRIDS, name
 
 
 def test_failing_scenarios_have_a_fix() -> None:

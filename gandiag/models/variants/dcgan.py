@@ -33,6 +33,9 @@ class DCGAN(GANOptions):
     # BatchNorm in D, too, as in the paper; do not combine it with a gradient penalty, because each
     # score then depends on the whole batch.
     batch_norm: bool = False
+    # BatchNorm in G, as in the paper, which reports that G collapses to a single point without it
+    # (Radford et al. 2016, section 3).
+    generator_batch_norm: bool = True
     # The minibatch layer shows the discriminator statistics of its whole batch before its last
     # layer, against mode collapse.
     minibatch: Literal["none", "discrimination", "stddev"] = "none"
@@ -49,7 +52,9 @@ class DCGAN(GANOptions):
         input_shape = self.discriminator_shape(shape)
         features = count_flat_features(input_shape, self.width)
         layer, extra = build_batch_layer(self.minibatch, features)
-        generator = build_dcgan_generator(self.latent_size, self.width, shape)
+        generator = build_dcgan_generator(
+            self.latent_size, self.width, shape, self.generator_batch_norm
+        )
         discriminator = build_dcgan_discriminator(
             input_shape, self.width, layer, extra, self.batch_norm
         )

@@ -1,4 +1,4 @@
-"""What a lesson shows of one run: verdict, frames for the player, curves, and checked claims."""
+"""What a lesson shows of one run: verdict, frames for the viewer, curves, and checked claims."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from gandiag.reports.page.teaching import diff_settings
 from gandiag.reports.report import Report
 from gandiag.reports.report_text import format_verdict_sentence
 
-MAX_FRAMES = 24  # pictures of a player: with 25 lessons, the site stays far below 40 MB
-PLANE_SIDE = 280  # pixels of a picture of the plane, as wide as a player on a phone
+MAX_FRAMES = 24  # pictures of a viewer: with 25 lessons, the site stays far below 40 MB
+PLANE_SIDE = 280  # pixels of a picture of the plane, as wide as a viewer on a phone
 THUMBNAIL_SIDE = 168  # pixels of a picture in the index
 WEBP_QUALITY = 80  # digits and points stay sharp, at a third of the bytes of a PNG
 
@@ -52,7 +52,7 @@ _SHOWN = {
 }
 
 
-class PlayerFrame(NamedTuple):
+class ViewerFrame(NamedTuple):
     """A picture of the samples at a step, and the numbers of the diagram at this step as JSON."""
 
     step: int
@@ -81,7 +81,7 @@ class RunView(NamedTuple):
     verdict: str
     diagnoses: tuple[Diagnosis, ...]
     diff: str
-    frames: tuple[PlayerFrame, ...]
+    frames: tuple[ViewerFrame, ...]
     caption: str
     real_url: str
     pictures: tuple[Picture, ...]
@@ -140,7 +140,7 @@ def encode_picture(png: bytes, side: int = 0) -> str:
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _list_frames(record: Record) -> Sequence[PlayerFrame]:
+def _list_frames(record: Record) -> Sequence[ViewerFrame]:
     frames = choose_frames(read_plane_frames(record), MAX_FRAMES)
     if frames:
         pictures = _draw_planes(record, frames, PLANE_SIDE)
@@ -150,7 +150,7 @@ def _list_frames(record: Record) -> Sequence[PlayerFrame]:
         grids = choose_grids(record.sample_grids(), None, MAX_FRAMES)
         found = [(step, render_grid_png(path, real)) for step, path in grids]
     return [
-        PlayerFrame(step, encode_picture(png), _read_numbers(record, step)) for step, png in found
+        ViewerFrame(step, encode_picture(png), _read_numbers(record, step)) for step, png in found
     ]
 
 

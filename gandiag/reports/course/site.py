@@ -99,7 +99,7 @@ def _write_lesson(
 
 
 def _write_page(path: Path, template: str, **parts: object) -> None:
-    scripts = [read_text(PACKAGE, "player.js")] if template == "lesson" else []
+    scripts = [read_text(PACKAGE, "viewer.js")] if template == "lesson" else []
     text = render_template(
         f"course_{template}.html.j2",
         scripts,

@@ -1,8 +1,8 @@
 "use strict";
-// Players of a lesson: the pictures of a run one after the other, with the numbers of each.
-for (const player of document.querySelectorAll(".player")) {
-  const figures = [...player.querySelectorAll(".stage figure")];
-  const control = (name) => player.querySelector(`[data-do="${name}"]`);
+// Viewers of a lesson: the pictures of a run one after the other, with the numbers of each.
+for (const viewer of document.querySelectorAll(".viewer")) {
+  const figures = [...viewer.querySelectorAll(".stage figure")];
+  const control = (name) => viewer.querySelector(`[data-do="${name}"]`);
   const numbers = figures.map((figure) => JSON.parse(figure.dataset.numbers));
   // The arrow has its full width at the largest gradient of the run, so that it shows vanishing.
   const largest = Math.max(...numbers.map((n) => n.gradient ?? 0)) || 1;
@@ -14,10 +14,10 @@ for (const player of document.querySelectorAll(".player")) {
     const seek = control("seek");
     seek.value = at;
     seek.setAttribute("aria-valuetext", `step ${figures[at].dataset.step}`);
-    for (const text of player.querySelectorAll("[data-number]")) {
+    for (const text of viewer.querySelectorAll("[data-number]")) {
       text.textContent = numbers[at][text.dataset.number] ?? "-";
     }
-    player.querySelector(".gradient").style.strokeWidth = 0.5 + 9 * ((numbers[at].gradient ?? 0) / largest);
+    viewer.querySelector(".gradient").style.strokeWidth = 0.5 + 9 * ((numbers[at].gradient ?? 0) / largest);
   }
 
   function pause() {
@@ -40,7 +40,7 @@ for (const player of document.querySelectorAll(".player")) {
   control("next").addEventListener("click", () => { pause(); show(at + 1); });
   control("seek").addEventListener("input", (event) => { pause(); show(+event.target.value); });
   control("speed").addEventListener("change", () => { if (timer) play(); });
-  player.classList.add("playing");
-  for (const part of player.querySelectorAll("[hidden]")) part.hidden = false;
+  viewer.classList.add("playing");
+  for (const part of viewer.querySelectorAll("[hidden]")) part.hidden = false;
   show(at);
 }
