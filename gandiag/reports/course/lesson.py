@@ -49,6 +49,7 @@ class _Settings(_Strict):
     shown: tuple[Annotated[str, Field(pattern=_CLAIM)], ...] = ()
     compare: Mapping[str, _OtherRun] = {}  # further runs by their title
     beside: tuple[str, ...] = ()  # earlier lessons whose runs are shown, too
+    measure: tuple[str, ...] = ()  # signals that a table compares over all shown runs
 
 
 class Question(NamedTuple):
@@ -95,6 +96,7 @@ class Lesson(NamedTuple):
         questions: questions with answers.
         runs: the lesson's own run, then further runs that it is compared with.
         beside: names of earlier lessons whose first run is shown, too.
+        measured: signals that a table compares over all runs; empty for no table.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Lesson(NamedTuple):
     questions: tuple[Question, ...]
     runs: tuple[LessonRun, ...]
     beside: tuple[str, ...]
+    measured: tuple[str, ...]
 
     @property
     def number(self) -> int:
@@ -174,6 +177,7 @@ def read_lesson(path: Path) -> Lesson:
         tuple(Question(text, _render(answer)) for text, answer in questions),
         tuple(runs),
         settings.beside,
+        settings.measure,
     )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence
+from gandiag.diagnosis.statistics import recent_median
 from gandiag.monitoring.signals import (
     AUC,
     DISCRIMINATOR_LOSS,
@@ -20,7 +21,7 @@ from gandiag.monitoring.signals import (
     P_REAL_OF_REAL,
 )
 from gandiag.records.record import Record
-from gandiag.reports.course.lesson import LessonRun
+from gandiag.reports.course.lesson import Lesson, LessonRun
 from gandiag.reports.figures import Picture, draw_confidence, draw_losses
 from gandiag.reports.figures.plane import (
     PLANE_CAPTION,
@@ -74,6 +75,7 @@ class RunView(NamedTuple):
         real_url: picture of real images; empty for points, which each frame shows.
         pictures: losses and P(real) over the training.
         claims: what the lesson claims, measured in this run.
+        measured: newest numbers of the signals that the lesson compares over its runs.
     """
 
     name: str
@@ -86,18 +88,19 @@ class RunView(NamedTuple):
     real_url: str
     pictures: tuple[Picture, ...]
     claims: tuple[Evidence, ...]
+    measured: tuple[float, ...]
 
 
-def build_run_view(run: LessonRun, report: Report, first: LessonRun, title: str = "") -> RunView:
+def build_run_view(run: LessonRun, report: Report, lesson: Lesson, title: str = "") -> RunView:
     """Gather what a lesson shows of a run.
 
     Args:
         run: the run.
         report: its report.
-        first: the lesson's first run, with which settings are compared.
+        lesson: the lesson that shows the run; settings are compared with its first run.
         title: title instead of the run's own.
     """
-    record = report.record
+    record, first = report.record, lesson.runs[0]
     real = find_real_grid(record)
     is_plane = bool(read_plane_frames(record))
     pictures = (draw_losses(record, f"{run.name}-losses"), draw_confidence(record, f"{run.name}-p"))
@@ -112,6 +115,7 @@ def build_run_view(run: LessonRun, report: Report, first: LessonRun, title: str 
         "" if is_plane or real is None else encode_picture(real.read_bytes()),
         tuple(picture for picture in pictures if picture is not None),
         run.check(record),
+        tuple(recent_median(record[signal].values) for signal in lesson.measured),
     )
 
 

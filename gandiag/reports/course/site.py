@@ -82,18 +82,17 @@ def _write_lesson(
     site: Path,
 ) -> _Entry:
     """Write the pages of a lesson's runs, and gather the lesson's own page."""
-    first = lesson.runs[0]
     views = []
     for run in lesson.runs:
         report = open_report(run)
         write_file(_make_folder(site / "runs") / f"{run.name}.html", render_page(report, "student"))
-        views.append(build_run_view(run, report, first))
-    thumbnail = draw_thumbnail(open_report(first).record)
+        views.append(build_run_view(run, report, lesson))
+    thumbnail = draw_thumbnail(open_report(lesson.runs[0]).record)
     for name in lesson.beside:
         if name in known:  # the course may have been made of some lessons only
             other = known[name]
             title = f"lesson {other.number}: {other.title}"
-            views.append(build_run_view(other.runs[0], open_report(other.runs[0]), first, title))
+            views.append(build_run_view(other.runs[0], open_report(other.runs[0]), lesson, title))
     text = Markup(lesson.parts["Goal"]).striptags()
     return _Entry(lesson, re.split(r"(?<=[.?!]) ", text)[0], thumbnail, tuple(views))
 

@@ -26,6 +26,7 @@ from gandiag.reports.formatting import (
     PAIR_FILE,
     format_exceeded,
     format_number,
+    format_signal,
     format_threshold,
 )
 from gandiag.reports.page.content import build_page
@@ -86,6 +87,7 @@ def render_template(template: str, scripts: Sequence[str] = (), **parts: Any) ->
         "exceeded": format_exceeded,
     }
     environment.filters |= {"sign": _classify_diff_line, "breakable": _add_breaks}
+    environment.filters |= {"label": format_signal}
     # Only gandiag's own styles, scripts and figures are markup; texts of a run are escaped.
     return environment.get_template(template).render(
         policy=_build_policy(scripts),
