@@ -186,12 +186,14 @@ def test_links_lead_somewhere(document: str) -> None:
 
 
 def test_every_scenario_has_a_row() -> None:
-    """The table of scenarios has those that are shipped, with their number of steps."""
+    """The table has the shipped scenarios but for lessons, with their number of steps."""
     rows = re.findall(r"^\| `(\w+)` \|.*\| ([\d,]+) \| (\d+) \|$", BOTH, re.MULTILINE)
     steps = {name: int(count.replace(",", "")) for name, count, _ in rows}
     found = list_shipped()
     assert steps == {
-        name: gandiag.Scenario.load(path).training.steps for name, path in found.items()
+        name: gandiag.Scenario.load(path).training.steps
+        for name, path in found.items()
+        if not name.startswith("lessons/")
     }
 
 
