@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from torch import Tensor, nn
-from torch.optim import LBFGS, Optimizer
 from torch.utils.data import Dataset
 
 from gandiag.attachment.followers import AlertCallback, resolve_follower
 from gandiag.attachment.loop_evidence import describe_unoptimised
+from gandiag.attachment.outputs import select_only_tensor, select_scores
+from gandiag.attachment.pairs import Networks, Optimizers, Pair, choose_option, list_pairs
 from gandiag.attachment.real_samples import RealSampleBuffer, build_reference
+from gandiag.attachment.several_handles import SeveralAttachments
 from gandiag.attachment.step_hooks import StepHooks
-from gandiag.attachment.unwrap import inner_network, inner_optimizer
 from gandiag.attachment.watch_handle import Attachment
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.models.scores import SCORE_FUNCTIONS, ScoreFunctions, ScoreType
@@ -30,7 +33,10 @@ from gandiag.scenario.schema import Scenario
 from gandiag.training.components import Components
 from gandiag.training.session import create_session
 
-Optimizers = Optimizer | Sequence[Optimizer]
+Real: TypeAlias = "Tensor | Dataset[Any]"
+
+# The hooks that were ever attached, as far as they exist: two on one pair would measure each other.
+_attached: weakref.WeakSet[StepHooks] = weakref.WeakSet()
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,26 +59,31 @@ def _raises_only_bad_input(function: Callable[P, T]) -> Callable[P, T]:
 
 @_raises_only_bad_input
 def attach(
-    generator: nn.Module,
-    discriminator: nn.Module,
+    generator: Networks,
+    discriminator: Networks,
     generator_optimizer: Optimizers,
     discriminator_optimizer: Optimizers,
     *,
-    scores: ScoreType | None = None,
-    real: Tensor | Dataset[Any] | None = None,
+    scores: ScoreType | Mapping[str, ScoreType] | None = None,
+    real: Real | Mapping[str, Real] | None = None,
     folder: Path | str | None = None,
-    select: Callable[[Any], Tensor] | None = None,
+    select: Callable[[Any], Any] | Mapping[str, Callable[[Any], Any]] | None = None,
     probes: Mapping[str, Any] | None = None,
     detection: Mapping[str, Any] | None = None,
-    embed: Embedding | None = None,
+    embed: Embedding | Mapping[str, Embedding] | None = None,
     followers: Sequence[Follower | str] = (),
     on_alert: Callable[[Diagnosis, int], None] | None = None,
 ) -> Attachment:
     """Monitor a training loop of your own without changing it.
 
     Call it after the networks and optimizers are created and before the loop. The trained weights
-    have the same bits as without gandiag. One call monitors one generator and one discriminator;
-    for several pairs, call it once for each pair.
+    have the same bits as without gandiag.
+
+    Several networks are passed as mappings or lists. A single generator is judged with each of
+    several discriminators; several generators are judged with the discriminators of the same names
+    (or places in a list). Each pair has a record of its own, in a folder of its name below
+    `folder`. The arguments `scores`, `real`, `select` and `embed` may then be mappings from names
+    of pairs, too.
 
     Where several processes train together (DistributedDataParallel), call it in each of them after
     the process group is initialised. Rank 0 keeps the record, with numbers averaged and samples
@@ -80,10 +91,11 @@ def attach(
 
     Args:
         generator: the loop calls it with latents (and labels); it returns samples
-            ``(B, *shape)``.
+            ``(B, *shape)``. Or several generators: ``{"a": network, "b": network}``.
         discriminator: the loop calls it with samples (and labels); it returns scores of any shape.
+            Or several discriminators.
         generator_optimizer: the optimizer that steps the generator, or several in the order of
-            their steps.
+            their steps. It may step other networks, too, but not the discriminator.
         discriminator_optimizer: the optimizer that steps the discriminator, likewise.
         scores: how the discriminator's output is read: ``logits``, ``probabilities`` (the network
             ends in a sigmoid) or ``critic`` (Wasserstein, hinge, least squares). None: gandiag
@@ -93,7 +105,9 @@ def attach(
             samples from the discriminator's input.
         folder: where the record is written while the loop runs; None keeps it in memory.
         select: picks the scores if the discriminator returns more than one tensor, such as
-            ``lambda output: output[0]``.
+            ``lambda output: output[0]``. It returns a tensor, or a list of tensors for several
+            heads or scales. Where one call takes real and generated samples as two inputs, it
+            returns ``{"real": ..., "fake": ...}``.
         probes: options of the probes, as in a scenario:
             ``{"diversity": {"every": 100}, "units": False}``.
         detection: options of the detection, as in a scenario:
@@ -111,28 +125,67 @@ def attach(
 
     Returns:
         The attachment, through which the loop reads the record and the diagnoses. It is a context
-        manager that detaches at the end.
+        manager that detaches at the end. For several networks, `SeveralAttachments` has one for
+        each pair.
 
     Raises:
         BadInput: the loop cannot be monitored; the message states the reason.
     """
-    # The hooks are registered on the inner networks and optimizers: the wrappers call these.
-    generator, discriminator = inner_network(generator), inner_network(discriminator)
+    pairs = list_pairs(generator, discriminator, generator_optimizer, discriminator_optimizer)
+    options: dict[str, Any] = {"scores": scores, "real": real, "select": select, "embed": embed}
+    shared: dict[str, Any] = {"probes": probes or {}, "detection": detection or {}}
+    if "" in pairs:
+        return _attach_pair(
+            pairs[""], folder=folder, followers=followers, on_alert=on_alert, **options, **shared
+        )
+    if any(not isinstance(follower, str) for follower in followers):
+        problem = "an object follows one pair; pass names of reporters, or attach to one pair"
+        raise BadInput("attach: followers", problem)
+    attached: dict[str, Attachment] = {}
+    try:
+        for name, pair in pairs.items():
+            own = {key: choose_option(each, name, pairs, key) for key, each in options.items()}
+            attached[name] = _attach_pair(
+                pair,
+                folder=None if folder is None else Path(folder) / name,
+                followers=followers,
+                on_alert=None if on_alert is None else _name_pair(on_alert, name),
+                **own,
+                **shared,
+            )
+    except Exception:
+        SeveralAttachments(attached).detach()
+        raise
+    return SeveralAttachments(attached)
+
+
+def _attach_pair(
+    pair: Pair,
+    *,
+    scores: ScoreType | None,
+    real: Real | None,
+    folder: Path | str | None,
+    select: Callable[[Any], Any] | None,
+    probes: Mapping[str, Any],
+    detection: Mapping[str, Any],
+    embed: Embedding | None,
+    followers: Sequence[Follower | str],
+    on_alert: Callable[[Diagnosis, int], None] | None,
+) -> Attachment:
+    """Monitor one generator with one discriminator; see `attach` for the arguments."""
+    generator, discriminator, optimizers = pair
     networks: dict[NetworkName, nn.Module] = {
         "generator": generator,
         "discriminator": discriminator,
     }
-    optimizers: dict[NetworkName, Sequence[Optimizer]] = {
-        "generator": _unwrap_optimizers(generator_optimizer),
-        "discriminator": _unwrap_optimizers(discriminator_optimizer),
-    }
+    if any(hooks.observes(generator, discriminator) for hooks in _attached):
+        problem = "these two networks are monitored already; call detach() of the first attachment"
+        raise BadInput("attach", problem)
     score_functions = _find_score_functions(scores)
-    for name, network in networks.items():
-        _check_optimizers(name, network, optimizers[name])
     scenario = Scenario.parse(
         {
-            "probes": _merge_probe_options(probes or {}),
-            "detection": {"detectors": [*DETECTORS, *LINTS], **(detection or {})},
+            "probes": _merge_probe_options(probes),
+            "detection": {"detectors": [*DETECTORS, *LINTS], **detection},
         },
         "attach",
     )
@@ -174,10 +227,11 @@ def attach(
         discriminator,
         optimizers,
         score_functions,
-        _require_tensor if select is None else functools.partial(_select_scores, select),
+        select_only_tensor if select is None else functools.partial(select_scores, select),
         session.watch,
         RealSampleBuffer(ranks, embed) if reference is None else None,
     )
+    _attached.add(hooks)
     attachment = Attachment(hooks, session, components)
     session.recorder.on_disk_error = lambda error: warn_user(
         f"gandiag: the record in {record_folder} is not continued, only that in memory: "
@@ -190,6 +244,15 @@ def attach(
         hooks.detach()
         raise
     return attachment
+
+
+def _name_pair(
+    on_alert: Callable[[Diagnosis, int], None], name: str
+) -> Callable[[Diagnosis, int], None]:
+    """A function for alerts that puts the name of the pair before the summary."""
+    return lambda diagnosis, step: on_alert(
+        replace(diagnosis, summary=f"{name}: {diagnosis.summary}"), step
+    )
 
 
 def _find_score_functions(scores: ScoreType | None) -> ScoreFunctions | None:
@@ -214,86 +277,3 @@ def _merge_probe_options(chosen: Mapping[str, Any]) -> dict[str, Any]:
         elif name not in probes or options is False:
             probes[name] = options
     return probes
-
-
-def _unwrap_optimizers(optimizers: Optimizers) -> Sequence[Optimizer]:
-    """One or several optimizers as a tuple, without the wrappers of frameworks."""
-    several = (optimizers,) if isinstance(optimizers, Optimizer) else tuple(optimizers)
-    return tuple(inner_optimizer(optimizer) for optimizer in several)
-
-
-def _check_optimizers(
-    network_name: NetworkName, network: nn.Module, optimizers: Sequence[Optimizer]
-) -> None:
-    """Check that the optimizers step this network, and no other.
-
-    Raises:
-        BadInput: they do not, or one of them has no single gradient per step.
-    """
-    place = f"attach: {network_name}_optimizer"
-    if any(isinstance(optimizer, LBFGS) for optimizer in optimizers):
-        problem = "LBFGS computes several gradients in one step, so no single one can be measured"
-        raise BadInput(place, problem)
-    # Compared by identity: tensors compare element by element.
-    stepped = {id(p) for o in optimizers for group in o.param_groups for p in group["params"]}
-    own = {id(parameter) for parameter in network.parameters()}
-    if not stepped & own:
-        raise BadInput(
-            place, f"has no parameter of the {network_name}; are the two optimizers swapped?"
-        )
-    if stepped - own:
-        # One optimizer for both networks would step them with the gradients of both losses.
-        raise BadInput(place, f"also steps parameters that do not belong to the {network_name}")
-
-
-def _require_tensor(output: Any) -> Tensor:
-    """The discriminator's output, if it is a single tensor.
-
-    Raises:
-        TypeError: the output has several parts; the message says how to select one.
-    """
-    if isinstance(output, Tensor):
-        return output
-    raise TypeError(
-        f"the discriminator returns {_describe_output(output)}; pass attach a function that "
-        f"selects the scores, such as {_suggest_selection(output)}"
-    )
-
-
-def _select_scores(select: Callable[[Any], Tensor], output: Any) -> Tensor:
-    """The scores that the user's function selects.
-
-    Raises:
-        TypeError: the function raises, or returns no tensor; the message shows the output.
-    """
-    try:
-        scores = select(output)
-    except Exception as error:
-        reason = f"raises {type(error).__name__}: {error}"
-    else:
-        if isinstance(scores, Tensor):
-            return scores
-        reason = f"returns a {type(scores).__name__}, not a tensor"
-    raise TypeError(
-        f"attach: select {reason}; the discriminator returns {_describe_output(output)}, of which "
-        f"{_suggest_selection(output)} selects a tensor"
-    )
-
-
-def _describe_output(output: Any) -> str:
-    """What the discriminator returns, such as ``a dict with the keys 'scores', 'classes'``."""
-    name = f"a {type(output).__name__}"
-    if isinstance(output, Mapping):
-        return f"{name} with the keys {', '.join(map(repr, output))}"
-    return f"{name} of {len(output)}" if isinstance(output, (tuple, list)) else name
-
-
-def _suggest_selection(output: Any) -> str:
-    """An option of `attach` that selects the first tensor of an output."""
-    if isinstance(output, Mapping):
-        tensors = [key for key, value in output.items() if isinstance(value, Tensor)]
-        return f"select=lambda output: output[{(tensors or list(output) or ['scores'])[0]!r}]"
-    if isinstance(output, (tuple, list)):
-        places = [place for place, value in enumerate(output) if isinstance(value, Tensor)]
-        return f"select=lambda output: output[{(places or [0])[0]}]"
-    return "select=lambda output: output.scores"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from gandiag.attachment.outputs import Role, join_heads
 
 RECENT_BATCHES = 8  # generated batches to remember: the fakes that D sees next are among them
 
@@ -19,7 +21,7 @@ class DiscriminatorCall:
 
     Attributes:
         samples: the samples that D scored, ``(B, *shape)``, detached.
-        output: D's raw output, ``(B, ...)``, detached.
+        output: D's raw output, ``(B, ...)``, detached; several heads as ``(B, n)``.
         rescore: computes the scores again, with D's weights at that time.
         is_fake: True for generated samples, False for samples that the user labelled as real, None
             if unknown.
@@ -44,6 +46,27 @@ class DiscriminatorCall:
     conditions: tuple[Tensor, ...] = ()
     output_gradient: Tensor | None = None
     input_gradient: Tensor | None = None
+    _head_gradients: dict[int, Tensor] = field(default_factory=dict)
+
+    def add_output_gradient(self, head: int, heads: Sequence[Tensor], gradient: Tensor) -> None:
+        """Store the gradient of the loss at one head; heads without one have the gradient 0.
+
+        Losses are means over each head and sums over heads. The gradients of a small head are
+        larger for this reason alone; they are scaled to those of a mean over all heads.
+
+        Args:
+            head: index of the head.
+            heads: outputs of all heads of the call, detached.
+            gradient: dL/dhead, with the shape of this head.
+        """
+        if len(heads) == 1:
+            self.output_gradient = gradient.detach()
+            return
+        share = gradient.numel() / sum(each.numel() for each in heads)
+        self._head_gradients[head] = gradient.detach() * share
+        self.output_gradient = join_heads(
+            [self._head_gradients.get(i, torch.zeros_like(each)) for i, each in enumerate(heads)]
+        )
 
 
 class FakeRegistry:
@@ -58,6 +81,7 @@ class FakeRegistry:
         """Start without batches and labels."""
         self.fakes: deque[Tensor] = deque(maxlen=RECENT_BATCHES)
         self._labels: deque[tuple[Tensor, bool]] = deque(maxlen=RECENT_BATCHES)
+        self._place: int | str | None = None  # of the samples among D's inputs, once it is known
 
     def label(self, real: Tensor | None, fake: Tensor | None) -> None:
         """Remember that a tensor holds real or generated samples, see `Attachment.label`."""
@@ -66,16 +90,45 @@ class FakeRegistry:
                 self._labels.append((tensor, is_fake))
 
     def select_samples(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
-        """The samples among the inputs of a discriminator call; None if there is no tensor.
+        """The samples among the inputs of a discriminator call; None if they are not known.
 
-        The first tensor that has the shape of generated samples is chosen, else the first one of a
-        floating-point type: class labels are integers.
+        Candidates are the tensors that have the shape of generated samples, else those of a
+        floating-point type: class labels are integers. Of several inputs of that shape, as where D
+        scores an image together with the image that it was made from, generated samples are known
+        by their memory or by their path to the generator; real samples are the input at the same
+        place.
         """
-        tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+        inputs = _list_tensors(args, kwargs)
+        shaped = self._select_shaped(inputs)
+        if len(shaped) < 2:
+            floating = [tensor for tensor in inputs.values() if tensor.is_floating_point()]
+            return next(iter([*shaped.values(), *floating]), None)
+        known = [place for place, tensor in shaped.items() if self._is_generated(tensor)]
+        self._place = known[0] if known else self._place
+        return None if self._place is None else shaped.get(self._place)
+
+    def select_pair(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> dict[Role | None, Tensor]:
+        """Real and generated samples of a call that takes both; empty if there are no two inputs.
+
+        Without known generated samples among them, the real ones come first.
+        """
+        inputs = _list_tensors(args, kwargs)
+        candidates = self._select_shaped(inputs) or inputs
+        if len(candidates) < 2:
+            return {}
+        real, fake, *_ = candidates.values()
+        if self._is_generated(real) and not self._is_generated(fake):
+            real, fake = fake, real
+        return {"real": real, "fake": fake}
+
+    def _select_shaped(self, inputs: Mapping[int | str, Tensor]) -> dict[int | str, Tensor]:
         shape = self.fakes[-1].shape[1:] if self.fakes else None
-        shaped = [tensor for tensor in tensors if tensor.shape[1:] == shape]
-        floating = [tensor for tensor in tensors if tensor.is_floating_point()]
-        return next(iter(shaped or floating), None)
+        return {place: each for place, each in inputs.items() if each.shape[1:] == shape}
+
+    def _is_generated(self, samples: Tensor) -> bool:
+        return bool(self.is_fake(samples)) or (samples.requires_grad and not samples.is_leaf)
 
     def is_fake(self, samples: Tensor) -> bool | None:
         """True for generated samples, False for those labelled as real, None if unknown."""
@@ -138,9 +191,10 @@ def split_real_fake(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
 
        Calls whose scores are in D's loss are preferred: a loop may score samples to log their
        scores, or the gradient at them, which no optimizer steps with.
-    3. Without known fakes (a loop has cloned, scaled or concatenated them), the signs of the
-       gradients decide: a descent step raises the scores of the samples that the loop calls real,
-       so the gradient at their outputs is negative.
+    3. Without known fakes (a loop has cloned, scaled or concatenated them), the gradients decide:
+       the loss asks for higher scores of the samples that the loop calls real. Of several calls,
+       those whose gradients are smaller at the same score are on real samples; in a single call,
+       the samples with negative gradients are, as a descent step raises their scores.
     """
     leading = [call for call in calls if call.to_generator]
     fakes = [call for call in calls if call.is_fake] or leading
@@ -216,13 +270,44 @@ def _rescore(calls: Sequence[DiscriminatorCall]) -> Tensor:
 def _split_by_gradient(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
     """Rule 3 of `split_real_fake`. On a GPU, the host waits for the gradients here."""
     known = [call for call in calls if call.output_gradient is not None]
-    raised = [_share_raised(call) > 0.5 for call in known]
-    real = [call for call, up in zip(known, raised, strict=True) if bool(up.all())]
-    fake = [call for call, up in zip(known, raised, strict=True) if not bool(up.any())]
-    if real and fake:
-        return _join_calls(real, fake, has_known_split=False)
-    mixed = [(c, up) for c, up in zip(known, raised, strict=True) if up.any() and not up.all()]
-    return _split_batch(*mixed[0]) if mixed else NO_STEP
+    plain = [call for call in known if not call.needs_input_gradient] or known
+    if len(plain) > 1:
+        return _split_calls(plain)
+    for call in plain:
+        is_raised = _share_raised(call) > 0.5
+        if is_raised.any() and not is_raised.all():
+            return _split_batch(call, is_raised)
+    return NO_STEP
+
+
+def _split_calls(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
+    """Split several calls by the scores that the loss asks for.
+
+    The sign of a gradient is not sufficient: least squares lowers the scores of real samples that
+    are above their target. The losses of GANs are convex in the score, with a common slope b of the
+    gradient for both parts (0 for a linear loss). So gradient - b * score, the gradient at the
+    score 0, tells the parts apart: at the same score, it is smaller on real samples.
+    """
+    scores = [call.output.float().flatten() for call in calls]
+    gradients = [join_output_gradients([call]) for call in calls]
+    flat = [gradient.float().flatten() for gradient in gradients if gradient is not None]
+    # The slope within the calls; between them the targets differ.
+    centred = [score - score.mean() for score in scores]
+    variance = torch.stack([each.square().sum() for each in centred]).sum()
+    products = [(a * b).sum() for a, b in zip(centred, flat, strict=True)]
+    slope = (torch.stack(products).sum() / variance.clamp(min=1e-12)).clamp(min=0)
+    rests = [gradient - slope * score for gradient, score in zip(flat, scores, strict=True)]
+    levels = torch.stack([rest.mean() for rest in rests])
+    spread = torch.stack([(rest - rest.mean()).abs().mean() for rest in rests]).max()
+    low, high = levels.min(), levels.max()
+    # Calls that differ by less than their own values do belong to one kind of samples: there is no
+    # split, as with a hinge loss whose margins are all satisfied.
+    if not bool(high - low > spread):
+        return NO_STEP
+    is_real = (levels < (low + high) / 2).tolist()
+    real = [call for call, is_low in zip(calls, is_real, strict=True) if is_low]
+    fake = [call for call, is_low in zip(calls, is_real, strict=True) if not is_low]
+    return _join_calls(real, fake, has_known_split=False)
 
 
 def _split_batch(call: DiscriminatorCall, is_real: Tensor) -> DiscriminatorStep:
@@ -249,6 +334,12 @@ def _share_raised(call: DiscriminatorCall) -> Tensor:
     gradient = call.output_gradient
     assert gradient is not None
     return (gradient.reshape(len(gradient), -1) < 0).float().mean(1)
+
+
+def _list_tensors(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[int | str, Tensor]:
+    """The tensors among the inputs of a call, by position or name."""
+    inputs: tuple[tuple[int | str, Any], ...] = (*enumerate(args), *kwargs.items())
+    return {place: value for place, value in inputs if isinstance(value, Tensor)}
 
 
 def _storage_address(tensor: Tensor) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -31,32 +33,58 @@ class Hook:
         return getattr, (contextlib.nullcontext(), "__exit__")
 
 
+class _Running(threading.local):
+    """Whether a hook of any guard is running in this thread."""
+
+    is_set = False
+
+
+_running = _Running()
+
+
 class HookGuard:
     """The one door through which torch, autograd and the optimizers enter gandiag.
 
     No error passes the door: if a hook raises, the guard calls `give_up` once, and the hooks do
-    nothing from then on. While one hook runs, the others do nothing: the networks are then called
-    by a measurement, not by the loop.
+    nothing from then on. While one hook runs, the others of its thread do nothing, those of other
+    guards included: the networks are then called by a measurement, not by the loop.
 
     Attributes:
         give_up: called with the error when a hook raises; whatever it raises is dropped.
-        is_running: whether a hook is running, or all have been stopped.
         is_paused: whether the pausable hooks do nothing.
         is_stopped: whether no hook does anything any more.
+        thread: number of the thread that trains. Calls of the networks in other threads are not
+            those of the loop: they draw previews, for example.
     """
 
     def __init__(self, give_up: Callable[[Exception], None]) -> None:
         """Call `give_up` when a hook raises."""
         self.give_up = give_up
-        self.is_running = self.is_paused = self.is_stopped = False
+        self.is_paused = self.is_stopped = False
+        self.thread = threading.get_ident()
+        _guards.add(self)
 
-    def wrap(self, function: Callable[..., Any], is_pausable: bool = False) -> Hook:
-        """A hook that calls `function`; a pausable one does nothing while `is_paused` is set."""
-        return _GuardedHook(function, self, is_pausable)
+    @property
+    def is_running(self) -> bool:
+        """Whether a hook is running in this thread."""
+        return _running.is_set
+
+    def wrap(
+        self, function: Callable[..., Any], is_pausable: bool = False, is_call: bool = False
+    ) -> Hook:
+        """A hook that calls `function`.
+
+        Args:
+            function: may take any arguments.
+            is_pausable: whether the hook does nothing while `is_paused` is set.
+            is_call: whether it is a hook on calls of a network, which does nothing in other threads
+                than `thread`. Gradients on a GPU are computed in threads of autograd's own.
+        """
+        return _GuardedHook(function, self, is_pausable, is_call)
 
     def stop(self) -> None:
         """Let no hook do anything any more."""
-        self.is_running = self.is_stopped = True
+        self.is_stopped = True
 
     def call(self, function: Callable[[], None]) -> None:
         """Call a function outside of the hooks, as the user's own call needs it; never raise."""
@@ -67,7 +95,7 @@ class HookGuard:
 
     def report(self, error: Exception) -> None:
         """Give up because of an error; never raise."""
-        self.is_running = self.is_stopped = True
+        self.is_stopped = True
         with contextlib.suppress(Exception):  # nothing is left that could handle it
             self.give_up(error)
 
@@ -79,23 +107,27 @@ class _GuardedHook(Hook):
     where each further call would cost more than the checks.
     """
 
-    def __init__(self, function: Callable[..., Any], guard: HookGuard, is_pausable: bool) -> None:
+    def __init__(
+        self, function: Callable[..., Any], guard: HookGuard, is_pausable: bool, is_call: bool
+    ) -> None:
         super().__init__(function)
-        self._guard, self._is_pausable = guard, is_pausable
+        self._guard, self._is_pausable, self._is_call = guard, is_pausable, is_call
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         guard = self._guard
-        if guard.is_running or (guard.is_paused and self._is_pausable):
+        if guard.is_stopped or (guard.is_paused and self._is_pausable) or _running.is_set:
+            return None
+        if self._is_call and guard.thread != threading.get_ident():
             return None
         try:
-            guard.is_running = True
+            _running.is_set = True
             return self._function(*args, **kwargs)
         except Exception as error:  # not BaseException: Ctrl-C belongs to the user's loop
             with contextlib.suppress(Exception):
                 guard.report(error)
             return None
         finally:
-            guard.is_running = guard.is_stopped
+            _running.is_set = False
 
 
 class PausableHooks:
@@ -136,3 +168,17 @@ class PausableHooks:
             network = reference()
             if network is not None:
                 self.add(network, hook)
+
+
+_guards: weakref.WeakSet[HookGuard] = weakref.WeakSet()
+
+
+def _stop_all() -> None:
+    for guard in list(_guards):
+        guard.stop()
+
+
+# A forked process, such as a worker of a data loader, has copies of the networks with their hooks.
+# Its calls are not those of the loop, and the record belongs to the process that trains.
+if hasattr(os, "register_at_fork"):  # not on Windows, where no process forks
+    os.register_at_fork(after_in_child=_stop_all)

@@ -20,11 +20,26 @@ from gandiag.attachment.calls import (
     split_real_fake,
 )
 from gandiag.attachment.gradient_tracking import GradientTracker, OutputGradient
+from gandiag.attachment.outputs import Role, ScoreSelection, join_heads
 from gandiag.models.scores import ScoreFunctions
 from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.snapshot import NetworkName, Snapshot
 
 MAX_CALLS = 16  # calls of D to remember; without a bound, a loop that never steps D adds forever
+
+
+class ObservedCall(NamedTuple):
+    """A call of D with its tensors in autograd's graph, for hooks on their gradients.
+
+    Attributes:
+        call: the call, with detached tensors.
+        heads: its scores, one tensor for each head of D.
+        samples: its samples, ``(B, *shape)``.
+    """
+
+    call: DiscriminatorCall
+    heads: tuple[Tensor, ...]
+    samples: Tensor
 
 
 class FakeBatch(NamedTuple):
@@ -102,7 +117,7 @@ class SnapshotBuilder:
         generator: nn.Module,
         discriminator: nn.Module,
         score_functions: ScoreFunctions,
-        select: Callable[[Any], Tensor],
+        select: ScoreSelection,
         tracker: GradientTracker,
     ) -> None:
         self.fakes = FakeRegistry()
@@ -124,7 +139,7 @@ class SnapshotBuilder:
         kwargs: Mapping[str, Any],
         output: Any,
         method: str = "__call__",
-    ) -> tuple[DiscriminatorCall, Tensor, Tensor] | None:
+    ) -> Sequence[ObservedCall]:
         """Remember a call of the discriminator.
 
         Args:
@@ -134,29 +149,41 @@ class SnapshotBuilder:
             method: name of the method that was called.
 
         Returns:
-            The call, its scores and its samples, both still in the graph, for hooks on their
-            gradients. None for a call that no gradient flows through, such as an evaluation, or
-            one without a tensor of samples.
+            The call; two of them where it scores real and generated samples as two inputs. Empty
+            for a call that no gradient flows through, such as an evaluation, or one without a
+            tensor of samples.
         """
-        scores = self._select(output)
-        samples = self.fakes.select_samples(args, kwargs)
-        if samples is None or not scores.requires_grad:
-            return None
-        if method != "__call__" and (not scores.ndim or len(scores) != len(samples)):
-            return None  # another method than the one that scores, such as one that returns a loss
-        call = DiscriminatorCall(
-            samples=samples.detach(),
-            output=scores.detach(),
-            rescore=functools.partial(self._rescore, method, _detach(args), _detach(kwargs)),
-            is_fake=self.fakes.is_fake(samples),
-            needs_input_gradient=samples.requires_grad and samples.is_leaf,
-            to_generator=samples.requires_grad and not samples.is_leaf,
-            is_only_input=len(args) + len(kwargs) == 1,
-            discriminator_steps=self._tracker.steps("discriminator"),
-            conditions=select_rows((*args, *kwargs.values()), samples),
+        heads_by_role = self._select(output)
+        is_pair = "fake" in heads_by_role
+        inputs: Mapping[Role | None, Tensor | None] = (
+            self.fakes.select_pair(args, kwargs)
+            if is_pair
+            else {None: self.fakes.select_samples(args, kwargs)}
         )
-        self.calls.append(call)
-        return call, scores, samples
+        observed = []
+        for role, heads in heads_by_role.items():
+            samples = inputs.get(role)
+            if samples is None or not any(head.requires_grad for head in heads):
+                continue
+            scores = join_heads([head.detach() for head in heads])
+            if method != "__call__" and (not scores.ndim or len(scores) != len(samples)):
+                continue  # a method that does not score, such as one that returns a loss
+            call = DiscriminatorCall(
+                samples=samples.detach(),
+                output=scores,
+                rescore=functools.partial(
+                    self._rescore, method, _detach(args), _detach(kwargs), role
+                ),
+                is_fake=role == "fake" if is_pair else self.fakes.is_fake(samples),
+                needs_input_gradient=samples.requires_grad and samples.is_leaf,
+                to_generator=samples.requires_grad and not samples.is_leaf,
+                is_only_input=len(args) + len(kwargs) == 1,
+                discriminator_steps=self._tracker.steps("discriminator"),
+                conditions=() if is_pair else select_rows((*args, *kwargs.values()), samples),
+            )
+            self.calls.append(call)
+            observed.append(ObservedCall(call, heads, samples))
+        return observed
 
     def end_discriminator_step(self) -> FakeBatch:
         """Split the calls of the discriminator step that ends; return its generated samples."""
@@ -248,11 +275,13 @@ class SnapshotBuilder:
             return last.score_fake
         return functools.partial(self.score_functions.score, fake.output)
 
-    def _rescore(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    def _rescore(
+        self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any], role: Role | None
+    ) -> Tensor:
         discriminator = self._discriminator()
         assert discriminator is not None  # only a snapshot calls this function, and holds D
         output = getattr(discriminator, method)(*args, **kwargs)
-        return self.score_functions.score(self._select(output))
+        return self.score_functions.score(join_heads(self._select(output)[role]))
 
 
 def _detach(value: Any) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ from gandiag.attachment.gradient_tracking import GradientTracker, descent_sign
 from gandiag.attachment.hooks import HookGuard, PausableHooks
 from gandiag.attachment.loop_evidence import LoopEvidence
 from gandiag.attachment.method_hooks import MethodHooks
+from gandiag.attachment.outputs import ScoreSelection
 from gandiag.attachment.real_samples import RealSampleBuffer
 from gandiag.attachment.score_guess import PATIENCE, UNKNOWN, ScoreGuess
 from gandiag.attachment.snapshots import FakeBatch, SnapshotBuilder
@@ -70,7 +72,7 @@ class StepHooks:
         discriminator: nn.Module,
         optimizers: Mapping[NetworkName, Sequence[Optimizer]],
         score_functions: ScoreFunctions | None,
-        select: Callable[[Any], Tensor],
+        select: ScoreSelection,
         watch: Watch,
         real_samples: RealSampleBuffer | None = None,
     ) -> None:
@@ -123,8 +125,10 @@ class StepHooks:
     ) -> None:
         """Register every hook; `_handles` are those of the hooks that are never paused."""
         hook, handles = self.guard.wrap, self._handles
-        on_discriminator_call = hook(self._on_discriminator_call, is_pausable=not is_critic)
-        self._pausable_hooks.add(generator, hook(self._on_generator_call, is_pausable=True))
+        on_discriminator_call = hook(
+            self._on_discriminator_call, is_pausable=not is_critic, is_call=True
+        )
+        self._pausable_hooks.add(generator, hook(self._on_generator_call, True, is_call=True))
         if not is_critic:
             self._pausable_hooks.add(discriminator, on_discriminator_call)
         handles += [
@@ -150,6 +154,11 @@ class StepHooks:
     def is_attached(self) -> bool:
         """Whether the hooks are registered and observe the loop."""
         return bool(self._handles) and not self.guard.is_stopped
+
+    def observes(self, generator: nn.Module, discriminator: nn.Module) -> bool:
+        """Whether the hooks observe this very pair of networks."""
+        own = [self._networks[name]() for name in NETWORKS]
+        return self.is_attached and own[0] is generator and own[1] is discriminator
 
     def detach(self) -> None:
         """Remove every hook and release every tensor."""
@@ -238,12 +247,15 @@ class StepHooks:
         if method != "__call__" and not isinstance(output, Tensor):
             return  # not the method that scores
         added = self._snapshots.add_call(args, kwargs, output, method)
-        if added is not None:
-            self._observe_call(*added)
-        elif torch.is_grad_enabled():  # otherwise an evaluation
+        for observed in added:
+            self._observe_call(*observed)
+        # Without gradients enabled, it is an evaluation.
+        if not added and torch.is_grad_enabled() and not first_tensor(output).requires_grad:
             self._evidence.record_constant_scores()
 
-    def _observe_call(self, call: DiscriminatorCall, scores: Tensor, samples: Tensor) -> None:
+    def _observe_call(
+        self, call: DiscriminatorCall, heads: Sequence[Tensor], samples: Tensor
+    ) -> None:
         """Register hooks on the gradients of a call of D."""
         if self._uncalled:
             self._mark_called("discriminator")
@@ -252,15 +264,24 @@ class StepHooks:
         if not call.to_generator and self._is_traced:
             self._tracker.record_largest_weight()
         wrap = self.guard.wrap
-        scores.register_hook(  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            wrap(functools.partial(self._on_output_gradient, call))
-        )
+        values = [head.detach() for head in heads]
+        for index, head in enumerate(heads):
+            if head.requires_grad:
+                head.register_hook(  # type: ignore[no-untyped-call]  # torch leaves it untyped
+                    wrap(functools.partial(self._on_output_gradient, call, index, values))
+                )
         if call.to_generator:
             samples.register_hook(  # type: ignore[no-untyped-call]
                 wrap(functools.partial(_store_input_gradient, call))
             )
 
-    def _on_output_gradient(self, call: DiscriminatorCall, gradient: Tensor | None) -> None:
+    def _on_output_gradient(
+        self,
+        call: DiscriminatorCall,
+        head: int,
+        heads: Sequence[Tensor],
+        gradient: Tensor | None,
+    ) -> None:
         """A backward pass has reached the output of a call.
 
         Autograd passes None where a pass has reached another output of the same operation only,
@@ -270,7 +291,7 @@ class StepHooks:
             return
         adds = self._tracker.adds_to_gradients()
         if adds:  # otherwise torch.autograd.grad, which is not the loss that the optimizer descends
-            call.output_gradient = gradient.detach()
+            call.add_output_gradient(head, heads, gradient)
         if self._is_traced and (adds or torch.is_grad_enabled()):
             self._tracker.record_backward(call.to_generator, bool(call.is_fake))
         if self._is_traced:
@@ -347,7 +368,9 @@ class StepHooks:
             "discriminator": self._on_discriminator_call,
         }
         hooks = self._method_hooks[network_name] = MethodHooks()
-        if network is not None and hooks.add(network, self.guard.wrap(on_call[network_name], True)):
+        if network is not None and hooks.add(
+            network, self.guard.wrap(on_call[network_name], True, is_call=True)
+        ):
             # A call of the network calls `forward` too, and would be seen twice.
             self._pausable_hooks.discard(network)
             for handle in self._call_handles if network_name == "discriminator" else ():
@@ -366,6 +389,7 @@ class StepHooks:
         kwargs: dict[str, Any],
     ) -> StepArguments | None:
         """Evaluate a step now, or after the optimizer has called its closure."""
+        self.guard.thread = threading.get_ident()
         if len(args) > 1 or kwargs:
             hook = self.guard.wrap(functools.partial(evaluate, optimizer))
             deferred = defer_to_closure(hook, args, kwargs)

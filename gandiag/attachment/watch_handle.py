@@ -14,6 +14,7 @@ from gandiag.diagnosis.diagnosis import Diagnosis, diagnose
 from gandiag.diagnosis.objective import Objectives, recognise_objectives
 from gandiag.plugins.errors import warn_user
 from gandiag.plugins.protocols import Follower, Reporter
+from gandiag.records.facts import NOT_MEASURED, STOPPED
 from gandiag.records.record import Record
 from gandiag.reports.html_repr import render_run
 from gandiag.reports.report import Report, build_report, format_verdict
@@ -65,8 +66,13 @@ class Attachment:
 
     @property
     def verdict(self) -> str:
-        """The diagnoses so far in one line, such as ``mode collapse (total) since step 800``."""
-        return format_verdict(self.diagnose())
+        """The diagnoses so far in one line, such as ``mode collapse (total) since step 800``.
+
+        It says, too, that an error has ended the monitoring.
+        """
+        verdict = format_verdict(self.diagnose())
+        stop = self._session.recorder.facts.get(NOT_MEASURED, {}).get(STOPPED)
+        return verdict if stop is None else f"{verdict}; monitoring has stopped: {stop['text']}"
 
     @property
     def objectives(self) -> Objectives:
@@ -84,14 +90,20 @@ class Attachment:
             folder: where the reporters write; created if it does not exist.
 
         Returns:
-            The places of what was written; none on other ranks than 0.
+            The places of what was written; none on other ranks than 0. Where nothing can be
+            written, as on a full disk, one warning says so: the caller may be a training.
         """
         if not self._session.watch.ranks.is_first:
             return ()
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        report = self.report()
-        return tuple(reporter.publish(report, folder) for reporter in self._components.reporters)
+        folder, report = Path(folder), self.report()
+        places: list[str] = []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for reporter in self._components.reporters:
+                places.append(reporter.publish(report, folder))
+        except OSError as error:
+            warn_user(f"gandiag cannot publish in {folder}: {type(error).__name__}: {error}")
+        return tuple(places)
 
     def _repr_html_(self) -> str:
         """The state of the run at the time of the call, for a notebook."""
