@@ -68,6 +68,7 @@ def attach(
     real: Real | Mapping[str, Real] | None = None,
     folder: Path | str | None = None,
     select: Callable[[Any], Any] | Mapping[str, Callable[[Any], Any]] | None = None,
+    samples: Callable[[Any], Tensor] | Mapping[str, Callable[[Any], Tensor]] | None = None,
     probes: Mapping[str, Any] | None = None,
     detection: Mapping[str, Any] | None = None,
     embed: Embedding | Mapping[str, Embedding] | None = None,
@@ -82,8 +83,8 @@ def attach(
     Several networks are passed as mappings or lists. A single generator is judged with each of
     several discriminators; several generators are judged with the discriminators of the same names
     (or places in a list). Each pair has a record of its own, in a folder of its name below
-    `folder`. The arguments `scores`, `real`, `select` and `embed` may then be mappings from names
-    of pairs, too.
+    `folder`. The arguments `scores`, `real`, `select`, `samples` and `embed` may then be mappings
+    from names of pairs, too.
 
     Where several processes train together (DistributedDataParallel), call it in each of them after
     the process group is initialised. Rank 0 keeps the record, with numbers averaged and samples
@@ -108,6 +109,11 @@ def attach(
             ``lambda output: output[0]``. It returns a tensor, or a list of tensors for several
             heads or scales. Where one call takes real and generated samples as two inputs, it
             returns ``{"real": ..., "fake": ...}``.
+        samples: from what the generator returns to samples ``(B, *shape)`` that are comparable with
+            the real ones, such as ``torch.tanh`` where the loop applies this function to the
+            generator's output. None: the first tensor that the generator returns; where the
+            discriminator sees something else, what it sees is compared with what it sees of real
+            samples.
         probes: options of the probes, as in a scenario:
             ``{"diversity": {"every": 100}, "units": False}``.
         detection: options of the detection, as in a scenario:
@@ -132,7 +138,8 @@ def attach(
         BadInput: the loop cannot be monitored; the message states the reason.
     """
     pairs = list_pairs(generator, discriminator, generator_optimizer, discriminator_optimizer)
-    options: dict[str, Any] = {"scores": scores, "real": real, "select": select, "embed": embed}
+    options: dict[str, Any] = {"scores": scores, "real": real, "select": select}
+    options |= {"samples": samples, "embed": embed}
     shared: dict[str, Any] = {"probes": probes or {}, "detection": detection or {}}
     if "" in pairs:
         return _attach_pair(
@@ -166,6 +173,7 @@ def _attach_pair(
     real: Real | None,
     folder: Path | str | None,
     select: Callable[[Any], Any] | None,
+    samples: Callable[[Any], Tensor] | None,
     probes: Mapping[str, Any],
     detection: Mapping[str, Any],
     embed: Embedding | None,
@@ -229,7 +237,8 @@ def _attach_pair(
         score_functions,
         select_only_tensor if select is None else functools.partial(select_scores, select),
         session.watch,
-        RealSampleBuffer(ranks, embed) if reference is None else None,
+        functools.partial(RealSampleBuffer, ranks, embed) if reference is None else None,
+        samples,
     )
     _attached.add(hooks)
     attachment = Attachment(hooks, session, components)

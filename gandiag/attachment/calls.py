@@ -28,6 +28,7 @@ class DiscriminatorCall:
         needs_input_gradient: whether the loop asks for the gradient of D at the samples, as
             gradient penalties do.
         to_generator: whether a gradient can flow through the samples to the generator.
+        is_output: whether the samples are, by their memory, what the generator returned.
         is_only_input: whether the samples are the only input of the call (no labels).
         discriminator_steps: steps of D's optimizer before the call.
         conditions: D's other inputs that have one row for each sample, detached.
@@ -43,6 +44,7 @@ class DiscriminatorCall:
     to_generator: bool
     is_only_input: bool
     discriminator_steps: int
+    is_output: bool = False
     conditions: tuple[Tensor, ...] = ()
     output_gradient: Tensor | None = None
     input_gradient: Tensor | None = None
@@ -136,7 +138,12 @@ class FakeRegistry:
         for tensor, is_fake in self._labels:
             if _storage_address(tensor) == address:
                 return is_fake
-        return True if any(_storage_address(fake) == address for fake in self.fakes) else None
+        return True if self.is_output(samples) else None
+
+    def is_output(self, samples: Tensor) -> bool:
+        """Whether the samples share their memory with an output of the generator."""
+        address = _storage_address(samples)
+        return any(_storage_address(fake) == address for fake in self.fakes)
 
     def clear(self) -> None:
         """Release every tensor."""
@@ -203,8 +210,27 @@ def split_real_fake(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
     plain = [call for call in others if not call.needs_input_gradient]
     if fakes and others:
         real = labelled or plain or _select_in_loss(others)[:1]
+        if len(real) > 1 and not labelled:
+            real = _exclude_fakes(real, fakes)
         return _join_calls(_select_in_loss(real), _select_in_loss(fakes), has_known_split=True)
     return _split_by_gradient(calls)
+
+
+def _exclude_fakes(
+    others: Sequence[DiscriminatorCall], fakes: Sequence[DiscriminatorCall]
+) -> Sequence[DiscriminatorCall]:
+    """Those of several other calls that the loss does not move like known generated samples.
+
+    A loop may score copies of generated samples, such as those of a replay buffer, besides.
+    """
+    known = [call for call in (*fakes, *others) if call.output_gradient is not None]
+    is_real = _compare_targets(known) if len(known) > 1 else None
+    if is_real is None:
+        return others
+    real = [call for call, is_low in zip(known, is_real, strict=True) if is_low]
+    # Where the loss asks for higher scores of known fakes, the comparison says nothing.
+    is_consistent = real and not any(call in fakes for call in real)
+    return real if is_consistent else others
 
 
 def select_rows(values: Iterable[Any], samples: Tensor) -> tuple[Tensor, ...]:
@@ -281,33 +307,44 @@ def _split_by_gradient(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
 
 
 def _split_calls(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
-    """Split several calls by the scores that the loss asks for.
+    """Split several calls by the scores that the loss asks for."""
+    is_real = _compare_targets(calls)
+    if is_real is None:
+        return NO_STEP
+    real = [call for call, is_low in zip(calls, is_real, strict=True) if is_low]
+    fake = [call for call, is_low in zip(calls, is_real, strict=True) if not is_low]
+    return _join_calls(real, fake, has_known_split=False)
+
+
+def _compare_targets(calls: Sequence[DiscriminatorCall]) -> list[bool] | None:
+    """Whether the loss asks for higher scores in each of several calls; None if it is unknown.
 
     The sign of a gradient is not sufficient: least squares lowers the scores of real samples that
-    are above their target. The losses of GANs are convex in the score, with a common slope b of the
-    gradient for both parts (0 for a linear loss). So gradient - b * score, the gradient at the
+    are above their target. The losses of GANs are convex in the score, with about the same second
+    derivative b for both parts (0 for a linear loss). So gradient - b * score, the gradient at the
     score 0, tells the parts apart: at the same score, it is smaller on real samples.
+
+    Args:
+        calls: with a gradient at their outputs.
     """
     scores = [call.output.float().flatten() for call in calls]
     gradients = [join_output_gradients([call]) for call in calls]
     flat = [gradient.float().flatten() for gradient in gradients if gradient is not None]
-    # The slope within the calls; between them the targets differ.
+    # The second derivative within the calls; between them the targets differ.
     centred = [score - score.mean() for score in scores]
     variance = torch.stack([each.square().sum() for each in centred]).sum()
     products = [(a * b).sum() for a, b in zip(centred, flat, strict=True)]
-    slope = (torch.stack(products).sum() / variance.clamp(min=1e-12)).clamp(min=0)
-    rests = [gradient - slope * score for gradient, score in zip(flat, scores, strict=True)]
+    curvature = (torch.stack(products).sum() / variance.clamp(min=1e-12)).clamp(min=0)
+    rests = [gradient - curvature * score for gradient, score in zip(flat, scores, strict=True)]
     levels = torch.stack([rest.mean() for rest in rests])
     spread = torch.stack([(rest - rest.mean()).abs().mean() for rest in rests]).max()
     low, high = levels.min(), levels.max()
     # Calls that differ by less than their own values do belong to one kind of samples: there is no
     # split, as with a hinge loss whose margins are all satisfied.
     if not bool(high - low > spread):
-        return NO_STEP
-    is_real = (levels < (low + high) / 2).tolist()
-    real = [call for call, is_low in zip(calls, is_real, strict=True) if is_low]
-    fake = [call for call, is_low in zip(calls, is_real, strict=True) if not is_low]
-    return _join_calls(real, fake, has_known_split=False)
+        return None
+    answers: list[bool] = (levels < (low + high) / 2).tolist()
+    return answers
 
 
 def _split_batch(call: DiscriminatorCall, is_real: Tensor) -> DiscriminatorStep:

@@ -179,6 +179,7 @@ class SnapshotBuilder:
                 to_generator=samples.requires_grad and not samples.is_leaf,
                 is_only_input=len(args) + len(kwargs) == 1,
                 discriminator_steps=self._tracker.steps("discriminator"),
+                is_output=self.fakes.is_output(samples),
                 conditions=() if is_pair else select_rows((*args, *kwargs.values()), samples),
             )
             self.calls.append(call)

@@ -31,9 +31,11 @@ from gandiag.attachment.loop_evidence import LoopEvidence
 from gandiag.attachment.method_hooks import MethodHooks
 from gandiag.attachment.outputs import ScoreSelection
 from gandiag.attachment.real_samples import RealSampleBuffer
+from gandiag.attachment.sample_view import NO_DISPLACEMENT, NOT_COMPARABLE, SampleView
 from gandiag.attachment.score_guess import PATIENCE, UNKNOWN, ScoreGuess
 from gandiag.attachment.snapshots import FakeBatch, SnapshotBuilder
 from gandiag.models.scores import SCORE_FUNCTIONS, ScoreFunctions
+from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.monitoring.snapshot import Call, NetworkName, first_tensor
 from gandiag.monitoring.torch_internals import has_compiled, loss_scale
 from gandiag.monitoring.watch import NETWORKS, Watch
@@ -62,8 +64,10 @@ class StepHooks:
             the discriminator's loss.
         select: picks the scores from the discriminator's output.
         watch: shows the snapshots to the probes.
-        real_samples: collects the loop's real batches and builds a reference from them; None if the
-            watch has a reference.
+        real_samples: creates what collects the loop's real batches and builds a reference from
+            them; None if the watch has a reference.
+        to_samples: the user's function from what the generator returns to its samples; None for
+            the first tensor that it returns.
     """
 
     def __init__(
@@ -74,14 +78,23 @@ class StepHooks:
         score_functions: ScoreFunctions | None,
         select: ScoreSelection,
         watch: Watch,
-        real_samples: RealSampleBuffer | None = None,
+        real_samples: Callable[[], RealSampleBuffer] | None = None,
+        to_samples: Callable[[Any], Tensor] | None = None,
     ) -> None:
         self._networks: dict[NetworkName, weakref.ref[nn.Module]] = {
             "generator": weakref.ref(generator),
             "discriminator": weakref.ref(discriminator),
         }
         self._watch = watch
-        self._real_samples = real_samples
+        self._create_buffer = real_samples
+        self._real_samples = None if real_samples is None else real_samples()
+        self._to_samples = to_samples
+        if to_samples is not None:
+            watch.history.latents.to_samples = to_samples
+        self._view = SampleView(
+            is_mapped=to_samples is not None,
+            is_known=to_samples is not None and real_samples is None,
+        )
         self._tracker = GradientTracker(
             generator, discriminator, optimizers, lambda function: self.guard.wrap(function)
         )
@@ -227,6 +240,9 @@ class StepHooks:
         detached = fake.detach()
         self._snapshots.fakes.fakes.append(detached)
         if fake.requires_grad:  # otherwise an evaluation, or fakes for a discriminator step only
+            if self._to_samples is not None:
+                with without_side_effects():
+                    detached = self._to_samples(output).detach()
             self._generated.append((detached, Call(args, kwargs, method)))
 
     def _on_discriminator_call(
@@ -242,7 +258,7 @@ class StepHooks:
                 self._tracker.mark_gradient_penalty()
         if self._uncalled and method == "__call__":
             self._mark_called("discriminator")
-        if not (self._is_armed or self._real_samples):
+        if not (self._is_armed or self._real_samples or self._view.is_other):
             return
         if method != "__call__" and not isinstance(output, Tensor):
             return  # not the method that scores
@@ -329,7 +345,8 @@ class StepHooks:
         if self._is_traced:
             self._evidence.record_discriminator_step(calls, self._snapshots.discriminator_step)
         if self._real_samples is not None:
-            reference = self._real_samples.add(self._snapshots.discriminator_step.real)
+            real = self._view.select(self._snapshots.discriminator_step.real)
+            reference = self._real_samples.add(real)
             if reference is not None:
                 self._watch.set_reference(reference)
                 self._real_samples = None
@@ -400,17 +417,16 @@ class StepHooks:
 
     def _evaluate_generator_step(self, optimizer: Optimizer) -> None:
         self._check_call("generator")
-        # Batches are passed on in groups: one by one they would cost twice the time.
+        leading = [call for call in self._snapshots.calls if call.to_generator]
+        if self._view.check(leading, [generated for generated, _ in self._generated]):
+            self._change_view()
         if self._is_traced:
             newest = None
             if self._generated:
                 generated, generator_call = self._generated[-1]
                 newest = generated, generator_call.args, generator_call.kwargs
             self._evidence.record_generator_step(tuple(self._snapshots.calls), newest)
-        if self._is_armed or 2 * len(self._generated) > RECENT_BATCHES:
-            for generated, call in self._generated:
-                self._watch.add_call(generated, call)
-            self._generated.clear()
+        self._pass_on_samples(leading)
         if self._is_armed or self._snapshots.calls:
             fake = self._snapshots.end_generator_step()
             if self._is_armed and not self._uncalled:
@@ -419,6 +435,38 @@ class StepHooks:
             self._observe("generator", optimizer, fake)
         else:
             self._tracker.end_step("generator")
+
+    def _pass_on_samples(self, leading: Sequence[DiscriminatorCall]) -> None:
+        """Pass the samples of the generator's steps on to the watch.
+
+        Batches are passed on in groups: one by one they would cost twice the time.
+        """
+        history, is_other = self._watch.history, self._view.is_other
+        if not (self._is_armed or is_other or 2 * len(self._generated) > RECENT_BATCHES):
+            return
+        for generated, call in self._generated:
+            history.add_latents(len(generated), call)
+        compared = (
+            [seen.samples for seen in leading] if is_other else [g for g, _ in self._generated]
+        )
+        for samples in compared:
+            history.add_samples(samples)
+        self._generated.clear()
+
+    def _change_view(self) -> None:
+        """Compare something else with the real samples from now on."""
+        history, is_other = self._watch.history, self._view.is_other
+        if self._create_buffer is not None:
+            # The real samples are those that D sees, too: they are collected again.
+            history.restart()
+            self._real_samples = self._create_buffer()
+        if is_other:
+            history.has_comparable_outputs = False
+            history.has_comparable_samples = self._create_buffer is not None
+            text = NO_DISPLACEMENT if history.has_comparable_samples else NOT_COMPARABLE
+            probes = ("displacement", *(() if history.has_comparable_samples else ("diversity",)))
+            self._watch.recorder.add_limit("samples", text, probes)
+            warn_user(f"gandiag: {text}")
 
     def _after_generator_step(self, *_: Any) -> None:
         if self.guard.is_paused:  # four of five steps at batches of 128 and the default cadences

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -32,10 +32,12 @@ class FixedLatents:
     Attributes:
         calls: the arguments of the generator's calls with these inputs.
         count: number of samples that these calls generate, at most `FIXED_LATENTS`.
+        to_samples: from what the generator returns to its samples ``(B, *shape)``.
     """
 
     def __init__(self) -> None:
         """Start without latents."""
+        self.to_samples: Callable[[Any], Tensor] = first_tensor
         self.calls: list[Call] = []
         self.count = 0
         self._displacement_calls: list[Call] = []
@@ -53,14 +55,14 @@ class FixedLatents:
 
     def generate_samples(self, generator: nn.Module) -> Tensor:
         """Generate the fixed samples ``(count, *shape)``, in the generator's current mode."""
-        return _forward_pass(generator, self.calls).output[:FIXED_LATENTS]
+        return self._forward_pass(generator, self.calls).output[:FIXED_LATENTS]
 
     def build_forward_pass(self, generator: nn.Module) -> ForwardPass:
         """A forward pass at the first `DISPLACEMENT_LATENTS` latents, ``(n, *shape)``.
 
         There are more samples if the inputs of a call could not be truncated.
         """
-        return _forward_pass(generator, self._displacement_calls)
+        return self._forward_pass(generator, self._displacement_calls)
 
     def update_displacement(self, step: int, output: Tensor) -> dict[str, Any]:
         """Store the output at the fixed latents, and find the output to compare it with.
@@ -87,6 +89,12 @@ class FixedLatents:
             "fixed_steps": step - earlier_step,
         }
 
+    def _forward_pass(self, generator: nn.Module, calls: Iterable[Call]) -> ForwardPass:
+        return ForwardPass(generator, *(partial(self._generate, generator, call) for call in calls))
+
+    def _generate(self, generator: nn.Module, call: Call) -> Tensor:
+        return self.to_samples(getattr(generator, call.method)(*call.args, **call.kwargs))
+
 
 class WeightSample:
     """A sample of each network's weights at its last evaluation."""
@@ -112,14 +120,6 @@ class WeightSample:
             "weights_before": before,
             "weights_steps": snapshot.step - last_step,
         }
-
-
-def _forward_pass(generator: nn.Module, calls: Iterable[Call]) -> ForwardPass:
-    return ForwardPass(generator, *(partial(_generate, generator, call) for call in calls))
-
-
-def _generate(generator: nn.Module, call: Call) -> Tensor:
-    return first_tensor(getattr(generator, call.method)(*call.args, **call.kwargs))
 
 
 def _sample_weights(parameters: Iterable[nn.Parameter]) -> Tensor | None:

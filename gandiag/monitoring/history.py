@@ -23,6 +23,8 @@ class SampleHistory:
         reference: reference statistics of the real data; None before they are computed.
         recent_fakes: the newest generated samples.
         latents: the fixed latents.
+        has_comparable_samples: whether `recent_fakes` are comparable with the reference.
+        has_comparable_outputs: whether what G generates at the fixed latents is, too.
     """
 
     def __init__(self) -> None:
@@ -30,6 +32,7 @@ class SampleHistory:
         self.reference: Reference | None = None
         self.recent_fakes = RecentFakes()
         self.latents = FixedLatents()
+        self.has_comparable_samples = self.has_comparable_outputs = True
         self._weights = WeightSample()
 
     @property
@@ -44,9 +47,21 @@ class SampleHistory:
 
     def add_batch(self, fake: Tensor, call: Call) -> None:
         """Add a generated batch ``(B, *shape)`` and the call that generated it."""
+        self.add_samples(fake)
+        self.add_latents(len(fake), call)
+
+    def add_samples(self, fake: Tensor) -> None:
+        """Add a batch ``(B, *shape)`` of samples to those that are compared with real ones."""
         self.recent_fakes.add(fake.detach(), self.sample_size)
+
+    def add_latents(self, batch: int, call: Call) -> None:
+        """Add a call that generated `batch` samples to the fixed latents, if some are missing."""
         if self.latents.count < FIXED_LATENTS:
-            self.latents.add(len(fake), call)
+            self.latents.add(batch, call)
+
+    def restart(self) -> None:
+        """Forget the samples and the reference: what is added from now on is something else."""
+        self.reference, self.recent_fakes = None, RecentFakes()
 
     def generate_samples(self, generator: nn.Module) -> Tensor:
         """Generate the fixed samples ``(count, *shape)``, in the generator's current mode."""
@@ -99,7 +114,7 @@ class SampleHistory:
     def _fake_stats(self, snapshot: Snapshot, others: Sequence[Tensor]) -> dict[str, Any]:
         if snapshot.network_name != "generator" or self.reference is None:
             return {}
-        if not self.recent_fakes.count:
+        if not self.recent_fakes.count or not self.has_comparable_samples:
             return {}
         return {"fake_stats": self.recent_fakes.update_stats(self.reference, others)}
 
@@ -108,7 +123,7 @@ class SampleHistory:
 
     def _fixed(self, snapshot: Snapshot) -> dict[str, Any]:
         forward_pass = snapshot.fixed_pass
-        if forward_pass is None:
+        if forward_pass is None or not self.has_comparable_outputs:
             return {}
         if snapshot.evaluated_generator is not None:
             # The displacement is that of the network whose samples the user keeps.

@@ -36,6 +36,7 @@ class Watch:
 
     Attributes:
         step: number of generator steps completed.
+        history: the newest generated samples, the fixed latents, and the reference.
 
     Args:
         probes: the probes with their schedules.
@@ -74,14 +75,14 @@ class Watch:
         self._after_flush = after_flush
         self._after_step = after_step
         self._pending: dict[int, dict[str, float | Tensor]] = {}  # by step and signal
-        self._history = SampleHistory()
+        self.history = SampleHistory()
         self._next: dict[NetworkName, int] = {}  # step before which no probe is due
         self._last_flush = -1
         self._next_grid = 0
 
     def set_reference(self, reference: Reference) -> None:
         """Compare the samples with this reference from now on, and store its facts."""
-        self._history.reference = reference
+        self.history.reference = reference
         self.recorder.add_facts(**reference.to_facts())
 
     def is_due(self, step: int, network_name: NetworkName) -> bool:
@@ -110,12 +111,12 @@ class Watch:
         Returns:
             A generator step; not later than the next step if nothing can be skipped.
         """
-        if not self._history.is_full or self._after_step is not None:
+        if not self.history.is_full or self._after_step is not None:
             return 0
         evaluation = min(self._next.get(name, 0) for name in NETWORKS)
         flush = ((self._last_flush - 1) // self._flush_every + 1) * self._flush_every
         grid = self._next_grid - 1 if self._grid_every else evaluation
-        return min(evaluation - self._history.recent_fakes.batch_count - ahead, flush, grid)
+        return min(evaluation - self.history.recent_fakes.batch_count - ahead, flush, grid)
 
     def add_batch(self, fake: Tensor, *args: Any, **kwargs: Any) -> None:
         """Add a batch that G, or the average of its weights, generated in a generator step.
@@ -130,7 +131,7 @@ class Watch:
 
     def add_call(self, fake: Tensor, call: Call) -> None:
         """Add a generated batch ``(B, *shape)`` like `add_batch`, with the call that made it."""
-        self._history.add_batch(fake, call)
+        self.history.add_batch(fake, call)
 
     def observe(self, snapshot: Snapshot) -> None:
         """Evaluate the probes that are due at this step."""
@@ -155,7 +156,7 @@ class Watch:
     def after_generator_step(self, step: int, generator: nn.Module) -> None:
         """Save a sample grid and flush where it is time, after generator step number `step`."""
         self.step = step
-        if self._grid_every and step >= self._next_grid and self._history.latents.calls:
+        if self._grid_every and step >= self._next_grid and self.history.latents.calls:
             self._next_grid = (step // self._grid_every + 1) * self._grid_every
             self._save_sample_grid(step, generator)
         # A flush comes one step after a multiple of `flush_every`: most evaluations are at
@@ -176,7 +177,7 @@ class Watch:
 
     def generate_samples(self, generator: nn.Module) -> Tensor:
         """Generate the fixed samples ``(count, *shape)``, in the generator's current mode."""
-        return self._history.generate_samples(generator)
+        return self.history.generate_samples(generator)
 
     def _evaluate(
         self, snapshot: Snapshot, active: Sequence[ScheduledProbe], messages: Sequence[Message]
@@ -187,7 +188,7 @@ class Watch:
         row: dict[str, float | Tensor] = {}
         with without_side_effects() if is_generator_step else nullcontext():
             others = [message[FAKES] for message in messages if FAKES in message]
-            complete = self._history.complete_snapshot(snapshot, active, others)
+            complete = self.history.complete_snapshot(snapshot, active, others)
             for scheduled in active:
                 # Completing the snapshot switches probes off whose fields cannot be computed.
                 if not scheduled.is_switched_off:
@@ -215,7 +216,7 @@ class Watch:
         Probes that use samples of more than one batch are evaluated on rank 0 only, with the
         samples of all ranks.
         """
-        history = self._history
+        history = self.history
         complete = replace(snapshot, probability=self.probability, reference=history.reference)
         message: dict[str, float | Tensor] = {}
         for scheduled in active:

@@ -17,6 +17,7 @@ from gandiag.monitoring.signals import (
     FAKE_OUTPUT_GRADIENTS,
     FAKE_OUTPUT_GRADIENTS_AT_G,
     KNOWN_SPLIT,
+    REAL_OUTPUT_GRADIENTS,
 )
 from gandiag.records.arrays import Array, align
 from gandiag.records.record import Record
@@ -32,7 +33,7 @@ class GeneratorAscends:
 
     condition: ClassVar[str] = "generator_ascends"
     needs: ClassVar[frozenset[str]] = frozenset(
-        {FAKE_OUTPUT_GRADIENTS_AT_G, FAKE_OUTPUT_GRADIENTS, KNOWN_SPLIT}
+        {FAKE_OUTPUT_GRADIENTS_AT_G, FAKE_OUTPUT_GRADIENTS, REAL_OUTPUT_GRADIENTS, KNOWN_SPLIT}
     )
     about: ClassVar[About] = "loop"
 
@@ -40,7 +41,12 @@ class GeneratorAscends:
         """Compare the signs of both losses' gradients at the scores of generated samples."""
         steps, gradients = record[FAKE_OUTPUT_GRADIENTS_AT_G]
         of_discriminator = record[FAKE_OUTPUT_GRADIENTS]
-        direction = align(steps, of_discriminator.steps, _mean_sign(of_discriminator.values))
+        sign = _mean_sign(of_discriminator.values)
+        of_real = record[REAL_OUTPUT_GRADIENTS]
+        real_sign = align(of_discriminator.steps, of_real.steps, _mean_sign(of_real.values))
+        # Least squares raises the scores of both where they are below both targets. Only where the
+        # discriminator's step moves the two apart, it has a direction for the generated ones.
+        direction = align(steps, of_discriminator.steps, np.where(sign * real_sign < 0, sign, 0))
         is_known = record.at(KNOWN_SPLIT, steps) > 0.5
         if not is_known[-WINDOW:].any():
             # Without memory or labels, gandiag calls those samples generated whose scores D lowers.

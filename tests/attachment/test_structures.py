@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import gandiag
+from gandiag.attachment.calls import DiscriminatorCall, split_real_fake
+from gandiag.attachment.several_handles import SeveralAttachments
+from gandiag.attachment.watch_handle import Attachment
+from gandiag.plugins.builtin import PROBE_CADENCES
+from gandiag.plugins.errors import BadInput
+from tests.attachment.structures import STRUCTURES, Structure, build
+
+OFTEN = {name: {"every": 5} for name in PROBE_CADENCES["attach"]}
+
+
+def attach(structure: Structure, **options: object) -> Attachment:
+    """Attach gandiag to a structure, as ATTACH.md shows it."""
+    return gandiag.attach(
+        structure.generator,
+        structure.discriminator,
+        structure.generator_optimizer,
+        structure.discriminator_optimizer,
+        **{**structure.options, **options},  # type: ignore[arg-type]  # options of any type
+    )
+
+
+def list_pairs(watch: Attachment) -> dict[str, Attachment]:
+    """The attachments of all pairs."""
+    return watch.pairs if isinstance(watch, SeveralAttachments) else {"": watch}
+
+
+def list_tensors(structure: Structure) -> list[Tensor]:
+    """Weights and buffers of all networks."""
+    return [tensor for each in structure.networks for tensor in each.state_dict().values()]
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_structure_is_watched_without_harm(name: str) -> None:
+    """Of every structure, both networks of each pair are measured, and the bits stay the same."""
+    ends = []
+    for watched in (False, True):
+        structure = build(name)
+        watch = attach(structure, probes=OFTEN) if watched else None
+        structure.train(12)
+        ends.append(list_tensors(structure))
+    assert watch is not None
+    watch.detach()
+    assert all(torch.equal(one, other) for one, other in zip(*ends, strict=True))
+    for pair in list_pairs(watch).values():
+        signals = pair.record.signals
+        wanted = ("confidence/auc/discriminator", "learning_signal/score_gradient/generator")
+        assert signals.keys() >= set(wanted), pair.record.facts
+        assert pair.step == 12
+        present = {d.condition: d.summary for d in pair.diagnose() if d.status == "present"}
+        assert not present
+
+
+@pytest.mark.parametrize("name", ["HiFi-GAN", "CycleGAN", "pix2pix"])
+def test_least_squares_is_recognised(name: str) -> None:
+    """Real and generated samples are told apart, so the targets of the loss are those of the loop.
+
+    It holds for two samples in one call, for a replay buffer and for concatenated conditions.
+    """
+    structure = build(name)
+    with attach(structure, probes=OFTEN) as watch:
+        structure.train(25)
+        for pair in list_pairs(watch).values():
+            seen = pair.objectives
+            assert seen.real is not None
+            assert seen.fake is not None
+            assert (seen.real.shape, seen.fake.shape) == ("least_squares",) * 2
+            assert seen.real.target == pytest.approx(1, abs=0.05)
+            assert seen.fake.target == pytest.approx(0, abs=0.05)
+
+
+def test_verdict_names_the_failing_pair() -> None:
+    """The first line names the pair whose networks are failing before the others."""
+    structure = build("CycleGAN")
+    with attach(structure) as watch:
+        assert isinstance(watch, SeveralAttachments)
+        watch["BtoA"]._session.recorder.add_facts(**{"not_measured": {}})
+        assert watch.verdict.startswith("AtoB: ")
+        assert {d.summary.split(":")[0] for d in watch.diagnose()} == {"AtoB", "BtoA"}
+
+
+def make_call(output: Tensor, gradient: Tensor) -> DiscriminatorCall:
+    """A call of D of which only output and gradient matter; the loss is a mean."""
+    return DiscriminatorCall(
+        samples=torch.zeros(len(output), 2),
+        output=output,
+        rescore=lambda: output,
+        is_fake=None,
+        needs_input_gradient=False,
+        to_generator=False,
+        is_only_input=True,
+        discriminator_steps=0,
+        output_gradient=gradient / gradient.numel(),
+    )
+
+
+@pytest.mark.parametrize("offset", [-1.0, 0.5, 1.5])
+def test_samples_are_told_apart_by_targets(offset: float) -> None:
+    """Least squares: the real samples are found wherever the scores are, above the target too."""
+    for real_mean, fake_mean in ((offset, 0.0), (offset, offset), (1.2, -0.3)):
+        scores = [torch.randn(8, 1) * 0.3 + mean for mean in (real_mean, fake_mean)]
+        real, fake = make_call(scores[0], scores[0] - 1), make_call(scores[1], scores[1])
+        for order in ([real, fake], [fake, real]):
+            step = split_real_fake(order)
+            assert step.real_output is real.output
+            assert step.fake_output is fake.output
+
+
+def test_copies_of_fakes_are_not_collected_as_real() -> None:
+    """A further call whose scores the loss lowers, as those of known fakes, is not on real ones."""
+    scores = torch.randn(3, 8, 1)
+    real, copies, fake = (make_call(s, s - t) for s, t in zip(scores, (1, 0, 0), strict=True))
+    fake.is_fake = True
+    assert split_real_fake([real, copies, fake]).real_output is real.output
+
+
+def test_networks_that_do_not_fit_are_refused() -> None:
+    """Names that differ, a second watch on a pair, and unknown names in options are refused."""
+    structure = build("CycleGAN")
+    with attach(structure), pytest.raises(BadInput, match="monitored already"):
+        attach(structure)
+    with pytest.raises(BadInput, match="AtoC"):
+        attach(structure, real={"AtoC": torch.zeros(700, 1, 8, 8)})
+    structure.discriminator = {"x": nn.Linear(1, 1), "y": nn.Linear(1, 1)}
+    with pytest.raises(BadInput, match="the same name"):
+        attach(structure)
