@@ -7,16 +7,15 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from gandiag.attachment.followers import AlertCallback, resolve_follower
 from gandiag.attachment.loop_evidence import describe_unoptimised
 from gandiag.attachment.outputs import select_only_tensor, select_scores
 from gandiag.attachment.pairs import Networks, Optimizers, Pair, choose_option, list_pairs
-from gandiag.attachment.real_samples import RealSampleBuffer, build_reference
+from gandiag.attachment.real_samples import RealSampleBuffer, RealSamples, build_reference
 from gandiag.attachment.several_handles import SeveralAttachments
 from gandiag.attachment.step_hooks import StepHooks
 from gandiag.attachment.watch_handle import Attachment
@@ -32,8 +31,6 @@ from gandiag.records.facts import SCORES, UNOPTIMISED
 from gandiag.scenario.schema import Scenario
 from gandiag.training.components import Components
 from gandiag.training.session import create_session
-
-Real: TypeAlias = "Tensor | Dataset[Any]"
 
 # The hooks that were ever attached, as far as they exist: two on one pair would measure each other.
 _attached: weakref.WeakSet[StepHooks] = weakref.WeakSet()
@@ -65,7 +62,7 @@ def attach(
     discriminator_optimizer: Optimizers,
     *,
     scores: ScoreType | Mapping[str, ScoreType] | None = None,
-    real: Real | Mapping[str, Real] | None = None,
+    real: RealSamples | Mapping[str, RealSamples] | None = None,
     folder: Path | str | None = None,
     select: Callable[[Any], Any] | Mapping[str, Callable[[Any], Any]] | None = None,
     samples: Callable[[Any], Tensor] | Mapping[str, Callable[[Any], Tensor]] | None = None,
@@ -101,8 +98,9 @@ def attach(
         scores: how the discriminator's output is read: ``logits``, ``probabilities`` (the network
             ends in a sigmoid) or ``critic`` (Wasserstein, hinge, least squares). None: gandiag
             recognises it from the discriminator's last layer and loss within its first steps.
-        real: real samples ``(N, *shape)`` or a dataset of them, at least 600. With them, diversity
-            is measured from the first step on; without them, gandiag first collects 3,024 real
+        real: real samples as the discriminator gets them, at least 32: a tensor or an array
+            ``(N, *shape)``, a dataset or a DataLoader. With them, diversity is measured from the
+            first step on; without them, gandiag first collects 3,024 real
             samples from the discriminator's input.
         folder: where the record is written while the loop runs; None keeps it in memory.
         select: picks the scores if the discriminator returns more than one tensor, such as
@@ -170,7 +168,7 @@ def _attach_pair(
     pair: Pair,
     *,
     scores: ScoreType | None,
-    real: Real | None,
+    real: RealSamples | None,
     folder: Path | str | None,
     select: Callable[[Any], Any] | None,
     samples: Callable[[Any], Tensor] | None,

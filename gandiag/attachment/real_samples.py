@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from gandiag.monitoring.distributed import Message, Ranks
 from gandiag.monitoring.features import Embedding, SampleFeatures
@@ -19,25 +21,32 @@ from gandiag.plugins.errors import BadInput, warn_user
 # Samples for a reference: those it keeps, and two halves for its real-vs-real baseline. Images of
 # 32 x 32 x 3 pixels take 37 MB while they are collected.
 SAMPLES_NEEDED = MAX_REAL_SAMPLES + 2 * SAMPLE_SIZE
-# With fewer samples, neither the modes nor the baseline would be estimated well enough.
-MIN_SAMPLES = 600
+# The fewest samples that have modes: two k-means cells of about 10 samples each, and 10 samples for
+# the baseline.
+MIN_SAMPLES = 32
+# Samples of a stream that are read to select `SAMPLES_NEEDED` of them: the data may be sorted, and
+# this is an epoch of MNIST or CIFAR-10.
+MAX_STREAMED = 60_000
+
+#: Real samples: a tensor or array ``(N, *shape)``, a dataset, or a loader of batches.
+RealSamples: TypeAlias = "Tensor | NDArray[Any] | Dataset[Any] | Iterable[Any]"
 
 
 def build_reference(
-    real: Tensor | Dataset[Any], device: torch.device, embedding: Embedding | None = None
+    real: RealSamples, device: torch.device, embedding: Embedding | None = None
 ) -> Reference:
     """Build the reference from the real samples that the user passed to `gandiag.attach`.
 
     Args:
-        real: samples ``(N, *shape)``, or a dataset whose items are samples or begin with one. Of
-            more than `SAMPLES_NEEDED`, a random subset of that size is used.
+        real: samples ``(N, *shape)``, a dataset whose items are samples or begin with one, or a
+            loader of batches. Of more than `SAMPLES_NEEDED`, a random subset of that size is used.
         device: device of the reference's tensors.
         embedding: computes the features in which samples are compared; None compares pixels.
 
     Raises:
         BadInput: there are fewer than `MIN_SAMPLES` samples, or the embedding raises.
     """
-    samples = real if isinstance(real, Tensor) else _load_samples(real)
+    samples = _load_samples(real)
     if len(samples) < MIN_SAMPLES:
         problem = f"{len(samples)} samples; at least {MIN_SAMPLES} are needed"
         raise BadInput("attach: real", problem)
@@ -54,17 +63,59 @@ def build_reference(
         raise BadInput("attach: embed", f"{type(error).__name__}: {error}") from error
 
 
-def _load_samples(dataset: Dataset[Any]) -> Tensor:
-    """Up to `SAMPLES_NEEDED` samples, spread evenly over a dataset, ``(n, *shape)``.
+def _load_samples(real: RealSamples) -> Tensor:
+    """The samples, or up to `SAMPLES_NEEDED` of them, ``(n, *shape)``.
 
-    Transforms of the dataset may draw random numbers; the user's generators are restored.
+    Transforms of a dataset may draw random numbers; the user's generators are restored.
+
+    Raises:
+        BadInput: these are no samples.
     """
-    size = len(dataset)  # type: ignore[arg-type]  # Python raises for a dataset without a length
-    count = min(size, SAMPLES_NEEDED)
+    if isinstance(real, Tensor):
+        return real
+    if hasattr(real, "__array__"):
+        return torch.as_tensor(np.asarray(real))
+    dataset = real.dataset if isinstance(real, DataLoader) else real
     with without_side_effects():
-        items = [dataset[i * size // count] for i in range(count)]
-    tensors = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
-    return torch.stack([torch.as_tensor(tensor) for tensor in tensors])
+        if isinstance(dataset, Sized) and hasattr(dataset, "__getitem__"):
+            # Spread evenly over the dataset, which may be sorted.
+            size = len(dataset)
+            count = min(size, SAMPLES_NEEDED)
+            items = [_first_part(dataset[i * size // count]) for i in range(count)]
+            return torch.stack([torch.as_tensor(item) for item in items])
+        if isinstance(real, Iterable):
+            return _sample_stream(real)
+    problem = f"a {type(real).__name__} is no tensor, array, dataset or loader of batches"
+    raise BadInput("attach: real", problem)
+
+
+def _sample_stream(batches: Iterable[Any]) -> Tensor:
+    """A random subset of the samples of a stream of batches, read for at most one epoch.
+
+    It is a reservoir sample (Vitter 1985, algorithm R): each sample read has the same chance.
+    """
+    stream = torch.Generator().manual_seed(0)
+    kept: list[Tensor] = []
+    count = 0
+    for batch in batches:
+        for sample in torch.as_tensor(_first_part(batch)):
+            count += 1
+            if len(kept) < SAMPLES_NEEDED:
+                kept.append(sample)
+                continue
+            place = int(torch.randint(count, (1,), generator=stream))
+            if place < SAMPLES_NEEDED:
+                kept[place] = sample
+        if count >= MAX_STREAMED:
+            break
+    return torch.stack(kept) if kept else torch.zeros(0)
+
+
+def _first_part(item: Any) -> Any:
+    """A sample, or a batch of them, without the labels behind it."""
+    if isinstance(item, Mapping):
+        return next(iter(item.values()))
+    return item[0] if isinstance(item, (tuple, list)) else item
 
 
 class RealSampleBuffer:

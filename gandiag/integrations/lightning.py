@@ -18,11 +18,11 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
-from torch.utils.data import Dataset
 
 from gandiag.attachment.attach import attach
+from gandiag.attachment.real_samples import RealSamples
 from gandiag.attachment.watch_handle import Attachment
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.models.scores import ScoreType
@@ -69,8 +69,8 @@ class GandiagCallback(Callback):
         scores: ScoreType | None = None,
         generator: str = "generator",
         discriminator: str = "discriminator",
-        real: Tensor | Dataset[Any] | None = None,
-        select: Callable[[Any], Tensor] | None = None,
+        real: RealSamples | None = None,
+        select: Callable[[Any], Any] | None = None,
         probes: Mapping[str, Any] | None = None,
         detection: Mapping[str, Any] | None = None,
         followers: Sequence[Follower] = (),

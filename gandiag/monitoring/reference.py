@@ -176,7 +176,8 @@ class Reference(RealStats):
         With at least 2 x `sample_size` held-out samples, each draw is without replacement. Then the
         variance over draws is only 1 - size / N of that over independent samples (finite
         population correction, Cochran 1977, theorem 2.2), and the standard deviations are
-        corrected for it. With fewer samples, the draws are with replacement.
+        corrected for it. With fewer samples, the draws are with replacement, and of no more than
+        there are: they cannot tell the distribution more exactly than the samples themselves.
         """
         features = self.embed(held_out)
         count, size = len(features), self.sample_size
@@ -187,7 +188,7 @@ class Reference(RealStats):
             if without_replacement:
                 chosen = torch.randperm(count, generator=generator)[:size]
             else:
-                chosen = torch.randint(count, (size,), generator=generator)
+                chosen = torch.randint(count, (min(size, count),), generator=generator)
             rows.append(compute_feature_metrics(self, features[chosen.to(features.device)]))
         scalars = [name for name, value in rows[0].items() if value.ndim == 0]
         columns = {name: torch.stack([row[name] for row in rows]) for name in scalars}

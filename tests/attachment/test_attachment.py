@@ -402,7 +402,7 @@ def test_unsupported_arguments_are_refused() -> None:
         ((g, d, LBFGS(g.parameters()), d_step), {}, "LBFGS"),
         ((g, d, both, d_step), {}, "also steps parameters"),
         ((g, d, g_step, d_step), {"scores": "logit"}, 'nearest is "logits"'),
-        ((g, d, g_step, d_step), {"real": torch.zeros(10, 1, 8, 8)}, "at least 600"),
+        ((g, d, g_step, d_step), {"real": torch.zeros(10, 1, 8, 8)}, "at least 32"),
         ((g, d, g_step, d_step), {"probes": {"diversty": {}}}, 'nearest is "diversity"'),
     ]
     for args, options, message in cases:
