@@ -11,7 +11,7 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -106,11 +106,15 @@ def mutate_value(data: Any, random: Random) -> Any:
     return data
 
 
-def _places(data: Any) -> Any:
-    if isinstance(data, dict | list):
-        for key in list(data) if isinstance(data, dict) else range(len(data)):
-            yield data, key
-            yield from _places(data[key])
+def _places(data: Any) -> Iterator[tuple[Any, Any]]:
+    """Every list or mapping below plain data, with each of its keys."""
+    left = [data]
+    while left:
+        inside = left.pop()
+        if isinstance(inside, dict | list):
+            for key in list(inside) if isinstance(inside, dict) else range(len(inside)):
+                yield inside, key
+                left.append(inside[key])
 
 
 def mutate_json(data: bytes, random: Random) -> bytes:

@@ -249,22 +249,22 @@ def serving(folder: Path) -> Iterator[str]:
 
     def listen() -> None:
         asyncio.set_event_loop(asyncio.new_event_loop())
-        server = create_server(folder)
+        server, port = create_server(folder)
         server.start()
         server.io_loop.add_callback(ready.set)
-        made.append(server)
+        made.append((server, port))
         server.io_loop.start()
         server.io_loop.close(all_fds=True)
 
     def stop() -> None:
-        made[0].stop()
-        made[0].io_loop.stop()
+        made[0][0].stop()
+        made[0][0].io_loop.stop()
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     assert ready.wait(30)
     try:
-        yield f"http://127.0.0.1:{made[0].port}"
+        yield f"http://127.0.0.1:{made[0][1]}"
     finally:
-        made[0].io_loop.add_callback(stop)
+        made[0][0].io_loop.add_callback(stop)
         thread.join(30)

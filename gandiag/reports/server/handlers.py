@@ -7,7 +7,7 @@ import hashlib
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 from tornado.web import HTTPError, RequestHandler
@@ -15,6 +15,7 @@ from tornado.web import HTTPError, RequestHandler
 from gandiag.diagnosis.diagnosis import humanize
 from gandiag.plugins.errors import BadInput
 from gandiag.records.record import Record
+from gandiag.records.sample_grids import read_inside
 from gandiag.reports.formatting import MARKS, PAGE_FILE
 from gandiag.reports.grid_pictures import render_grid_png
 from gandiag.reports.page.gallery import find_real_grid
@@ -28,11 +29,9 @@ PACKAGE = "gandiag.reports.server"
 GRID_MAX_AGE = 60
 
 
-def build_url_patterns(
-    folder: Path, hosts: frozenset[str]
-) -> list[tuple[str, type, dict[str, Any]]]:
+def build_url_patterns(folder: Path) -> list[tuple[str, type, dict[str, Any]]]:
     """URL paths and their handlers, in the form that tornado needs."""
-    about = {"folder": folder, "hosts": hosts}
+    about = {"folder": folder}
     return [
         ("/", RunListHandler, about),
         ("/grid", GridHandler, about),
@@ -43,19 +42,14 @@ def build_url_patterns(
 class _ReadOnlyHandler(RequestHandler):
     """Base of the handlers: it answers GET requests about a folder, and writes nothing."""
 
-    def initialize(self, folder: Path, hosts: frozenset[str]) -> None:
-        self.folder, self.hosts = folder, hosts
-
-    def prepare(self) -> None:
-        """Refuse requests for another host name: a sign of DNS rebinding."""
-        # A page of another site can make a browser send requests here under its own host name.
-        name = urlsplit(f"//{self.request.host}").hostname or ""
-        if "*" not in self.hosts and name not in self.hosts:
-            raise HTTPError(403)
+    def initialize(self, folder: Path) -> None:
+        self.folder = folder
 
     def set_default_headers(self) -> None:
-        """Forbid caching and the guessing of content types."""
+        """Forbid caching, the guessing of content types, and use by other sites."""
         self.set_header("Cache-Control", "no-store")
+        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.set_header("X-Frame-Options", "DENY")
         self.set_header("X-Content-Type-Options", "nosniff")
 
     def find_requested_run(self) -> Path:
@@ -121,12 +115,15 @@ class ReportHandler(_ReadOnlyHandler):
 
     def get(self) -> None:
         """Answer with the file as it is."""
-        path = self.find_requested_run() / PAGE_FILE
-        if not path.is_file():
-            raise HTTPError(404)
-        # No policy is set here, as the page contains a content security policy of its own.
+        try:
+            page = read_inside(self.find_requested_run() / PAGE_FILE)
+        except OSError as error:
+            raise HTTPError(404) from error
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(path.read_bytes())
+        # The page has a content security policy of its own. But somebody may have sent the run:
+        # in a sandbox, scripts of the page belong to no site and cannot read the other runs.
+        self.set_header("Content-Security-Policy", "sandbox allow-scripts")
+        self.finish(page)
 
 
 def _build_query(name: str) -> str:

@@ -14,6 +14,7 @@ from gandiag.records.json_input import read_json_file
 from gandiag.records.record import ENVIRONMENT_FILE, SIGNALS_FILE
 from gandiag.records.storage import decode_row
 from gandiag.reports.formatting import DIAGNOSES_FILE, MARKS
+from gandiag.scenario.shipped import SCENARIO_FILE
 
 RunPhase = Literal["running", "finished", "ended early", "stalled", "broken"]
 
@@ -70,15 +71,27 @@ def find_run(folder: Path, name: str) -> Path:
         BadInput: there is no run of that name below `folder`.
     """
     place = (folder / name).resolve()
-    if not place.is_relative_to(folder.resolve()) or not (place / SIGNALS_FILE).is_file():
+    if not place.is_relative_to(folder.resolve()) or not _holds_record(place):
         raise BadInput(name, "no such run")
     return place
+
+
+def _holds_record(place: Path) -> bool:
+    """Whether a folder has a record, and none of its files is a link to another folder.
+
+    A run may come from a third party: its files must not show others of this computer.
+    """
+    names = (SIGNALS_FILE, ENVIRONMENT_FILE, DIAGNOSES_FILE, SCENARIO_FILE)
+    inside = all((place / name).resolve().parent == place.resolve() for name in names)
+    return inside and (place / SIGNALS_FILE).is_file()
 
 
 def summarize_run(folder: Path, place: Path, now: float) -> RunSummary:
     """Summarize the run in the folder `place`, at the time `now` (epoch seconds)."""
     name = place.relative_to(folder).as_posix() if place != folder else "."
     try:
+        if not _holds_record(place):
+            raise ValueError("a link, or no regular file")
         changed = (place / SIGNALS_FILE).stat().st_mtime
         step = _read_newest_step(place / SIGNALS_FILE)
     except (OSError, ValueError):

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from bokeh.client import pull_session
 from bokeh.models import ColumnDataSource
+from PIL import Image
+from tornado.httputil import HTTPServerRequest, RequestStartLine
 
 import gandiag
 from gandiag.plugins.errors import BadInput
@@ -23,6 +28,7 @@ from gandiag.reports.report import Report
 from gandiag.reports.reporters.json import Json
 from gandiag.reports.server.charts import ONSET
 from gandiag.reports.server.dashboard import Dashboard
+from gandiag.reports.server.guard import is_own_request
 from gandiag.reports.server.runs import STALLED_AFTER, find_run, list_runs, summarize_run
 from gandiag.reports.server.server import create_server
 from gandiag.reports.server.tail import RecordTail
@@ -236,9 +242,88 @@ def test_pages_are_served(address: str, finished: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
 
 
-def test_other_host_name_is_refused(address: str) -> None:
-    """A request for another host name is refused, as DNS rebinding would send one."""
-    assert refused(f"{address}/", Host="evil.example") == 403
+PATHS = (
+    *("/", "/grid?run=runs/0", "/report?run=runs/0", "/nowhere", "/favicon.ico"),
+    *("/dashboard?run=runs/0", "/dashboard/ws", "/dashboard/autoload.js", "/dashboard/metadata"),
+    *("/static/js/bokeh.min.js", "/dashboard/static/js/bokeh.min.js"),
+)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_other_sites_are_refused(address: str, path: str) -> None:
+    """Every path refuses another host name (DNS rebinding), another origin, and embedding."""
+    own = address.removeprefix("http://")
+    for headers in (
+        {"Host": "evil.example"},
+        {"Host": f"evil.example:{own.partition(':')[2]}"},
+        {"Host": "[::1"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:1"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "iframe"},
+    ):
+        assert refused(f"{address}{path}", **headers) == 403, headers
+
+
+def test_own_requests_are_answered(address: str) -> None:
+    """Typed addresses, links from other sites, tunnels and requests of own pages are answered."""
+    own = address.removeprefix("http://")
+    for headers in (
+        {"Origin": f"http://{own}", "Sec-Fetch-Site": "same-origin"},
+        {"Host": "localhost:8000", "Origin": "http://localhost:8000"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"},
+        {"Sec-Fetch-Site": "none"},
+    ):
+        assert "runs/0" in get(f"{address}/", **headers)
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "is_own"),
+    [
+        ("0.0.0.0", "192.168.1.5", True),
+        ("0.0.0.0", "evil.example", False),
+        ("0.0.0.0", socket.gethostname(), True),
+        ("127.0.0.1", "192.168.1.5", False),
+        ("::1", "[::1]", True),
+    ],
+)
+def test_open_server_has_names_too(host: str, name: str, is_own: bool) -> None:
+    """A server for other computers answers to addresses and its own name, to no other name."""
+    request = HTTPServerRequest(
+        host=f"{name}:5006", connection=Mock(), start_line=RequestStartLine("GET", "/", "HTTP/1.1")
+    )
+    assert is_own_request(request, host) == is_own
+
+
+def test_report_is_in_a_sandbox(address: str) -> None:
+    """Scripts of a report belong to no site, so that they cannot read other runs."""
+    with urllib.request.urlopen(f"{address}/report?run=runs/0", timeout=30) as answer:
+        assert answer.headers["Content-Security-Policy"] == "sandbox allow-scripts"
+
+
+def test_links_are_not_followed(finished: Path, address: str, tmp_path_factory: Any) -> None:
+    """A file of a run that is a link to another folder is not served, whatever its name."""
+    secret = tmp_path_factory.mktemp("secret")
+    run = finished / "runs" / "0"
+    Image.new("L", (9, 9)).save(secret / "secret.png")
+    np.save(secret / "secret.npy", np.zeros((3, 2)))
+    (secret / "secret.txt").write_text("secret")
+    (run / "samples").mkdir(exist_ok=True)
+    (run / "samples" / "step-00000007.png").symlink_to(secret / "secret.png")
+    (run / "samples" / "step-00000008.npy").symlink_to(secret / "secret.npy")
+    (run / "samples" / "step-00000009.png").write_text("no picture")
+    (run / "report.html").unlink()
+    (run / "report.html").symlink_to(secret / "secret.txt")
+    for step in (7, 8, 9):
+        assert refused(f"{address}/grid?run=runs/0&step={step}") == 404
+    assert refused(f"{address}/report?run=runs/0") == 404
+    linked = finished / "runs" / "linked"
+    linked.mkdir()
+    (linked / SIGNALS_FILE).symlink_to(run / SIGNALS_FILE)
+    assert refused(f"{address}/grid?run=runs/linked") == 404
+    assert {r.name: r.phase for r in list_runs(finished)}["runs/linked"] == "broken"
 
 
 def test_bad_address_or_folder_is_an_error(address: str, finished: Path) -> None:
