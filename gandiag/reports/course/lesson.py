@@ -195,5 +195,5 @@ def _split(text: str, mark: str) -> dict[str, str]:
 
 
 def _render(text: str) -> Markup:
-    """Render Markdown; HTML in the text is escaped, as lessons may come from a third party."""
-    return Markup(MarkdownIt("commonmark", {"html": False}).render(text))
+    """Render Markdown with tables; HTML in the text is escaped, as it may come from others."""
+    return Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))

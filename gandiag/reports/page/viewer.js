@@ -1,5 +1,6 @@
 "use strict";
 // Viewers of a lesson: the pictures of a run one after the other, with the numbers of each.
+const format = (value) => (value === undefined ? "-" : value && Math.abs(value) < 1e-3 ? "about 0" : String(+value.toPrecision(2)));
 for (const viewer of document.querySelectorAll(".viewer")) {
   const figures = [...viewer.querySelectorAll(".stage figure")];
   const control = (name) => viewer.querySelector(`[data-do="${name}"]`);
@@ -15,7 +16,7 @@ for (const viewer of document.querySelectorAll(".viewer")) {
     seek.value = at;
     seek.setAttribute("aria-valuetext", `step ${figures[at].dataset.step}`);
     for (const text of viewer.querySelectorAll("[data-number]")) {
-      text.textContent = numbers[at][text.dataset.number] ?? "-";
+      text.textContent = format(numbers[at][text.dataset.number]);
     }
     viewer.querySelector(".gradient").style.strokeWidth = 0.5 + 9 * ((numbers[at].gradient ?? 0) / largest);
   }
