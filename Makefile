@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q -c constraints.txt
 
-.PHONY: demo test lint types check clean
+.PHONY: demo test lint types dist check clean
 
 demo: $(VENV)/.installed  ## a failing game and its cure, and a page about each
 	$(BIN)/gandiag run mode_collapse
@@ -21,7 +21,11 @@ lint: $(VENV)/.tools
 types: $(VENV)/.tools
 	$(BIN)/mypy
 
-check: lint types test  ## everything that must hold before a change is merged
+dist: $(VENV)/.tools  ## the wheel and the source archive, as an index would take them
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/twine check --strict dist/*
+
+check: lint types dist test  ## everything that must hold before a change is merged
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -34,4 +38,4 @@ $(VENV)/.tools: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

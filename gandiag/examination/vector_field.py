@@ -87,11 +87,12 @@ class TransposedJacobian:
         if not self._field.requires_grad:  # the gradients are constant, so their derivative is 0
             return np.zeros(self.size)
         weight = torch.as_tensor(vector).to(self._field)  # same device and type
-        # The graph is kept for the next product. A weight that the field ignores gets 0, not None.
+        # The graph is kept for the next product. A weight that the field ignores gets 0, not None;
+        # torch before 2.9 gives this 0 a gradient of its own, hence detach().
         parts = torch.autograd.grad(
             self._field, self._weights, weight, retain_graph=True, materialize_grads=True
         )
-        return _flatten(parts).double().cpu().numpy()
+        return _flatten(parts).detach().double().cpu().numpy()
 
     def multiply_rows(self, vector: Array, generator: bool) -> Array:
         """Return ``(P J)^T w = J^T P w``, where P keeps the rows of one network.

@@ -61,8 +61,11 @@ def records(folder: Path) -> Iterator[dict[str, Any]]:
         capture_output=True,
         text=True,
         timeout=60,
-        check=True,
+        check=False,
     )
+    if "No such command" in inspected.stderr:
+        pytest.skip("this version of W&B cannot print the log of an offline run")
+    inspected.check_returncode()
     return map(json.loads, inspected.stdout.splitlines())
 
 
