@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gandiag.plugins.errors import BadInput, suggest_nearest
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 
 def find_violation(found: Any, contract: type) -> str | None:
@@ -38,18 +42,13 @@ def validate_options(kind: type, options: Mapping[str, Any], name: str, place: s
         BadInput: with `place`, `name` and the option.
     """
     # pydantic takes a third of a second to import, and `gandiag list` never validates.
-    from pydantic import (
-        PydanticUndefinedAnnotation,
-        PydanticUserError,
-        TypeAdapter,
-        ValidationError,
-    )
+    from pydantic import PydanticUndefinedAnnotation, PydanticUserError, ValidationError
 
     from gandiag.plugins.validation_messages import describe_error
 
     _check_names_and_numbers(kind, options, name, place)
     try:
-        return TypeAdapter(kind).validate_python(dict(options))
+        return _build_adapter(kind).validate_python(dict(options))
     except ValidationError as error:
         # Only the first mistake is reported: the others often follow from it.
         first = error.errors()[0]
@@ -59,6 +58,13 @@ def validate_options(kind: type, options: Mapping[str, Any], name: str, place: s
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         problem = f"{name}: the types of its options cannot be read: {error}"
         raise BadInput(place, problem.partition("\n")[0]) from error
+
+
+@functools.cache  # takes milliseconds, and a diagnosis validates the options of 30 plugins
+def _build_adapter(kind: type) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def _check_names_and_numbers(kind: type, options: Mapping[str, Any], name: str, place: str) -> None:

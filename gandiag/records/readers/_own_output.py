@@ -18,7 +18,7 @@ _ANSWERS, _COUNTS = "diagnosis/", ("/not_finite", "not_finite/all")
 
 
 def build_own_record(
-    rows: Mapping[int, Mapping[str, Value]], uncharted: Iterable[str], facts: Mapping[str, Any]
+    rows: Mapping[int, Mapping[str, Value]], uncharted: Iterable[bytes], facts: Mapping[str, Any]
 ) -> Record:
     """Put the record together again; its diagnoses are those of the original record.
 
@@ -32,7 +32,7 @@ def build_own_record(
     """
     found: dict[int, dict[str, Value]] = {step: dict(signals) for step, signals in rows.items()}
     for text in uncharted:
-        step, vectors = decode_row(text.encode())
+        step, vectors = decode_row(text)
         found.setdefault(step, {}).update(vectors)
     complete = (
         Row(step, {name: value for name, value in found[step].items() if _is_signal(name)})

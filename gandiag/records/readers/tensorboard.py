@@ -1,9 +1,10 @@
-"""Reads TensorBoard event files with TensorBoard's own reader."""
+"""Reads TensorBoard event files with TensorBoard's own loader."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from gandiag.records.record import Record
 from gandiag.records.storage import Value
 
 EVENTS = "*tfevents*"
+MAX_CONTENT = 16  # bytes of the largest type of a single number
 
 
 @dataclass(frozen=True)
@@ -36,76 +38,82 @@ class TensorBoard:
 
     def read(self, path: Path, columns: Mapping[str, str]) -> Record:
         """Read all scalars; each tag has its own steps."""
-        own = [path] if path.is_file() else sorted(path.rglob(EVENTS_NAME))
-        if len(own) == 1 and own[0].name == EVENTS_NAME:
+        files = [path] if path.is_file() else sorted(path.rglob(EVENTS))
+        own = [file for file in files if file.name == EVENTS_NAME]
+        if len(own) == 1:
             return _read_own(own[0])
-        folders = sorted({file.parent for file in path.rglob(EVENTS)}) if path.is_dir() else [path]
+        has_subfolders = len({file.parent for file in files}) > 1
         tags: dict[str, tuple[list[int], list[float]]] = {}
-        for folder in folders:
-            prefix = f"{folder.relative_to(path)}/" if folder != path and len(folders) > 1 else ""
-            tags |= {prefix + tag: scalars for tag, scalars in _read_scalars(folder).items()}
+        for file in files:
+            folder = file.parent.relative_to(path) if has_subfolders else Path()
+            prefix = "" if folder == Path() else f"{folder}/"
+            for step, value in _load_values(file):
+                number = _read_number(value)
+                if number is not None:
+                    steps, values = tags.setdefault(prefix + value.tag, ([], []))
+                    steps.append(step)
+                    values.append(number)
         if not tags:
             raise BadInput(str(path), "the event files have no scalars")
         return build_series_record(tags, path, "tensorboard", columns)
 
 
+def _load_values(file: Path) -> Iterator[tuple[int, Any]]:
+    """Step and value of each entry of a file, in the order in which they were written.
+
+    TensorBoard's own accumulator would keep a random sample of each tag, and load the pictures. A
+    file that was cut is read up to its last complete event.
+
+    Raises:
+        BadInput: TensorBoard is not installed, or an event is damaged.
+    """
+    try:
+        from google.protobuf.message import DecodeError
+        from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+    except ImportError as error:
+        command = 'pip install "gandiag[tensorboard]"'
+        raise BadInput(str(file), f"TensorBoard is needed to read the log: {command}") from error
+    try:
+        for event in LegacyEventFileLoader(str(file)).Load():
+            for value in event.summary.value:
+                yield event.step, value
+    except DecodeError as error:
+        raise BadInput(str(file), f"has a damaged event ({error})") from error
+
+
+def _read_number(value: Any) -> float | None:
+    """The number of an entry; None if it has none, such as a picture or a histogram."""
+    from tensorboard.util import tensor_util
+
+    if value.HasField("simple_value"):
+        return float(value.simple_value)
+    # TensorFlow 2 writes scalars as tensors without dimensions. A tensor may say that it has more
+    # entries than the file holds, so it is only decoded where it says that it is one number.
+    tensor = value.tensor
+    size = math.prod(dim.size for dim in tensor.tensor_shape.dim)
+    if not value.HasField("tensor") or size != 1 or len(tensor.tensor_content) > MAX_CONTENT:
+        return None
+    try:
+        array = tensor_util.make_ndarray(tensor)
+        return float(array.item()) if array.dtype.kind in "fiu" else None
+    except (TypeError, ValueError, IndexError):  # of a type that has no numbers, or is damaged
+        return None
+
+
 def _read_own(file: Path) -> Record:
     """The record of a run of gandiag, from its scalars, histograms and texts."""
-    _open_events(file)  # an error if TensorBoard is missing
-    from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
-
     rows: dict[int, dict[str, Value]] = {}
-    texts: dict[str, list[str]] = {}
-    for event in LegacyEventFileLoader(str(file)).Load():
-        for value in event.summary.value:
-            row = rows.setdefault(event.step, {})
-            if value.HasField("simple_value"):
-                row[value.tag] = float(f"{value.simple_value:.7g}")  # as a record rounds numbers
-            elif value.HasField("histo"):
-                row[value.tag] = list(value.histo.bucket)
-            elif value.tag in (FACTS, UNCHARTED):
-                texts.setdefault(value.tag, []).extend(t.decode() for t in value.tensor.string_val)
+    texts: dict[str, list[bytes]] = {}
+    for step, value in _load_values(file):
+        row = rows.setdefault(step, {})
+        if value.HasField("simple_value"):
+            row[value.tag] = float(f"{value.simple_value:.7g}")  # as a record rounds numbers
+        elif value.HasField("histo"):
+            row[value.tag] = list(value.histo.bucket)
+        elif value.tag in (FACTS, UNCHARTED):
+            texts.setdefault(value.tag, []).extend(value.tensor.string_val)
     try:
         facts = json.loads(texts[FACTS][-1]) if FACTS in texts else {}
         return build_own_record(rows, texts.get(UNCHARTED, ()), facts)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
         raise BadInput(str(file), f"not the events of a run ({error})") from error
-
-
-def _read_scalars(path: Path) -> dict[str, tuple[list[int], list[float]]]:
-    """Steps and values of every tag of single numbers, in the order in which they were written."""
-    accumulator = _open_events(path)
-    accumulator.Reload()
-    tags = accumulator.Tags()
-    found = {}
-    for tag in tags["scalars"]:
-        events = accumulator.Scalars(tag)
-        found[tag] = ([event.step for event in events], [event.value for event in events])
-    for tag in tags["tensors"]:  # TensorFlow 2 writes scalars as tensors without dimensions
-        events = accumulator.Tensors(tag)
-        values = [_read_number(event.tensor_proto) for event in events]
-        if all(value is not None for value in values):
-            found[tag] = ([event.step for event in events], [value or 0.0 for value in values])
-    return found
-
-
-def _open_events(path: Path) -> Any:
-    try:
-        from tensorboard.backend.event_processing import event_accumulator
-    except ImportError as error:
-        command = 'pip install "gandiag[tensorboard]"'
-        raise BadInput(str(path), f"TensorBoard is needed to read the log: {command}") from error
-    # By default TensorBoard keeps a random sample of each tag's events; 0 keeps all. TensorBoard
-    # would also drop the events that a resumed run repeated; `find_newest_branch` does so, and the
-    # number of dropped events is reported.
-    every = {event_accumulator.SCALARS: 0, event_accumulator.TENSORS: 0}
-    return event_accumulator.EventAccumulator(
-        str(path), size_guidance=every, purge_orphaned_data=False
-    )
-
-
-def _read_number(proto: Any) -> float | None:
-    from tensorboard.util import tensor_util
-
-    array = tensor_util.make_ndarray(proto)
-    return float(array.item()) if array.size == 1 and array.dtype.kind in "fiu" else None

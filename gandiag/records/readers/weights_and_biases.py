@@ -102,9 +102,9 @@ def _build_own(file: Path, history: list[dict[str, Any]], config: Mapping[str, A
             rows.setdefault(int(row.get(STEP, 0)), {}).update(
                 (name, value) for name, item in row.items() for value in _parse_value(item)
             )
-        uncharted = [row[UNCHARTED] for row in history if UNCHARTED in row]
+        uncharted = [str(row[UNCHARTED]).encode() for row in history if UNCHARTED in row]
         return build_own_record(rows, uncharted, config.get("facts", {}))
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
         raise BadInput(str(file), f"not the history of a run ({error})") from error
 
 
