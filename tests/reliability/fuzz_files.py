@@ -1,4 +1,4 @@
-"""Mutated files of every format that gandiag reads beside logs: each opens, or is one line.
+"""Mutated files of every format that gandiag reads: each opens, or is one line.
 
 ``python -m tests.reliability.fuzz_files 10000`` opens 10,000 mutated files of each format;
 ``python -m tests.reliability.fuzz_files 10000 scenario --seed 7`` those of one format. The suite
@@ -55,6 +55,7 @@ from gandiag.reports.server.runs import summarize_run
 from gandiag.scenario.schema import Scenario
 from gandiag.training.checkpoints import CheckpointWriter, find_checkpoint, restore_networks
 from gandiag.training.components import Components
+from tests.reliability.fuzz_logs import LOG_FORMATS
 from tests.reliability.mutations import (
     Mutator,
     any_of,
@@ -278,6 +279,7 @@ FORMATS = {
     "npy": Format(_prepare_npy, mutate_npy, _open_npz),
     "image_folder": Format(_prepare_image_folder, mutate_png, _open_image_folder),
     "checkpoint": Format(_prepare_checkpoint, mutate_safetensors, _open_checkpoint),
+    **{name: Format(*parts) for name, parts in LOG_FORMATS.items()},
 }
 
 
