@@ -69,12 +69,12 @@ def _load_values(file: Path) -> Iterator[tuple[int, Any]]:
     """
     try:
         from google.protobuf.message import DecodeError
-        from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+        from tensorboard.backend.event_processing import event_file_loader
     except ImportError as error:
         command = 'pip install "gandiag[tensorboard]"'
         raise BadInput(str(file), f"TensorBoard is needed to read the log: {command}") from error
     try:
-        for event in LegacyEventFileLoader(str(file)).Load():
+        for event in event_file_loader.LegacyEventFileLoader(str(file)).Load():
             for value in event.summary.value:
                 yield event.step, value
     except DecodeError as error:

@@ -62,7 +62,7 @@ def _read_run(file: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     Raises:
         BadInput: an entry is not one of W&B.
     """
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
     from wandb.proto import wandb_internal_pb2
 
     history: list[dict[str, Any]] = []
