@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from gandiag.comparison.parallel import Workers
 from gandiag.comparison.results import Comparison, ScenarioResult
 from gandiag.comparison.statistics import Estimate, Rate
 from gandiag.diagnosis.diagnosis import humanize
+from gandiag.fixes._options import has_point_data
 from gandiag.plugins.errors import BadInput, suggest_nearest
+from gandiag.reports.fix_evidence import CONDITIONS
+from gandiag.reports.saved_runs import reopen_report
 
 # For each failure: fixes that its diagnoses name, fixes that the literature has against it, and
 # label smoothing, which ganhacks (tip 6) recommends for every GAN.
@@ -84,6 +88,30 @@ def format_comparison(comparison: Comparison) -> str:
     table = [f"| {' | '.join(row)} |" for row in [heads, ["---"] * len(heads), *rows]]
     notes = [f"Distance: {comparison.distance_name}.", *comparison.notes]
     return "\n".join([f"### `{comparison.name}`", "", *table, "", *notes])
+
+
+def list_evidence(comparison: Comparison, folder: Path) -> Iterator[list[str]]:
+    """Yield the rows of ``gandiag/reports/fix_evidence.csv`` that a comparison adds to it."""
+    baseline = comparison.baseline.compared
+    data = "points" if has_point_data(baseline.scenario) else "images"
+    cause = _find_main_cause(folder / baseline.name, comparison)
+    for result in comparison.results:
+        rates = [result.rates.get(condition) for condition in CONDITIONS]
+        cells = [f"{rate.present}/{rate.evaluated}" if rate else "" for rate in rates]
+        fixes, runs = ",".join(result.compared.fixes), str(len(result.outcomes))
+        yield [comparison.name, data, cause, fixes, runs, *cells]
+
+
+def _find_main_cause(folder: Path, comparison: Comparison) -> str:
+    """Return the most frequent cause in the runs of a folder; empty if most have none."""
+    reports = [reopen_report(folder / str(seed)) for seed in comparison.baseline.outcomes]
+    causes = Counter(
+        diagnosis.cause or ""
+        for report in reports
+        for diagnosis in report.diagnoses
+        if diagnosis.status == "present" and diagnosis.condition in comparison.targets
+    )
+    return causes.most_common(1)[0][0] if causes else ""
 
 
 def _format_row(comparison: Comparison, result: ScenarioResult) -> list[str]:

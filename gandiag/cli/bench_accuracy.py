@@ -99,7 +99,19 @@ def treatment(names: tuple[str, ...], seeds: int, jobs: int, runs: Path) -> None
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for a picture of sample grids of each scenario, fixes_NAME.png.",
 )
-def fixes(names: tuple[str, ...], seeds: int, jobs: int, runs: Path, pictures: Path | None) -> None:
+@click.option(
+    "--evidence",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV file to which the counts are added, as gandiag/reports/fix_evidence.csv has them.",
+)
+def fixes(
+    names: tuple[str, ...],
+    seeds: int,
+    jobs: int,
+    runs: Path,
+    pictures: Path | None,
+    evidence: Path | None,
+) -> None:
     """Compare six fixes for each of the three shipped failures.
 
     The benchmark consists of three comparisons, as gandiag compare makes them, with ten seeds each.
@@ -113,7 +125,9 @@ def fixes(names: tuple[str, ...], seeds: int, jobs: int, runs: Path, pictures: P
 
     Exit status: 0 done, 2 bad input, 130 interrupted; finished runs are kept.
     """
-    from gandiag.benchmarks.fixes import compare_fixes, format_comparison
+    import csv
+
+    from gandiag.benchmarks.fixes import compare_fixes, format_comparison, list_evidence
     from gandiag.comparison.sample_grids import draw_final_grids
 
     for found, folder in compare_fixes(runs, names, seeds, jobs):
@@ -121,6 +135,9 @@ def fixes(names: tuple[str, ...], seeds: int, jobs: int, runs: Path, pictures: P
         if pictures is not None:
             pictures.mkdir(parents=True, exist_ok=True)
             (pictures / f"fixes_{found.name}.png").write_bytes(draw_final_grids(found, folder))
+        if evidence is not None:
+            with evidence.open("a", newline="", encoding="utf-8") as text:
+                csv.writer(text, lineterminator="\n").writerows(list_evidence(found, folder))
 
 
 @click.command()
