@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 from gandiag.plugins import registry as plugins
-from gandiag.records.readers._own_output import EVENTS_NAME
+from gandiag.records.own_output import EVENTS_NAME
 from gandiag.reports.saved_runs import diagnose, reopen_report
 from tests.reliability.mutations import (
     Mutator,

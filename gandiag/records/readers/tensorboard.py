@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.readers._own_output import (
+from gandiag.records.own_output import (
     EVENTS_NAME,
     FACTS,
     UNCHARTED,

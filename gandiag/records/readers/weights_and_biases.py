@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.plugins.errors import BadInput
+from gandiag.records.own_output import STEP, UNCHARTED, build_own_record
 from gandiag.records.readers._json_document import is_number
-from gandiag.records.readers._own_output import STEP, UNCHARTED, build_own_record
 from gandiag.records.readers._table import build_record, collect_columns
 from gandiag.records.readers.json_lines import flatten_numbers
 from gandiag.records.record import Record

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gandiag.diagnosis.diagnosis import Diagnosis, humanize
 from gandiag.plugins.errors import BadInput
-from gandiag.records.readers._own_output import EVENTS_NAME, FACTS, UNCHARTED
+from gandiag.records.own_output import EVENTS_NAME, FACTS, UNCHARTED
 from gandiag.records.record import Row
 from gandiag.records.storage import Value, format_json
 from gandiag.reports.formatting import (

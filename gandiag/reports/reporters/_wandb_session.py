@@ -13,7 +13,7 @@ import numpy as np
 
 from gandiag.diagnosis.diagnosis import Diagnosis, humanize
 from gandiag.monitoring.signals import EFFECTIVE_MODES, ENERGY_DISTANCE
-from gandiag.records.readers._own_output import UNCHARTED
+from gandiag.records.own_output import UNCHARTED
 from gandiag.records.record import Row
 from gandiag.records.storage import Value, format_json
 from gandiag.reports.formatting import DIAGNOSES_FILE, PAGE_FILE, format_number
