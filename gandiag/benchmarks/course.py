@@ -93,6 +93,7 @@ def run_lessons(
 
 def run_lesson(task: LessonTask) -> Result:
     """Train a run of a lesson, unless its folder holds the finished run of the same scenario."""
+    # Not the marker file of a comparison: a folder of `gandiag run` is a finished run as well.
     if not is_finished(task):
         clear_folder(task.folder)
         torch.set_num_threads(task.threads)

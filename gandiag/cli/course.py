@@ -69,10 +69,12 @@ def course(
     if outline is not None:
         _print_outline(chosen, outline)
         return 0
+    # One thread for each run where several train at a time: more would only wait for one another.
     workers = Workers(jobs=jobs)
     tasks = list_tasks(chosen, seeds, out / "runs", workers.threads)
     results: list[tuple[LessonTask, Result]] = []
     try:
+        # Results are collected as they come, so that Ctrl-C loses none of the finished runs.
         for pair in show_progress(run_lessons(tasks, workers), len(tasks), _describe):
             results.append(pair)
     except KeyboardInterrupt:
@@ -80,6 +82,7 @@ def course(
             "gandiag: stopped; finished runs are kept, and the same command goes on", err=True
         )
         return INTERRUPTED
+    # Further seeds serve the check alone: the site shows the run of seed 0.
     index = write_site(chosen, lambda run: reopen_report(out / "runs" / run.name / "0"), out)
     failing = _print_results(results) if check else 0
     click.echo(format_path(index))
@@ -105,6 +108,7 @@ def _print_results(results: Sequence[tuple[LessonTask, Result]]) -> int:
     """Print in how many seeds each run shows what its lesson says; return how many do not hold."""
     from gandiag.benchmarks.course import WANTED_SHARE
 
+    # A lesson holds by a share of its seeds, so a single unlucky seed does not fail a course.
     failing = 0
     for name in dict.fromkeys(sorted(task.run.name for task, _ in results)):
         of_run = [result for task, result in results if task.run.name == name]

@@ -25,11 +25,15 @@ from gandiag.scenario.shipped import list_shipped
 from gandiag.scenario.yaml_positions import parse_yaml
 
 FOLDER = "lessons/"  # prefix of the lessons among the shipped scenarios
-PARTS = ("Goal", "Idea", "Predict", "Watch", "Questions", "Reading")  # headings, in this order
+# A prediction comes before the run: students learn more from a run that they first predicted
+# (White and Gunstone 1992, Probing understanding: predict, observe, explain).
+PARTS = ("Goal", "Idea", "Predict", "Watch", "Questions", "Reading")
+# A claim is plain text, so that a teacher can write one without knowing Python.
 _CLAIM = re.compile(r"(\S+/\S+) ([<>]) (-?[\d.]+(?:e-?\d+)?)")
 
 
 class _Strict(BaseModel):
+    # An unknown key is an error: a misspelt `shown` would otherwise claim nothing and always hold.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -152,6 +156,7 @@ def read_lesson(path: Path) -> Lesson:
     written = re.fullmatch(r"---\n(.*?)\n---\n+# (.+?)\n(.*)", _read(text_path), re.DOTALL)
     if written is None:
         raise BadInput(str(text_path), "begin with settings between two lines ---, and a # title")
+    # The parser of scenarios, as it names the line of a mistake and accepts no duplicate keys.
     data, _ = parse_yaml(written[1], str(text_path))
     try:
         settings = _Settings.model_validate(data)
@@ -164,6 +169,8 @@ def read_lesson(path: Path) -> Lesson:
         raise BadInput(str(text_path), f"the parts are {', '.join(PARTS)}, in this order")
     runs = [LessonRun(path.stem, "", scenario, settings.shown)]
     for number, (title, other) in enumerate(settings.compare.items(), start=2):
+        # The name is the folder of the run, so no two runs of the course may share one. What the
+        # lesson's own run must show does not hold for the others, which differ on purpose.
         name = f"{path.stem}-{number}"
         changed = scenario.set({**other.set, "name": name, "expect": dict(other.expect)})
         runs.append(LessonRun(name, title, changed, other.shown))

@@ -121,6 +121,7 @@ def build_run_view(run: LessonRun, report: Report, lesson: Lesson, title: str = 
 
 def draw_thumbnail(record: Record) -> str:
     """The last samples as a small picture, as a data URL; empty if there are none."""
+    # The plane shows more than the saved points: D's answer and the gradients at the samples.
     frames = read_plane_frames(record)
     if frames:
         return encode_picture(_draw_planes(record, frames[-1:], THUMBNAIL_SIDE)[0])
@@ -135,6 +136,7 @@ def encode_picture(png: bytes, side: int = 0) -> str:
     """Encode a picture as WebP data URL, shrunk to at most `side` pixels if that is positive."""
     from PIL import Image
 
+    # Grey and palette pictures become RGB, the only mode that WebP and `thumbnail` both take.
     with Image.open(io.BytesIO(png)) as image:
         picture = image.convert("RGB")
     if side:
@@ -175,6 +177,7 @@ def _read_numbers(record: Record, step: int) -> str:
     """The newest value of each number of the diagram at a step; what is missing is left out."""
     numbers = {}
     for name, signal in _SHOWN.items():
+        # Pictures and numbers have different intervals: the newest number so far counts.
         steps, values = record[signal]
         index = int(np.searchsorted(steps, step, side="right")) - 1
         if index >= 0 and np.isfinite(values[index]):

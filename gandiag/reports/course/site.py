@@ -58,6 +58,7 @@ def write_site(
         The path of the index.
     """
     site = folder / "site"
+    # Below `folder`, so that the records beside the site are neither shown nor archived.
     known = {lesson.name: lesson for lesson in lessons}
     entries = [_write_lesson(lesson, known, open_report, site) for lesson in lessons]
     for position, entry in enumerate(entries):
@@ -84,6 +85,7 @@ def _write_lesson(
     """Write the pages of a lesson's runs, and gather the lesson's own page."""
     views = []
     for run in lesson.runs:
+        # One report at a time: the records of a whole course would need gigabytes of memory.
         report = open_report(run)
         write_file(_make_folder(site / "runs") / f"{run.name}.html", render_page(report, "student"))
         views.append(build_run_view(run, report, lesson))
@@ -93,11 +95,13 @@ def _write_lesson(
             other = known[name]
             title = f"lesson {other.number}: {other.title}"
             views.append(build_run_view(other.runs[0], open_report(other.runs[0]), lesson, title))
+    # The index shows one sentence, and no markup that could be cut in two.
     text = Markup(lesson.parts["Goal"]).striptags()
     return _Entry(lesson, re.split(r"(?<=[.?!]) ", text)[0], thumbnail, tuple(views))
 
 
 def _write_page(path: Path, template: str, **parts: object) -> None:
+    # Other pages run no script at all, and their security policy forbids any.
     scripts = [read_text(PACKAGE, "viewer.js")] if template == "lesson" else []
     text = render_template(
         f"course_{template}.html.j2",
