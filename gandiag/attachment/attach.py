@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from gandiag.attachment.followers import AlertCallback, resolve_follower
 from gandiag.attachment.loop_evidence import describe_unoptimised
@@ -20,14 +21,14 @@ from gandiag.attachment.several_handles import SeveralAttachments
 from gandiag.attachment.step_hooks import StepHooks
 from gandiag.attachment.watch_handle import Attachment
 from gandiag.diagnosis.diagnosis import Diagnosis
-from gandiag.models.scores import SCORE_FUNCTIONS, ScoreFunctions, ScoreType
+from gandiag.models.scores import SCORE_FUNCTIONS, ScoreType
 from gandiag.monitoring.distributed import Ranks
 from gandiag.monitoring.features import Embedding
 from gandiag.monitoring.snapshot import NetworkName
 from gandiag.plugins.builtin import DETECTORS, LINTS, PROBE_CADENCES, RENAMED_PLUGINS
 from gandiag.plugins.errors import BadInput, suggest_nearest, warn_user
 from gandiag.plugins.protocols import Follower
-from gandiag.records.facts import SCORES, UNOPTIMISED
+from gandiag.records.facts import LOW_IS_REAL, SCORES, UNOPTIMISED
 from gandiag.scenario.schema import Scenario
 from gandiag.training.components import Components
 from gandiag.training.session import create_session
@@ -96,8 +97,10 @@ def attach(
             their steps. It may step other networks, too, but not the discriminator.
         discriminator_optimizer: the optimizer that steps the discriminator, likewise.
         scores: how the discriminator's output is read: ``logits``, ``probabilities`` (the network
-            ends in a sigmoid) or ``critic`` (Wasserstein, hinge, least squares). None: gandiag
-            recognises it from the discriminator's last layer and loss within its first steps.
+            ends in a sigmoid), ``critic`` (Wasserstein, hinge, least squares) or ``energy`` (low
+            values are real; the discriminator may be an autoencoder whose error is the energy).
+            None: gandiag recognises it from the discriminator's last layer and loss within its
+            first steps.
         real: real samples as the discriminator gets them, at least 32: a tensor or an array
             ``(N, *shape)``, a dataset or a DataLoader. With them, diversity is measured from the
             first step on; without them, gandiag first collects 3,024 real
@@ -187,7 +190,8 @@ def _attach_pair(
     if any(hooks.observes(generator, discriminator) for hooks in _attached):
         problem = "these two networks are monitored already; call detach() of the first attachment"
         raise BadInput("attach", problem)
-    score_functions = _find_score_functions(scores)
+    if scores is not None and scores not in SCORE_FUNCTIONS:
+        raise BadInput(f"attach: scores={scores!r}", suggest_nearest(str(scores), SCORE_FUNCTIONS))
     scenario = Scenario.parse(
         {
             "probes": _merge_probe_options(probes),
@@ -206,23 +210,13 @@ def _attach_pair(
     device = next(generator.parameters()).device
     reference = None if real is None else build_reference(real, device, embed)
     record_folder = Path(folder) if folder is not None and ranks.is_first else None
-    facts: dict[str, Any] = {SCORES: scores}
-    if embed is not None:
-        facts["embedding"] = getattr(embed, "__name__", type(embed).__name__)
-    unoptimised = {
-        name: described
-        for name, network in networks.items()
-        if (described := describe_unoptimised(network, optimizers[name])) is not None
-    }
-    if unoptimised:
-        facts[UNOPTIMISED] = unoptimised
     session = create_session(
         scenario,
         components,
         record_folder,
-        facts,
+        _collect_facts(scores, embed, networks, optimizers),
         device,
-        score_functions.probability if score_functions else None,
+        SCORE_FUNCTIONS[scores or "critic"].probability,
         all_followers,
         ranks=ranks,
     )
@@ -232,7 +226,7 @@ def _attach_pair(
         generator,
         discriminator,
         optimizers,
-        score_functions,
+        scores,
         select_only_tensor if select is None else functools.partial(select_scores, select),
         session.watch,
         functools.partial(RealSampleBuffer, ranks, embed) if reference is None else None,
@@ -253,6 +247,29 @@ def _attach_pair(
     return attachment
 
 
+def _collect_facts(
+    scores: ScoreType | None,
+    embed: Embedding | None,
+    networks: Mapping[NetworkName, nn.Module],
+    optimizers: Mapping[NetworkName, Sequence[Optimizer]],
+) -> dict[str, Any]:
+    """What the record states about a loop."""
+    # Energies are read as the values of a critic with the opposite sign.
+    facts: dict[str, Any] = {SCORES: "critic" if scores == "energy" else scores}
+    if scores == "energy":
+        facts[LOW_IS_REAL] = True
+    if embed is not None:
+        facts["embedding"] = getattr(embed, "__name__", type(embed).__name__)
+    unoptimised = {
+        name: described
+        for name, network in networks.items()
+        if (described := describe_unoptimised(network, optimizers[name])) is not None
+    }
+    if unoptimised:
+        facts[UNOPTIMISED] = unoptimised
+    return facts
+
+
 def _name_pair(
     on_alert: Callable[[Diagnosis, int], None], name: str
 ) -> Callable[[Diagnosis, int], None]:
@@ -260,15 +277,6 @@ def _name_pair(
     return lambda diagnosis, step: on_alert(
         replace(diagnosis, summary=f"{name}: {diagnosis.summary}"), step
     )
-
-
-def _find_score_functions(scores: ScoreType | None) -> ScoreFunctions | None:
-    """How the discriminator's output is read; None to recognise it later."""
-    if scores is None:
-        return None
-    if scores not in SCORE_FUNCTIONS:
-        raise BadInput(f"attach: scores={scores!r}", suggest_nearest(str(scores), SCORE_FUNCTIONS))
-    return SCORE_FUNCTIONS[scores]
 
 
 def _merge_probe_options(chosen: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,8 @@ CONFIRMATIONS = 3
 NO_CALL = (
     "The {network} has been stepped {steps} times, but gandiag has never seen a call of it that "
     "returns {output}, so nothing is measured that needs it. Pass attach the module that the loop "
-    "itself calls (a ModuleList, or a part of that module, is not called), or move the computation "
-    "into its forward."
+    "itself calls (where it calls the parts of a module one by one, these parts), or move the "
+    "computation into its forward."
 )
 NO_SPLIT = (
     "gandiag cannot tell real from generated samples in the discriminator's steps: no step has "

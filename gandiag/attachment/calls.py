@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gandiag.attachment.outputs import Role, join_heads
+from gandiag.attachment.outputs import Role, energy_gradient, join_heads
 
 RECENT_BATCHES = 8  # generated batches to remember: the fakes that D sees next are among them
 
@@ -32,6 +32,8 @@ class DiscriminatorCall:
         is_only_input: whether the samples are the only input of the call (no labels).
         discriminator_steps: steps of D's optimizer before the call.
         conditions: D's other inputs that have one row for each sample, detached.
+        residual: D's output minus its input, ``(B, *shape)``, where D is an autoencoder, whose
+            mean squared error is `output`; else None.
         output_gradient: gradient of the loss at `output` in the latest backward pass through it.
         input_gradient: gradient of the loss at `samples`, likewise.
     """
@@ -46,6 +48,7 @@ class DiscriminatorCall:
     discriminator_steps: int
     is_output: bool = False
     conditions: tuple[Tensor, ...] = ()
+    residual: Tensor | None = None
     output_gradient: Tensor | None = None
     input_gradient: Tensor | None = None
     _head_gradients: dict[int, Tensor] = field(default_factory=dict)
@@ -61,6 +64,9 @@ class DiscriminatorCall:
             heads: outputs of all heads of the call, detached.
             gradient: dL/dhead, with the shape of this head.
         """
+        if self.residual is not None:
+            self.output_gradient = energy_gradient(self.residual, gradient)
+            return
         if len(heads) == 1:
             self.output_gradient = gradient.detach()
             return
@@ -216,6 +222,15 @@ def split_real_fake(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
     return _split_by_gradient(calls)
 
 
+def is_penalty_alone(calls: Sequence[DiscriminatorCall]) -> bool:
+    """Whether a discriminator step has nothing but a gradient penalty, as in StyleGAN2.
+
+    Such a step scores real samples, generated ones or interpolates, but not two kinds of them.
+    """
+    is_needed = bool(calls) and all(call.needs_input_gradient for call in calls)
+    return is_needed and split_real_fake(calls) is NO_STEP
+
+
 def _exclude_fakes(
     others: Sequence[DiscriminatorCall], fakes: Sequence[DiscriminatorCall]
 ) -> Sequence[DiscriminatorCall]:
@@ -224,7 +239,7 @@ def _exclude_fakes(
     A loop may score copies of generated samples, such as those of a replay buffer, besides.
     """
     known = [call for call in (*fakes, *others) if call.output_gradient is not None]
-    is_real = _compare_targets(known) if len(known) > 1 else None
+    is_real = _compare_calls(known) if len(known) > 1 else None
     if is_real is None:
         return others
     real = [call for call, is_low in zip(known, is_real, strict=True) if is_low]
@@ -308,7 +323,7 @@ def _split_by_gradient(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
 
 def _split_calls(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
     """Split several calls by the scores that the loss asks for."""
-    is_real = _compare_targets(calls)
+    is_real = _compare_calls(calls)
     if is_real is None:
         return NO_STEP
     real = [call for call, is_low in zip(calls, is_real, strict=True) if is_low]
@@ -316,8 +331,15 @@ def _split_calls(calls: Sequence[DiscriminatorCall]) -> DiscriminatorStep:
     return _join_calls(real, fake, has_known_split=False)
 
 
-def _compare_targets(calls: Sequence[DiscriminatorCall]) -> list[bool] | None:
-    """Whether the loss asks for higher scores in each of several calls; None if it is unknown.
+def _compare_calls(calls: Sequence[DiscriminatorCall]) -> list[bool] | None:
+    """`compare_targets` of several calls with gradients at their outputs."""
+    gradients = [join_output_gradients([call]) for call in calls]
+    known = [gradient for gradient in gradients if gradient is not None]
+    return compare_targets([call.output for call in calls], known)
+
+
+def compare_targets(outputs: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[bool] | None:
+    """Which of several batches the loss asks higher outputs of; None if it is unknown.
 
     The sign of a gradient is not sufficient: least squares lowers the scores of real samples that
     are above their target. The losses of GANs are convex in the score, with about the same second
@@ -325,11 +347,11 @@ def _compare_targets(calls: Sequence[DiscriminatorCall]) -> list[bool] | None:
     score 0, tells the parts apart: at the same score, it is smaller on real samples.
 
     Args:
-        calls: with a gradient at their outputs.
+        outputs: D's raw outputs on each batch.
+        gradients: of the loss at these outputs, times their number.
     """
-    scores = [call.output.float().flatten() for call in calls]
-    gradients = [join_output_gradients([call]) for call in calls]
-    flat = [gradient.float().flatten() for gradient in gradients if gradient is not None]
+    scores = [output.float().flatten() for output in outputs]
+    flat = [gradient.float().flatten() for gradient in gradients]
     # The second derivative within the calls; between them the targets differ.
     centred = [score - score.mean() for score in scores]
     variance = torch.stack([each.square().sum() for each in centred]).sum()

@@ -69,6 +69,37 @@ def join_heads(heads: Sequence[Tensor]) -> Tensor:
     return torch.cat([head.reshape(len(head), -1) for head in heads], 1)
 
 
+def is_reconstruction(output: Tensor, samples: Tensor, is_energy: bool) -> bool:
+    """Whether D is an autoencoder, which returns its input again.
+
+    A map of scores may have the shape of the input, too, but has one channel.
+
+    Args:
+        output: what D returns, ``(B, *shape)``.
+        samples: what D gets.
+        is_energy: whether the user has stated that D returns energies.
+    """
+    is_like = output.shape == samples.shape and output[0].numel() > 1
+    return is_like and (is_energy or min(output.shape[1:]) > 1)
+
+
+def reconstruction_energy(residual: Tensor) -> Tensor:
+    """Mean squared error of each sample, ``(B, 1)``: the energy of EBGAN (Zhao et al. 2017)."""
+    return residual.flatten(1).square().mean(1, keepdim=True)
+
+
+def energy_gradient(residual: Tensor, gradient: Tensor) -> Tensor:
+    """Gradient of the loss at the energies, from that at the autoencoder's output, ``(B, 1)``.
+
+    The loss depends on the output by the energy alone: dL/doutput = dL/dE * 2 residual / n, for n
+    numbers in a sample. A product with the residual gives dL/dE. An absolute error, as in BEGAN,
+    gives the same sign.
+    """
+    errors, gradients = residual.flatten(1), gradient.detach().flatten(1)
+    squares = errors.square().sum(1, keepdim=True).clamp(min=1e-12)
+    return (errors * gradients).sum(1, keepdim=True) * errors.shape[1] / (2 * squares)
+
+
 def _list_tensors(selected: Any) -> tuple[Tensor, ...]:
     """A tensor, or a sequence of nothing but tensors, as a tuple; else an empty one."""
     several = selected if isinstance(selected, (tuple, list)) else (selected,)

@@ -22,8 +22,8 @@ PATIENCE = 50
 UNKNOWN = (
     "gandiag cannot recognise from the loss how the discriminator's outputs are to be read, so no "
     'probabilities are computed. Pass attach scores="logits" (a sigmoid would turn the outputs '
-    'into probabilities), scores="probabilities" (the discriminator ends in a sigmoid) or '
-    'scores="critic" (Wasserstein, hinge, least squares).'
+    'into probabilities), scores="probabilities" (the discriminator ends in a sigmoid), '
+    'scores="critic" (Wasserstein, hinge, least squares) or scores="energy" (low values are real).'
 )
 
 

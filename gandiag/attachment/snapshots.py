@@ -20,7 +20,13 @@ from gandiag.attachment.calls import (
     split_real_fake,
 )
 from gandiag.attachment.gradient_tracking import GradientTracker, OutputGradient
-from gandiag.attachment.outputs import Role, ScoreSelection, join_heads
+from gandiag.attachment.outputs import (
+    Role,
+    ScoreSelection,
+    is_reconstruction,
+    join_heads,
+    reconstruction_energy,
+)
 from gandiag.models.scores import ScoreFunctions
 from gandiag.monitoring.forward_pass import ForwardPass
 from gandiag.monitoring.snapshot import NetworkName, Snapshot
@@ -103,6 +109,7 @@ class SnapshotBuilder:
         calls: the discriminator's calls since its last step.
         discriminator_step: real and generated samples of D's latest step.
         score_functions: how the discriminator's raw output is read.
+        is_energy: whether the user has stated that D returns energies.
 
     Args:
         generator: makes samples.
@@ -125,6 +132,7 @@ class SnapshotBuilder:
         self.discriminator_step = NO_STEP
         self._generator, self._discriminator = weakref.ref(generator), weakref.ref(discriminator)
         self.score_functions, self._select = score_functions, select
+        self.is_energy = False
         self._tracker = tracker
 
     def clear(self) -> None:
@@ -165,7 +173,7 @@ class SnapshotBuilder:
             samples = inputs.get(role)
             if samples is None or not any(head.requires_grad for head in heads):
                 continue
-            scores = join_heads([head.detach() for head in heads])
+            scores, residual = self._read(heads, samples)
             if method != "__call__" and (not scores.ndim or len(scores) != len(samples)):
                 continue  # a method that does not score, such as one that returns a loss
             call = DiscriminatorCall(
@@ -180,6 +188,7 @@ class SnapshotBuilder:
                 is_only_input=len(args) + len(kwargs) == 1,
                 discriminator_steps=self._tracker.steps("discriminator"),
                 is_output=self.fakes.is_output(samples),
+                residual=residual,
                 conditions=() if is_pair else select_rows((*args, *kwargs.values()), samples),
             )
             self.calls.append(call)
@@ -282,7 +291,19 @@ class SnapshotBuilder:
         discriminator = self._discriminator()
         assert discriminator is not None  # only a snapshot calls this function, and holds D
         output = getattr(discriminator, method)(*args, **kwargs)
-        return self.score_functions.score(join_heads(self._select(output)[role]))
+        samples = self.fakes.select_samples(args, kwargs)
+        scores, _ = self._read(self._select(output)[role], samples)
+        return self.score_functions.score(scores)
+
+    def _read(
+        self, heads: Sequence[Tensor], samples: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """The raw scores of a call ``(B, ...)``, and the residual if D is an autoencoder."""
+        output = join_heads([head.detach() for head in heads])
+        if samples is None or not is_reconstruction(output, samples, self.is_energy):
+            return output, None
+        residual = output - samples.detach()
+        return reconstruction_energy(residual), residual
 
 
 def _detach(value: Any) -> Any:

@@ -23,24 +23,32 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from gandiag.attachment.blind_spots import NO_PATH, NO_SPLIT, BlindSpots
-from gandiag.attachment.calls import NO_STEP, RECENT_BATCHES, DiscriminatorCall
+from gandiag.attachment.calls import NO_STEP, RECENT_BATCHES, DiscriminatorCall, is_penalty_alone
 from gandiag.attachment.closures import StepArguments, defer_to_closure
 from gandiag.attachment.gradient_tracking import GradientTracker, descent_sign
 from gandiag.attachment.hooks import HookGuard, PausableHooks
+from gandiag.attachment.iterations import IterationCounter
 from gandiag.attachment.loop_evidence import LoopEvidence
 from gandiag.attachment.method_hooks import MethodHooks
+from gandiag.attachment.orientation import Orientation
 from gandiag.attachment.outputs import ScoreSelection
 from gandiag.attachment.real_samples import RealSampleBuffer
 from gandiag.attachment.sample_view import NO_DISPLACEMENT, NOT_COMPARABLE, SampleView
 from gandiag.attachment.score_guess import PATIENCE, UNKNOWN, ScoreGuess
 from gandiag.attachment.snapshots import FakeBatch, SnapshotBuilder
-from gandiag.models.scores import SCORE_FUNCTIONS, ScoreFunctions
+from gandiag.models.scores import SCORE_FUNCTIONS, ScoreType, reverse_scores
 from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.monitoring.snapshot import Call, NetworkName, first_tensor
 from gandiag.monitoring.torch_internals import has_compiled, loss_scale
 from gandiag.monitoring.watch import NETWORKS, Watch
 from gandiag.plugins.errors import warn_user
-from gandiag.records.facts import DISCRIMINATOR_STEPS_FIRST, SCORES, STOPPED
+from gandiag.records.facts import (
+    DISCRIMINATOR_STEPS_FIRST,
+    LOW_IS_REAL,
+    RELATIVISTIC,
+    SCORES,
+    STOPPED,
+)
 
 # Generator steps before an evaluation at which the hooks come back: the fakes of the evaluation may
 # have been generated that early, as loops call the generator about twice a step.
@@ -60,8 +68,8 @@ class StepHooks:
         generator: its outputs that require gradients are the loop's generated samples.
         discriminator: scores samples.
         optimizers: by network, the optimizers that step it, in the order of their steps.
-        score_functions: how the discriminator's raw output is read; None to recognise it from
-            the discriminator's loss.
+        scores: how the discriminator's raw output is read; None to recognise it from the
+            discriminator's loss.
         select: picks the scores from the discriminator's output.
         watch: shows the snapshots to the probes.
         real_samples: creates what collects the loop's real batches and builds a reference from
@@ -75,7 +83,7 @@ class StepHooks:
         generator: nn.Module,
         discriminator: nn.Module,
         optimizers: Mapping[NetworkName, Sequence[Optimizer]],
-        score_functions: ScoreFunctions | None,
+        scores: ScoreType | None,
         select: ScoreSelection,
         watch: Watch,
         real_samples: Callable[[], RealSampleBuffer] | None = None,
@@ -86,6 +94,9 @@ class StepHooks:
             "discriminator": weakref.ref(discriminator),
         }
         self._watch = watch
+        self._iterations = IterationCounter()
+        self._is_adversarial = False  # whether D has scored samples with a path to the generator
+        self._is_further = False  # whether G's step belongs to the iteration before
         self._create_buffer = real_samples
         self._real_samples = None if real_samples is None else real_samples()
         self._to_samples = to_samples
@@ -104,11 +115,14 @@ class StepHooks:
         self._snapshots = SnapshotBuilder(
             generator,
             discriminator,
-            score_functions or SCORE_FUNCTIONS["critic"],
+            SCORE_FUNCTIONS[scores or "critic"],
             select,
             self._tracker,
         )
-        self._score_guess = ScoreGuess(discriminator) if score_functions is None else None
+        self._snapshots.is_energy = scores == "energy"
+        self._scores = scores
+        self._orientation = Orientation()
+        self._score_guess = ScoreGuess(discriminator) if scores is None else None
         self._blind_spots = BlindSpots(watch.recorder)
         self._uncalled: set[NetworkName] = set(NETWORKS)  # networks whose calls were never seen
         self._method_hooks: dict[NetworkName, MethodHooks] = {}
@@ -122,7 +136,7 @@ class StepHooks:
         self._pausable_hooks = PausableHooks()
         self._handles: list[RemovableHandle] = []
         self._call_handles: list[RemovableHandle] = []  # those of a critic's forward hook
-        is_critic = score_functions is None or score_functions.probability is None
+        is_critic = SCORE_FUNCTIONS[scores or "critic"].probability is None
         try:
             self._register(generator, discriminator, optimizers, is_critic)
         except Exception:
@@ -253,9 +267,7 @@ class StepHooks:
         output: Any,
         method: str = "__call__",
     ) -> None:
-        for value in args:
-            if isinstance(value, Tensor) and value.requires_grad and value.is_leaf:
-                self._tracker.mark_gradient_penalty()
+        self._note_inputs(args)
         if self._uncalled and method == "__call__":
             self._mark_called("discriminator")
         if not (self._is_armed or self._real_samples or self._view.is_other):
@@ -268,6 +280,14 @@ class StepHooks:
         # Without gradients enabled, it is an evaluation.
         if not added and torch.is_grad_enabled() and not first_tensor(output).requires_grad:
             self._evidence.record_constant_scores()
+
+    def _note_inputs(self, args: tuple[Any, ...]) -> None:
+        """Note what the inputs of D tell about every step, evaluated or not."""
+        for value in args:
+            if isinstance(value, Tensor) and value.requires_grad:
+                self._is_adversarial |= not value.is_leaf
+                if value.is_leaf:
+                    self._tracker.mark_gradient_penalty()
 
     def _observe_call(
         self, call: DiscriminatorCall, heads: Sequence[Tensor], samples: Tensor
@@ -336,7 +356,13 @@ class StepHooks:
     def _end_discriminator_step(self, optimizer: Optimizer) -> None:
         """Collect the real samples of the step, and evaluate the step if a probe is due."""
         calls = tuple(self._snapshots.calls)
+        if is_penalty_alone(calls):  # the step before it is evaluated
+            self._snapshots.calls.clear()
+            self._tracker.end_step("discriminator")
+            return
         fake = self._snapshots.end_discriminator_step()
+        if self._is_armed and self._scores != "energy":
+            self._find_orientation()
         if self._score_guess is not None:
             self._guess_scores(self._score_guess)
         if calls:
@@ -356,6 +382,8 @@ class StepHooks:
     def _guess_scores(self, guess: ScoreGuess) -> None:
         """Recognise how D's output is to be read, and begin to measure."""
         scores = guess.add(self._snapshots.discriminator_step)
+        if self._orientation.is_relativistic:
+            scores = "critic"  # a difference of two scores is a logit, a single score is not
         if scores is None and guess.steps < PATIENCE:
             return
         self._score_guess = None
@@ -363,9 +391,26 @@ class StepHooks:
             self._watch.recorder.add_limit("scores", UNKNOWN)
             warn_user(f"gandiag: {UNKNOWN}")
             return
-        self._snapshots.score_functions = SCORE_FUNCTIONS[scores]
-        self._watch.probability = SCORE_FUNCTIONS[scores].probability
-        self._watch.recorder.add_facts(**{SCORES: scores})
+        self._scores = scores
+        self._watch.recorder.add_facts(**{SCORES: self._scores})
+        self._set_score_functions()
+
+    def _find_orientation(self) -> None:
+        """Find out whether high outputs of D mean real."""
+        if not self._orientation.add(self._snapshots.discriminator_step):
+            return
+        self._set_score_functions()
+        facts = {
+            LOW_IS_REAL: self._orientation.is_low_real,
+            RELATIVISTIC: self._orientation.is_relativistic,
+        }
+        self._watch.recorder.add_facts(**facts)
+
+    def _set_score_functions(self) -> None:
+        functions = SCORE_FUNCTIONS[self._scores or "critic"]
+        self._watch.probability = functions.probability
+        is_low_real = self._orientation.is_low_real
+        self._snapshots.score_functions = reverse_scores(functions) if is_low_real else functions
 
     def _mark_called(self, network_name: NetworkName) -> None:
         self._uncalled.discard(network_name)
@@ -417,6 +462,11 @@ class StepHooks:
 
     def _evaluate_generator_step(self, optimizer: Optimizer) -> None:
         self._check_call("generator")
+        if self._is_further_step():
+            self._is_further = True
+            self._snapshots.calls.clear()
+            self._tracker.end_step("generator")
+            return
         leading = [call for call in self._snapshots.calls if call.to_generator]
         if self._view.check(leading, [generated for generated, _ in self._generated]):
             self._change_view()
@@ -435,6 +485,11 @@ class StepHooks:
             self._observe("generator", optimizer, fake)
         else:
             self._tracker.end_step("generator")
+
+    def _is_further_step(self) -> bool:
+        """Whether the generator's step that ends is no iteration of its own."""
+        is_adversarial, self._is_adversarial = self._is_adversarial, False
+        return self._iterations.is_further(is_adversarial, self._tracker.steps("discriminator"))
 
     def _pass_on_samples(self, leading: Sequence[DiscriminatorCall]) -> None:
         """Pass the samples of the generator's steps on to the watch.
@@ -471,10 +526,15 @@ class StepHooks:
     def _after_generator_step(self, *_: Any) -> None:
         if self.guard.is_paused:  # four of five steps at batches of 128 and the default cadences
             self._tracker.count_step("generator")
+            if self._iterations.is_unseen_further(self._tracker.steps("discriminator")):
+                return
             self._watch.step += 1
             if self._watch.step >= self._idle_until:
                 self.guard.is_paused = False
                 self._pausable_hooks.restore()
+            return
+        if self._is_further:
+            self._is_further = False
             return
         generator = self._networks["generator"]()
         if generator is not None:

@@ -14,6 +14,7 @@ from gandiag.diagnosis.loss_candidates import USUAL_TARGETS
 from gandiag.diagnosis.loss_shapes import SAME_TARGET, LossShape, fit_loss_shape
 from gandiag.monitoring.signals import KNOWN_SPLIT
 from gandiag.records.arrays import Array
+from gandiag.records.facts import LOW_IS_REAL, RELATIVISTIC
 from gandiag.records.record import Record
 
 # Evaluations that are used, spread over the run: at late ones the discriminator may be saturated,
@@ -43,12 +44,17 @@ class Objectives:
         fake: shape of the discriminator's loss on generated samples; None where unknown.
         has_known_split: whether real and generated samples were identified at every evaluation, not
             only distinguished by the signs of the gradients.
+        is_relativistic: whether the losses compare the outputs of real and of generated samples in
+            pairs (Jolicoeur-Martineau 2019).
+        is_low_real: whether low outputs of the discriminator mean real, as those of an energy.
     """
 
     generator: LossShape | None
     real: LossShape | None
     fake: LossShape | None
     has_known_split: bool = True
+    is_relativistic: bool = False
+    is_low_real: bool = False
 
     @property
     def discriminator(self) -> str | None:
@@ -92,6 +98,11 @@ class Objectives:
 
     def describe(self) -> str:
         """Write one sentence for a reader."""
+        if self.is_relativistic:
+            return (
+                "Both networks minimise a relativistic loss: it compares the scores of real and of "
+                "generated samples in pairs."
+            )
         name = self.generator_name
         generator = _GENERATOR_NAMES.get(name, name.replace("_", " ")) if name else _UNKNOWN
         loss = self.discriminator
@@ -106,6 +117,7 @@ class Objectives:
         return (
             f"The generator minimises {generator}{_describe_target(self.generator)}, the "
             f"discriminator {discriminator}{outputs}{targets}."
+            f"{' Low outputs mean real, as those of an energy.' if self.is_low_real else ''}"
         )
 
 
@@ -117,6 +129,8 @@ def recognise_objectives(record: Record) -> Objectives:
         fit_loss_shape(*output_gradient_pairs(record, "fake", "discriminator")),
         # Older records lack the signal.
         bool((record[KNOWN_SPLIT].values > 0.5).all()),
+        bool(record.facts.get(RELATIVISTIC)),
+        bool(record.facts.get(LOW_IS_REAL)),
     )
 
 

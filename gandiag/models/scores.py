@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-ScoreType = Literal["logits", "probabilities", "critic"]
+ScoreType = Literal["logits", "probabilities", "critic", "energy"]
 
 
 class ScoreFunctions(NamedTuple):
@@ -50,8 +50,20 @@ def _keep_gradient(output: Tensor, gradient: Tensor) -> Tensor:
     return gradient
 
 
+def reverse_scores(functions: ScoreFunctions) -> ScoreFunctions:
+    """The functions for outputs of which the low ones mean real: high scores mean real again."""
+    return ScoreFunctions(
+        lambda output: -functions.score(output),
+        lambda output, gradient: -functions.gradient(output, gradient),
+        functions.probability,
+    )
+
+
+_CRITIC = ScoreFunctions(_keep_output, _keep_gradient, None)
+
 SCORE_FUNCTIONS: dict[ScoreType, ScoreFunctions] = {
     "logits": ScoreFunctions(_keep_output, _keep_gradient, torch.sigmoid),
     "probabilities": ScoreFunctions(_compute_logits, _compute_logit_gradient, torch.sigmoid),
-    "critic": ScoreFunctions(_keep_output, _keep_gradient, None),
+    "critic": _CRITIC,
+    "energy": reverse_scores(_CRITIC),
 }

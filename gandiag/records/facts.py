@@ -17,6 +17,12 @@ from gandiag.records.storage import decode_facts
 #: Its presence marks a record as that of an attached loop.
 SCORES = "scores"
 
+#: Whether low outputs of the discriminator mean real, as those of an energy. Only stated where so.
+LOW_IS_REAL = "low_is_real"
+
+#: Whether the loss compares the outputs of real and of generated samples in pairs. Likewise.
+RELATIVISTIC = "relativistic"
+
 #: Number of discriminator steps before the first generator step.
 DISCRIMINATOR_STEPS_FIRST = "discriminator_steps_first"
 

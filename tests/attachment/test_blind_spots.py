@@ -92,14 +92,14 @@ def test_methods_are_watched(style: str) -> None:
         assert float(duplicate.score(torch.ones(1, 2)) - duplicate.layer.bias) == 0
     steps = watch.record["learning_signal/score_gradient/generator"].steps.tolist()
     assert steps[-19:] == list(range(1, 20))  # the first step shows that they need wrappers
-    assert watch._session.watch._history.latents.count == 64
+    assert watch._session.watch.history.latents.count == 64
     watch.detach()
     assert not {"forward", "sample", "score", "penalty"} & (vars(g).keys() | vars(d).keys())
 
 
 def test_uncalled_network_is_reported(unraised_warnings: list[str]) -> None:
     """A network that is never called gives one warning, and the diagnoses repeat the remedy."""
-    g, d = nn.ModuleList([nn.Linear(2, 2)]), nn.Linear(2, 1)
+    g, d = nn.Sequential(nn.Linear(2, 2)), nn.Linear(2, 1)
     g_step, d_step = SGD(g.parameters(), 0.05), SGD(d.parameters(), 0.05)
     watch = gandiag.attach(g, d, g_step, d_step, scores="logits")
     for _ in range(10):

@@ -5,12 +5,18 @@ import torch
 from torch import Tensor, nn
 
 import gandiag
-from gandiag.attachment.calls import DiscriminatorCall, split_real_fake
+from gandiag.attachment.calls import DiscriminatorCall, DiscriminatorStep, split_real_fake
+from gandiag.attachment.orientation import Orientation
 from gandiag.attachment.several_handles import SeveralAttachments
 from gandiag.attachment.watch_handle import Attachment
+from gandiag.models.scores import SCORE_FUNCTIONS, reverse_scores
 from gandiag.plugins.builtin import PROBE_CADENCES
 from gandiag.plugins.errors import BadInput
-from tests.attachment.structures import STRUCTURES, Structure, build
+from tests.attachment.more_structures import STRUCTURES, build
+from tests.attachment.structures import Structure
+
+# What is not measured is stated by a warning, too.
+pytestmark = pytest.mark.filterwarnings("ignore:gandiag")
 
 OFTEN = {name: {"every": 5} for name in PROBE_CADENCES["attach"]}
 
@@ -83,6 +89,58 @@ def test_verdict_names_the_failing_pair() -> None:
         watch["BtoA"]._session.recorder.add_facts(**{"not_measured": {}})
         assert watch.verdict.startswith("AtoB: ")
         assert {d.summary.split(":")[0] for d in watch.diagnose()} == {"AtoB", "BtoA"}
+
+
+def test_orientation_is_found() -> None:
+    """Low energies mean real, whether stated, returned as numbers or errors of an autoencoder."""
+    for name, options in (("EBGAN", {}), ("energies", {"scores": None}), ("ACGAN", {})):
+        structure = build(name)
+        with attach(structure, probes=OFTEN, **options) as watch:
+            structure.train(40)
+            facts, seen = watch.record.facts, watch.objectives
+        assert bool(facts.get("low_is_real")) == (name != "ACGAN"), name
+        assert ("Low outputs mean real" in seen.describe()) == (name != "ACGAN")
+
+
+@pytest.mark.parametrize("is_low_real", [False, True])
+def test_orientation_turns_the_scores(is_low_real: bool) -> None:
+    """Outputs of a discriminator with flipped labels are read the other way round."""
+    scores = torch.randn(2, 8, 1) + torch.tensor([1.0, -1.0])[:, None, None]
+    if is_low_real:
+        scores = -scores
+    targets = torch.tensor([1.0, 0.0])[:, None, None]
+    gradients = scores.sigmoid() - (1 - targets if is_low_real else targets)
+    step = DiscriminatorStep(
+        real_output=scores[0],
+        fake_output=scores[1],
+        real_gradient=gradients[0],
+        fake_gradient=gradients[1],
+        has_known_split=True,
+    )
+    orientation = Orientation()
+    assert orientation.add(step) == is_low_real
+    assert orientation.is_low_real == is_low_real
+    turned = reverse_scores(SCORE_FUNCTIONS["logits"])
+    assert torch.equal(turned.score(scores), -scores)
+
+
+def test_relativistic_loss_is_recognised() -> None:
+    """Scores that are compared in pairs are no logits of their own."""
+    structure = build("R3GAN")
+    with attach(structure, probes=OFTEN) as watch:
+        structure.train(60)
+        assert "relativistic" in watch.objectives.describe()
+        assert watch.record.facts["scores"] == "critic"
+
+
+def test_steps_are_iterations() -> None:
+    """Steps of a regulariser are no iterations, whether the hooks are paused then or not."""
+    structure = build("StyleGAN2")
+    real = torch.randn(600, 2)
+    with attach(structure, real=real) as watch:
+        structure.train(160)
+        assert watch._hooks._idle_until > 100
+        assert watch.step == 160
 
 
 def make_call(output: Tensor, gradient: Tensor) -> DiscriminatorCall:

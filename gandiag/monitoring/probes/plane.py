@@ -25,7 +25,8 @@ class Plane:
 
     For samples with two coordinates, to be drawn as in GAN Lab (Kahng et al. 2018); no numbers for
     other samples. A discriminator that compares the samples of a batch gets the grid as one batch,
-    so its output there is of little use. A discriminator that also needs labels is not evaluated.
+    so its output there is of little use. A discriminator that needs labels, or returns more than
+    its scores, is not evaluated.
 
     The closed paths are G(cos(t) z + sin(t) z') between two fixed latents z and z'. Each latent on
     such a path has the same distribution as z, if latents are normal.
@@ -67,7 +68,13 @@ class Plane:
         axis = torch.linspace(0, 1, self.cells).to(ends) * (ends[1] - ends[0]) + ends[0]
         y, x = torch.meshgrid(axis, axis, indexing="ij")
         with without_side_effects(snapshot.discriminator):
-            scores = snapshot.discriminator(torch.stack([x.flatten(), y.flatten()], 1)).flatten()
+            try:
+                output = snapshot.discriminator(torch.stack([x.flatten(), y.flatten()], 1))
+            except TypeError:  # an argument is missing, such as labels or timesteps
+                return {}
+        if not isinstance(output, Tensor) or output.numel() != x.numel():
+            return {}
+        scores = output.flatten()
         if snapshot.probability is None:
             return {"score/discriminator": scores}
         return {"probability/discriminator": snapshot.probability(scores)}
