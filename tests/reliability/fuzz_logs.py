@@ -245,7 +245,7 @@ def _flatten(data: dict[str, Any]) -> list[tuple[list[str], Any]]:
 
 def _mutate_wandb(data: bytes, random: Random) -> bytes:
     """The JSON text of an item changed, or an entry, with its checksum; or the file's bytes."""
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from wandb.proto import wandb_internal_pb2
 
     kind = random.randrange(4)

@@ -68,7 +68,6 @@ def _load_values(file: Path) -> Iterator[tuple[int, Any]]:
         BadInput: TensorBoard is not installed, or an event is damaged.
     """
     try:
-        from google.protobuf.message import DecodeError
         from tensorboard.backend.event_processing import event_file_loader
     except ImportError as error:
         command = 'pip install "gandiag[tensorboard]"'
@@ -77,7 +76,7 @@ def _load_values(file: Path) -> Iterator[tuple[int, Any]]:
         for event in event_file_loader.LegacyEventFileLoader(str(file)).Load():
             for value in event.summary.value:
                 yield event.step, value
-    except DecodeError as error:
+    except Exception as error:  # protobuf's DecodeError; protobuf is TensorBoard's dependency
         raise BadInput(str(file), f"has a damaged event ({error})") from error
 
 

@@ -62,7 +62,6 @@ def _read_run(file: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     Raises:
         BadInput: an entry is not one of W&B.
     """
-    from google.protobuf.message import DecodeError
     from wandb.proto import wandb_internal_pb2
 
     history: list[dict[str, Any]] = []
@@ -71,12 +70,15 @@ def _read_run(file: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         entry = wandb_internal_pb2.Record()  # type: ignore[attr-defined]  # made at import
         try:
             entry.ParseFromString(data)
+        except Exception as error:  # protobuf's DecodeError; protobuf is W&B's dependency
+            raise BadInput(str(file), f"an entry is damaged ({error})") from error
+        try:
             kind = entry.WhichOneof("record_type")
             if kind == "history":
                 history.append(_parse_items(entry.history.item))
             elif kind == "config":
                 config |= _parse_items(entry.config.update)
-        except (DecodeError, ValueError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise BadInput(str(file), f"an entry is not one of W&B ({error})") from error
     return history, config
 
