@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("lessons", required=False)
-@options.whole_number("--seeds", 1, "Runs of each lesson, with consecutive seeds.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    help="Runs of each lesson, with consecutive seeds. [1, and 5 with --check]",
+)
 @click.option("--check", is_flag=True, help="Exit 1 if a lesson does not show what it says.")
 @click.option(
     "--outline",
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
 )
 @options.jobs()
 def course(
-    lessons: str | None, seeds: int, check: bool, outline: int | None, out: Path, jobs: int
+    lessons: str | None, seeds: int | None, check: bool, outline: int | None, out: Path, jobs: int
 ) -> int:
     """Train the lessons of a course on GANs, and write a site for students.
 
@@ -49,7 +53,7 @@ def course(
     gandiag course
     gandiag course 7-9
     gandiag course --outline 90
-    gandiag course --check --seeds 5
+    gandiag course --check --jobs 2
 
     A finished run is kept: the same command trains only what is missing, also after Ctrl-C. --check
     compares each lesson's runs with the diagnoses and numbers that its text claims; a lesson holds
@@ -71,6 +75,7 @@ def course(
         return 0
     # One thread for each run where several train at a time: more would only wait for one another.
     workers = Workers(jobs=jobs)
+    seeds = seeds or (5 if check else 1)
     tasks = list_tasks(chosen, seeds, out / "runs", workers.threads)
     results: list[tuple[LessonTask, Result]] = []
     try:
