@@ -65,6 +65,30 @@ def split_into_intervals(record: Record, length: int) -> LossIntervals:
     return LossIntervals(steps[starts][known], loss[known], *(values[known] for values in other))
 
 
+def find_window(
+    record: Record, intervals: LossIntervals, window: int, interval: int, least: int
+) -> int:
+    """The number of intervals of a window.
+
+    A window lasts `window` intervals of `interval` steps. Where the rows of a log are further
+    apart, fewer of them last as long: each is an evaluation, like the row of an epoch.
+
+    Args:
+        record: the run so far; where its unit is epoch, the window has `least` intervals.
+        intervals: the intervals of the record.
+        window: number of intervals of the usual length in a window.
+        interval: usual length of an interval, in steps.
+        least: least number of intervals of a window, so that one unusual batch decides nothing.
+    """
+    unit = record.facts.get("unit", "step")
+    if unit == "epoch":
+        return least
+    if unit != "step" or len(intervals.steps) < 2:
+        return window
+    apart = float(np.median(np.diff(intervals.steps)))
+    return max(least, min(window, -int(-window * interval // apart)))
+
+
 def window_statistic(
     values: Array, window: int, statistic: Callable[..., Array] = np.median
 ) -> Array:
@@ -110,12 +134,17 @@ def leave_out_start(record: Record) -> tuple[Record, int | None]:
     """The record without the rows before the discriminator starts, and the step of its start.
 
     A discriminator that was never trained has the loss of its objective at chance, not 0. So a loss
-    of exactly 0 from the first row on is one that is not yet computed or is multiplied by 0. The
-    step is None if the first row is not 0; if all rows are 0, no row is left.
+    of exactly 0 from the first row on is one that is not yet computed or is multiplied by 0. Only
+    the hinge loss is exactly 0 where the discriminator is certain; the generator's is then 1 or
+    more, because each generated sample has a score of -1 or less. The step is None if the first row
+    is not 0, or if the objective is given as hinge and the generator's loss agrees; if all rows
+    are 0, no row is left.
     """
     steps, loss = record[DISCRIMINATOR_LOSS]
     begin = int(np.argmax(loss != 0)) if (loss != 0).any() else len(loss)
-    if begin == 0:
+    generator = record.at(GENERATOR_LOSS, steps[:begin])
+    is_certain = record.facts.get("objective") == "hinge" and bool((generator >= 1).all())
+    if begin == 0 or is_certain:
         return record, None
     first = int(steps[begin]) if begin < len(steps) else int(steps[-1]) + 1
     cut = {

@@ -32,6 +32,7 @@ from gandiag.diagnosis.detectors._loss_scale import (
 from gandiag.diagnosis.detectors._loss_windows import (
     LossIntervals,
     find_contradictions,
+    find_window,
     leave_out_start,
     split_into_intervals,
 )
@@ -75,7 +76,7 @@ class ContradictoryLosses:
     def _detect(self, record: Record) -> Diagnosis:
         record, _ = leave_out_start(record)
         intervals = split_into_intervals(record, self.interval)
-        window = self.epoch_window if record.facts.get("unit") == "epoch" else self.window
+        window = find_window(record, intervals, self.window, self.interval, self.epoch_window)
         if len(intervals.steps) < window or np.isnan(intervals.generator).all():
             count = int(np.isfinite(intervals.generator).sum())
             text = f"Too early: {count} intervals of both losses; {window} are needed."

@@ -36,6 +36,7 @@ from gandiag.diagnosis.detectors._loss_scale import (
 from gandiag.diagnosis.detectors._loss_windows import (
     LossIntervals,
     find_contradictions,
+    find_window,
     leave_out_start,
     possible_class_weights,
     split_into_intervals,
@@ -64,7 +65,8 @@ NOT_STARTED = (
     "The discriminator has not started: its loss is exactly 0 in every row, which no untrained "
     "discriminator has. Its training begins later (disc_start, steps_to_start_discriminator, a "
     "warm-up), or its loss is not computed. If it does train, it was certain about all samples "
-    "before the first row: then log more digits, and from the first step on."
+    "before the first row: then log more digits, and from the first step on, or pass --objective "
+    "hinge if that is its loss."
 )
 CONTRADICTORY = (
     "No usual objective allows these two losses together, so the discriminator's loss has no "
@@ -99,7 +101,8 @@ class DiscriminatorSaturation:
     interval: int = 100
     # Medians are taken over this many intervals, and so many medians in a row must agree.
     window: int = 20
-    # The window has this many intervals where each row of a log is an epoch, which is many steps.
+    # The window has this many intervals where each row of a log is an epoch, and at least this many
+    # where rows are so far apart that fewer than `window` last as long.
     epoch_window: int = 5
 
     condition: ClassVar[str] = "discriminator_saturation"
@@ -122,8 +125,7 @@ class DiscriminatorSaturation:
 
     def _detect_started(self, record: Record) -> Diagnosis:
         intervals = split_into_intervals(record, self.interval)
-        unit = record.facts.get("unit")
-        window = self.epoch_window if unit == "epoch" else self.window
+        window = find_window(record, intervals, self.window, self.interval, self.epoch_window)
         count, needed = len(intervals.steps), 2 * window - 1
         if count < needed:
             text = f"Too early: {count} intervals of the discriminator's loss; {needed} are needed."

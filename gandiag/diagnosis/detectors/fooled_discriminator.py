@@ -30,6 +30,7 @@ from gandiag.diagnosis.detectors._loss_scale import (
 )
 from gandiag.diagnosis.detectors._loss_windows import (
     LossIntervals,
+    find_window,
     leave_out_start,
     split_into_intervals,
 )
@@ -80,8 +81,8 @@ class FooledDiscriminator:
 
     def _detect(self, record: Record) -> Diagnosis:
         record, _ = leave_out_start(record)
-        intervals, unit = split_into_intervals(record, self.interval), record.facts.get("unit")
-        window = self.epoch_window if unit == "epoch" else self.window
+        intervals = split_into_intervals(record, self.interval)
+        window = find_window(record, intervals, self.window, self.interval, self.epoch_window)
         known = int(np.isfinite(intervals.generator).sum())
         if known < window:
             text = f"Too early: {known} intervals of both losses; {window} are needed."

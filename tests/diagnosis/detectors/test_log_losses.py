@@ -148,6 +148,41 @@ def test_discriminator_is_judged_from_its_start(apart: float, status: str) -> No
     assert "has not started" in never.summary
 
 
+def test_hinge_may_be_dead_from_the_first_row() -> None:
+    """If hinge is given, exact zeros beside a generator loss above 1 are saturation."""
+    zeros, certain = np.zeros(ROWS), np.full(ROWS, 3.0)
+    for objective, generator, status in (
+        ("hinge", certain, "present"),
+        ("hinge", certain - 2.5, "inconclusive"),
+        ("non_saturating", certain, "inconclusive"),
+    ):
+        record = make_record((zeros, generator), objective=objective)
+        assert DiscriminatorSaturation().detect(record).status == status
+    found = DiscriminatorSaturation().detect(make_record((zeros, certain)))
+    assert "--objective hinge" in found.summary
+
+
+@pytest.mark.parametrize("detector", [DiscriminatorSaturation(), *LOSS_DETECTORS])
+@pytest.mark.parametrize("network", [0, 1])
+def test_nothing_is_absent_after_nan(detector: Any, network: int) -> None:
+    """Where a loss ends as NaN, no loss condition is absent; a single NaN is noise."""
+    losses = [np.array(loss) for loss in simulate("hinge", 1.0)]
+    losses[network][50] = np.nan
+    before = detector.detect(make_record((losses[0], losses[1])))
+    losses[network][-30:] = np.nan
+    found = detector.detect(make_record((losses[0], losses[1])))
+    assert (before.status, found.status) == ("absent", "inconclusive")
+    assert found.summary.startswith(f"From step {100 * (ROWS - 29)} on the losses are not finite")
+
+
+@pytest.mark.parametrize(("rows", "every"), [(10, 2000), (12, 400), (40, 400)])
+def test_few_rows_far_apart_are_evaluations(rows: int, every: int) -> None:
+    """Rows that are far apart last as long as a window of many rows, and fewer of them suffice."""
+    for apart, status in ((1.0, "absent"), (16.0, "present")):
+        record = make_record(simulate("hinge", apart, rows), every=every)
+        assert DiscriminatorSaturation().detect(record).status == status
+
+
 @pytest.mark.parametrize(("rows", "every"), [(3000, 1), (300, 10), (100, 1)])
 def test_rows_of_a_short_run_are_evaluations(rows: int, every: int) -> None:
     """A run with few steps has shorter intervals, so that a third of it suffices."""
