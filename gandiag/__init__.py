@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gandiag.attachment.attach import attach
     from gandiag.attachment.watch_handle import Attachment
+    from gandiag.attachment.watching import watching
     from gandiag.comparison.compare import compare
     from gandiag.comparison.treat import treat
     from gandiag.examination.examine import examine
@@ -39,6 +40,7 @@ __all__ = [
     "load",
     "run",
     "treat",
+    "watching",
 ]
 
 _HOMES = {
@@ -53,6 +55,7 @@ _HOMES = {
     "load": "gandiag.reports.saved_runs",
     "run": "gandiag.training.run",
     "treat": "gandiag.comparison.treat",
+    "watching": "gandiag.attachment.watching",
 }
 
 
