@@ -26,9 +26,10 @@ from gandiag.monitoring.distributed import Ranks
 from gandiag.monitoring.features import Embedding
 from gandiag.monitoring.snapshot import NetworkName
 from gandiag.plugins.builtin import DETECTORS, LINTS, PROBE_CADENCES, RENAMED_PLUGINS
-from gandiag.plugins.errors import BadInput, suggest_nearest, warn_user
+from gandiag.plugins.errors import BadInput, suggest_nearest
 from gandiag.plugins.protocols import Follower
 from gandiag.records.facts import LOW_IS_REAL, SCORES, UNOPTIMISED
+from gandiag.records.run_folder import claim_run_folder
 from gandiag.scenario.schema import Scenario
 from gandiag.training.components import Components
 from gandiag.training.session import create_session
@@ -65,6 +66,7 @@ def attach(
     scores: ScoreType | Mapping[str, ScoreType] | None = None,
     real: RealSamples | Mapping[str, RealSamples] | None = None,
     folder: Path | str | None = None,
+    overwrite: bool = False,
     select: Callable[[Any], Any] | Mapping[str, Callable[[Any], Any]] | None = None,
     samples: Callable[[Any], Tensor] | Mapping[str, Callable[[Any], Tensor]] | None = None,
     probes: Mapping[str, Any] | None = None,
@@ -106,6 +108,7 @@ def attach(
             first step on; without them, gandiag first collects 3,024 real
             samples from the discriminator's input.
         folder: where the record is written while the loop runs; None keeps it in memory.
+        overwrite: whether an earlier record in the folder may be replaced.
         select: picks the scores if the discriminator returns more than one tensor, such as
             ``lambda output: output[0]``. It returns a tensor, or a list of tensors for several
             heads or scales. Where one call takes real and generated samples as two inputs, it
@@ -142,6 +145,7 @@ def attach(
     options: dict[str, Any] = {"scores": scores, "real": real, "select": select}
     options |= {"samples": samples, "embed": embed}
     shared: dict[str, Any] = {"probes": probes or {}, "detection": detection or {}}
+    shared["overwrite"] = overwrite
     if "" in pairs:
         return _attach_pair(
             pairs[""], folder=folder, followers=followers, on_alert=on_alert, **options, **shared
@@ -173,6 +177,7 @@ def _attach_pair(
     scores: ScoreType | None,
     real: RealSamples | None,
     folder: Path | str | None,
+    overwrite: bool,
     select: Callable[[Any], Any] | None,
     samples: Callable[[Any], Tensor] | None,
     probes: Mapping[str, Any],
@@ -210,6 +215,10 @@ def _attach_pair(
     device = next(generator.parameters()).device
     reference = None if real is None else build_reference(real, device, embed)
     record_folder = Path(folder) if folder is not None and ranks.is_first else None
+    # Claimed last, so that a mistake in the other arguments leaves no folder.
+    claim = (
+        claim_run_folder(record_folder, f"attach: {folder}", overwrite) if record_folder else None
+    )
     session = create_session(
         scenario,
         components,
@@ -233,16 +242,12 @@ def _attach_pair(
         samples,
     )
     _attached.add(hooks)
-    attachment = Attachment(hooks, session, components)
-    session.recorder.on_disk_error = lambda error: warn_user(
-        f"gandiag: the record in {record_folder} is not continued, only that in memory: "
-        f"{type(error).__name__}: {error}"
-    )
+    attachment = Attachment(hooks, session, components, claim)
     try:
         # None: an attached loop has no scenario.
         session.monitor.notify(lambda follower: follower.begin(None, record_folder))
     except Exception:
-        hooks.detach()
+        attachment.detach()
         raise
     return attachment
 

@@ -14,6 +14,7 @@ from gandiag.diagnosis.diagnosis import Diagnosis, diagnose
 from gandiag.diagnosis.objective import Objectives, recognise_objectives
 from gandiag.plugins.errors import warn_user
 from gandiag.plugins.protocols import Follower, Reporter
+from gandiag.records.claim import Claim
 from gandiag.records.facts import NOT_MEASURED, STOPPED
 from gandiag.records.record import Record
 from gandiag.reports.html_repr import render_run
@@ -29,8 +30,15 @@ class Attachment:
     hooks. It does not keep the networks alive.
     """
 
-    def __init__(self, hooks: StepHooks, session: Session, components: Components) -> None:
+    def __init__(
+        self,
+        hooks: StepHooks,
+        session: Session,
+        components: Components,
+        claim: Claim | None = None,
+    ) -> None:
         self._hooks = hooks
+        self._claim = claim  # of the record's folder, held until the record ends
         self._session = session
         self._components = components
         self._has_ended = False
@@ -126,7 +134,7 @@ class Attachment:
         self._do(self._flush)
         # The number of steps in the environment marks a record as complete.
         self._do(lambda: self._session.recorder.add_environment(steps_played=self.step))
-        self._do(self._end_followers)
+        self._end()
 
     def end_after_error(self, _: Exception) -> None:
         """Keep what was measured, and end the followers, after an error has ended the monitoring.
@@ -137,7 +145,22 @@ class Attachment:
             return
         self._has_ended = True
         self._do(self._flush)
+        self._end()
+
+    def _end(self) -> None:
+        self._do(self._rescue)
         self._do(self._end_followers)
+        if self._claim is not None:
+            self._do(self._claim.release)
+
+    def _rescue(self) -> None:
+        recorder = self._session.recorder
+        if recorder.disk_error is None:
+            return
+        if recorder.rescue():
+            warn_user(f"gandiag: the whole record has been written to {recorder.folder}")
+        else:
+            warn_user("gandiag: the record could not be written anywhere; it is in memory only")
 
     def _do(self, action: Callable[[], None]) -> None:
         """Do something that must not raise; report an error by a warning."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -53,8 +54,11 @@ def detection(
     Exit status: 0 done, 2 bad input, 130 interrupted; finished runs are kept.
     """
     from gandiag.benchmarks.detection.benchmark import run_benchmark
+    from gandiag.records.claim import Claim
 
-    text = run_benchmark(runs, names, part or "", seeds, jobs, not judge, ablation)
+    # Two benchmarks in one folder would train the same runs. To evaluate writes no run.
+    with nullcontext() if judge else Claim(runs, f"--runs {runs}"):
+        text = run_benchmark(runs, names, part or "", seeds, jobs, not judge, ablation)
     if out is not None:
         out.write_text(text, encoding="utf-8")
     click.echo(text, nl=False)

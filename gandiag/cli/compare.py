@@ -93,7 +93,7 @@ def compare(
         )
     except (KeyboardInterrupt, WorkersDied) as interruption:
         # Each finished run is on disk already, so that nothing needs to be saved here.
-        return report_unfinished_comparison(folder, str(interruption))
+        return report_unfinished_comparison(folder, interruption)
     if as_json:
         from gandiag.records.storage import format_json
 

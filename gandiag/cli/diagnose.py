@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gandiag.cli import options
+from gandiag.cli.exit_codes import PRESENT, UNDECIDED
 
 
 @click.command()
@@ -43,9 +44,13 @@ from gandiag.cli import options
 @click.option(
     "--mixed", is_flag=True, help="For a log: D's loss has terms that no column shows separately."
 )
+@click.option(
+    "--inconclusive-is-ok", is_flag=True, help="Exit 0, not 3, where a condition is inconclusive."
+)
 def diagnose(
     path: Path,
     as_json: bool,
+    inconclusive_is_ok: bool,
     detectors: tuple[str, ...],
     until: int | None,
     pairs: tuple[str, ...],
@@ -74,7 +79,9 @@ def diagnose(
     gandiag diagnose log.csv
     gandiag diagnose log.csv --map discriminator_loss=errD --map step=iter --objective hinge
 
-    Exit status: 0 no failure is present, 1 a failure is present, 2 bad input.
+    Exit status: 0 no failure is present, and every condition was evaluated; 1 a failure is
+    present; 3 no failure is present, but a condition is inconclusive (--inconclusive-is-ok gives
+    0); 2 bad input. Others are those of gandiag --help.
     """
     from gandiag.plugins import registry as plugins
     from gandiag.records.logs import parse_column_map
@@ -96,4 +103,7 @@ def diagnose(
     else:
         # A log has no folder, so the report then ends with the path that the user passed.
         plugins.build("reporters", "console").publish(report, report.record.folder or path)
-    return int(any(diagnosis.status == "present" for diagnosis in report.diagnoses))
+    statuses = {diagnosis.status for diagnosis in report.diagnoses}
+    if "present" in statuses:
+        return PRESENT
+    return UNDECIDED if "inconclusive" in statuses and not inconclusive_is_ok else 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gandiag.cli import options
-from gandiag.cli.exit_codes import INTERRUPTED
+from gandiag.cli.signals import find_exit_status
 
 
 @click.command()
@@ -79,10 +79,11 @@ def examine(
     try:
         for finding in run_instruments(state, instruments):
             findings.append(finding)
-    except KeyboardInterrupt:  # an instrument takes up to minutes; its findings are not lost
+    except KeyboardInterrupt as error:
+        # An instrument takes up to minutes, so that the finished findings are not lost.
         finished = f"{len(findings)} of {len(instruments)} instruments finished"
         click.echo(f"gandiag: stopped; {finished}", err=True)
-        status = INTERRUPTED
+        status = find_exit_status(error)
     if as_json:
         from gandiag.records.storage import format_json
 

@@ -44,7 +44,14 @@ def main(context: click.Context) -> None:
     gandiag course                            train the lessons of a course on GANs
     gandiag serve                             show runs in a browser while they train
 
-    Exit status: 0 done, 1 a command's own result (see its help), 2 bad input, 130 interrupted.
+    \b
+    Exit status: 0 done; of diagnose, no failure is present, and every condition was evaluated
+      1            the command's own negative result (see its help), such as a failure is present
+      2            bad input
+      3            of diagnose, no failure is present, but a condition is inconclusive
+      4            the machine fails: the disk is full, the memory does not suffice
+      70           a fault of gandiag itself; --traceback, behind any command, shows more
+      129 130 143  ended by SIGHUP, Ctrl-C, SIGTERM
     """
     # Without `invoke_without_command`, click would treat a missing command as an error.
     if context.invoked_subcommand is None:

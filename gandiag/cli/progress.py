@@ -138,10 +138,10 @@ class RunProgress:
             self._bar = None
 
     def describe_interruption(self, folder: Path) -> str:
-        """Return the message for a run that Ctrl-C ended."""
+        """Return the message for a run that a signal ended."""
         if self.start_time is None:
             return "stopped before the first step; there is no record"
-        kept = f"the record is kept: gandiag diagnose {folder}"
+        kept = f"the record is kept, and the run goes on with gandiag run --resume {folder}"
         return f"stopped after {self.step} of {self.total} steps; {kept}"
 
     def format_line(self) -> str:

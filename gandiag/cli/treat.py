@@ -73,7 +73,7 @@ def treat(
             log=lambda text: click.echo(text, err=True),
         )
     except (KeyboardInterrupt, WorkersDied) as interruption:
-        return report_unfinished_comparison(folder, str(interruption))
+        return report_unfinished_comparison(folder, interruption)
     print_comparison(result.comparison)
     click.echo(format_path(folder / PAGE))
     if result.fixed_scenario is not None:

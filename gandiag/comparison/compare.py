@@ -23,6 +23,7 @@ from gandiag.comparison.scenarios import (
 from gandiag.comparison.trial import Trial, load_outcome, rediagnose, remove_attempts, run_trial
 from gandiag.diagnosis.diagnosis import humanize
 from gandiag.plugins.errors import BadInput
+from gandiag.records.claim import Claim, is_used
 from gandiag.reports.saved_runs import build_source
 from gandiag.scenario.schema import Scenario
 from gandiag.training.components import Components
@@ -97,7 +98,7 @@ class Plan:
             )
         if self.folder.exists() and not self.folder.is_dir():
             raise BadInput(str(self.folder), "is a file; name a folder with --out")
-        if not resume and self.folder.is_dir() and any(self.folder.iterdir()):
+        if not resume and is_used(self.folder):
             problem = "holds an earlier comparison; add --resume, or name another with --out"
             raise BadInput(str(self.folder), problem)
 
@@ -165,7 +166,8 @@ def compare(
         **changes: values of the scenario to replace, by dotted key.
 
     Raises:
-        BadInput: the message names the place of a mistake. Nothing has been written then.
+        BadInput: the message names the place of a mistake, or another comparison writes into the
+            folder. Nothing has been written then.
         WorkersDied: workers keep dying, for example for lack of memory.
     """
     baseline = Scenario.from_source(build_source(scenario, changes))
@@ -173,10 +175,11 @@ def compare(
     place = Path(folder) if folder is not None else COMPARISONS / baseline.name
     plan = Plan(baseline, place, seeds, workers or Workers(), threads, reporters)
     plan.validate(compared, resume, baseline.name)
-    outcomes = list(plan.run(plan.trials(compared, plan.seeds)))
-    comparison = compare_outcomes(compared, outcomes, threads=plan.threads)
-    write_comparison_json(comparison, place)
-    write_page(comparison, place)
+    with Claim(place, str(place)):
+        outcomes = list(plan.run(plan.trials(compared, plan.seeds)))
+        comparison = compare_outcomes(compared, outcomes, threads=plan.threads)
+        write_comparison_json(comparison, place)
+        write_page(comparison, place)
     return comparison
 
 

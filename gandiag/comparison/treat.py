@@ -20,6 +20,7 @@ from gandiag.comparison.statistics import seeds_needed
 from gandiag.comparison.trial import load_outcome
 from gandiag.diagnosis.diagnosis import humanize
 from gandiag.plugins.errors import BadInput
+from gandiag.records.claim import Claim
 from gandiag.records.storage import write_file
 from gandiag.reports.saved_runs import build_source
 from gandiag.scenario.schema import Scenario
@@ -82,7 +83,8 @@ def treat(
         **changes: values of the scenario to replace, by dotted key.
 
     Raises:
-        BadInput: the message names the place of a mistake. Nothing has been written then.
+        BadInput: the message names the place of a mistake, or another search writes into the
+            folder. Nothing has been written then.
         WorkersDied: workers keep dying, for example for lack of memory.
     """
     chosen = Scenario.from_source(build_source(scenario, changes))
@@ -94,6 +96,15 @@ def treat(
     plan = Plan(chosen, place, seeds, workers or Workers(), threads)
     baseline = ComparedScenario(BASELINE, (), chosen)
     plan.validate([baseline], resume, chosen.name)
+    with Claim(place, str(place)):
+        return _search(plan, baseline, most, log)
+
+
+def _search(
+    plan: Plan, baseline: ComparedScenario, most: int, log: Callable[[str], None]
+) -> TreatmentResult:
+    """Train the baseline, and try fixes until one is confirmed."""
+    chosen, seeds, place = baseline.scenario, len(plan.seeds), plan.folder
     log(f"{chosen.name}, baseline: {seeds} seeds")
     baseline_outcomes = list(plan.run(plan.trials([baseline], plan.seeds)))
     outcomes = [*baseline_outcomes]

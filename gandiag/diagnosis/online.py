@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from gandiag.diagnosis.diagnosis import Diagnosis, diagnose
 from gandiag.plugins.errors import warn_user
@@ -60,6 +61,15 @@ class Monitor:
                 self.notify(lambda follower, d=diagnosis: follower.alert(d, step))  # type: ignore[misc]
         self.present = present
         return diagnoses
+
+    def state(self) -> dict[str, Any]:
+        """All that decides the further evaluations, for `load_state`."""
+        return {"present": sorted(self.present), "last_evaluation": self._last_evaluation}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on with the evaluations of the monitor that gave this `state`."""
+        self.present = frozenset(state["present"])
+        self._last_evaluation = state["last_evaluation"]
 
     def notify(self, call: Callable[[Follower], None]) -> None:
         """Call every follower, and remove those that raise an exception."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -89,6 +89,23 @@ class FixedLatents:
             "fixed_steps": step - earlier_step,
         }
 
+    def state(self) -> dict[str, Any]:
+        """All that decides the further displacements, for `load_state`."""
+        return {
+            "calls": self.calls,
+            "displacement_calls": self._displacement_calls,
+            "count": self.count,
+            "outputs": list(self._outputs),
+        }
+
+    def load_state(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Go on with the latents that gave this `state`."""
+        self.calls = [_move_call(Call(*call), device) for call in state["calls"]]
+        calls = state["displacement_calls"]
+        self._displacement_calls = [_move_call(Call(*call), device) for call in calls]
+        self.count = state["count"]
+        self._outputs = deque((step, output.to(device)) for step, output in state["outputs"])
+
     def _forward_pass(self, generator: nn.Module, calls: Iterable[Call]) -> ForwardPass:
         return ForwardPass(generator, *(partial(self._generate, generator, call) for call in calls))
 
@@ -120,6 +137,22 @@ class WeightSample:
             "weights_before": before,
             "weights_steps": snapshot.step - last_step,
         }
+
+    def state(self) -> dict[str, Any]:
+        """The samples of the weights, for `load_state`."""
+        return {name: list(entry) for name, entry in self._last.items()}
+
+    def load_state(self, state: Mapping[NetworkName, Any], device: torch.device) -> None:
+        """Go on with the samples that gave this `state`."""
+        self._last = {name: (step, old.to(device)) for name, (step, old) in state.items()}
+
+
+def _move_call(call: Call, device: torch.device) -> Call:
+    def move(value: Any) -> Any:
+        return value.to(device) if isinstance(value, Tensor) else value
+
+    kwargs = {key: move(value) for key, value in call.kwargs.items()}
+    return Call(tuple(map(move, call.args)), kwargs, call.method)
 
 
 def _sample_weights(parameters: Iterable[nn.Parameter]) -> Tensor | None:

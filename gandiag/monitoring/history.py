@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from gandiag.monitoring.distributed import merge_shares
@@ -66,6 +67,20 @@ class SampleHistory:
     def generate_samples(self, generator: nn.Module) -> Tensor:
         """Generate the fixed samples ``(count, *shape)``, in the generator's current mode."""
         return self.latents.generate_samples(generator)
+
+    def state(self) -> dict[str, Any]:
+        """All that decides the further snapshots, except the reference, for `load_state`."""
+        return {
+            "recent_fakes": self.recent_fakes.state(),
+            "latents": self.latents.state(),
+            "weights": self._weights.state(),
+        }
+
+    def load_state(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Go on with the history that gave this `state`."""
+        self.recent_fakes.load_state(state["recent_fakes"], device)
+        self.latents.load_state(state["latents"], device)
+        self._weights.load_state(state["weights"], device)
 
     def complete_snapshot(
         self, snapshot: Snapshot, due: Sequence[ScheduledProbe], others: Sequence[Tensor] = ()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -73,6 +75,22 @@ class RecentFakes:
             self._stats = self._stats.append(newer, size)
         self._new_count = 0
         return self._stats
+
+    def state(self) -> dict[str, Any]:
+        """All that decides the further statistics, for `load_state`."""
+        return {
+            "batches": list(self._batches),
+            "new_count": self._new_count,
+            "stats": self._stats and [getattr(self._stats, f.name) for f in fields(FakeStats)],
+        }
+
+    def load_state(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Go on with the samples that gave this `state`."""
+        self._batches = deque(batch.to(device) for batch in state["batches"])
+        self.count = sum(map(len, self._batches))
+        self._new_count = state["new_count"]
+        stats = state["stats"]
+        self._stats = stats and FakeStats(*(tensor.to(device) for tensor in stats))
 
     def _newest_batches(self, count: int) -> list[Tensor]:
         """Newest whole batches, oldest first, with at least `count` samples, or all there are."""

@@ -8,11 +8,12 @@ one warning.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from gandiag.monitoring.distributed import Message, Ranks, average_messages, rank_share
@@ -178,6 +179,35 @@ class Watch:
     def generate_samples(self, generator: nn.Module) -> Tensor:
         """Generate the fixed samples ``(count, *shape)``, in the generator's current mode."""
         return self.history.generate_samples(generator)
+
+    def state(self) -> dict[str, Any]:
+        """All that decides the further measurements, for `load_state`; call it between two steps.
+
+        The measurements since the last flush are part of it.
+        """
+        return {
+            "step": self.step,
+            "pending": self._pending,
+            "history": self.history.state(),
+            "next": self._next,
+            "last_flush": self._last_flush,
+            "grids": [self._grid_every, self._next_grid],
+            "probes": [
+                [probe.last_steps, probe.is_switched_off, probe.reason] for probe in self.probes
+            ],
+        }
+
+    def load_state(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Go on with the measurements of the watch that gave this `state`."""
+        self.step, self._pending = state["step"], state["pending"]
+        self.history.load_state(state["history"], device)
+        self._next, self._last_flush = state["next"], state["last_flush"]
+        self._grid_every, self._next_grid = state["grids"]
+        for probe, (last_steps, is_switched_off, reason) in zip(
+            self.probes, state["probes"], strict=True
+        ):
+            probe.last_steps, probe.is_switched_off = last_steps, is_switched_off
+            probe.reason = reason
 
     def _evaluate(
         self, snapshot: Snapshot, active: Sequence[ScheduledProbe], messages: Sequence[Message]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -105,6 +105,19 @@ class Record:
         # A signal without a value so far is left out: at `step` it was not yet recorded.
         kept = {name: signal for name, signal in cut.items() if len(signal.steps)}
         return Record(kept, self.facts, self.environment, self.folder)
+
+    def rows(self) -> Iterator[Row]:
+        """The rows of the record, one for each step, from its columns.
+
+        >>> record = Record.from_rows([Row(0, {"a": 1.0}), Row(5, {"a": 2.0, "b": [0.5, 0.5]})])
+        >>> list(record.rows())[1]
+        Row(step=5, signals={'a': 2.0, 'b': [0.5, 0.5]})
+        """
+        rows: dict[int, dict[str, Value]] = {}
+        for name, (steps, values) in self.signals.items():
+            for step, value in zip(steps.tolist(), values.tolist(), strict=True):
+                rows.setdefault(step, {})[name] = value
+        return (Row(step, rows[step]) for step in sorted(rows))
 
     def sample_grids(self) -> list[tuple[int, Path]]:
         """Sample grids of the generator as pairs of step and file, oldest first."""

@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from gandiag.plugins.errors import BadInput
+from gandiag.records.claim import Claim, FolderInUse, is_used
 from gandiag.scenario.shipped import SCENARIO_FILE
 
 RUNS_FOLDER = Path("reports")  # in the current folder
 #: Files and folders that belong to the record; all others in a run's folder are reports.
 RECORD_FILES = ("signals.jsonl", "environment.json", SCENARIO_FILE, "samples", "checkpoints")
+#: State from which an interrupted run goes on; a run that is complete has none.
+STATE_FILE = "checkpoints/resume.safetensors"
 
 
-def choose_folder(name: str, seed: int, out: Path | None, overwrite: bool) -> tuple[Path, str]:
-    """Choose the folder of a new run.
+def claim_run_folder(folder: Path, place: str, overwrite: bool) -> Claim:
+    """Claim the folder of a new run, see `gandiag.records.claim`.
+
+    Args:
+        folder: folder that the user chose.
+        place: what error messages name, such as ``--out mine``.
+        overwrite: whether an earlier run in the folder may be replaced.
+
+    Raises:
+        BadInput: the folder is a file or a link, another run writes into it, it has a record and
+            `overwrite` is false, or one of its files is a link.
+        OSError: the folder cannot be written.
+    """
+    claim = Claim(folder, place)
+    try:
+        # Checked under the claim: a run that has just ended may have left a record.
+        if has_record(folder) and not overwrite:
+            hint = "add --overwrite (overwrite=True in Python), or give another folder"
+            raise BadInput(place, f"holds a record; {hint}")
+        # A link would lead the new run's files, or the removal of old ones, out of the folder.
+        for name in RECORD_FILES:
+            if (folder / name).is_symlink():
+                raise BadInput(place, f"has a link in place of {name}; give another folder")
+    except BaseException:
+        claim.release()
+        raise
+    return claim
+
+
+def choose_folder(name: str, seed: int, out: Path | None, overwrite: bool) -> tuple[Claim, str]:
+    """Choose and claim the folder of a new run.
 
     Args:
         name: the scenario's name.
@@ -24,31 +58,43 @@ def choose_folder(name: str, seed: int, out: Path | None, overwrite: bool) -> tu
         overwrite: whether an earlier run in the folder may be replaced.
 
     Returns:
-        The folder, and a note for the user if a number was added; else an empty string.
+        The claim of the folder, and a note for the user if a number was added, else an empty
+        string.
 
     Raises:
-        BadInput: `out` is a file, or has a record and `overwrite` is false.
+        BadInput: as `claim_run_folder`.
+        OSError: the folder cannot be written.
     """
     if out is not None:
-        if out.exists() and not out.is_dir():
-            raise BadInput(f"--out {out}", "is a file; give a folder")
-        if has_record(out) and not overwrite:
-            raise BadInput(
-                f"--out {out}", "holds a record; add --overwrite, or give another folder"
-            )
-        return out, ""
+        return claim_run_folder(out, f"--out {out}", overwrite), ""
     wanted = RUNS_FOLDER / name / str(seed)
-    if overwrite or not _is_used(wanted):
-        return wanted, ""
-    number = 2
-    while _is_used(free := wanted.with_name(f"{seed}-{number}")):
+    if overwrite:
+        return claim_run_folder(wanted, str(wanted), overwrite), ""
+    folder, number = wanted, 1
+    while True:
+        if not is_used(folder):
+            with suppress(FolderInUse):
+                claim = claim_run_folder(folder, str(folder), overwrite)
+                # Checked again: a run that began at the same time may have ended before the claim.
+                if not is_used(folder):
+                    return claim, "" if number == 1 else f"{wanted} holds an earlier run"
+                claim.release()
         number += 1
-    return free, f"{wanted} holds an earlier run"
+        folder = wanted.with_name(f"{seed}-{number}")
 
 
 def has_record(folder: Path) -> bool:
     """Whether a folder has a record."""
     return (folder / RECORD_FILES[0]).is_file()
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether the run in a folder has ended by itself, and was not interrupted."""
+    try:
+        environment = json.loads((folder / "environment.json").read_bytes())
+        return "steps_played" in environment and "interrupted" not in environment
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def clear_folder(folder: Path) -> None:
@@ -81,7 +127,3 @@ def format_path(path: str | Path) -> str:
         return str(Path(path).resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def _is_used(folder: Path) -> bool:
-    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))

@@ -164,6 +164,28 @@ def _is_signal_name(name: str) -> bool:
     return 0 < len(name) <= MAX_NAME and name.isprintable()
 
 
+def keep_rows(path: Path, count: int) -> list[tuple[int, dict[str, Value]]]:
+    """Remove all rows of a ``signals.jsonl`` but the first `count`, and return these.
+
+    Raises:
+        ValueError: there are fewer rows, or one of them is damaged.
+        OSError: the file cannot be read or written.
+    """
+    with path.open("rb+") as file:
+        lines = [file.readline() for _ in range(count)]
+        # The last one has no line end if the process ended while it was being written.
+        if lines and not lines[-1].endswith(b"\n"):
+            raise ValueError(f"{path} has fewer than {count} whole rows")
+        file.truncate(file.tell())
+    return [decode_row(line) for line in lines]
+
+
+def sync_file(path: Path) -> None:
+    """Wait until what was written to a file is on the disk, so that it survives a power cut."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def _decode(value: float | str | Sequence[float | str]) -> Value:
     if isinstance(value, list):
         if not value:

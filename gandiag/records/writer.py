@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gandiag.plugins.errors import warn_user
 from gandiag.records.facts import NOT_MEASURED
 from gandiag.records.record import (
     ENVIRONMENT_FILE,
@@ -15,7 +18,14 @@ from gandiag.records.record import (
     Row,
     SignalBuffer,
 )
-from gandiag.records.storage import Value, encode_row, write_json_file
+from gandiag.records.storage import (
+    Value,
+    encode_row,
+    keep_rows,
+    sync_file,
+    write_file,
+    write_json_file,
+)
 
 
 class Recorder:
@@ -25,34 +35,40 @@ class Recorder:
     and a detector must give the same answer on the record in memory and on the record on disk.
 
     Attributes:
-        on_disk_error: called once with the error if a file cannot be written after the start; the
-            record then continues in memory. None: the error is raised.
+        disk_error: the first error in writing into the folder after the start, such as that of a
+            full disk; None if there was none. Since then the record continues in memory.
 
     Args:
         folder: folder of the record, which replaces an earlier record there; None keeps the record
             in memory only.
         facts: properties of the run and its data that detectors may use (see `Record`).
         environment: versions, device and times, for the page.
+        is_resumed: whether the record in the folder is to be continued; call `load_state` then.
 
     Raises:
         OSError: the folder cannot be written.
     """
 
     def __init__(
-        self, folder: Path | None, facts: Mapping[str, Any], environment: Mapping[str, Any]
+        self,
+        folder: Path | None,
+        facts: Mapping[str, Any],
+        environment: Mapping[str, Any],
+        is_resumed: bool = False,
     ) -> None:
         self.folder = folder
         self.facts = dict(facts)
         self.environment = dict(environment)
-        self.on_disk_error: Callable[[OSError], None] | None = None
-        self._has_disk_failed = False
+        self.disk_error: OSError | None = None
         self._buffer = SignalBuffer()
-        if folder is not None:
+        self._row_count = 0
+        if folder is not None and not is_resumed:
             (folder / SAMPLES_FOLDER).mkdir(parents=True, exist_ok=True)
             # An earlier run's sample grids would be shown as grids of this run.
             for sample_grid in (folder / SAMPLES_FOLDER).glob("step-*"):
                 sample_grid.unlink()
-            self._write_environment()
+            # A folder that cannot be written from the start is a mistake of the user, and raises.
+            write_json_file(folder / ENVIRONMENT_FILE, {**environment, "facts": self.facts})
             (folder / SIGNALS_FILE).write_text("")
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -60,6 +76,7 @@ class Recorder:
         rows = [_round_row(row) for row in rows]
         for row in rows:
             self._buffer.add(row)
+        self._row_count += len(rows)
         if rows:
             self._write(lambda folder: _append_rows(folder / SIGNALS_FILE, rows))
 
@@ -91,9 +108,74 @@ class Recorder:
             left = {key: limit for key, limit in limits.items() if key != name}
             self.add_facts(**{NOT_MEASURED: left})
 
+    def state(self) -> dict[str, Any]:
+        """What `load_state` needs to continue the record on disk from here."""
+        return {"rows": self._row_count, "facts": self.facts, "environment": self.environment}
+
+    def load_state(self, state: Mapping[str, Any]) -> list[Row]:
+        """Continue the record in the folder where it was at `state`; later rows are removed.
+
+        Returns:
+            The rows that are kept.
+
+        Raises:
+            ValueError: the record has fewer rows than at `state`, or was written without a folder.
+            BadInput: the record is damaged.
+            OSError: the record cannot be read, or the later rows cannot be removed.
+        """
+        if self.folder is None:
+            raise ValueError("a record in memory cannot be continued")
+        rows = [Row(*row) for row in keep_rows(self.folder / SIGNALS_FILE, state["rows"])]
+        for row in rows:
+            self._buffer.add(row)
+        self._row_count = len(rows)
+        self.facts |= state["facts"]
+        # The run is still the one that began then; its new part adds what was not known yet.
+        self.environment |= state["environment"]
+        self._write_environment()
+        return rows
+
+    def sync(self) -> None:
+        """Make the rows that have been written survive a power cut."""
+        self._write(lambda folder: sync_file(folder / SIGNALS_FILE))
+
     def record(self) -> Record:
         """The record so far."""
         return Record(self._buffer.signals(), self.facts, self.environment, self.folder)
+
+    def note_disk_error(self, error: OSError) -> None:
+        """Continue the record in memory only, after one warning: training is worth more."""
+        if self.disk_error is None:
+            warn_user(
+                f"gandiag: the record in {self.folder} is not continued, only that in memory: "
+                f"{type(error).__name__}: {error}"
+            )
+            self.disk_error = error
+
+    def rescue(self) -> bool:
+        """After a disk error, write the whole record to where that is possible now.
+
+        It is written into the record's folder, or else into a new one in the system's folder for
+        temporary files, which is then the record's `folder`.
+
+        Returns:
+            Whether the whole record is on disk.
+        """
+        if self.folder is None or self.disk_error is None:
+            return True
+        record, error = self.record(), self.disk_error
+        self.environment["disk_error"] = error.strerror or type(error).__name__
+        for choose in (lambda: self.folder, lambda: tempfile.mkdtemp(prefix="gandiag-")):
+            with suppress(OSError):
+                folder = Path(choose())
+                (folder / SAMPLES_FOLDER).mkdir(parents=True, exist_ok=True)
+                rows = (encode_row(*row) for row in record.rows())
+                write_file(folder / SIGNALS_FILE, "".join(rows))
+                data = {**self.environment, "facts": self.facts}
+                write_json_file(folder / ENVIRONMENT_FILE, data)
+                self.folder = folder
+                return True
+        return False
 
     def _write_environment(self) -> None:
         data = {**self.environment, "facts": self.facts}
@@ -101,15 +183,12 @@ class Recorder:
 
     def _write(self, write: Callable[[Path], None]) -> None:
         """Write into the folder, if there is one and it could be written so far."""
-        if self.folder is None or self._has_disk_failed:
+        if self.folder is None or self.disk_error is not None:
             return
         try:
             write(self.folder)
         except OSError as error:  # such as a full disk, or a folder that was removed
-            if self.on_disk_error is None:
-                raise
-            self._has_disk_failed = True
-            self.on_disk_error(error)
+            self.note_disk_error(error)
 
 
 def _append_rows(path: Path, rows: Iterable[Row]) -> None:

@@ -25,7 +25,9 @@ def list_notes(report: Report) -> list[str]:
         notes.append("The record is empty: no signal was recorded.")
     elif isinstance(planned, int) and trained < planned:
         # A run that ends by itself, for example after NaN, still writes the number of its steps.
-        how = "ended early" if "steps_played" in record.environment else "was interrupted"
+        is_complete = "steps_played" in record.environment
+        is_complete = is_complete and "interrupted" not in record.environment
+        how = "ended early" if is_complete else "was interrupted"
         notes.append(f"The run {how} at step {trained} of {planned} planned steps.")
     for condition, expected, status in report.unexpected:
         notes.append(

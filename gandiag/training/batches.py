@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,7 +31,9 @@ class BatchSampler:
         self._size, self._steps = training.batch_size, training.steps
         self._noise = training.instance_noise
         self._stream = torch.Generator(samples.device).manual_seed(seed)
-        self._batches = self._shuffle_batches()
+        # The order of the current pass, (N,), and the next place in it. The pass begins when its
+        # first batch is drawn.
+        self._order, self._place = torch.empty(0, dtype=torch.int64, device=samples.device), 0
         # Instance noise is given in units of the data's standard deviation over all entries.
         self._data_sd = float(samples.std()) if self._noise.sd else 0.0
 
@@ -40,7 +43,7 @@ class BatchSampler:
         The tuple is empty for a GAN without classes, so that ``network(batch, *labels)`` fits both
         cases. The batch has N samples if the data set has fewer than B.
         """
-        indices = next(self._batches)
+        indices = self._next_indices()
         labels = () if self._labels is None else (self._labels[indices],)
         return self._samples[indices], labels
 
@@ -69,17 +72,30 @@ class BatchSampler:
         noise = torch.randn(samples.shape, device=samples.device, generator=self._stream)
         return samples + sd * noise
 
-    def _shuffle_batches(self) -> Iterator[Tensor]:
-        """Yield ``(B,)`` sample indices without end, shuffled again before each pass.
+    def _next_indices(self) -> Tensor:
+        """Return ``(B,)`` sample indices; all samples are shuffled again before each pass.
 
         A pass drops its incomplete last batch, so that all batches have one size.
         """
         device, count = self._samples.device, len(self._samples)
         size = min(self._size, count)  # a data set smaller than a batch is one batch
-        while True:
-            order = torch.randperm(count, device=device, generator=self._stream)
-            for start in range(0, count - size + 1, size):
-                yield order[start : start + size]
+        if self._place + size > len(self._order):
+            self._order = torch.randperm(count, device=device, generator=self._stream)
+            self._place = 0
+        start = self._place
+        self._place += size
+        return self._order[start : self._place]
+
+    def state(self) -> dict[str, Any]:
+        """Return what decides all further draws, for `load_state`."""
+        stream = self._stream.get_state()
+        return {"stream": stream, "order": self._order, "place": self._place}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on where the sampler that gave this `state` was."""
+        self._stream.set_state(state["stream"])
+        self._order = state["order"].to(self._samples.device)
+        self._place = state["place"]
 
 
 def compute_noise_factor(noise: InstanceNoise, step: int, steps: int) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,15 +21,35 @@ from gandiag.monitoring.fixed_latents import FIXED_LATENTS
 from gandiag.monitoring.reference import Reference
 from gandiag.plugins.errors import BadInput
 from gandiag.plugins.protocols import Follower, Reporter
+from gandiag.records.record import Row
 from gandiag.records.storage import write_file
+from gandiag.records.writer import Recorder
 from gandiag.reports.report import Report, build_report
 from gandiag.scenario.schema import Scenario
 from gandiag.scenario.shipped import SCENARIO_FILE
+from gandiag.training.checkpoints import CheckpointWriter
 from gandiag.training.components import Components
+from gandiag.training.run_state import RunState
 from gandiag.training.session import create_session, save_samples
-from gandiag.training.trainer import add_averaged_generator, train
+from gandiag.training.trainer import Trainer, add_averaged_generator
 
 Observer: TypeAlias = "Callable[[int, GAN], None]"
+
+
+@dataclass(frozen=True)
+class Continuity:
+    """How a run ends early, and goes on later.
+
+    Attributes:
+        checkpoint_every: generator steps between two checkpoints; 0 writes none.
+        should_stop: asked after each generator step; if it returns true, the training ends, and
+            the state is written from which the run can go on.
+        is_resumed: whether the run in the folder goes on from its state.
+    """
+
+    checkpoint_every: int = 0
+    should_stop: Callable[[], bool] = lambda: False
+    is_resumed: bool = False
 
 
 def run(
@@ -37,6 +58,7 @@ def run(
     followers: Sequence[Follower] = (),
     place: str = "scenario",
     observers: Sequence[Observer] = (),
+    continuity: Continuity | None = None,
 ) -> Report:
     """Train a scenario's GAN, measure while it trains, and diagnose the record.
 
@@ -48,6 +70,7 @@ def run(
         place: what error messages name as the source of a mistake, usually the scenario's file.
         observers: called with ``(step, gan)`` after each generator step; an observer must not
             change the networks.
+        continuity: checkpoints, and how the run goes on; None writes none. It needs a folder.
 
     Returns:
         The report, with the places of what the reporters have written.
@@ -58,6 +81,7 @@ def run(
     components = Components.from_scenario(scenario, place)
     device = pick_device(scenario.device)
     data = components.dataset.load()
+    is_resumed = continuity is not None and continuity.is_resumed
     with _seeded(scenario.seed, device):
         # The networks are built on the CPU, so that a seed gives the same weights on every device.
         gan = _move_networks(components.variant.build(data.shape), device)
@@ -65,9 +89,10 @@ def run(
         labels = _select_labels(gan, data, place)
         samples = data.train.to(device)
         reference = Reference.from_samples(samples, data.held_out.to(device))
+        called = [*observers]
 
         def call_observers(step: int) -> None:
-            for observe in observers:
+            for observe in called:
                 observe(step, gan)
 
         session = create_session(
@@ -80,32 +105,65 @@ def run(
             [*followers, *_select_followers(components.reporters, folder)],
             stop_on=scenario.detection.stop_on,
             after_step=call_observers,
+            is_resumed=is_resumed,
         )
         recorder, monitor, watch = session.recorder, session.monitor, session.watch
         watch.set_reference(reference)
-        if folder is not None:
+        trainer = Trainer(gan, samples, scenario.training, scenario.seed, watch, labels)
+        rows: list[Row] = []
+        writer = None
+        if folder is not None and continuity is not None:
+            state = RunState(scenario, trainer, session, device)
+            rows = state.load(folder) if is_resumed else []
+            writer = CheckpointWriter(
+                folder,
+                continuity.checkpoint_every,
+                continuity.should_stop,
+                trainer.step,
+                recorder.note_disk_error,
+            )
+            writer.write_state = functools.partial(state.write, folder)
+            called.append(writer)
+        if folder is not None and not is_resumed:
             # Written before the first step, so that an interrupted run can be repeated, too.
             write_file(folder / SCENARIO_FILE, scenario.as_yaml())
             # As many real samples as a grid of generated samples has, for a fair comparison.
             save_samples(folder, "real", data.held_out[:FIXED_LATENTS])
         monitor.notify(lambda follower: follower.begin(scenario, folder))
-        start = time.perf_counter()
+        if rows:  # a follower that begins again, such as an event file, gets the whole run
+            monitor.notify(lambda follower: follower.follow(rows, trainer.step))
         try:
-            try:
-                train(gan, samples, scenario.training, scenario.seed, watch, labels)
-            finally:  # the record of an interrupted run states its duration and steps, too
-                seconds = round(time.perf_counter() - start, 1)
-                # A record without `steps_played` counts as that of a run that still trains.
-                recorder.add_environment(seconds=seconds, steps_played=watch.step)
+            _train(trainer, recorder, writer)
             report = build_report(
                 recorder.record(), scenario, components.detectors, components.fixes
             )
-            if folder is not None:
-                report = replace(report, locations=_publish(report, components.reporters, folder))
+            # Not `folder`: after a disk error the record may have been written elsewhere.
+            if recorder.folder is not None:
+                locations = _publish(report, components.reporters, recorder.folder)
+                report = replace(report, locations=locations)
         finally:
             # After the reports, as a reporter that follows the run closes its file here.
             monitor.notify(lambda follower: follower.end())
     return report
+
+
+def _train(trainer: Trainer, recorder: Recorder, writer: CheckpointWriter | None) -> None:
+    """Train, and complete the record, also that of an interrupted run."""
+    start, earlier = time.perf_counter(), recorder.environment.get("seconds", 0.0)
+    is_interrupted = True
+    try:
+        trainer.run()
+        is_interrupted = writer is not None and writer.has_stopped
+    finally:
+        if writer is not None:
+            writer.end(is_interrupted)
+        # A record without `steps_played` counts as that of a run that still trains.
+        recorder.add_environment(
+            seconds=round(earlier + time.perf_counter() - start, 1),
+            steps_played=trainer.step,
+            **({"interrupted": True} if is_interrupted else {}),
+        )
+        recorder.rescue()
 
 
 def _select_followers(reporters: Sequence[Reporter], folder: Path | None) -> list[Follower]:

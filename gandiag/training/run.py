@@ -5,12 +5,12 @@ The module is imported without torch; torch is loaded when a run begins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.run_folder import has_record
+from gandiag.records.run_folder import claim_run_folder
 from gandiag.reports.report import Report
 from gandiag.reports.saved_runs import build_source
 from gandiag.scenario.schema import Scenario
@@ -43,16 +43,17 @@ def run(
         The report: the record of all signals, and one diagnosis for each detector.
 
     Raises:
-        BadInput: an argument or a value of the scenario is wrong. The message names the place, and
-            no file has been written.
+        BadInput: an argument or a value of the scenario is wrong, or another run writes into the
+            folder. The message names the place, and no file has been written.
     """
     # All checks stand before the run: a mistake must not cost the minutes of a training.
     source = build_source(scenario, changes)
-    if folder is not None and has_record(Path(folder)) and not overwrite:
-        raise BadInput(str(folder), "holds a record; choose another folder, or overwrite=True")
-    if checkpoint_every and folder is None:
-        raise BadInput("checkpoint_every", "checkpoints need a folder to be written to")
-    return run_source(source, None if folder is None else Path(folder), (), checkpoint_every)
+    if folder is None:
+        if checkpoint_every:
+            raise BadInput("checkpoint_every", "checkpoints need a folder to be written to")
+        return run_source(source, None)
+    with claim_run_folder(Path(folder), str(folder), overwrite):
+        return run_source(source, Path(folder), (), checkpoint_every)
 
 
 def run_source(
@@ -60,6 +61,8 @@ def run_source(
     folder: Path | None,
     followers: Sequence[Follower] = (),
     checkpoint_every: int = 0,
+    should_stop: Callable[[], bool] = lambda: False,
+    is_resumed: bool = False,
 ) -> Report:
     """Run a scenario that was read from a file or from the command line.
 
@@ -70,6 +73,9 @@ def run_source(
         checkpoint_every: generator steps between two checkpoints; 0 writes none. With a positive
             number, the first step and the last step get a checkpoint, too, also if the run is
             interrupted.
+        should_stop: asked after each generator step; if it returns true, the training ends, and
+            the state is written from which the run can go on.
+        is_resumed: whether the run in the folder goes on from its state.
 
     Raises:
         BadInput: a value is wrong. The message names its line or option.
@@ -82,16 +88,11 @@ def run_source(
     except (ImportError, OSError) as error:
         hint = "see pytorch.org/get-started for its installation"
         raise BadInput("torch", f"cannot be imported ({error}); {hint}") from error
-    from gandiag.training.checkpoints import CheckpointWriter
-    from gandiag.training.pipeline import run
+    from gandiag.training.pipeline import Continuity, run
 
-    # With an interval of 0, the writer still deletes the checkpoints of an earlier run.
-    writers = [CheckpointWriter(folder, checkpoint_every)] if folder is not None else []
+    continuity = Continuity(checkpoint_every, should_stop, is_resumed)
     try:
-        return run(scenario, folder, followers, source.name, writers)
+        return run(scenario, folder, followers, source.name, continuity=continuity)
     except BadInput as error:
         # The error names a key of the scenario; the source knows the line or option of this key.
         raise source.with_source(error) from error
-    finally:  # the last weights are saved after an interrupt, too
-        for writer in writers:
-            writer.write()

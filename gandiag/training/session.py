@@ -57,6 +57,7 @@ def create_session(
     stop_on: Collection[str] = (),
     after_step: Callable[[int], None] | None = None,
     ranks: Ranks | None = None,
+    is_resumed: bool = False,
 ) -> Session:
     """Create recorder, monitor and watch of a run, and connect them.
 
@@ -73,10 +74,11 @@ def create_session(
             gandiag does not own: the exception would end the monitoring, not the training.
         after_step: called with the step after each generator step.
         ranks: the processes that train together; None for a single process.
+        is_resumed: whether the record in the folder is continued, see `Recorder`.
     """
     # Only the first rank has the numbers of all ranks, so followers and detectors run there alone.
     is_first = ranks is None or ranks.is_first
-    recorder = Recorder(folder, facts, describe_environment(device))
+    recorder = Recorder(folder, facts, describe_environment(device), is_resumed)
     monitor = Monitor(
         recorder, components.detectors, scenario.detection.every, followers if is_first else ()
     )
@@ -87,12 +89,20 @@ def create_session(
         if not monitor.present.isdisjoint(stop_on):
             raise StopTraining
 
+    def save_grid(step: int, grid: Tensor) -> None:
+        # After an error of the disk, one warning is enough; a picture is not kept in memory.
+        if recorder.disk_error is None:
+            try:
+                save_samples(folder, f"step-{step:08d}", grid)
+            except OSError as error:
+                recorder.note_disk_error(error)
+
     watch = Watch(
         components.probes,
         recorder,
         probability,
         sample_grid_every=scenario.sample_grid_every if folder is not None else 0,
-        save_sample_grid=lambda step, grid: save_samples(folder, f"step-{step:08d}", grid),
+        save_sample_grid=save_grid,
         # The record of another rank than 0 is empty: its numbers go to rank 0.
         after_flush=evaluate if is_first else None,
         after_step=after_step,

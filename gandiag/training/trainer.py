@@ -1,7 +1,7 @@
 """The training loop of a GAN: discriminator steps and generator steps alternate.
 
-Read `train` first, then `_Trainer.discriminator_step` and `_Trainer.generator_step`. Their lines
-stand in the order in which they run. No other module of gandiag steps an optimizer.
+Read `Trainer.run` first, then `Trainer.discriminator_step` and `Trainer.generator_step`. Their
+lines stand in the order in which they run. No other module of gandiag steps an optimizer.
 
 Two things are fixed, because the tests compare trained weights bit by bit: the order of the random
 draws, and the rule that a watch changes neither weights nor random numbers.
@@ -10,9 +10,10 @@ draws, and the rule that a watch changes neither weights nor random numbers.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -40,49 +41,13 @@ def train(
     watch: Watch | None,
     labels: Tensor | None = None,
 ) -> int:
-    """Train a GAN until the generator has taken ``training.steps`` steps.
-
-    Args:
-        gan: both networks and their losses. The networks are trained in place, on their device.
-        samples: ``(N, *shape)`` real samples on the same device.
-        training: number of steps, batch size, optimizers and further options of the loop.
-        seed: seed of the random stream for batches, latents, labels and instance noise.
-        watch: measures the training steps, or None. With or without a watch, the trained weights
-            are bit-identical.
-        labels: ``(N,)`` int64 classes on the same device; needed by a GAN with classes.
+    """Train a GAN until the generator has taken ``training.steps`` steps, see `Trainer`.
 
     Returns:
         Number of completed generator steps. The number is smaller than ``training.steps`` if
         `StopTraining` was raised.
-
-    Raises:
-        ValueError: the GAN has classes, and `labels` is None.
     """
-    if gan.classes and labels is None:
-        raise ValueError("a GAN with classes is trained on samples with labels")
-    gan = add_averaged_generator(gan, training)
-    # A GAN without classes ignores the labels of its data, such as those of MNIST.
-    sampler = BatchSampler(samples, labels if gan.classes else None, training, seed)
-    trainer = _Trainer(gan, sampler, training, watch)
-    step = 0  # completed generator steps: the time axis of every record
-    try:
-        while step < training.steps:
-            for _ in range(training.discriminator.steps):
-                trainer.discriminator_step(step)
-            # The last round may be shorter: a run has exactly `training.steps` generator steps.
-            for _ in range(min(training.generator.steps, training.steps - step)):
-                trainer.generator_step(step)
-                step += 1
-                if watch is not None:
-                    watch.after_generator_step(step, gan.evaluated_generator)
-    except StopTraining:
-        pass
-    finally:  # also after Ctrl-C or an error: the measurements made so far are written
-        if watch is not None:
-            # This flush may run the detectors once more, which may raise the exception again.
-            with suppress(StopTraining):
-                watch.flush(step)
-    return step
+    return Trainer(gan, samples, training, seed, watch, labels).run()
 
 
 def add_averaged_generator(gan: GAN, training: Training) -> GAN:
@@ -99,22 +64,109 @@ def add_averaged_generator(gan: GAN, training: Training) -> GAN:
     return replace(gan, averaged=AveragedModel(gan.generator, multi_avg_fn=update_average))
 
 
-class _Trainer:
-    """One discriminator step and one generator step, and the state that both share."""
+class DiscriminatorBatches(NamedTuple):
+    """The batches of a discriminator step; ``B`` samples of shape ``shape`` each.
+
+    Attributes:
+        real: real samples without instance noise.
+        real_scores: ``(B,)`` the discriminator's scores of the real samples in its step.
+        noisy_real: the real samples as the discriminator scored them.
+        noisy_fake: the generated samples as the discriminator scored them.
+        real_labels: labels of the real samples; empty for a GAN without classes.
+        fake_labels: labels of the generated samples, likewise.
+    """
+
+    real: Tensor
+    real_scores: Tensor
+    noisy_real: Tensor
+    noisy_fake: Tensor
+    real_labels: tuple[Tensor, ...]
+    fake_labels: tuple[Tensor, ...]
+
+    def bind(self, discriminator: nn.Module) -> tuple[Callable[[], Tensor], Callable[[], Tensor]]:
+        """Return functions that score the real and the generated samples again."""
+        return (
+            functools.partial(discriminator, self.noisy_real, *self.real_labels),
+            functools.partial(discriminator, self.noisy_fake, *self.fake_labels),
+        )
+
+    @classmethod
+    def from_list(cls, values: Sequence[Any], device: torch.device) -> DiscriminatorBatches:
+        """Return the batches that were a list, on a device."""
+        *tensors, real_labels, fake_labels = values
+        real, real_scores, noisy_real, noisy_fake = (tensor.to(device) for tensor in tensors)
+        labels = (tuple(each.to(device) for each in part) for part in (real_labels, fake_labels))
+        return cls(real, real_scores, noisy_real, noisy_fake, *labels)
+
+
+class Trainer:
+    """Trains a GAN; its state between two steps can be saved and loaded.
+
+    Attributes:
+        step: completed generator steps: the time axis of every record.
+
+    Args:
+        gan: both networks and their losses. The networks are trained in place, on their device.
+        samples: ``(N, *shape)`` real samples on the same device.
+        training: number of steps, batch size, optimizers and further options of the loop.
+        seed: seed of the random stream for batches, latents, labels and instance noise.
+        watch: measures the training steps, or None. With or without a watch, the trained weights
+            are bit-identical.
+        labels: ``(N,)`` int64 classes on the same device; needed by a GAN with classes.
+
+    Raises:
+        ValueError: the GAN has classes, and `labels` is None.
+    """
 
     def __init__(
-        self, gan: GAN, sampler: BatchSampler, training: Training, watch: Watch | None
+        self,
+        gan: GAN,
+        samples: Tensor,
+        training: Training,
+        seed: int,
+        watch: Watch | None,
+        labels: Tensor | None = None,
     ) -> None:
-        self.gan, self.sampler, self.training, self.watch = gan, sampler, training, watch
+        if gan.classes and labels is None:
+            raise ValueError("a GAN with classes is trained on samples with labels")
+        self.gan = gan = add_averaged_generator(gan, training)
+        # A GAN without classes ignores the labels of its data, such as those of MNIST.
+        self.sampler = BatchSampler(samples, labels if gan.classes else None, training, seed)
+        self.training, self.watch = training, watch
         self.generator_optimizer = build_optimizer(gan.generator, training.generator.optimizer)
         self.discriminator_optimizer = build_optimizer(
             gan.discriminator, training.discriminator.optimizer
         )
-        # The last discriminator step leaves these for snapshots of the next generator step.
-        self.real: Tensor | None = None
-        self.real_scores: Tensor | None = None
-        self.score_real: Callable[[], Tensor] | None = None
-        self.score_fake: Callable[[], Tensor] | None = None
+        self.step = 0
+        self._generator_steps_left = 0  # in this round, after its discriminator steps
+        # The last discriminator step leaves its batches for snapshots of the next generator step.
+        self.batches: DiscriminatorBatches | None = None
+
+    def run(self) -> int:
+        """Train to the end, and return the number of completed generator steps."""
+        training, watch = self.training, self.watch
+        try:
+            while self.step < training.steps:
+                for _ in range(0 if self._generator_steps_left else training.discriminator.steps):
+                    self.discriminator_step(self.step)
+                # The last round may be shorter: a run has exactly `training.steps` generator steps.
+                steps = self._generator_steps_left or training.generator.steps
+                self._generator_steps_left = min(steps, training.steps - self.step)
+                while self._generator_steps_left:
+                    self.generator_step(self.step)
+                    # Counted before the watch is called, which may save the state or end the run.
+                    self.step += 1
+                    self._generator_steps_left -= 1
+                    if watch is not None:
+                        watch.after_generator_step(self.step, self.gan.evaluated_generator)
+        except StopTraining:
+            pass
+        finally:  # also after Ctrl-C or an error: the measurements made so far are written
+            if watch is not None:
+                # This flush may run the detectors once more, which may raise the exception again.
+                with suppress(StopTraining):
+                    watch.flush(self.step)
+        return self.step
 
     def discriminator_step(self, step: int) -> None:
         """Update the discriminator once, on one real and one generated batch."""
@@ -130,10 +182,9 @@ class _Trainer:
 
         # Without instance noise, add_noise returns its argument.
         noisy_real, noisy_fake = sampler.add_noise(real, step), sampler.add_noise(fake, step)
-        score_real = functools.partial(gan.discriminator, noisy_real, *real_labels)
-        score_fake = functools.partial(gan.discriminator, noisy_fake, *fake_labels)
         # Two calls, so that BatchNorm normalises each of the two batches by its own statistics.
-        real_scores, fake_scores = score_real(), score_fake()
+        real_scores = gan.discriminator(noisy_real, *real_labels)
+        fake_scores = gan.discriminator(noisy_fake, *fake_labels)
         loss = gan.objective.discriminator(real_scores, fake_scores)
         if gan.penalty is not None:
             discriminator = _bind_labels(gan.discriminator, real_labels)
@@ -145,8 +196,9 @@ class _Trainer:
         # Probes measure here: the gradients are complete, and the weights are not updated yet.
         # is_due is a cheap check, so most steps build no snapshot.
         # The scores are detached, so that no graph of this step stays in memory.
-        self.real, self.real_scores = real, real_scores.detach()
-        self.score_real, self.score_fake = score_real, score_fake
+        self.batches = DiscriminatorBatches(
+            real, real_scores.detach(), noisy_real, noisy_fake, real_labels, fake_labels
+        )
         if self.watch is not None and self.watch.is_due(step, "discriminator"):
             snapshot = self._build_snapshot(step, "discriminator", fake, fake_scores, loss)
             self.watch.observe(snapshot)
@@ -192,6 +244,47 @@ class _Trainer:
         if gan.averaged is not None:
             gan.averaged.update_parameters(gan.generator)
 
+    def state(self) -> dict[str, Any]:
+        """Return all that decides the further steps, for `load_state`; call it between two steps.
+
+        The gradients are not part of it: each step clears those that it uses.
+        """
+        return {
+            "step": self.step,
+            "generator_steps_left": self._generator_steps_left,
+            "sampler": self.sampler.state(),
+            "networks": {
+                name: network.state_dict() for name, network in self._stateful_networks().items()
+            },
+            # Without the options, which the scenario gives: only moments and counters.
+            "optimizers": [each.state_dict()["state"] for each in self._optimizers()],
+            "batches": None if self.batches is None else list(self.batches),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on where the trainer that gave this `state` was.
+
+        Raises:
+            RuntimeError: the networks have another architecture.
+        """
+        device = next(self.gan.generator.parameters()).device
+        self.step, self._generator_steps_left = state["step"], state["generator_steps_left"]
+        self.sampler.load_state(state["sampler"])
+        for name, network in self._stateful_networks().items():
+            network.load_state_dict(state["networks"][name])
+        for optimizer, moments in zip(self._optimizers(), state["optimizers"], strict=True):
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+        if state["batches"] is not None:
+            self.batches = DiscriminatorBatches.from_list(state["batches"], device)
+
+    def _stateful_networks(self) -> dict[str, nn.Module]:
+        gan = self.gan
+        networks = {"generator": gan.generator, "discriminator": gan.discriminator}
+        return networks if gan.averaged is None else {**networks, "averaged": gan.averaged}
+
+    def _optimizers(self) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+        return self.generator_optimizer, self.discriminator_optimizer
+
     def _make_evaluated_samples(
         self, fake: Tensor, latents: Tensor, labels: tuple[Tensor, ...]
     ) -> Tensor:
@@ -218,21 +311,22 @@ class _Trainer:
         self, step: int, network_name: NetworkName, fake: Tensor, scores: Tensor, loss: Tensor
     ) -> Snapshot:
         """Collect what the probes may use of the current step; every tensor is detached."""
-        is_generator, score_real = network_name == "generator", self.score_real
+        is_generator, batches = network_name == "generator", self.batches
+        assert batches is not None, "a discriminator step comes first"
+        discriminator = self.gan.discriminator
+        score_real, score_fake = batches.bind(discriminator)
         return Snapshot(
             step=step,
             network_name=network_name,
             generator=self.gan.generator,
-            discriminator=self.gan.discriminator,
+            discriminator=discriminator,
             evaluated_generator=self.gan.averaged,
-            real=self.real,
+            real=batches.real,
             fake=fake.detach(),
             # ForwardPass runs only if a probe uses its output, and at most once a snapshot.
-            real_pass=(
-                None if score_real is None else ForwardPass(self.gan.discriminator, score_real)
-            ),
-            score_fake=self.score_fake,
-            real_scores=self.real_scores,
+            real_pass=ForwardPass(discriminator, score_real),
+            score_fake=score_fake,
+            real_scores=batches.real_scores,
             fake_scores=scores.detach(),
             score_gradient=scores.grad if is_generator else None,
             input_gradient=fake.grad if is_generator else None,

@@ -151,16 +151,16 @@ def test_interrupt_keeps_the_record(here: Path, monkeypatch: pytest.MonkeyPatch)
     last = result.stderr.strip().splitlines()[-1]
     folder = Path("reports", "tiny", "0")
     assert last.startswith("gandiag: stopped after 5")
-    assert last.endswith(f"of 60 steps; the record is kept: gandiag diagnose {folder}")
+    assert last.endswith(f"and the run goes on with gandiag run --resume {folder}")
     assert "Traceback" not in result.output
-    assert gandiag("diagnose", str(folder)).exit_code == 0
+    assert gandiag("diagnose", str(folder)).exit_code == 3
 
 
 def test_diagnose_prints_only_json(here: Path) -> None:
-    """--json prints the diagnoses and nothing else; the status is 0 if no failure is present."""
+    """--json prints the diagnoses and nothing else; the status is 3 for an inconclusive one."""
     gandiag("run", "tiny.yaml", "--out", "out")
     result = gandiag("diagnose", "out", "--json", "--detector", "mode_collapse")
-    assert result.exit_code == 0
+    assert result.exit_code == 3
     assert result.stderr == ""
     (found,) = json.loads(result.stdout)["diagnoses"]
     assert found["condition"] == "mode_collapse"
@@ -186,7 +186,7 @@ def test_diagnose_until_uses_the_prefix(here: Path) -> None:
     from gandiag.reports.saved_runs import reopen_report
 
     assert reopen_report("out", until=30).record.last_step == 30
-    assert gandiag("diagnose", "out", "--until", "30").exit_code == 0
+    assert gandiag("diagnose", "out", "--until", "30", "--inconclusive-is-ok").exit_code == 0
 
 
 def test_report_prints_paths(here: Path) -> None:
@@ -265,14 +265,16 @@ def test_bad_input_is_one_line(here: Path, arguments: str, message: str) -> None
     assert sorted(here.rglob("*")) == before
 
 
-def test_damaged_lines_are_named(here: Path) -> None:
-    """A damaged record is bad input; the message has the number of the damaged line."""
+def test_damaged_lines_are_named(here: Path, unraised_warnings: list[str]) -> None:
+    """A damaged line costs this line alone; the warning has its number."""
     gandiag("run", "tiny.yaml", "--out", "out")
     path = here / "out" / "signals.jsonl"
     path.write_text("{]\n" + path.read_text())
     result = gandiag("diagnose", "out")
-    assert result.exit_code == 2
-    assert "signals.jsonl:1: not a row of a record" in result.stderr
+    assert result.exit_code == 3
+    (warning,) = unraised_warnings
+    assert "lines are damaged and left out; the first is line 1 " in warning
+    unraised_warnings.clear()
 
 
 def test_runs_in_a_folder_are_listed(here: Path) -> None:

@@ -8,27 +8,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.records.record import Record, Row
+from gandiag.records.record import Row
 from gandiag.records.storage import Value, encode_row
 
 #: Probes whose vectors are coordinates, grids or pairs of numbers; only the page draws them.
 _NOT_HISTOGRAMS = ("plane/", "objective/", "inputs/")
 MAX_BARS = 512  # limit of wandb.Histogram
-
-
-def list_rows(record: Record, after: int = -1) -> Iterator[Row]:
-    """The rows of a record, from its columns, at steps later than `after`.
-
-    >>> record = Record.from_rows([Row(0, {"a": 1.0}), Row(5, {"a": 2.0, "b": [0.5, 0.5]})])
-    >>> list(list_rows(record, after=0))
-    [Row(step=5, signals={'a': 2.0, 'b': [0.5, 0.5]})]
-    """
-    rows: dict[int, dict[str, Value]] = {}
-    for name, (steps, values) in record.signals.items():
-        for step, value in zip(steps.tolist(), values.tolist(), strict=True):
-            if step > after:
-                rows.setdefault(step, {})[name] = value
-    return (Row(step, rows[step]) for step in sorted(rows))
 
 
 def encode_uncharted(row: Row) -> str | None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.records.record import Row
 from gandiag.reports.report import Report
-from gandiag.reports.reporters._rows import list_rows
 from gandiag.reports.reporters._tensorboard_events import EventFile
 from gandiag.scenario.schema import Scenario
 
@@ -70,7 +69,7 @@ class TensorBoard:
             return str(events.folder)
         events = self._open(folder, report.scenario, report.record.folder)
         try:
-            events.write_rows(list(list_rows(report.record)))
+            events.write_rows(list(report.record.rows()))
             events.publish(report)
             return str(events.folder)
         finally:

@@ -14,7 +14,6 @@ from pathlib import Path
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.records.record import Row
 from gandiag.reports.report import Report
-from gandiag.reports.reporters._rows import list_rows
 from gandiag.reports.reporters._wandb_connection import Mode, connect
 from gandiag.reports.reporters._wandb_session import WandbRun
 from gandiag.scenario.schema import Scenario
@@ -82,7 +81,7 @@ class WeightsAndBiases:
             return run.address
         run = self._open(report.scenario, report.title, folder)
         try:
-            run.log_rows(list(list_rows(report.record)))
+            run.log_rows(list(report.record.rows()))
             run.publish(report)
             return run.address
         finally:
