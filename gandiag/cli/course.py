@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gandiag.cli import options
-from gandiag.cli.exit_codes import INTERRUPTED
+from gandiag.cli.signals import find_exit_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,11 +82,11 @@ def course(
         # Results are collected as they come, so that Ctrl-C loses none of the finished runs.
         for pair in show_progress(run_lessons(tasks, workers), len(tasks), _describe):
             results.append(pair)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         click.echo(
             "gandiag: stopped; finished runs are kept, and the same command goes on", err=True
         )
-        return INTERRUPTED
+        return find_exit_status(error)
     # Further seeds serve the check alone: the site shows the run of seed 0.
     index = write_site(chosen, lambda run: reopen_report(out / "runs" / run.name / "0"), out)
     failing = _print_results(results) if check else 0
