@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 import gandiag
 from gandiag.plugins.errors import BadInput
@@ -128,27 +129,24 @@ def test_links_are_refused(tmp_path: Path, name: str) -> None:
     assert os.listdir(outside) == []
 
 
-def attach(folder: Path, networks: Sequence[object], overwrite: bool = False) -> gandiag.Attachment:
-    """Attach to networks, with a record in the folder."""
-    return gandiag.attach(*networks, scores="logits", folder=folder, overwrite=overwrite)  # type: ignore[arg-type]
+def attach(folder: Path, overwrite: bool = False) -> gandiag.Attachment:
+    """Attach to two networks of its own, with a record in the folder."""
+    generator, discriminator = nn.Linear(2, 2), nn.Linear(2, 1)
+    steps = [torch.optim.SGD(each.parameters(), 0.1) for each in (generator, discriminator)]
+    networks = (generator, discriminator, *steps)
+    return gandiag.attach(*networks, scores="logits", folder=folder, overwrite=overwrite)
 
 
 def test_attach_keeps_what_is_there(tmp_path: Path) -> None:
     """`attach` refuses a folder in use or with a record; `overwrite` replaces a record only."""
-    import torch
-    from torch import nn
-
-    generator, discriminator = nn.Linear(2, 2), nn.Linear(2, 1)
-    steps = [torch.optim.SGD(each.parameters(), 0.1) for each in (generator, discriminator)]
-    networks = (generator, discriminator, *steps)
-    first = attach(tmp_path, networks)
+    first = attach(tmp_path)
     for overwrite in (False, True):
         with pytest.raises(BadInput, match="another run writes into this folder"):
-            attach(tmp_path, networks, overwrite)
+            attach(tmp_path, overwrite)
     first.detach()
     with pytest.raises(BadInput, match="holds a record; add --overwrite"):
-        attach(tmp_path, networks)
-    attach(tmp_path, networks, overwrite=True).detach()
+        attach(tmp_path)
+    attach(tmp_path, overwrite=True).detach()
     assert Record.load(tmp_path).environment["steps_played"] == 0
 
 
