@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from gandiag.diagnosis.definitions import define
 from gandiag.monitoring.signals import SIGNALS, SignalInfo
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput, suggest_nearest
@@ -73,8 +75,17 @@ def _family(family: str) -> list[dict[str, Any]]:
 
 def _plugin_entry(family: str, name: str) -> dict[str, Any]:
     description = plugins.describe(family, name)
-    options = [option._asdict() for option in description.options]
+    options = [
+        {**option._asdict(), "default": _resolve_definition(option.default)}
+        for option in description.options
+    ]
     return {**description._asdict(), "options": options}
+
+
+def _resolve_definition(default: str) -> str:
+    """The number of a default such as ``define("mode_collapse.total")``, which is read as text."""
+    named = re.fullmatch(r"define\(['\"]([\w.]+)['\"]\)", default)
+    return f"{define(named[1]):g}" if named else default
 
 
 def _signal_entry(info: SignalInfo) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import kendalltau
 
 from gandiag.diagnosis.statistics import rolling_statistic
-from gandiag.diagnosis.trends import mann_kendall
 from gandiag.monitoring.signals import (
     DISCRIMINATOR_LOSS,
     FIRST_TO_LAST,
@@ -194,8 +194,8 @@ def _is_rising(values: Floats) -> Bools:
     """The last 20 values of the loss rise by the test of Mann and Kendall, p below 0.01."""
     on = np.zeros(len(values), dtype=bool)
     for end in range(20, len(values) + 1):
-        tau, p = mann_kendall(values[end - 20 : end])
-        on[end - 1] = p < 0.01 and tau > 0
+        test = kendalltau(range(20), values[end - 20 : end], nan_policy="omit")
+        on[end - 1] = test.pvalue < 0.01 and test.statistic > 0
     return on
 
 

@@ -22,6 +22,7 @@ from gandiag.benchmarks.oracle.measurements import (
     Ints,
     Measurements,
 )
+from gandiag.diagnosis.definitions import define
 
 ABSENT, PRESENT, GREY = 0, 1, 2  # GREY is in between: neither clearly present nor clearly absent.
 CONDITIONS = ("vanishing_gradients", "mode_collapse", "non_convergence")
@@ -31,17 +32,18 @@ MAX_GAP = 200  # Generator steps between present measurements that still count a
 START_OF_GREY = 500  # Generator step from which grey measurements count against `ABSENT`.
 MAX_GREY_SHARE = 0.2  # Share of grey measurements that a run without the condition may have.
 
+# The definitions of the failures are those of ``definitions.yaml``, which the detectors read, too.
 # Of the thresholds below, the first of a pair makes a measurement present, the second grey.
 # Diversity is the effective number of modes over the true one; both it and variety are 1 for data.
-LOW_DIVERSITY, MEDIUM_DIVERSITY = 0.70, 0.85
-LOW_VARIETY, MEDIUM_VARIETY = 0.25, 0.5
+LOW_DIVERSITY, MEDIUM_DIVERSITY = define("mode_collapse.effective_modes"), 0.85
+LOW_VARIETY, MEDIUM_VARIETY = define("mode_collapse.within_mode_variance"), 0.5
 MAX_RISE = 0.1  # Gain of diversity over the horizon above which a collapse is about to end.
 # Diversity below which collapse is total; within the margin, both "total" and "partial" are right.
-TOTAL_DIVERSITY, TOTAL_MARGIN = 0.2, 0.05
+TOTAL_DIVERSITY, TOTAL_MARGIN = define("mode_collapse.total"), 0.05
 # Changes per 100 generator steps: total variation between the shares, and displacement of the
 # centre in mean distances between two true samples.
-HIGH_TURNOVER, MEDIUM_TURNOVER = 0.3, 0.15
-HIGH_DISPLACEMENT, MEDIUM_DISPLACEMENT = 0.25, 0.12
+HIGH_TURNOVER, MEDIUM_TURNOVER = define("non_convergence.turnover"), 0.15
+HIGH_DISPLACEMENT, MEDIUM_DISPLACEMENT = define("non_convergence.displacement"), 0.12
 # The distance improves if the median of its last third is below this share of that of its first.
 IMPROVEMENT = 0.8
 # Regression: the distance over the best distance before, and its absolute difference.

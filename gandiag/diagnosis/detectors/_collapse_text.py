@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
-from gandiag.diagnosis.detectors._balance import TOO_WEAK
+from gandiag.diagnosis.detectors._causes import TOO_WEAK
 from gandiag.diagnosis.diagnosis import Status, describe_onset
+from gandiag.diagnosis.phases import Phases
+from gandiag.records.arrays import Bools
 
 EXPLANATIONS = {
     "discriminator_too_strong": (
@@ -59,25 +61,13 @@ def describe_collapse(
     )
 
 
-def explain_no_collapse(
-    diversity: float,
-    *,
-    is_low: bool,
-    is_untrained: bool,
-    is_starting: bool,
-    is_improving: bool,
-    is_far_away: bool,
-) -> tuple[Status, str]:
+def explain_no_collapse(diversity: float, *, is_low: bool, phases: Phases) -> tuple[Status, str]:
     """Find the status, and write the summary, where no collapse is present.
 
     Args:
         diversity: effective number of modes over that of real samples; NaN where not finite.
-        is_low: whether this is too low at the newest evaluations. The other arguments are reasons
-            why it is no collapse nevertheless, see `_exclusions`; the first that holds is given.
-        is_untrained: whether the generator has not begun to learn.
-        is_starting: whether the samples are on their way to the data, or in their center.
-        is_improving: whether the samples get more diverse or nearer to the data.
-        is_far_away: whether the samples are varied, but far from the data.
+        is_low: whether this is too low at the newest evaluations.
+        phases: of the run, in which a low diversity is no collapse; the first that holds is named.
     """
     share = f"{diversity:.0%} of the real data's effective number of modes"
     if math.isnan(diversity):
@@ -85,19 +75,19 @@ def explain_no_collapse(
             "The newest values of the samples' diversity are not finite, so the collapse cannot be "
             "evaluated."
         )
-    if is_low and is_untrained:
+    if is_low and is_most(phases.untrained):
         return "inconclusive", (
             "The samples do not change and are unlike the data: the generator has not begun to "
             "learn, so it cannot have lost modes."
         )
-    if is_low and is_starting:
+    if is_low and phases.initial[-1]:
         return "inconclusive", (
             f"The samples have only {share} so far: all are alike, in the center of the data or on "
             "the way there. Every generator starts like this."
         )
-    if is_low and is_improving:
+    if is_low and phases.improving[-1]:
         return "inconclusive", f"The samples have only {share} so far, but are getting better."
-    if is_low and is_far_away:
+    if is_low and is_most(phases.away):
         return "absent", (
             "The samples differ from each other as much as real samples do, but are far from the "
             "data: they do not lack diversity."
@@ -112,3 +102,8 @@ def explain_no_collapse(
 def join_sentences(*sentences: str) -> str:
     """Join the sentences that are not empty with spaces."""
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def is_most(flags: Bools) -> bool:
+    """Whether most of the five newest evaluations have a flag."""
+    return bool(flags[-5:].sum() >= 3)

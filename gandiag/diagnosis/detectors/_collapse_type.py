@@ -1,4 +1,4 @@
-"""Failure type and possible causes of a mode collapse that is present."""
+"""Failure type of a mode collapse that is present."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gandiag.diagnosis.detectors._balance import compare_balance, finite_values_since
+from gandiag.diagnosis.definitions import define
 from gandiag.diagnosis.detectors._class_shares import has_single_class
-from gandiag.diagnosis.diagnosis import Evidence, compare_median
 from gandiag.diagnosis.statistics import effective_number, recent_median
 from gandiag.monitoring.signals import (
-    AUC,
     DISPLACEMENT,
     EFFECTIVE_MODES,
-    LATENT_SPREAD,
     MODE_HISTOGRAM,
     RELATIVE_DISPLACEMENT,
 )
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
 
 # Newest mode histograms that are pooled, and fewest for a pooled histogram to be meaningful.
 POOLED, MIN_POOLED = 8, 4
-# Newest evaluations of the displacement and of the AUC in a median: both vary from step to step.
+# Newest evaluations of the displacement in a median: it varies from step to step.
 RECENT = 10
 
 
@@ -38,7 +35,7 @@ def find_failure_type(options: ModeCollapse, record: Record, onset: int, *, has_
         onset: generator step at which the collapse began.
         has_few: whether modes or classes are missing, not only variance within a mode.
     """
-    if _jumps_together(options, record) or _changes_modes(options, record, onset):
+    if _jumps_together(record) or _changes_modes(record, onset):
         return "hopping"
     diversity = recent_median(record[EFFECTIVE_MODES].values)
     if diversity < options.total or has_single_class(record, options.missing_below):
@@ -46,38 +43,16 @@ def find_failure_type(options: ModeCollapse, record: Record, onset: int, *, has_
     return "partial" if has_few else "intra_mode"
 
 
-def compare_causes(
-    options: ModeCollapse, record: Record, onset: int
-) -> tuple[tuple[str, Evidence], ...]:
-    """Compare the signs of each possible cause with their thresholds, the most specific first.
-
-    Returns:
-        pairs of a cause and its evidence; one cause may have several.
-    """
-    wrong, lost = compare_balance(
-        record, onset, options.weak_auc, options.weak_share, options.lost_gain
-    )
-    auc = finite_values_since(record, AUC, onset)
-    strong = compare_median(AUC, auc, ">", options.strong_auc, evaluations=RECENT)
-    spread = record[LATENT_SPREAD].values
-    ignored = compare_median(LATENT_SPREAD, spread, "<", options.latent_spread)
-    return (
-        ("discriminator_too_weak", wrong),
-        ("discriminator_too_strong", strong),
-        ("discriminator_too_weak", lost),
-        ("latent_ignored", ignored),
-    )
-
-
-def _jumps_together(options: ModeCollapse, record: Record) -> bool:
+def _jumps_together(record: Record) -> bool:
     """Whether all samples move together, and farther than from one mode to another."""
     displacement, relative = (
         recent_median(record[name].values, RECENT) for name in (DISPLACEMENT, RELATIVE_DISPLACEMENT)
     )
-    return displacement > options.displacement and relative > options.relative_displacement
+    # Samples that move twice as far as they are apart move together.
+    return displacement > define("phases.jump") and relative > 2
 
 
-def _changes_modes(options: ModeCollapse, record: Record, onset: int) -> bool:
+def _changes_modes(record: Record, onset: int) -> bool:
     """Whether successive evaluations since the onset have different modes.
 
     Samples on few modes at a time fill many modes over time, so the pooled histogram is more
@@ -92,4 +67,7 @@ def _changes_modes(options: ModeCollapse, record: Record, onset: int) -> bool:
     single = float(np.median([effective_number(row) for row in recent]))
     turnover = np.abs(np.diff(recent, axis=0)).sum(1).mean() / 2
     excess = turnover - float(record.facts.get("turnover_baseline", 0.0))
-    return bool(pooled > options.pooled_modes * single and excess > options.turnover)
+    return bool(
+        pooled > define("mode_collapse.pooled_modes") * single
+        and excess > define("non_convergence.turnover")
+    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from gandiag.diagnosis.definitions import define
 from gandiag.diagnosis.diagnosis import Diagnosis, Evidence
-from gandiag.diagnosis.statistics import find_onset, persistent_state
+from gandiag.diagnosis.sequential import find_alarm
 from gandiag.monitoring.signals import MAX_ABS
 from gandiag.records.arrays import Array
 from gandiag.records.record import Record
@@ -13,6 +16,15 @@ from gandiag.records.record import Record
 # Beginnings of the names of signals that are finite in every healthy run. Other signals, such as
 # ratios, may be NaN without harm.
 FINITE_SIGNALS = ("loss/value/", "gradient/parameter_norm/", "gradient/non_finite/", MAX_ABS)
+
+
+def find_blow_up(record: Record) -> int | None:
+    """Step since which the samples are far out of range or not finite; None if they are not."""
+    steps, values = record[MAX_ABS]
+    if not len(values):
+        return None
+    _, index = _find_divergence(MAX_ABS, values, define("non_convergence.max_abs"), math.inf)
+    return None if index is None else int(steps[index])
 
 
 def detect_divergence(
@@ -50,15 +62,13 @@ def _find_divergence(
     """
     if name.startswith("gradient/non_finite/"):
         # The gradient scaler of mixed precision starts with a scale that overflows, and then skips
-        # the step; so three evaluations in a row are needed.
-        overflows = values > 0
-        return 0.0, find_onset(persistent_state(overflows, ~overflows, 3, 3), overflows, 3, 3)
+        # the step; so one evaluation is not sufficient.
+        return 0.0, find_alarm(values > 0).onset
     non_finite = ~np.isfinite(values)
     if non_finite.any():
         return np.inf, int(np.argmax(non_finite))
     if name == MAX_ABS or name.startswith("gradient/parameter_norm/"):
         threshold = max_abs if name == MAX_ABS else parameter_growth * float(values[0])
         # Weights that all start at 0 have no norm with which a later one could be compared.
-        beyond = (values > threshold) & (threshold > 0)
-        return threshold, find_onset(persistent_state(beyond, ~beyond), beyond)
+        return threshold, find_alarm((values > threshold) & (threshold > 0)).onset
     return np.inf, None

@@ -25,9 +25,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.detectors._balance import TOO_WEAK, compare_balance
+from gandiag.diagnosis.definitions import define
+from gandiag.diagnosis.detectors._causes import TOO_WEAK, compare_balance, name_cause
 from gandiag.diagnosis.detectors._divergence import detect_divergence
-from gandiag.diagnosis.detectors._exclusions import is_starting
 from gandiag.diagnosis.diagnosis import (
     Diagnosis,
     Evidence,
@@ -36,8 +36,10 @@ from gandiag.diagnosis.diagnosis import (
     format_short,
     report_missing_signals,
 )
-from gandiag.diagnosis.statistics import find_onset, persistent_state, rolling_statistic
-from gandiag.diagnosis.trends import find_improvement
+from gandiag.diagnosis.phases import Phases, find_phases
+from gandiag.diagnosis.sequential import FEWEST, Alarm, find_alarm
+from gandiag.diagnosis.statistics import rolling_statistic
+from gandiag.diagnosis.trends import MIN_VALUES
 from gandiag.monitoring.signals import (
     DISPLACEMENT,
     EFFECTIVE_MODES,
@@ -50,6 +52,11 @@ from gandiag.records.record import Record
 
 # Newest evaluations in the median of a displacement or turnover, which vary from step to step.
 RECENT = 10
+# Evaluations in a median of the displacement and in a mean of the turnover, in the test.
+SMOOTH = 5
+# Evaluations that a result needs: bets begin once a trend is known, and the fewest bets raise an
+# alarm.
+EVALUATIONS = MIN_VALUES + FEWEST - 1
 
 
 @dataclass(frozen=True)
@@ -58,51 +65,28 @@ class NonConvergence:
 
     # The samples keep changing above this displacement per 100 steps, in units of the mean distance
     # between two real samples, if `relative_displacement` or `turnover` is exceeded, too.
-    displacement: float = 0.25
+    displacement: float = define("non_convergence.displacement")
     # The samples turn into other samples where they move more than this multiple of the mean
     # distance between two of them per 100 steps: healthy runs have 0.1 to 0.6, hopping ones 2 to
     # 20.
-    relative_displacement: float = 0.9
+    relative_displacement: float = define("non_convergence.relative_displacement")
     # The generated modes change where successive mode histograms differ by more than this total
     # variation distance over the real-vs-real baseline: hopping runs have 0.6 to 1.
-    turnover: float = 0.3
-    # Displacement and turnover are medians and means over this many evaluations; fewer give no
-    # result.
-    window: int = 10
-    # The training converges where the energy distance falls by more than this share of itself over
-    # 20 evaluations.
-    distance_fall: float = 0.2
-    # The training converges where the effective number of modes rises by more than this over 20
-    # evaluations.
-    diversity_gain: float = 0.05
+    turnover: float = define("non_convergence.turnover")
     # Samples may change without harm below this energy distance, in units of the mean distance
-    # between two real samples: modes with shares that are wrong by 0.15 have 2 * 0.15².
-    near: float = 0.05
-    # A fall of the energy distance does not count below this effective number of modes, because
-    # one repeated sample that wanders to the center of the data gets nearer, too.
-    single_mode: float = 0.2
+    # between two real samples, if the mode histogram changes less than `turnover`.
+    near: float = define("non_convergence.near")
     # The samples have become worse where the root of their energy distance exceeds its best value
     # by this factor, if it also exceeds it by `worse_by`.
-    worse: float = 1.3
+    worse: float = define("non_convergence.worse")
     # The samples have become worse where the root of their energy distance exceeds its best value
     # by this difference, too; for samples that are all alike the root is 0.6 to 1.
-    worse_by: float = 0.1
+    worse_by: float = define("non_convergence.worse_by")
     # The samples have diverged where their largest absolute value exceeds this multiple of the real
     # data's.
-    max_abs: float = 10.0
+    max_abs: float = define("non_convergence.max_abs")
     # A network has diverged where its parameter norm exceeds this multiple of its first value.
-    parameter_growth: float = 10.0
-    # Generated samples get higher scores than real ones below this discriminator AUC.
-    weak_auc: float = 0.3
-    # The discriminator is too weak (a cause) where more than this share of the evaluations has an
-    # AUC below `weak_auc`; healthy runs have none.
-    weak_share: float = 0.2
-    # The discriminator is too weak (a cause) where it loses more than this share of a step's gain
-    # in score gap by its next step; healthy runs lose -0.1 to 0.3.
-    lost_gain: float = 0.4
-    # Only divergence is reported before this many generator steps, because the samples of every
-    # generator change much at the start.
-    warm_up: int = 350
+    parameter_growth: float = define("non_convergence.parameter_growth")
 
     condition: ClassVar[str] = "non_convergence"
     # None is required: a divergence shows in any signal, and `detect` reports the others itself.
@@ -123,11 +107,10 @@ class NonConvergence:
         if missing and record.signals:
             return report_missing_signals(self.condition, missing, record=record)
         steps, energy = record[ENERGY_DISTANCE]
-        if len(steps) < self.window or steps[-1] < self.warm_up:
+        if len(steps) < EVALUATIONS:
             text = (
                 f"Too early: {len(steps)} evaluations of the samples until step "
-                f"{record.last_step}. A result needs {self.window} evaluations and {self.warm_up} "
-                "steps."
+                f"{record.last_step}. A result needs {EVALUATIONS} evaluations."
             )
             return Diagnosis(self.condition, "inconclusive", text)
         turnover = self._compute_turnover(record, steps)
@@ -143,16 +126,16 @@ class NonConvergence:
                 "cannot be evaluated."
             )
             return Diagnosis(self.condition, "inconclusive", text, evidence=evidence)
-        changing, improving, oscillation = self._find_oscillation(record, steps, turnover)
-        states = {
-            "oscillation": (oscillation, changing),
-            "regression": self._find_regression(steps, distance),
+        phases = find_phases(record, steps)
+        changing, oscillation = self._find_oscillation(record, steps, turnover, phases)
+        found = {
+            "oscillation": oscillation,
+            "regression": self._find_regression(distance, phases),
         }
-        for kind, (state, beyond) in states.items():
-            onset = find_onset(state, beyond)
-            if onset is not None:
-                return self._report_present(record, kind, int(steps[onset]), evidence)
-        text = _explain_absent(bool(changing[-1]), bool(improving[-1]), evidence)
+        for kind, alarm in found.items():
+            if alarm.onset is not None:
+                return self._report_present(record, kind, int(steps[alarm.onset]), evidence)
+        text = _explain_absent(bool(changing[-1]), bool(phases.improving[-1]), evidence)
         return Diagnosis(self.condition, "absent", text, evidence=evidence)
 
     def _compare(
@@ -206,33 +189,25 @@ class NonConvergence:
         return align(steps, histogram_steps[1:], change - baseline)
 
     def _find_oscillation(
-        self, record: Record, steps: NDArray[np.int64], turnover: Array
-    ) -> tuple[Bools, Bools, Bools]:
-        """Evaluations at which the samples change, at which they improve, and the state."""
-        displacement = rolling_statistic(record.at(DISPLACEMENT, steps), self.window)
-        relative = rolling_statistic(record.at(RELATIVE_DISPLACEMENT, steps), self.window)
+        self, record: Record, steps: NDArray[np.int64], turnover: Array, phases: Phases
+    ) -> tuple[Bools, Alarm]:
+        """Evaluations at which the samples change, and the test whether they only do that."""
+        displacement = rolling_statistic(record.at(DISPLACEMENT, steps), SMOOTH)
+        relative = rolling_statistic(record.at(RELATIVE_DISPLACEMENT, steps), SMOOTH)
         # A mean, because modes may be swapped at every second evaluation only.
-        swaps = rolling_statistic(turnover, self.window, np.nanmean)
+        swaps = rolling_statistic(turnover, SMOOTH, np.nanmean)
         changing = displacement > self.displacement
         changing &= (relative > self.relative_displacement) | (swaps > self.turnover)
-        energy, diversity = record[ENERGY_DISTANCE].values, record.at(EFFECTIVE_MODES, steps)
-        improving = find_improvement(
-            energy, diversity, self.distance_fall, self.diversity_gain, self.single_mode
-        )
-        improving |= is_starting(record, steps)
-        settled = rolling_statistic(energy, self.window) < self.near
-        beyond = changing & ~improving & ~settled & (steps >= self.warm_up)
-        # Looser thresholds end the oscillation, so that noise does not end it.
-        calm = (relative < 0.8 * self.relative_displacement) & (swaps < 0.8 * self.turnover)
-        calm |= (displacement < 0.8 * self.displacement) | settled
-        return changing, improving, persistent_state(beyond, calm)
+        # Samples near the data that swap modes are not settled: some modes are missing each time.
+        settled = rolling_statistic(record[ENERGY_DISTANCE].values, SMOOTH) < self.near
+        settled &= ~(swaps > self.turnover)
+        return changing, _find_alarm(changing & ~settled, phases)
 
-    def _find_regression(self, steps: NDArray[np.int64], distance: Array) -> tuple[Bools, Bools]:
-        """State of a regression, and the evaluations at which the distance is beyond its limits."""
+    def _find_regression(self, distance: Array, phases: Phases) -> Alarm:
+        """Test whether the samples have become worse."""
         best = np.fmin.accumulate(distance)
         beyond = (distance > self.worse * best) & (distance > best + self.worse_by)
-        clear = (distance < 0.8 * self.worse * best) | (distance < best + 0.8 * self.worse_by)
-        return persistent_state(beyond & (steps >= self.warm_up), clear), beyond
+        return _find_alarm(beyond, phases)
 
     def _report_present(
         self, record: Record, kind: str, step: int, evidence: tuple[Evidence, ...]
@@ -252,13 +227,21 @@ class NonConvergence:
                 "For samples that are all alike, it is 0.6 to 1."
             ),
         }
-        balance = compare_balance(record, step, self.weak_auc, self.weak_share, self.lost_gain)
-        is_weak = any(sign.holds for sign in balance)
-        cause = "discriminator_too_weak" if is_weak else None
-        summary = f"{summaries[kind]} {TOO_WEAK}" if is_weak else summaries[kind]
+        balance = compare_balance(record, step)
+        cause = name_cause(balance)
+        summary = f"{summaries[kind]} {TOO_WEAK}" if cause else summaries[kind]
         size = displacement.observed if kind == "oscillation" else excess.observed
-        severity, evidence = float(np.clip(size, 0.1, 1)), evidence + balance
+        severity, evidence = (
+            float(np.clip(size, 0.1, 1)),
+            evidence + tuple(sign.evidence for sign in balance),
+        )
         return Diagnosis(self.condition, "present", summary, kind, step, cause, severity, evidence)
+
+
+def _find_alarm(beyond: Bools, phases: Phases) -> Alarm:
+    """Run the test; a training whose samples get better converges, whatever else they do."""
+    has_trend = np.arange(len(beyond)) >= MIN_VALUES - 1
+    return find_alarm(beyond & ~phases.improving, has_trend & ~phases.initial)
 
 
 def _explain_absent(is_changing: bool, is_improving: bool, evidence: tuple[Evidence, ...]) -> str:

@@ -24,6 +24,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gandiag.diagnosis.definitions import define
 from gandiag.diagnosis.diagnosis import (
     Diagnosis,
     Evidence,
@@ -31,7 +32,8 @@ from gandiag.diagnosis.diagnosis import (
     describe_onset,
     format_short,
 )
-from gandiag.diagnosis.statistics import find_onset, persistent_state, recent_median
+from gandiag.diagnosis.sequential import FEWEST, Alarm, find_alarm
+from gandiag.diagnosis.statistics import recent_median
 from gandiag.monitoring.signals import (
     BACKPROP_GAIN,
     DISCRIMINATOR_GRADIENT,
@@ -45,8 +47,8 @@ from gandiag.monitoring.signals import (
 from gandiag.records.arrays import Array, Bools
 from gandiag.records.record import Record
 
-# Evaluations in a state's window. The detector has no warm-up, and 4 are the least for 3 to agree.
-WINDOW = 4
+# Newest evaluations in the medians of the evidence: the fewest that raise an alarm.
+WINDOW = FEWEST
 # First evaluations with which the ratios inside the generator are compared.
 EARLY = 5
 # Ratios below this number count as zero, also where the early ratios were zero, too.
@@ -78,28 +80,25 @@ class VanishingGradients:
 
     # The loss is saturated below this sum over the batch of |dL_G/dscore|: healthy runs have 0.3 to
     # 0.7, a Wasserstein critic 1, and failing runs 1e-4.
-    score_gradient: float = 1e-2
+    score_gradient: float = define("vanishing_gradients.score_gradient")
     # The discriminator is flat below this gradient norm at the samples, in units of the standard
     # deviation of its scores per mean distance between two real samples.
-    discriminator_gradient: float = 1e-2
+    discriminator_gradient: float = define("vanishing_gradients.discriminator_gradient")
     # The discriminator is constant below this relative spread of its scores, near the rounding of
     # 32-bit numbers.
-    score_sd: float = 1e-6
+    score_sd: float = define("vanishing_gradients.score_sd")
     # The gradient vanishes inside the generator where a ratio of gradient norms falls below this
     # share of its median at the first 5 evaluations; the ratios depend on the layers' sizes.
-    layers: float = 1e-3
+    layers: float = define("vanishing_gradients.layers")
     # The optimizer hardly moves the weights below this relative update per step, which is 1 % in
     # 1000 steps.
-    update: float = 1e-5
+    update: float = define("vanishing_gradients.update")
     # The samples do not move below this displacement per 100 steps, in units of the mean distance
     # between two real samples: healthy runs have 0.05 to 0.5, failing runs up to 0.002.
-    displacement: float = 5e-3
+    displacement: float = define("vanishing_gradients.displacement")
     # The samples are far from the data above this energy distance, in units of the mean distance
     # between two real samples: healthy runs reach 0.01 to 0.03, and noise has 0.8 to 1.5.
-    far: float = 0.1
-    # So many of the last 4 evaluations must agree; three are enough, since failing and healthy runs
-    # differ by decades.
-    enter: int = 3
+    far: float = define("vanishing_gradients.far")
 
     condition: ClassVar[str] = "vanishing_gradients"
     needs: ClassVar[frozenset[str]] = frozenset({SCORE_GRADIENT, DISPLACEMENT, ENERGY_DISTANCE})
@@ -112,7 +111,7 @@ class VanishingGradients:
             return Diagnosis(self.condition, "inconclusive", text)
         factors = self._read_factors(record, steps)
         distance = record.at(ENERGY_DISTANCE, steps)
-        state, beyond, known = self._find_state(factors, displacement, distance)
+        alarm, beyond, known = self._find_alarm(factors, displacement, distance)
         evidence = (
             *(
                 compare_median(each.signal, each.values, "<", each.threshold, each.meaning, WINDOW)
@@ -128,9 +127,9 @@ class VanishingGradients:
             ),
             compare_median(ENERGY_DISTANCE, distance, ">", self.far, evaluations=WINDOW),
         )
-        onset = find_onset(state, beyond, self.enter, WINDOW)
-        if onset is not None:
-            return self._report_present(factors, beyond, int(steps[onset]), int(steps[0]), evidence)
+        if alarm.onset is not None:
+            onset, first = int(steps[alarm.onset]), int(steps[0])
+            return self._report_present(factors, beyond, onset, first, evidence)
         if not known[-WINDOW:].any():
             text = (
                 "The newest gradients, displacements or distances to the data are not finite, so "
@@ -139,21 +138,18 @@ class VanishingGradients:
             return Diagnosis(self.condition, "inconclusive", text, evidence=evidence)
         return Diagnosis(self.condition, "absent", _explain_absent(evidence), evidence=evidence)
 
-    def _find_state(
+    def _find_alarm(
         self, factors: tuple[_Factor, ...], displacement: Array, distance: Array
-    ) -> tuple[Bools, Bools, Bools]:
-        """State of the failure, evaluations that show it, and evaluations that are complete."""
+    ) -> tuple[Alarm, Bools, Bools]:
+        """The test of the failure, evaluations that show it, and evaluations that are complete."""
         vanished = np.logical_or.reduce([each.values < each.threshold for each in factors])
         beyond = vanished & (displacement < self.displacement) & (distance > self.far)
-        # Looser thresholds end the failure, so that noise does not end it.
-        weak = np.logical_or.reduce([each.values < 3 * each.threshold for each in factors])
-        nearly = weak & (displacement < 2 * self.displacement) & (distance > 0.8 * self.far)
         # The update is known even where no gradient is, so it cannot complete an evaluation.
         known = np.logical_or.reduce(
             [np.isfinite(each.values) for each in factors if each.cause != "optimizer"]
         )
         known &= np.isfinite(displacement) & np.isfinite(distance)
-        return persistent_state(beyond, known & ~nearly, self.enter, WINDOW), beyond, known
+        return find_alarm(beyond, known), beyond, known
 
     def _read_factors(self, record: Record, steps: NDArray[np.int64]) -> tuple[_Factor, ...]:
         """The factors from the loss to the generator's weights, in that order.

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gandiag.diagnosis.detectors.mode_collapse import ModeCollapse
+from gandiag.diagnosis.detectors.mode_collapse import EVALUATIONS, ModeCollapse
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.records.record import Record
 
@@ -138,13 +138,13 @@ def test_alike_samples_in_a_mode(build_record: BuildRecord) -> None:
     assert found.severity == pytest.approx(0.95)
 
 
-def test_failure_type_stays_during_recovery(
+def test_recovered_samples_have_not_collapsed(
     build_record: BuildRecord, keep_modes: KeepModes
 ) -> None:
-    """Between the thresholds for begin and end, a partial collapse stays a partial one."""
+    """A collapse ends once the samples have had enough modes again at four evaluations."""
     lost = keep_modes(16) | {"modes": [0.5] * 20 + [0.72] * 20}
-    found = detect(build_record(**lost))
-    assert (found.status, found.kind) == ("present", "partial")
+    assert detect(build_record(23, **{**lost, "modes": lost["modes"][:23]})).kind == "partial"
+    assert detect(build_record(**lost)).status == "absent"
 
 
 def test_alike_samples_that_learn_are_inconclusive(build_record: BuildRecord) -> None:
@@ -160,11 +160,16 @@ def test_alike_samples_that_learn_are_inconclusive(build_record: BuildRecord) ->
 
 
 def test_approaching_samples_are_inconclusive(build_record: BuildRecord) -> None:
-    """A fall of the distance shows learning, but not where all samples are alike."""
+    """A fall of the distance shows learning, but not where all samples are alike.
+
+    No repeated sample gets nearer than the center of the data, so below its distance it does.
+    """
     approaching = 0.97 ** np.arange(40)
     several, alike = {"modes": 0.5, "missing_mass": 0.5}, {"modes": 0.05, "missing_mass": 0.9}
     assert detect(build_record(**several, energy=approaching)).status == "inconclusive"
-    assert detect(build_record(**alike, energy=approaching)).status == "present"
+    record = build_record(**alike, energy=approaching, displacement=0.8)
+    assert detect(record.until(1400)).status == "present"  # at a distance of 0.44
+    assert detect(record).status == "inconclusive"  # 0.30
 
 
 @few
@@ -261,17 +266,14 @@ def test_one_class_alone_is_a_total_collapse(build_record: BuildRecord) -> None:
     )
 
 
-@pytest.mark.parametrize("count", range(4, 14))
-@pytest.mark.parametrize(("modes", "least"), [(3, 8), (16, 11)])
+@pytest.mark.parametrize("count", range(1, 14))
+@pytest.mark.parametrize("modes", [3, 16])
 def test_collapse_is_never_denied_early(
-    build_record: BuildRecord, keep_modes: KeepModes, modes: int, least: int, count: int
+    build_record: BuildRecord, keep_modes: KeepModes, modes: int, count: int
 ) -> None:
-    """A collapse is inconclusive, not absent, while there are too few evaluations.
-
-    Samples that are all alike are reported earlier than half of the modes.
-    """
+    """A collapse is inconclusive, not absent, while there are too few evaluations."""
     found = detect(build_record(count, **keep_modes(modes)))
-    assert found.status == ("inconclusive" if count < least else "present")
+    assert found.status == ("inconclusive" if count < EVALUATIONS else "present")
 
 
 def test_alike_samples_that_may_learn_are_inconclusive(build_record: BuildRecord) -> None:
@@ -285,17 +287,15 @@ def test_alike_samples_that_may_learn_are_inconclusive(build_record: BuildRecord
     assert detect(build_record(8, **alike | {"modes": rising[::-1]})).status == "present"
 
 
-@pytest.mark.parametrize(("variance", "energy"), [(40.0, 0.5), (1.0, 0.04), (40.0, 0.04)])
-def test_blurred_samples_are_no_collapse(
-    build_record: BuildRecord, variance: float, energy: float
-) -> None:
+@pytest.mark.parametrize("variance", [40.0, 1.0])
+def test_blurred_samples_are_no_collapse(build_record: BuildRecord, variance: float) -> None:
     """Blurred samples around all modes fill the modes unevenly, but do not lack diversity.
 
-    Below half of the modes, or far from the data, they do.
+    Below half of the modes they do.
     """
-    blurred = variance > 10 and energy < 0.1
-    uneven = {"missing_mass": 0.25, "divergence": 8.0, "variance": variance, "energy": energy}
-    assert detect(build_record(modes=0.65, **uneven)).status == ("absent" if blurred else "present")
+    uneven = {"missing_mass": 0.25, "variance": variance}
+    status = "absent" if variance > 10 else "present"
+    assert detect(build_record(modes=0.65, **uneven)).status == status
     assert detect(build_record(modes=0.45, **uneven)).status == "present"
 
 
@@ -383,10 +383,15 @@ def test_start_is_inconclusive(build_record: BuildRecord) -> None:
 def test_start_ends_by_displacement_not_by_steps(
     build_record: BuildRecord, rate: float, step: int
 ) -> None:
-    """At any learning rate the start lasts until the samples have moved three distances."""
+    """At any learning rate the start lasts until the samples have moved three distances.
+
+    Bets begin then, so that the alarm comes four evaluations later.
+    """
     record = build_record(100, **STARTING | {"displacement": rate}).until(50 * step)
-    is_start = step * 50 * rate / 100 < 3 - 1e-9
-    assert detect(record).status == ("inconclusive" if is_start else "present")
+    moved, alarm = step * 50 * rate / 100, 3 + 4 * 50 * rate / 100
+    assert detect(record).status == ("inconclusive" if moved < alarm - rate else "present") or (
+        alarm - rate <= moved <= alarm
+    )
 
 
 @pytest.mark.parametrize(
@@ -416,35 +421,30 @@ def test_center_distance_comes_from_the_data(build_record: BuildRecord) -> None:
 
 
 def test_way_to_the_data_is_inconclusive(build_record: BuildRecord) -> None:
-    """Alike samples that approach the data may move one distance on their way."""
-    alike = ONE_POINT | {"energy": np.linspace(1.3, 0.6, 12), "pairs": 0.1}
-    slow, fast = (build_record(12, **alike | {"displacement": each}) for each in (0.1, 0.3))
+    """Alike samples that approach the data have not collapsed, before they have moved far."""
+    alike = ONE_POINT | {"energy": np.linspace(1.3, 0.6, 20), "pairs": 0.1}
+    slow, fast = (build_record(20, **alike | {"displacement": each}) for each in (0.1, 0.6))
     assert detect(slow).status == "inconclusive"
     assert detect(fast).status == "present"
 
 
-@few
-@given(speed=st.floats(0.2, 2.0), direct=st.floats(0.1, 1.0).filter(lambda d: abs(d - 0.5) > 0.01))
-def test_way_from_outside_may_be_long(
-    build_record: BuildRecord, speed: float, direct: float
-) -> None:
-    """From outside the data, half of the displacement must bring the samples nearer."""
-    steps = 50 * np.arange(1, 13)
-    away = 1.6 + 2 * speed * (steps[-1] - steps) / 100
-    alike = ONE_POINT | {"pairs": 0.1, "energy": away, "displacement": speed / direct}
-    assert detect(build_record(12, **alike)).status == (
-        "inconclusive" if direct > 0.5 else "present"
-    )
+def test_way_from_outside_may_be_long(build_record: BuildRecord) -> None:
+    """Outside of the data every approach counts, however long the way is."""
+    approaching = np.linspace(30.0, 2.0, 20)
+    alike = ONE_POINT | {"pairs": 0.1, "displacement": 5.0}
+    assert detect(build_record(20, **alike | {"energy": approaching})).status == "inconclusive"
+    assert detect(build_record(20, **alike | {"energy": approaching[::-1]})).status == "present"
 
 
-def test_recovery_is_reported(build_record: BuildRecord) -> None:
-    """A collapse whose samples get better is still one, and the summary reports the recovery."""
+def test_recovery_ends_a_collapse(build_record: BuildRecord) -> None:
+    """A collapse whose samples get better has ended: the answer is open, and says so."""
     rising = np.concatenate([np.full(25, 0.1), np.linspace(0.1, 0.5, 15)])
-    lost = {"missing_mass": 0.5, "divergence": 9.0}
-    found = detect(build_record(modes=rising, **lost))
-    assert found.status == "present"
-    assert "They are getting better." in found.summary
-    assert "better" not in detect(build_record(modes=0.3, **lost)).summary
+    record = build_record(modes=rising, missing_mass=0.5)
+    assert detect(record.until(1250)).status == "present"
+    found = detect(record)
+    assert found.status == "inconclusive"
+    assert "getting better" in found.summary
+    assert "better" not in detect(build_record(modes=0.3, missing_mass=0.5)).summary
 
 
 def test_nan_is_inconclusive(build_record: BuildRecord) -> None:

@@ -72,12 +72,10 @@ def test_samples_near_the_data_do_not_oscillate(
     build_record: BuildRecord, energy: float, displacement: float, relative: float
 ) -> None:
     """Where the samples are distributed like the data, each one may move."""
-    found = detect(
-        build_record(
-            energy=energy, displacement=displacement, relative=relative, histogram=SWAPPED_MODES
-        )
-    )
-    assert found.status == ("absent" if energy < 0.05 else "present")
+    moving = {"energy": energy, "displacement": displacement, "relative": relative}
+    assert detect(build_record(**moving)).status == ("absent" if energy < 0.05 else "present")
+    # Each time some of the modes are missing, however near the samples are to the data.
+    assert detect(build_record(**moving, histogram=SWAPPED_MODES)).status == "present"
 
 
 def test_repeated_sample_that_drifts_does_not_learn(build_record: BuildRecord) -> None:

@@ -48,7 +48,7 @@ EXPECTED: dict[str, dict[str, Expected]] = {
         VANISHING: Expected("saturated_objective", "saturated_objective", 300, (100, 200))
     },
     "ring_vanishing": {
-        VANISHING: Expected("saturated_objective", "saturated_objective", 300, (100, 250))
+        VANISHING: Expected("saturated_objective", "saturated_objective", 400, (100, 250))
     },
     "mode_collapse": {
         COLLAPSE: Expected("hopping", WEAK, 700, (50, 50)),
@@ -68,7 +68,7 @@ EXPECTED: dict[str, dict[str, Expected]] = {
     "ring_hopping": {
         COLLAPSE: Expected("hopping", WEAK, 700, (50, 50)),
         # The oscillation pauses from step 500 to 950.
-        NON_CONVERGENCE: Expected("oscillation", WEAK, 1300, (1100, 1200)),
+        NON_CONVERGENCE: Expected("oscillation", WEAK, 1300, (950, 1200)),
     },
 }
 # Their generators never began to learn.

@@ -119,9 +119,9 @@ def test_onset_is_first_evaluation(build_record: BuildRecord) -> None:
     record = build_record(
         score_gradient=falling(0.5, 1e-4), displacement=falling(0.2, 1e-3), energy=0.9
     )
-    assert detect(record.until(600)).status == "absent"
-    assert detect(record.until(650)).status == "present"
-    assert {detect(record.until(step)).onset for step in range(650, 2001, 50)} == {550}
+    assert detect(record.until(650)).status == "absent"
+    assert detect(record.until(700)).status == "present"
+    assert {detect(record.until(step)).onset for step in range(700, 2001, 50)} == {550}
 
 
 @few

@@ -16,9 +16,9 @@ def test_lesson_is_the_module_docstring() -> None:
 
 def test_thresholds_have_the_values_of_the_run() -> None:
     """A threshold has the value of the detector's instance and the comment of its source."""
-    rows = {row.name: row for row in list_thresholds(ModeCollapse(warm_up=77))}
-    assert rows["warm_up"].value == "77"
-    assert "steps" in rows["warm_up"].reason
+    rows = {row.name: row for row in list_thresholds(ModeCollapse(total=0.125))}
+    assert rows["total"].value == "0.125"
+    assert "modes" in rows["total"].reason
 
 
 def test_third_party_detector_has_thresholds(failing: Report) -> None:
