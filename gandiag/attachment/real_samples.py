@@ -53,10 +53,13 @@ def build_reference(
     # A generator of its own: the global one belongs to the user's training.
     shuffled = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
     order = shuffled[:SAMPLES_NEEDED]
-    chosen = samples[order.to(samples.device)].to(device)
-    held_out = min(2 * SAMPLE_SIZE, len(chosen) // 3)
+    count = min(2 * SAMPLE_SIZE, len(order) // 3)
     try:
-        return Reference.from_samples(chosen[held_out:], chosen[:held_out], embedding=embedding)
+        chosen = SampleFeatures.gather(samples, order, embedding, device)
+        held_out = _slice_samples(chosen, slice(count))
+        return Reference.from_samples(
+            _slice_samples(chosen, slice(count, None)), held_out, embedding=embedding
+        )
     except Exception as error:
         if embedding is None:
             raise
@@ -189,7 +192,7 @@ class RealSampleBuffer:
         if self._samples is None:
             flat = _allocate(samples.flat)
             features = flat if self._embedding is None else _allocate(samples.features)
-            self._samples = SampleFeatures(flat, features)
+            self._samples = SampleFeatures(flat, features, samples.shape)
         added = min(SAMPLES_NEEDED - self._count, len(samples.flat))
         rows = slice(self._count, self._count + added)
         self._samples.flat[rows] = samples.flat[:added]
@@ -213,7 +216,8 @@ class RealSampleBuffer:
 def _slice_samples(samples: SampleFeatures, rows: slice) -> SampleFeatures:
     flat = samples.flat[rows]
     has_own_features = samples.features is not samples.flat
-    return SampleFeatures(flat, samples.features[rows] if has_own_features else flat)
+    features = samples.features[rows] if has_own_features else flat
+    return SampleFeatures(flat, features, samples.shape)
 
 
 def _allocate(rows: Tensor) -> Tensor:

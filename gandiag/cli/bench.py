@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gandiag.cli.bench_accuracy import detection, fixes, logs, treatment
+from gandiag.cli.bench_accuracy import detection, fixes, logs, static, treatment
 from gandiag.cli.bench_cost import compare, layers, overhead, report
 
 
@@ -18,6 +18,7 @@ def bench(context: click.Context) -> None:
     gandiag bench layers      how long minibatch discrimination takes, beside other forms of it
     gandiag bench detection   how often the detectors are right, compared with an oracle
     gandiag bench logs        how often they are right on public log files
+    gandiag bench static      whether lost kinds are seen, for generators that are known
     gandiag bench treatment   for how many failing runs gandiag treat confirms a fix
     gandiag bench fixes       which fixes help against which of the shipped failures
     gandiag bench compare     how well a comparison uses the cores
@@ -29,5 +30,5 @@ def bench(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (overhead, layers, detection, logs, treatment, fixes, compare, report):
+for command in (overhead, layers, detection, logs, static, treatment, fixes, compare, report):
     bench.add_command(command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
 import torch
@@ -29,10 +29,12 @@ class SampleFeatures(NamedTuple):
     Attributes:
         flat: ``(n, D)`` flattened samples, see `flatten_samples`.
         features: ``(n, E)`` features of an embedding; the tensor `flat` itself without one.
+        shape: shape of one sample before it was flattened; empty if unknown.
     """
 
     flat: Tensor
     features: Tensor
+    shape: tuple[int, ...] = ()
 
     @classmethod
     def from_samples(cls, samples: Tensor, embedding: Embedding | None = None) -> SampleFeatures:
@@ -41,28 +43,68 @@ class SampleFeatures(NamedTuple):
         Raises:
             ValueError: the embedding does not return one row for each sample.
         """
-        flat = flatten_samples(samples)
-        return cls(flat, flat if embedding is None else _embed(samples, embedding))
+        small = _average_down(samples.float())
+        flat = small.flatten(1)
+        features = flat if embedding is None else _embed(samples, embedding)
+        return cls(flat, features, tuple(small.shape[1:]))
+
+    @classmethod
+    def join(cls, parts: Iterable[SampleFeatures]) -> SampleFeatures:
+        """Join parts of samples of one shape, in their order."""
+        parts = list(parts)
+        flat = torch.cat([part.flat for part in parts])
+        if parts[0].features is parts[0].flat:
+            return cls(flat, flat, parts[0].shape)
+        return cls(flat, torch.cat([part.features for part in parts]), parts[0].shape)
+
+    @classmethod
+    def gather(
+        cls,
+        samples: Tensor,
+        indices: Tensor,
+        embedding: Embedding | None = None,
+        device: torch.device | None = None,
+    ) -> SampleFeatures:
+        """Flatten and embed the samples at `indices`, a few at a time.
+
+        A copy of 2,000 colour images of 128 x 128 pixels would take 390 MB.
+
+        Args:
+            samples: ``(N, *shape)``.
+            indices: ``(n,)`` chosen samples, in the order of the result.
+            embedding: maps samples to features; None for the flattened samples.
+            device: where the result is computed; None for the device of `samples`.
+
+        Raises:
+            ValueError: the embedding does not return one row for each sample.
+        """
+        parts = torch.split(indices.to(samples.device), EMBEDDING_BATCH)
+        return cls.join(cls.from_samples(samples[part].to(device), embedding) for part in parts)
 
     def select(self, indices: Tensor) -> SampleFeatures:
         """Return the rows at `indices`, on the device of these rows."""
         flat = self.flat[indices.to(self.flat.device)]
         if self.features is self.flat:
-            return SampleFeatures(flat, flat)
-        return SampleFeatures(flat, self.features[indices.to(self.features.device)])
+            return SampleFeatures(flat, flat, self.shape)
+        features = self.features[indices.to(self.features.device)]
+        return SampleFeatures(flat, features, self.shape)
 
 
 def flatten_samples(samples: Tensor) -> Tensor:
-    """Flatten samples ``(n, *shape)`` to float32 rows ``(n, D)``; large images are averaged down.
+    """Flatten samples ``(n, *shape)`` to float32 rows ``(n, D)``, see `_average_down`."""
+    return _average_down(samples.float()).flatten(1)
+
+
+def _average_down(samples: Tensor) -> Tensor:
+    """Images of at most `MAX_SIDE` pixels a side; other samples as they are.
 
     An averaged image has fewer pixels, so its values are multiplied by the square root of the
     ratio: distances between smooth images stay what they were.
     """
-    samples = samples.float()
     if samples.ndim == 4 and max(samples.shape[2:]) > MAX_SIDE:
         pixels = samples.shape[2] * samples.shape[3]
         samples = adaptive_avg_pool2d(samples, MAX_SIDE) * (pixels**0.5 / MAX_SIDE)
-    return samples.flatten(1)
+    return samples
 
 
 def find_principal_directions(features: Tensor, seed: int) -> Tensor | None:

@@ -89,6 +89,8 @@ class FakeStats:
         neighbourhood_count: ``(m,)`` number of real neighbourhoods that contain the sample.
         newest_neighbour: ``(n,)`` index of the newest generated sample in each real sample's
             neighbourhood; negative where the neighbourhood contains none.
+        view_cells: ``(m, 1 + V)`` mode of each sample, and its cell in each view, see `Views`.
+        on_data: ``(m, V)`` whether each sample is on the data in each view.
     """
 
     features: Tensor
@@ -98,10 +100,12 @@ class FakeStats:
     mean_distance: Tensor
     neighbourhood_count: Tensor
     newest_neighbour: Tensor
+    view_cells: Tensor
+    on_data: Tensor
 
     @classmethod
     def from_features(cls, reals: RealStats, features: Tensor, max_abs: Tensor) -> FakeStats:
-        """Compare generated samples with the real ones.
+        """Compare generated samples with the real ones, without any view.
 
         Args:
             reals: the real samples.
@@ -133,6 +137,8 @@ class FakeStats:
             mean_distance=mean_distance,
             neighbourhood_count=neighbourhood_count,
             newest_neighbour=torch.cat(newest),
+            view_cells=nearest_centre.new_empty(len(features), 0),
+            on_data=nearest_centre.new_empty((len(features), 0), dtype=torch.bool),
         )
 
     def append(self, newer: FakeStats, size: int) -> FakeStats:
@@ -151,6 +157,8 @@ class FakeStats:
             "squared_distance",
             "mean_distance",
             "neighbourhood_count",
+            "view_cells",
+            "on_data",
         )
         return FakeStats(**{name: join(name) for name in per_sample}, newest_neighbour=newest)
 

@@ -260,6 +260,22 @@ EFFECTIVE_MODES = _generator(
     better="higher",
     baseline=1.0,
 )
+KEPT_MODES = _generator(
+    "diversity/kept_modes",
+    "modes kept in any view",
+    "fewest modes in any view of the samples (pixels, spectrum, points without order, standardised "
+    "columns; coarse and fine cells), divided by those of real samples; 1 - share of the real data "
+    "missed if that is more",
+    better="higher",
+    baseline=1.0,
+)
+KEPT_MODES_P = _generator(
+    "diversity/kept_modes_p",
+    "p-value of the modes kept",
+    "probability that fresh real samples keep as few modes in any view, from a permutation test",
+    high=1.0,
+    better="-",
+)
 COVERAGE = _generator(
     "diversity/coverage",
     "coverage",

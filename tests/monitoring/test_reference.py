@@ -17,7 +17,7 @@ from gandiag.monitoring.probes.diversity import RATIO_METRICS, relate_to_baselin
 from gandiag.monitoring.reference import (
     BASELINE_DRAWS,
     MAX_MODES,
-    MAX_REAL_SAMPLES,
+    MAX_NEIGHBOURHOODS,
     NEIGHBOURS,
     Reference,
 )
@@ -92,7 +92,7 @@ def test_noise_is_diverse_and_imprecise(ring_reference: Reference, normal: Norma
 def test_coverage_baseline_is_known(ring_reference: Reference) -> None:
     """The mean coverage of real draws is 1 - prod (N - i) / (M + N - i) (Naeem et al. 2020)."""
     expected = 1 - math.prod(
-        (MAX_REAL_SAMPLES - i) / (512 + MAX_REAL_SAMPLES - i) for i in range(1, NEIGHBOURS + 1)
+        (MAX_NEIGHBOURHOODS - i) / (512 + MAX_NEIGHBOURHOODS - i) for i in range(1, NEIGHBOURS + 1)
     )
     sd = ring_reference.baseline_sd["coverage"]
     assert abs(ring_reference.baseline_mean["coverage"] - expected) < 3 * sd

@@ -39,6 +39,11 @@ class Diversity:
             return {}
         numbers = relate_to_baseline(reference, compute_sample_metrics(reference, fakes))
         # In data units, to find samples outside the range of the data.
+        if reference.views is not None:
+            # Adding 0 times a number that is NaN passes NaN on.
+            invalid = 0 * numbers["effective_modes"]
+            kept = reference.views.measure(fakes.view_cells, fakes.on_data)
+            numbers |= {name: value + invalid for name, value in kept.items()}
         numbers["max_abs"] = fakes.max_abs.max() / reference.max_abs
         return {f"{name}/generator": value for name, value in numbers.items()}
 
