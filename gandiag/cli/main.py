@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from gandiag.cli import options
+from gandiag.cli.agent_server import mcp
 from gandiag.cli.bench import bench
 from gandiag.cli.compare import compare
 from gandiag.cli.course import course
@@ -43,6 +44,7 @@ def main(context: click.Context) -> None:
     gandiag examine reports/mode_collapse/0   analyse the networks of a run at a checkpoint
     gandiag course                            train the lessons of a course on GANs
     gandiag serve                             show runs in a browser while they train
+    gandiag mcp                               let a coding agent read runs and diagnoses
 
     \b
     Exit status: 0 done; of diagnose, no failure is present, and every condition was evaluated
@@ -117,5 +119,5 @@ def serve(folder: Path, port: int, host: str) -> None:
     live.serve(folder, port, host, lambda url: click.echo(f"{url}  (Ctrl-C ends it)"))
 
 
-for command in (run, diagnose, report, compare, treat, examine, course, bench):
+for command in (run, diagnose, report, compare, treat, examine, course, mcp, bench):
     main.add_command(command)
