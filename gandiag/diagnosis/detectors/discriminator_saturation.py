@@ -183,8 +183,7 @@ class DiscriminatorSaturation:
             median = window_statistic(loss, window)
             for name in names:
                 if name == CRITIC:
-                    generator = window_statistic(np.abs(intervals.generator), window)
-                    share = window_statistic(np.abs(loss), window) / np.maximum(generator, TINY)
+                    share = self._divide_critic(loss, intervals.generator, window)
                     meaning = f"critic's loss{minus} over the generator's loss"
                     reading = self._read("dead_critic", share, self.dead, window, meaning)
                 else:
@@ -195,6 +194,17 @@ class DiscriminatorSaturation:
                     share = median / level
                     reading = self._read("saturated", share, self.saturated, window, meaning)
                 yield reading._replace(objective=name, is_given=given is not None)
+
+    def _divide_critic(self, loss: Array, generator: Array, window: int) -> Array:
+        """A critic's loss over the generator's; NaN where it is 0 because the log rounds it.
+
+        A printed 0.0000 says no more than that the loss is below the smallest one that was printed.
+        """
+        scale = np.maximum(window_statistic(np.abs(generator), window), TINY)
+        level = window_statistic(np.abs(loss), window)
+        smallest = float(np.min(np.abs(loss[loss != 0]), initial=np.inf))
+        is_rounded = (level == 0) & (smallest / scale >= self.dead)
+        return np.where(is_rounded, np.nan, level / scale)
 
     def _read(
         self, kind: str, share: Array, threshold: float, window: int, meaning: str

@@ -161,6 +161,14 @@ def test_dead_critic_is_relative_to_its_scores(scale: float, noise: float) -> No
     assert alive.status == "absent"
 
 
+def test_rounded_zeros_of_a_critic_are_inconclusive() -> None:
+    """A critic's loss that is printed as 0.0000 is only known to its last digit."""
+    generator = np.linspace(-0.02, 0.02, ROWS) - 0.03
+    loss = np.linspace(-0.4, 0.0, ROWS) ** 5  # healthy, and smaller than the last digit at the end
+    assert detect((np.round(loss, 4), generator)).status == "inconclusive"
+    assert detect((np.round(loss, 4) * 1e-9, generator)).status == "present"
+
+
 def test_critic_without_generator_is_inconclusive() -> None:
     """A critic's loss alone has no scale."""
     discriminator, _ = simulate("wasserstein", 1.0)
