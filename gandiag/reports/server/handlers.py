@@ -120,7 +120,7 @@ class ReportHandler(_ReadOnlyHandler):
         except OSError as error:
             raise HTTPError(404) from error
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        # The page has a content security policy of its own. But somebody may have sent the run:
+        # The page has a content security policy of its own. But the run may be a third party's:
         # in a sandbox, scripts of the page belong to no site and cannot read the other runs.
         self.set_header("Content-Security-Policy", "sandbox allow-scripts")
         self.finish(page)

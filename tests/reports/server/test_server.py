@@ -17,7 +17,7 @@ import pytest
 from bokeh.client import pull_session
 from bokeh.models import ColumnDataSource
 from PIL import Image
-from tornado.httputil import HTTPServerRequest, RequestStartLine
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 import gandiag
 from gandiag.plugins.errors import BadInput
@@ -292,7 +292,9 @@ def test_own_requests_are_answered(address: str) -> None:
 def test_open_server_has_names_too(host: str, name: str, is_own: bool) -> None:
     """A server for other computers answers to addresses and its own name, to no other name."""
     request = HTTPServerRequest(
-        host=f"{name}:5006", connection=Mock(), start_line=RequestStartLine("GET", "/", "HTTP/1.1")
+        headers=HTTPHeaders({"Host": f"{name}:5006"}),
+        connection=Mock(),
+        start_line=RequestStartLine("GET", "/", "HTTP/1.1"),
     )
     assert is_own_request(request, host) == is_own
 
