@@ -258,7 +258,9 @@ def test_oracle_imports_no_detector() -> None:
     seen = {m for m in reached(oracle) if package(m)}
     others = {m for m in seen if not m.startswith("gandiag.benchmarks.")}
     others -= {"gandiag.diagnosis", "gandiag.diagnosis.definitions"}
-    assert {package(m) for m in others} <= {"datasets", "models", "monitoring"}
+    assert {package(m) for m in others} <= {"datasets", "models", "monitoring", "plugins"}
+    plugins = {m for m in others if package(m) == "plugins"}
+    assert plugins <= {"gandiag.plugins.errors", "gandiag.plugins.fence"}
     monitoring = {m for m in others if package(m) == "monitoring"}
     allowed = {"gandiag.monitoring.side_effects", "gandiag.monitoring.torch_internals"}
     assert monitoring <= allowed

@@ -18,7 +18,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from gandiag.comparison.distances import energy_distance, frechet_distance_of_features
-from gandiag.datasets.data import Data
+from gandiag.datasets.data import Data, load_data
 from gandiag.models.gan import GAN
 from gandiag.monitoring.features import flatten_samples
 from gandiag.monitoring.mnist_classifier import MnistClassifier
@@ -169,7 +169,7 @@ def load_sample_quality(data: Choice) -> tuple[SampleQuality, Tensor | None]:
 
 @functools.lru_cache(maxsize=4)  # a worker trains many runs on the same data
 def _load_cached(name: str, options: str) -> tuple[SampleQuality, Tensor | None]:
-    data = plugins.build("datasets", name, json.loads(options)).load()
+    data = load_data(plugins.build("datasets", name, json.loads(options)), f"data: {name}")
     return SampleQuality.from_data(data, digits=name == "mnist"), data.labels
 
 

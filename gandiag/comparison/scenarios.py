@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput
+from gandiag.plugins.fence import FIX_SECONDS, PluginFailed, call_plugin
 from gandiag.scenario.schema import Choice, Scenario, diff_scenarios
 
 BASELINE = "baseline"
@@ -111,7 +113,11 @@ def apply_fixes(
     fixed = scenario
     for name in fixes:
         # A later fix sees the changes of an earlier one, so the order can matter.
-        before, fixed = fixed, plugins.build("fixes", name, {}, place).apply(fixed)
+        before, fix = fixed, plugins.build("fixes", name, {}, place)
+        try:
+            fixed = call_plugin(fix, partial(fix.apply, before), Scenario, FIX_SECONDS)
+        except PluginFailed as error:
+            raise BadInput(place, f"{name} cannot be applied: {error}") from error
         if fixed == before:
             raise BadInput(place, f"{name} changes nothing in {scenario.name}")
     return ComparedScenario("+".join(fixes), tuple(fixes), fixed, diff_scenarios(scenario, fixed))

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gandiag.diagnosis.statistics import recent_median
 from gandiag.monitoring.signals import signal_info
+from gandiag.plugins.fence import DETECTOR_SECONDS, call_plugin
 from gandiag.records.facts import NOT_MEASURED, SCORES, STOPPED
 from gandiag.records.record import Record
 from gandiag.records.storage import decode_number, encode_number
@@ -275,16 +277,48 @@ def _name_bugs_as_causes(diagnoses: tuple[Diagnosis, ...]) -> tuple[Diagnosis, .
 
 
 def _detect(detector: Detector, record: Record) -> Diagnosis:
-    missing = sorted(detector.needs - record.signals.keys())
     # Detectors written before lints existed have no `about`.
-    about: About = getattr(detector, "about", "training")
-    if missing:
-        return report_missing_signals(detector.condition, missing, about, record)
+    about: About = "loop" if getattr(detector, "about", "") == "loop" else "training"
     try:
-        return detector.detect(record)
-    except Exception as error:  # third-party detectors may raise anything
-        text = f"The detector raised {type(error).__name__}: {error}"
-        return Diagnosis(detector.condition, "inconclusive", text, about=about)
+        missing = sorted(set(detector.needs) - record.signals.keys())
+        if missing:
+            return report_missing_signals(detector.condition, missing, about, record)
+        found = call_plugin(detector, lambda: detector.detect(record), Diagnosis, DETECTOR_SECONDS)
+        problem = _find_nonsense(found, detector.condition)
+    except Exception as error:  # of a detector whose class variables were not checked, too
+        problem = str(error)
+    if not problem:
+        return found
+    condition = str(getattr(detector, "condition", type(detector).__name__))
+    return Diagnosis(condition, "inconclusive", f"Could not be evaluated: {problem}.", about=about)
+
+
+def _find_nonsense(found: Diagnosis, condition: str) -> str:
+    """What is wrong with a diagnosis that a detector has made; empty if nothing is."""
+    for name, kinds in _FIELD_TYPES.items():
+        value = getattr(found, name)
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            return f"the detector returned {name}={value!r:.100}"
+    for item in found.evidence:
+        numbers = getattr(item, "observed", None), getattr(item, "threshold", None)
+        if not isinstance(item, Evidence) or not all(isinstance(n, Real) for n in numbers):
+            return f"the detector returned the evidence {item!r:.100}"
+    is_known = found.status in get_args(Status) and found.about in get_args(About)
+    if found.condition != condition or not is_known:
+        return (
+            f"the detector returned condition={found.condition:.100}, status={found.status:.100}, "
+            f"about={found.about:.100}"
+        )
+    return ""
+
+
+_FIELD_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("condition", "status", "summary", "about"), (str,)),
+    **dict.fromkeys(("kind", "cause"), (str, type(None))),
+    "onset": (Integral, type(None)),
+    "severity": (Real, type(None)),
+    "evidence": (tuple,),
+}
 
 
 def _add_limits(
@@ -295,8 +329,10 @@ def _add_limits(
     The end of the monitoring concerns every diagnosis; other limits concern the inconclusive
     diagnoses that need a probe of theirs.
     """
-    needed = {name.split("/")[0] for name in detector.needs}
-
+    try:
+        needed = {name.split("/")[0] for name in detector.needs}
+    except Exception:  # the diagnosis says that the detector could not be evaluated
+        return diagnosis
     concerned = _find_limits(needed, limits)
     if diagnosis.status != "inconclusive":
         concerned = [name for name in concerned if name == STOPPED]

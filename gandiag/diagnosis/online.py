@@ -76,7 +76,7 @@ class Monitor:
         for follower in tuple(self.followers):
             try:
                 call(follower)
-            except Exception as error:  # any exception: followers are third-party code
+            except (Exception, SystemExit) as error:  # any: followers are third-party code
                 # Compared by identity: the user's class may define an equality that raises.
                 self.followers = [each for each in self.followers if each is not follower]
                 warn_user(

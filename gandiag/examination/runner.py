@@ -99,6 +99,9 @@ def _run_instrument(
     name: str, instrument: Instrument, state: GameState, progress: Callable[[float], None]
 ) -> Finding:
     try:
-        return instrument.examine(state, progress)
-    except Exception as error:  # for example, a layer without a second derivative
+        finding = instrument.examine(state, progress)
+        if not isinstance(finding, Finding):
+            raise TypeError(f"{type(finding).__name__} is no finding")
+        return finding
+    except (Exception, SystemExit) as error:  # for example, a layer without a second derivative
         return Finding(name, f"Not measured: {type(error).__name__}: {join_lines(str(error))}.")

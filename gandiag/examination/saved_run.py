@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gandiag.datasets.data import Data
+from gandiag.datasets.data import Data, load_data
 from gandiag.examination.game_state import DescentSettings, GameState
-from gandiag.models.gan import GAN
+from gandiag.models.gan import GAN, build_gan
 from gandiag.monitoring.environment import pick_device
 from gandiag.plugins import registry as plugins
 from gandiag.plugins.errors import BadInput
@@ -56,12 +56,14 @@ def load_game_state(
     device = pick_device(scenario.device)
     dataset, variant = scenario.data, scenario.variant
     place = str(folder / SCENARIO_FILE)
-    data: Data = plugins.build("datasets", dataset.name, dataset.options, f"{place}: data").load()
+    data = load_data(
+        plugins.build("datasets", dataset.name, dataset.options, f"{place}: data"), f"{place}: data"
+    )
     builder = plugins.build("variants", variant.name, variant.options, f"{place}: variant")
     # The initial weights are random, but the checkpoint replaces them: leave no trace of drawing.
     with torch.random.fork_rng([]):
         gan, earlier = (
-            _restore_on_device(builder.build(data.shape), each, device)
+            _restore_on_device(build_gan(builder, data.shape, f"{place}: variant"), each, device)
             for each in (file, earlier_file)
         )
     state = GameState(

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+
+from gandiag.plugins.errors import BadInput
+from gandiag.plugins.fence import PluginFailed, call_plugin, is_own
+
+if TYPE_CHECKING:
+    from gandiag.plugins.protocols import Variant
 
 
 class Objective(NamedTuple):
@@ -57,3 +65,44 @@ class GAN:
     def evaluated_generator(self) -> nn.Module:
         """The network whose samples are evaluated: `averaged` if there is one, else `generator`."""
         return self.generator if self.averaged is None else self.averaged
+
+
+TRIED_SAMPLES = 64  # of the trial of a third-party GAN; divisible by the usual sizes of packs
+
+
+def build_gan(variant: Variant, shape: tuple[int, ...], place: str) -> GAN:
+    """Build a variant's GAN, and try what a third-party one returns.
+
+    Args:
+        variant: the variant.
+        shape: shape of one sample.
+        place: where the variant was chosen, for messages.
+
+    Raises:
+        BadInput: a third-party variant has raised an exception, or its networks do not fit the
+            samples.
+    """
+    if is_own(variant):
+        return variant.build(shape)
+    try:
+        gan = call_plugin(variant, lambda: variant.build(shape), GAN)
+        call_plugin(variant, lambda: _try_networks(gan, shape), object)
+    except PluginFailed as error:
+        raise BadInput(place, f"cannot be built: {error}") from error
+    return gan
+
+
+def _try_networks(gan: GAN, shape: tuple[int, ...]) -> None:
+    """Pass a few samples through copies of both networks; no random state changes.
+
+    Raises:
+        ValueError: the generator's samples have another shape.
+        Exception: whatever the networks raise.
+    """
+    generator, discriminator = copy.deepcopy((gan.generator, gan.discriminator))
+    with torch.random.fork_rng([]), torch.no_grad():
+        labels = [torch.zeros(TRIED_SAMPLES, dtype=torch.int64)] if gan.classes else []
+        samples = generator(torch.randn(TRIED_SAMPLES, gan.latent_size), *labels)
+        if samples.shape != (TRIED_SAMPLES, *shape):
+            raise ValueError(f"samples of the shape {tuple(samples.shape[1:])}, not {shape}")
+        discriminator(samples, *labels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass, field
 
 import torch
@@ -9,7 +11,15 @@ from torch import Tensor
 
 from gandiag.monitoring.snapshot import NetworkName, Snapshot
 from gandiag.plugins.errors import warn_user
+from gandiag.plugins.fence import is_own
 from gandiag.plugins.protocols import Probe
+
+# Largest share of the time between the ends of two evaluations that a third-party probe may take.
+# Together with gandiag's own, which take a few percent, a training should not take twice as long.
+SHARE = 0.2
+# Seconds of one evaluation below which its share does not matter: the training itself is so fast.
+NOTICEABLE = 0.05
+PATIENCE = 3  # evaluations in succession that take too long before the probe measures more rarely
 
 
 @dataclass
@@ -22,7 +32,10 @@ class ScheduledProbe:
         every: generator steps between two evaluations of one network, at least 1.
         last_steps: by network, step of its last evaluation.
         is_switched_off: whether the probe has raised an exception; it is not used again then.
-        reason: why the probe is switched off, as one sentence; empty while it is used.
+        notice: why the probe is switched off or measures more rarely; empty where it does neither.
+        has_budget: whether the probe measures more rarely where it takes more than `SHARE` of the
+            time. gandiag's own do not, so that the same run always records the same signals; their
+            default schedules are chosen by their time.
     """
 
     name: str
@@ -30,7 +43,13 @@ class ScheduledProbe:
     every: int
     last_steps: dict[NetworkName, int] = field(default_factory=dict)
     is_switched_off: bool = False
-    reason: str = ""
+    notice: str = ""
+    has_budget: bool = field(init=False)
+    _ended: dict[NetworkName, float] = field(default_factory=dict)  # host time by network
+    _excesses: int = 0  # evaluations in succession that took more than the share
+
+    def __post_init__(self) -> None:
+        self.has_budget = not is_own(self.probe)
 
     def is_due(self, step: int, network_name: NetworkName) -> bool:
         """Whether the probe is to evaluate this network at generator step `step`."""
@@ -52,26 +71,66 @@ class ScheduledProbe:
             Numbers by ``probe/quantity/network``; no numbers if the probe raises an exception. Then
             it is switched off.
         """
+        began = time.perf_counter()
         try:
             with torch.no_grad():
                 found = self.probe.observe(snapshot)
-            return {f"{self.name}/{name}": _to_storable(value) for name, value in found.items()}
-        except Exception as error:  # third-party probes may raise anything
+            numbers = {_join(self.name, name): _to_storable(value) for name, value in found.items()}
+        # Third-party probes may raise anything, or call sys.exit.
+        except (Exception, SystemExit) as error:
             self.switch_off(snapshot.step, error)
             return {}
+        if self.has_budget:
+            self._account(snapshot, began, time.perf_counter())
+        return numbers
 
-    def switch_off(self, step: int, error: Exception) -> None:
+    def _account(self, snapshot: Snapshot, began: float, ended: float) -> None:
+        """Measure more rarely where the probe takes more than its share of the time.
+
+        The time is that of the host: kernels of a GPU that still run are not waited for.
+        """
+        before = self._ended.get(snapshot.network_name)
+        self._ended[snapshot.network_name] = ended
+        took = ended - began
+        if before is None or took < NOTICEABLE or took <= SHARE * (ended - before):
+            self._excesses = 0
+            return
+        self._excesses += 1
+        if self._excesses < PATIENCE:  # another program may have held up one evaluation
+            return
+        share, every = took / (ended - before), self.every
+        self.every *= 2 ** math.ceil(math.log2(share / SHARE))
+        self._excesses = 0
+        self.notice = (
+            f"probe {self.name} takes {took:.2g} s, {share:.0%} of the training's time: from step "
+            f"{snapshot.step} on it measures every {self.every} steps instead of every {every}"
+        )
+        warn_user(self.notice)
+
+    def switch_off(self, step: int, error: BaseException) -> None:
         """Do not use the probe again, and report this in one warning."""
         self.is_switched_off = True
         text = f"probe {self.name} is switched off since step {step}"
-        self.reason = f"{text}: {type(error).__name__}: {error}"
-        warn_user(self.reason)
+        self.notice = f"{text}: {type(error).__name__}: {error}"
+        warn_user(self.notice)
+
+
+def _join(probe: str, name: object) -> str:
+    """The name of a signal; `ValueError` where it would not be stored."""
+    if not isinstance(name, str) or not name or not f"{probe}/{name}".isprintable():
+        raise ValueError(f"{name!r:.100} is no name of a quantity")
+    return f"{probe}/{name}"
 
 
 def _to_storable(value: float | Tensor) -> float | Tensor:
+    if isinstance(value, str):  # float() would take "nan" or "1"
+        raise TypeError("a number or a vector can be stored, not a text")
     if not isinstance(value, Tensor):
         return float(value)
-    if value.ndim > 1:
-        raise TypeError(f"a number or a vector can be stored, not a {value.ndim}-dim tensor")
+    if value.ndim > 1 or not value.numel():
+        shape = tuple(value.shape)
+        raise TypeError(f"a number or a vector can be stored, not a tensor of the shape {shape}")
+    if value.is_complex() or value.is_meta or value.layout != torch.strided:
+        raise TypeError("a tensor of real numbers can be stored, dense and with data")
     # A graph would keep all activations of the step in memory until the flush.
     return value.detach()

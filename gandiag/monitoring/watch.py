@@ -69,6 +69,9 @@ class Watch:
         self.recorder = recorder
         self.probability = probability
         self.ranks = ranks or Ranks()
+        for scheduled in self.probes:
+            # All ranks must evaluate a probe at the same steps, whatever its time on one of them.
+            scheduled.has_budget = scheduled.has_budget and self.ranks.count == 1
         self.step = 0
         self._flush_every = flush_every
         self._grid_every = sample_grid_every
@@ -193,7 +196,8 @@ class Watch:
             "last_flush": self._last_flush,
             "grids": [self._grid_every, self._next_grid],
             "probes": [
-                [probe.last_steps, probe.is_switched_off, probe.reason] for probe in self.probes
+                [probe.last_steps, probe.every, probe.is_switched_off, probe.notice]
+                for probe in self.probes
             ],
         }
 
@@ -203,11 +207,11 @@ class Watch:
         self.history.load_state(state["history"], device)
         self._next, self._last_flush = state["next"], state["last_flush"]
         self._grid_every, self._next_grid = state["grids"]
-        for probe, (last_steps, is_switched_off, reason) in zip(
+        for probe, (last_steps, every, is_switched_off, notice) in zip(
             self.probes, state["probes"], strict=True
         ):
-            probe.last_steps, probe.is_switched_off = last_steps, is_switched_off
-            probe.reason = reason
+            probe.last_steps, probe.every = last_steps, every
+            probe.is_switched_off, probe.notice = is_switched_off, notice
 
     def _evaluate(
         self, snapshot: Snapshot, active: Sequence[ScheduledProbe], messages: Sequence[Message]
@@ -216,6 +220,7 @@ class Watch:
         # Most forward passes are made in generator steps: the random states are saved once for all.
         is_generator_step = snapshot.network_name == "generator"
         row: dict[str, float | Tensor] = {}
+        noticed = {scheduled.name: scheduled.notice for scheduled in active}
         with without_side_effects() if is_generator_step else nullcontext():
             others = [message[FAKES] for message in messages if FAKES in message]
             complete = self.history.complete_snapshot(snapshot, active, others)
@@ -224,8 +229,8 @@ class Watch:
                 if not scheduled.is_switched_off:
                     row.update(scheduled.observe(complete))
         for scheduled in active:
-            if scheduled.is_switched_off:
-                text = f"The {scheduled.reason}."
+            if scheduled.notice != noticed[scheduled.name]:
+                text = f"The {scheduled.notice}."
                 self.recorder.add_limit(f"probe {scheduled.name}", text, [scheduled.name])
         return row
 

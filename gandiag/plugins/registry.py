@@ -8,15 +8,16 @@ before: `describe` reads docstring and options from its source.
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from gandiag.plugins import protocols
 from gandiag.plugins.builtin import BUILT_IN, RENAMED_PLUGINS
 from gandiag.plugins.descriptions import Description, read_description
-from gandiag.plugins.errors import BadInput, suggest_nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest, warn_user
+from gandiag.plugins.fence import IMPORT_SECONDS, run_limited
 from gandiag.plugins.validation import find_violation, validate_options
 
 _PROTOCOLS: Mapping[str, type] = {
@@ -58,7 +59,8 @@ def load(family: str, name: str, place: str = "") -> type:
         found = entry.load()
     except BadInput:
         raise
-    except Exception as error:  # a third-party module may raise anything while it is imported
+    # A third-party module may raise anything while it is imported, or call sys.exit.
+    except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         raise BadInput(place, f"{title} cannot be imported: {reason}") from error
     problem = find_violation(found, _PROTOCOLS[family])
@@ -84,13 +86,20 @@ def build(family: str, name: str, options: Mapping[str, Any] | None = None, plac
 
 
 def build_all(family: str) -> tuple[tuple[str, Any], ...]:
-    """Build every plugin of a family with its defaults; warn of each that cannot be built."""
+    """Build every plugin of a family with its defaults; warn of each that cannot be built.
+
+    Nobody has chosen these plugins: they are only installed. One whose import takes too long is
+    left out.
+    """
     made = []
     for name in list_names(family):
         try:
-            made.append((name, build(family, name)))
-        except BadInput as error:
-            warnings.warn(f"plugin ignored: {error}", RuntimeWarning, stacklevel=2)
+            if name in BUILT_IN[family]:
+                made.append((name, build(family, name)))
+            else:
+                made.append((name, run_limited(partial(build, family, name), IMPORT_SECONDS)))
+        except (BadInput, TimeoutError) as error:
+            warn_user(f"plugin ignored: {family}.{name}: {error}")
     return tuple(made)
 
 
@@ -113,7 +122,7 @@ def _entry(family: str, name: str, place: str = "") -> EntryPoint:
         raise BadInput(place, f"{family}.{name} is provided by {owners}; uninstall all but one")
     for other in others:
         problem = f"{family}.{name} of {_owner(other)} is ignored: it is the name of a built-in one"
-        warnings.warn(problem, RuntimeWarning, stacklevel=3)
+        warn_user(problem)
     return first
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from gandiag.plugins.errors import BadInput, suggest_nearest
@@ -26,7 +26,17 @@ def find_violation(found: Any, contract: type) -> str | None:
     missing = [name for name in attributes if not hasattr(found, name)]
     methods = [name for name in vars(contract) if not name.startswith("_")]
     missing += [name for name in methods if not callable(getattr(found, name, None))]
-    return f"lacks {', '.join(missing)} of {contract.__name__}" if missing else None
+    if missing:
+        return f"lacks {', '.join(missing)} of {contract.__name__}"
+    wrong = [name for name, kind in attributes.items() if not _has_kind(getattr(found, name), kind)]
+    return f"has {wrong[0]} of another type than {attributes[wrong[0]]}" if wrong else None
+
+
+def _has_kind(value: Any, kind: str) -> bool:
+    """Whether a class variable has the type of its annotation in a protocol: texts, or one."""
+    if "frozenset" not in kind:
+        return isinstance(value, str)
+    return isinstance(value, Set) and all(isinstance(item, str) for item in value)
 
 
 def validate_options(kind: type, options: Mapping[str, Any], name: str, place: str) -> Any:
@@ -58,6 +68,8 @@ def validate_options(kind: type, options: Mapping[str, Any], name: str, place: s
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         problem = f"{name}: the types of its options cannot be read: {error}"
         raise BadInput(place, problem.partition("\n")[0]) from error
+    except (Exception, SystemExit) as error:  # of the plugin's own check of its options
+        raise BadInput(place, f"{name}: raised {type(error).__name__}: {error}") from error
 
 
 @functools.cache  # takes milliseconds, and a diagnosis validates the options of 30 plugins

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.plugins import registry as plugins
-from gandiag.plugins.errors import BadInput, suggest_nearest
+from gandiag.plugins.errors import BadInput, suggest_nearest, warn_user
+from gandiag.plugins.fence import DETECTOR_SECONDS, PluginFailed, call_plugin, is_own
+from gandiag.plugins.protocols import Reader
 from gandiag.records.readers._names import ROLES, find_best_columns
 from gandiag.records.readers._roles import KNOWN_ROLES
 from gandiag.records.record import Record
@@ -114,10 +116,28 @@ def read_log(path: Path, options: LogOptions | None = None) -> Record:
     options = options or LogOptions()
     facts = options.facts()
     for _, reader in plugins.build_all("readers"):
-        if reader.recognises(path):
-            record: Record = reader.read(path, options.columns)
+        if _recognises(reader, path):
+            record = _read(reader, path, options.columns)
             # What the user passes replaces what the reader guessed.
             return dataclasses.replace(record, facts={**record.facts, **facts})
     known = ", ".join(plugins.list_names("readers"))
     what = "the folder has no record" if path.is_dir() else "is not a run's folder"
     raise BadInput(str(path), f"{what}, and no reader recognises a log ({known})")
+
+
+def _recognises(reader: Reader, path: Path) -> bool:
+    """Whether a reader recognises a log; a third-party one that fails does not."""
+    try:
+        return call_plugin(reader, lambda: reader.recognises(path), bool, DETECTOR_SECONDS)
+    except (BadInput, PluginFailed) as error:
+        warn_user(f"a reader is not used: {error}")
+        return False
+
+
+def _read(reader: Reader, path: Path, columns: Mapping[str, str]) -> Record:
+    if is_own(reader):  # an error of gandiag's own is no bad input
+        return reader.read(path, columns)
+    try:
+        return call_plugin(reader, lambda: reader.read(path, columns), Record)
+    except PluginFailed as error:
+        raise BadInput(str(path), f"cannot be read: {error}") from error

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from gandiag.diagnosis.diagnosis import Diagnosis, diagnose, humanize
 from gandiag.diagnosis.objective import recognise_objectives
 from gandiag.diagnosis.stability import Evaluation, Stability, assess_stability, evaluate_history
+from gandiag.plugins.errors import BadInput, warn_user
+from gandiag.plugins.fence import FIX_SECONDS, PluginFailed, call_plugin
 from gandiag.records.record import Record
 from gandiag.scenario.schema import Scenario, diff_scenarios
 
@@ -177,13 +179,21 @@ def suggest_fixes(
             if diagnosis.condition not in fix.treats or (fix.causes and not fix.causes & causes):
                 continue
             # Two fixes can come to the same change, for example a lower learning rate.
-            diff = diff_scenarios(scenario, fix.apply(scenario))
+            try:
+                diff = call_plugin(fix, partial(_diff_fixed, scenario, fix), str, FIX_SECONDS)
+            except (BadInput, PluginFailed) as error:
+                warn_user(f"the fix {name} is not suggested: {error}")
+                continue
             if diff and all(diff != other.diff for _, other in found):
                 is_specific = bool(fix.causes)
                 suggestion = SuggestedFix(name, diagnosis.condition, fix.advice, diff)
                 found.append((is_specific, suggestion))
     # The sort is stable: fixes of equal rank keep the order of the diagnoses and of the registry.
     return tuple(suggestion for _, suggestion in sorted(found, key=lambda item: not item[0]))
+
+
+def _diff_fixed(scenario: Scenario, fix: Fix) -> str:
+    return diff_scenarios(scenario, fix.apply(scenario))
 
 
 def _format_failure(diagnosis: Diagnosis) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from gandiag.plugins.errors import BadInput
+from gandiag.plugins.fence import REPORTER_SECONDS, PluginFailed, call_plugin, is_own
 from gandiag.plugins.protocols import PairReporter
 from gandiag.reports.report import Report
 from gandiag.reports.saved_runs import build_reporters, reopen_report
@@ -53,7 +54,7 @@ def republish_run(
     reporters = build_reporters(report.scenario, names)
     if audience is not None:
         reporters = tuple(_set_audience(reporter, audience) for reporter in reporters)
-    return tuple(reporter.publish(report, folder) for reporter in reporters)
+    return tuple(_publish_or_refuse(reporter, report, folder) for reporter in reporters)
 
 
 def republish_pair(
@@ -76,6 +77,25 @@ def republish_pair(
     if not able:
         raise BadInput(f"--to {' '.join(names)}", "shows one run only; html compares two runs")
     return tuple(reporter.publish_pair(*reports, folder) for reporter in able)
+
+
+def publish(reporter: Reporter, report: Report, folder: Path) -> str:
+    """Publish a report and return its path or URL.
+
+    Raises:
+        PluginFailed: the reporter has raised an exception, returned no text, or, if it is a
+            third-party one, taken more than `REPORTER_SECONDS`.
+    """
+    return call_plugin(reporter, lambda: reporter.publish(report, folder), str, REPORTER_SECONDS)
+
+
+def _publish_or_refuse(reporter: Reporter, report: Report, folder: Path) -> str:
+    if is_own(reporter):  # an error of gandiag's own is no bad input
+        return reporter.publish(report, folder)
+    try:
+        return publish(reporter, report, folder)
+    except PluginFailed as error:
+        raise BadInput(str(folder), f"no report by {error}") from error
 
 
 def _require_folder(report: Report, path: Path | str) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,17 +13,19 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from gandiag.datasets.data import Data
-from gandiag.models.gan import GAN
+from gandiag.datasets.data import Data, load_data
+from gandiag.models.gan import GAN, build_gan
 from gandiag.monitoring.environment import pick_device
 from gandiag.monitoring.fixed_latents import FIXED_LATENTS
 from gandiag.monitoring.reference import Reference
-from gandiag.plugins.errors import BadInput
+from gandiag.plugins.errors import BadInput, warn_user
+from gandiag.plugins.fence import PluginFailed
 from gandiag.plugins.protocols import Follower, Reporter
 from gandiag.records.record import Row
 from gandiag.records.storage import write_file
 from gandiag.records.writer import Recorder
 from gandiag.reports.report import Report, build_report
+from gandiag.reports.republish import publish
 from gandiag.scenario.schema import Scenario
 from gandiag.scenario.shipped import SCENARIO_FILE
 from gandiag.training.checkpoints import CheckpointWriter
@@ -80,11 +81,11 @@ def run(
     """
     components = Components.from_scenario(scenario, place)
     device = pick_device(scenario.device)
-    data = components.dataset.load()
+    data = load_data(components.dataset, f"{place}: data")
     is_resumed = continuity is not None and continuity.is_resumed
     with _seeded(scenario.seed, device):
         # The networks are built on the CPU, so that a seed gives the same weights on every device.
-        gan = _move_networks(components.variant.build(data.shape), device)
+        gan = _move_networks(build_gan(components.variant, data.shape, f"{place}: variant"), device)
         gan = add_averaged_generator(gan, scenario.training)
         labels = _select_labels(gan, data, place)
         samples = data.train.to(device)
@@ -179,14 +180,9 @@ def _publish(report: Report, reporters: Sequence[Reporter], folder: Path) -> tup
     places = []
     for reporter in reporters:
         try:
-            places.append(reporter.publish(report, folder))
-        except Exception as error:  # a third-party reporter, or one whose server does not answer
-            warnings.warn(
-                f"no report by {type(reporter).__name__}: {type(error).__name__}: {error}; "
-                f"try again with gandiag report {folder}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            places.append(publish(reporter, report, folder))
+        except (BadInput, PluginFailed) as error:
+            warn_user(f"no report by {error}; try again with gandiag report {folder}")
     return tuple(places)
 
 
