@@ -89,7 +89,7 @@ def run_limited(call: Callable[[], Any], seconds: float) -> Any:
     """Call a function in a thread, and return its answer or raise its exception.
 
     Raises:
-        TimeoutError: it takes longer than `seconds`. A SystemExit is raised in the thread; code that does
+        TimeoutError: it takes longer than `seconds`. The thread gets a SystemExit; code that does
             not return to Python goes on until the process ends.
     """
     outcome: list[tuple[Any, BaseException | None]] = []
