@@ -377,6 +377,15 @@ CLASS_CERTAINTY = _generator(
     low=0.1,  # the largest of ten probabilities
     high=1.0,
 )
+CLASSIFIER_SCORE = _generator(
+    "classes/classifier_score",
+    "Inception Score by the digit classifier",
+    "exp(mean KL divergence of a sample's class probabilities from their mean): the Inception "
+    "Score (Salimans et al. 2016) with the shipped MNIST classifier in place of Inception",
+    low=1.0,
+    high=10.0,
+    better="higher",
+)
 
 # Displacement of the generator, in the space of its samples.
 DISPLACEMENT = _generator(

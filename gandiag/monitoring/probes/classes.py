@@ -29,15 +29,25 @@ class Classes:
         recent = snapshot.recent
         if recent is None or recent.shape[1:] != (1, 28, 28):
             return {}
-        probabilities, digits = _load_classifier(recent.device)(recent).softmax(1).max(1)
+        shares = _load_classifier(recent.device)(recent).softmax(1)
+        probabilities, digits = shares.max(1)
         all_digits = torch.arange(10, device=digits.device)
         # Not bincount, as it makes the host wait for the GPU.
         histogram = (digits[:, None] == all_digits).float().mean(0)
         return {
             "histogram/generator": histogram,
-            "effective_classes/generator": (-torch.xlogy(histogram, histogram).sum()).exp(),
+            "effective_classes/generator": _entropy(histogram).exp(),
             "certainty/generator": probabilities.mean(),
+            # The mean KL divergence is the entropy of the mean minus the mean entropy.
+            "classifier_score/generator": (
+                _entropy(shares.mean(0)) - _entropy(shares).mean()
+            ).exp(),
         }
+
+
+def _entropy(shares: Tensor) -> Tensor:
+    """Entropy of ``(..., classes)`` probabilities along the last axis, in nats."""
+    return -torch.xlogy(shares, shares).sum(-1)
 
 
 @functools.cache
