@@ -12,6 +12,8 @@ from typing import Any
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from gandiag.monitoring.torch_internals import hide_hooks_from_scripts, is_transforming
+
 
 class Hook:
     """Calls a function; its copy or pickle is a function of the standard library that does nothing.
@@ -34,12 +36,28 @@ class Hook:
 
 
 class _Running(threading.local):
-    """Whether a hook of any guard is running in this thread."""
+    """State of one thread.
+
+    Attributes:
+        is_set: whether a hook of any guard is running in this thread.
+        thread: stands for this thread; compiled networks cannot ask for its number.
+    """
 
     is_set = False
 
+    def __init__(self) -> None:
+        """Called by Python in each thread."""
+        self.thread = object()
+
 
 _running = _Running()
+
+
+def _is_own(hook: object) -> bool:
+    """Whether a hook is one of gandiag's, or the copy of one."""
+    return isinstance(hook, Hook) or isinstance(
+        getattr(hook, "__self__", None), contextlib.nullcontext
+    )
 
 
 class HookGuard:
@@ -53,16 +71,23 @@ class HookGuard:
         give_up: called with the error when a hook raises; whatever it raises is dropped.
         is_paused: whether the pausable hooks do nothing.
         is_stopped: whether no hook does anything any more.
-        thread: number of the thread that trains. Calls of the networks in other threads are not
-            those of the loop: they draw previews, for example.
     """
 
     def __init__(self, give_up: Callable[[Exception], None]) -> None:
         """Call `give_up` when a hook raises."""
         self.give_up = give_up
         self.is_paused = self.is_stopped = False
-        self.thread = threading.get_ident()
+        self.note_thread()
         _guards.add(self)
+        hide_hooks_from_scripts(_is_own)
+
+    def note_thread(self) -> None:
+        """Note that this thread trains.
+
+        Calls of the networks in other threads are not those of the loop: they draw previews, for
+        example.
+        """
+        self._thread = _running.thread
 
     @property
     def is_running(self) -> bool:
@@ -78,9 +103,13 @@ class HookGuard:
             function: may take any arguments.
             is_pausable: whether the hook does nothing while `is_paused` is set.
             is_call: whether it is a hook on calls of a network, which does nothing in other threads
-                than `thread`. Gradients on a GPU are computed in threads of autograd's own.
+                than that which trains. Autograd computes gradients on a GPU in threads of its own.
         """
         return _GuardedHook(function, self, is_pausable, is_call)
+
+    def is_called_by_loop(self) -> bool:
+        """Whether a call of a network is one of the thread that trains, with tensors of its own."""
+        return self._thread is _running.thread and not is_transforming()
 
     def stop(self) -> None:
         """Let no hook do anything any more."""
@@ -117,7 +146,7 @@ class _GuardedHook(Hook):
         guard = self._guard
         if guard.is_stopped or (guard.is_paused and self._is_pausable) or _running.is_set:
             return None
-        if self._is_call and guard.thread != threading.get_ident():
+        if self._is_call and not guard.is_called_by_loop():
             return None
         try:
             _running.is_set = True

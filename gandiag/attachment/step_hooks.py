@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -39,9 +38,9 @@ from gandiag.attachment.snapshots import FakeBatch, SnapshotBuilder
 from gandiag.models.scores import SCORE_FUNCTIONS, ScoreType, reverse_scores
 from gandiag.monitoring.side_effects import without_side_effects
 from gandiag.monitoring.snapshot import Call, NetworkName, first_tensor
-from gandiag.monitoring.torch_internals import has_compiled, loss_scale
+from gandiag.monitoring.torch_internals import has_compiled, has_memory, loss_scale
 from gandiag.monitoring.watch import NETWORKS, Watch
-from gandiag.plugins.errors import warn_user
+from gandiag.plugins.errors import BadInput, warn_user
 from gandiag.records.facts import (
     DISCRIMINATOR_STEPS_FIRST,
     LOW_IS_REAL,
@@ -245,10 +244,14 @@ class StepHooks:
     ) -> None:
         if method != "__call__" and not _may_be_samples(output):
             return
+        fake = first_tensor(output)
+        if not has_memory(fake):
+            return
+        if not self._tracker.steps("generator"):
+            self._check_order(args, fake)
         if self._is_traced:
             self._tracker.observe_gradients("generator")
-            self._tracker.record_output(first_tensor(output))
-        fake = first_tensor(output)
+            self._tracker.record_output(fake)
         if self._uncalled:
             self._mark_called("generator")
         detached = fake.detach()
@@ -267,6 +270,8 @@ class StepHooks:
         output: Any,
         method: str = "__call__",
     ) -> None:
+        if any(isinstance(value, Tensor) and not has_memory(value) for value in args):
+            return
         self._note_inputs(args)
         if self._uncalled and method == "__call__":
             self._mark_called("discriminator")
@@ -280,6 +285,26 @@ class StepHooks:
         # Without gradients enabled, it is an evaluation.
         if not added and torch.is_grad_enabled() and not first_tensor(output).requires_grad:
             self._evidence.record_constant_scores()
+
+    def _check_order(self, args: tuple[Any, ...], output: Tensor) -> None:
+        """Check, before the first step, that generator and discriminator are not swapped.
+
+        Raises:
+            BadInput: what was passed as the generator scores the outputs of the other network.
+        """
+        for made in (call.output for call in self._snapshots.calls):
+            # The storage of an output is not used again while the call is remembered.
+            is_fed = any(
+                isinstance(value, Tensor)
+                and value.untyped_storage().data_ptr() == made.untyped_storage().data_ptr()
+                for value in args
+            )
+            if is_fed and output.numel() < made.numel():
+                problem = (
+                    "the networks are swapped: what was passed as the generator is called with the "
+                    "output of what was passed as the discriminator"
+                )
+                raise BadInput("attach", problem)
 
     def _note_inputs(self, args: tuple[Any, ...]) -> None:
         """Note what the inputs of D tell about every step, evaluated or not."""
@@ -451,7 +476,7 @@ class StepHooks:
         kwargs: dict[str, Any],
     ) -> StepArguments | None:
         """Evaluate a step now, or after the optimizer has called its closure."""
-        self.guard.thread = threading.get_ident()
+        self.guard.note_thread()
         if len(args) > 1 or kwargs:
             hook = self.guard.wrap(functools.partial(evaluate, optimizer))
             deferred = defer_to_closure(hook, args, kwargs)

@@ -7,9 +7,10 @@ torch 2.8 to 2.15; tests/monitoring/test_torch_internals.py checks those of the 
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -291,3 +292,55 @@ def _find_calling_scaler() -> GradScaler | None:
             return scaler if isinstance(scaler, GradScaler) else None
         frame = frame.f_back
     return None
+
+
+def hide_hooks_from_scripts(is_hidden: Callable[[Any], bool]) -> None:
+    """Let `torch.jit.script` compile networks as if certain forward hooks were not there.
+
+    A script contains the hooks of a network, and fails for those that are no plain functions. It
+    relies on ``torch.jit._recursive.create_script_module``, which `torch.jit.script` calls. Where
+    the function is gone, a network cannot be compiled while hooks are registered.
+
+    Args:
+        is_hidden: whether a hook is to be left out; on copies of networks as well.
+    """
+    original = getattr(torch.jit._recursive, "create_script_module", None)
+    if original is None or hasattr(original, "hides_hooks"):
+        return
+
+    @functools.wraps(original)
+    def create(network: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        tables = [module._forward_hooks for module in network.modules()]
+        hidden = [{key: h for key, h in table.items() if is_hidden(h)} for table in tables]
+        for table, hooks in zip(tables, hidden, strict=True):
+            for key in hooks:
+                del table[key]
+        try:
+            return original(network, *args, **kwargs)
+        finally:
+            for table, hooks in zip(tables, hidden, strict=True):
+                table.update(hooks)
+
+    vars(create)["hides_hooks"] = True  # so that a second call does not wrap it again
+    torch.jit._recursive.create_script_module = create  # type: ignore[assignment]
+
+
+def is_transforming() -> bool:
+    """Whether a transform of functions is running, such as `torch.vmap` or `torch.func.grad`.
+
+    A transform calls a network with tensors of its own, which are no samples of the loop. It relies
+    on ``torch._C._functorch.maybe_current_level``. Where it is gone, gandiag may stop monitoring at
+    the first transform of a network.
+    """
+    functorch = getattr(torch._C, "_functorch", None)
+    current_level = getattr(functorch, "maybe_current_level", None)
+    return current_level is not None and current_level() is not None
+
+
+def has_memory(tensor: Tensor) -> bool:
+    """Whether a tensor has values: those with which `torch.export` traces a network have none."""
+    try:
+        tensor.untyped_storage().data_ptr()
+    except (RuntimeError, NotImplementedError):
+        return False
+    return True
