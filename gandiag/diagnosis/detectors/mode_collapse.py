@@ -10,8 +10,9 @@ than the generator drives all samples to the point with the highest score.
 How it is measured: each sample is assigned to a mode, a k-means cell of the real data. The
 effective number of modes is exp(entropy) of the mode histogram, over that of real samples of the
 same sample size. It is near 1 for real data of any class balance, and k/K for k of K equal modes.
-It is 0.73 for five of ten digits, because their cells overlap; so the class histogram is evaluated,
-too, where a classifier is available, and the missing classes are listed.
+It is 0.73 for five of ten digits, because their cells overlap; so other views of the samples count,
+too (spectrum, points without order, standardised columns, finer cells), with a permutation test.
+Where a classifier is available, the missing classes are listed.
 
 What is no collapse: two or three missing digits, because small networks lack as many for a long
 time while they learn. Samples far from the data that differ as much as real ones, because far away
@@ -47,6 +48,8 @@ from gandiag.diagnosis.trends import MIN_VALUES
 from gandiag.monitoring.signals import (
     CLASS_HISTOGRAM,
     EFFECTIVE_MODES,
+    KEPT_MODES,
+    KEPT_MODES_P,
     MISSING_MASS,
     PRECISION,
     WITHIN_MODE_VARIANCE,
@@ -66,6 +69,7 @@ class _Samples(NamedTuple):
         steps: generator steps of the evaluations.
         modes: effective number of modes over that of real samples.
         missing_mass: share of the real data in missed modes.
+        kept_modes: share of the modes kept in any view; NaN where it was not measured.
         variance: variance within a mode over the real one.
         missing_classes: share of the real data in missing classes; NaN without a classifier.
     """
@@ -73,6 +77,7 @@ class _Samples(NamedTuple):
     steps: NDArray[np.int64]
     modes: Array
     missing_mass: Array
+    kept_modes: Array
     variance: Array
     missing_classes: Array
 
@@ -87,6 +92,9 @@ class ModeCollapse:
     # Modes also count as lacking only where the missed modes have more than this share of the real
     # data.
     missing_mass: float = define("mode_collapse.missing_mass")
+    # Modes lost in any view of the samples (`effective_modes` is their limit, too) count only where
+    # fresh real samples keep as few with a probability of at most this one.
+    kept_modes_p: float = define("mode_collapse.kept_modes_p")
     # Samples that miss no mode have collapsed, too, below this effective number of modes, as a
     # share of real samples' number.
     uneven_modes: float = define("mode_collapse.uneven_modes")
@@ -143,14 +151,21 @@ class ModeCollapse:
             steps,
             modes,
             record.at(MISSING_MASS, steps),
+            self._read_kept_modes(record, steps),
             record.at(WITHIN_MODE_VARIANCE, steps),
             missing_class_share(record, steps, self.missing_below),
         )
+
+    def _read_kept_modes(self, record: Record, steps: NDArray[np.int64]) -> Array:
+        """Modes kept in any view; 1 where fresh real samples may keep as few."""
+        by_chance = record.at(KEPT_MODES_P, steps) > self.kept_modes_p
+        return np.where(by_chance, 1.0, record.at(KEPT_MODES, steps))
 
     def _lacks_modes(self, samples: _Samples) -> Bools:
         """Evaluations at which modes or classes are missing, whatever the variance within them."""
         few = samples.modes < self.effective_modes
         few &= samples.missing_mass > self.missing_mass
+        few |= samples.kept_modes < self.effective_modes
         few &= ~(samples.variance > self.blurred_variance)
         uneven = samples.modes < self.uneven_modes
         return few | uneven | (samples.missing_classes > self.missing_classes)
@@ -172,6 +187,9 @@ class ModeCollapse:
             compare_median(MISSING_MASS, samples.missing_mass, ">", self.missing_mass),
             compare_median(WITHIN_MODE_VARIANCE, samples.variance, "<", self.within_mode_variance),
         )
+        if np.isfinite(samples.kept_modes).any():
+            kept = compare_median(KEPT_MODES, samples.kept_modes, "<", self.effective_modes)
+            evidence = (*evidence, kept)
         if not np.isfinite(samples.missing_classes).any():
             return evidence
         classes = compare_median(
@@ -193,16 +211,18 @@ class ModeCollapse:
     def _report_present(
         self, record: Record, onset: int, is_improving: bool, evidence: tuple[Evidence, ...]
     ) -> Diagnosis:
-        modes, _, variance, *classes = evidence
-        has_few = modes.holds or not variance.holds or any(item.holds for item in classes)
+        modes, _, variance, *others = evidence
+        has_few = modes.holds or not variance.holds or any(item.holds for item in others)
         kind = find_failure_type(self, record, onset, has_few=has_few)
         causes = compare_causes(record, onset)
         cause = name_cause(causes)
+        lost_in_a_view = [o.observed for o in others if o.signal == KEPT_MODES and o.holds]
+        diversity = min([modes.observed, *lost_in_a_view])
         within_mode = variance.observed if variance.holds else 1.0
         summary = describe_collapse(
             onset,
             int(record[EFFECTIVE_MODES].steps[0]),
-            modes.observed,
+            diversity,
             within_mode,
             is_improving=is_improving,
             is_off_data=recent_median(record[PRECISION].values) < define("phases.off_data"),
@@ -210,7 +230,7 @@ class ModeCollapse:
             kind=kind,
             cause=cause,
         )
-        lost = np.clip(1 - min(modes.observed, within_mode), 0, 1)
+        lost = np.clip(1 - min(diversity, within_mode), 0, 1)
         severity = float(np.nan_to_num(lost, nan=1.0))
         evidence += tuple(sign.evidence for sign in causes)
         return Diagnosis(self.condition, "present", summary, kind, onset, cause, severity, evidence)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gandiag.diagnosis.detectors.mode_collapse import EVALUATIONS, ModeCollapse
 from gandiag.diagnosis.diagnosis import Diagnosis
+from gandiag.monitoring.signals import KEPT_MODES, KEPT_MODES_P
 from gandiag.records.record import Record
 
 BuildRecord = Callable[..., Record]
@@ -67,6 +68,19 @@ def test_uneven_samples_are_no_collapse(build_record: BuildRecord) -> None:
     uneven = {"missing_mass": 0.0, "divergence": 8.0}
     assert detect(build_record(modes=0.6, **uneven)).status == "absent"
     assert detect(build_record(modes=0.45, **uneven)).kind == "partial"
+
+
+@pytest.mark.parametrize(("kept", "p", "status"), [
+    (0.5, 0.01, "present"), (0.5, 0.3, "absent"), (0.8, 0.01, "absent"),
+])  # fmt: skip
+def test_modes_lost_in_another_view_count(
+    build_record: BuildRecord, kept: float, p: float, status: str
+) -> None:
+    """Modes may be lost in a view other than the pixels, if fresh real samples rarely lose them."""
+    found = detect(build_record(other={KEPT_MODES: kept, KEPT_MODES_P: p}))
+    assert found.status == status
+    assert found.kind == ("partial" if status == "present" else None)
+    assert ("50%" in found.summary) == (status == "present")
 
 
 @few
