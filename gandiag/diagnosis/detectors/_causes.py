@@ -1,8 +1,8 @@
 """Causes of mode collapse and non-convergence, each with the sign by which it is recognised.
 
-Of the causes whose signs hold, the one that came first is named: what follows from a failure comes
-after it. Of causes that came at the same time, the most specific one is named: a discriminator that
-is wrong explains one that loses its gain, and either explains samples that ignore their latents.
+The signs are in an order, and the first one that holds names the cause: a sign comes before those
+that it explains. A discriminator that is wrong explains one that loses its gain, and either of them
+explains samples that ignore their latents.
 """
 
 from __future__ import annotations
