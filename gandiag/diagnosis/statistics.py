@@ -60,18 +60,6 @@ def _count_recent(flags: Bools, window: int) -> list[int]:
     return recent
 
 
-def forward_fill(flags: Bools, known: Bools) -> Bools:
-    """Each evaluation's flag, or that of the newest evaluation before it whose flag is known.
-
-    The result is False before the first known flag.
-
-    >>> forward_fill(np.array([1, 1, 0, 0], bool), np.array([0, 1, 0, 1], bool)).tolist()
-    [False, True, True, False]
-    """
-    newest = np.maximum.accumulate(np.where(known, np.arange(len(flags)), -1))
-    return np.where(newest >= 0, flags[newest], False)
-
-
 def find_onset(state: Bools, beyond: Bools, enter: int = 4, window: int = 5) -> int | None:
     """Index of the evaluation at which the current state began; None if the state is off.
 

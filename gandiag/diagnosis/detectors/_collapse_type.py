@@ -48,8 +48,9 @@ def _jumps_together(record: Record) -> bool:
     displacement, relative = (
         recent_median(record[name].values, RECENT) for name in (DISPLACEMENT, RELATIVE_DISPLACEMENT)
     )
-    # Samples that move twice as far as they are apart move together.
-    return displacement > define("phases.jump") and relative > 2
+    if displacement <= define("phases.jump"):
+        return False
+    return relative > define("mode_collapse.relative_displacement")
 
 
 def _changes_modes(record: Record, onset: int) -> bool:
