@@ -1,10 +1,11 @@
 """The record (noun 3 of five): the measurements of a training run. It contains no diagnosis.
 
-On disk a record is a folder with three parts. ``environment.json`` has versions, device and times,
+On disk a record is a folder with these parts. ``environment.json`` has versions, device and times,
 and the facts of the run. ``signals.jsonl`` is only ever appended to and has one line per evaluated
-step; non-finite numbers are the strings "NaN", "Infinity" and "-Infinity". ``samples/`` has the
-sample grids. The folder of an interrupted run opens too: a half-written last line is left out, and
-so is any other damaged line, which a warning counts.
+step; non-finite numbers are the strings "NaN", "Infinity" and "-Infinity". A long record has its
+rows in `gandiag.records.pages`, too. ``samples/`` has the sample grids. The folder of an
+interrupted run opens too: a half-written last line is left out, and so is any other damaged line,
+which a warning counts.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from gandiag.plugins.errors import BadInput, warn_user
 from gandiag.records.arrays import align, find_longest_rise
 from gandiag.records.facts import DAMAGE, read_environment
+from gandiag.records.pages import Columns, read_pages
 from gandiag.records.sample_grids import list_sample_grids
 from gandiag.records.storage import Value, decode_row
 
@@ -165,7 +167,10 @@ def _read_signals(path: Path) -> tuple[dict[str, Signal], str]:
     Raises:
         BadInput: all lines are damaged.
     """
-    lines = path.read_bytes().splitlines()
+    with path.open("rb") as file:
+        pages = read_pages(path.parent, file.seek(0, 2))
+        file.seek(pages.end)
+        lines = file.read().splitlines()
     rows, steps, problems = SignalBuffer(), array("q"), dict[int, str]()
     numbers = array("q")  # of the lines of `steps`
     for number, line in enumerate(lines, start=1):
@@ -184,10 +189,29 @@ def _read_signals(path: Path) -> tuple[dict[str, Signal], str]:
         problems |= {numbers[i]: f"step {steps[i]} is out of order" for i in lost}
         for index in kept:
             rows.add(Row(*decode_row(lines[numbers[index] - 1])))
-    if len(lines) > 1 and not steps:
+    if len(lines) > 1 and not steps and not pages.rows:
         raise BadInput(f"{path}:1", f"not a row of a record ({problems[1]})")
     problems.pop(len(lines), None)
-    return rows.signals(), _describe_damage(problems, len(lines), rows.left_out)
+    # Lines are numbered as in the whole file, whose first ones are in the pages.
+    problems = {number + pages.rows: problem for number, problem in problems.items()}
+    damage = _describe_damage(problems, len(lines) + pages.rows, rows.left_out)
+    return _append(pages.columns, rows.signals()), damage
+
+
+def _append(columns: Columns, newest: Mapping[str, Signal]) -> dict[str, Signal]:
+    """The signals of the pages, with those of the rows behind them.
+
+    A signal that has another number of entries in the pages, or older steps behind them, keeps the
+    values of the pages, which are the most.
+    """
+    signals = {name: Signal(*column) for name, column in columns.items()}
+    for name, new in newest.items():
+        old = signals.get(name, EMPTY)
+        if not len(old.steps):
+            signals[name] = new
+        elif new.values.shape[1:] == old.values.shape[1:] and new.steps[0] >= old.steps[-1]:
+            signals[name] = Signal(*(np.concatenate(pair) for pair in zip(old, new, strict=True)))
+    return signals
 
 
 def _describe_damage(problems: Mapping[int, str], lines: int, values: int) -> str:
@@ -223,6 +247,14 @@ class SignalBuffer:
             if key not in self._columns:
                 self._columns[key] = _GrowingColumn(value)
             self._columns[key].add(row.step, value)
+
+    def add_columns(self, columns: Columns) -> None:
+        """Append columns, such as those of the pages of a record."""
+        for name, (steps, values) in columns.items():
+            key = name, values.shape[1] if values.ndim > 1 else 0
+            if key not in self._columns:
+                self._columns[key] = _GrowingColumn(values[0].tolist())
+            self._columns[key].extend(steps, values)
 
     @property
     def left_out(self) -> int:
@@ -261,6 +293,10 @@ class _GrowingColumn:
             self._values.extend(value)
         else:
             self._values.append(value)
+
+    def extend(self, steps: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        self._steps.frombytes(steps.tobytes())
+        self._values.frombytes(values.tobytes())
 
     def to_signal(self) -> Signal:
         values = np.array(self._values, np.float64)

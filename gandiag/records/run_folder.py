@@ -13,7 +13,14 @@ from gandiag.scenario.shipped import SCENARIO_FILE
 
 RUNS_FOLDER = Path("reports")  # in the current folder
 #: Files and folders that belong to the record; all others in a run's folder are reports.
-RECORD_FILES = ("signals.jsonl", "environment.json", SCENARIO_FILE, "samples", "checkpoints")
+RECORD_FILES = (
+    "signals.jsonl",
+    "pages",
+    "environment.json",
+    SCENARIO_FILE,
+    "samples",
+    "checkpoints",
+)
 #: State from which an interrupted run goes on; a run that is complete has none.
 STATE_FILE = "checkpoints/resume.safetensors"
 

@@ -144,7 +144,7 @@ def decode_row(line: bytes) -> tuple[int, dict[str, Value]]:
         signals = {rename_signal(name): _decode(value) for name, value in data["signals"].items()}
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
-    if not all(map(_is_signal_name, signals)):
+    if not all(map(is_signal_name, signals)):
         raise ValueError("a name of a signal is empty, too long or not printable")
     return step, signals
 
@@ -158,7 +158,8 @@ def _check_step(step: Any) -> int:
 
 
 @functools.cache  # a record repeats the same few dozen names in every row
-def _is_signal_name(name: str) -> bool:
+def is_signal_name(name: str) -> bool:
+    """Whether a text may be the name of a signal."""
     # Names become titles, labels and columns, also of a terminal. Names of signals of single
     # weights contain the name of the weight, which has at most about 100 characters.
     return 0 < len(name) <= MAX_NAME and name.isprintable()

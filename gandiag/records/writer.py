@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gandiag.plugins.errors import warn_user
 from gandiag.records.facts import NOT_MEASURED
+from gandiag.records.pages import PAGE_ROWS, read_pages, remove_pages, write_page
 from gandiag.records.record import (
     ENVIRONMENT_FILE,
     SAMPLES_FOLDER,
@@ -62,8 +63,11 @@ class Recorder:
         self.disk_error: OSError | None = None
         self._buffer = SignalBuffer()
         self._row_count = 0
+        # Rows behind the last page, and where they begin in the file; see `gandiag.records.pages`.
+        self._page, self._page_rows, self._page_begin = SignalBuffer(), 0, 0
         if folder is not None and not is_resumed:
             (folder / SAMPLES_FOLDER).mkdir(parents=True, exist_ok=True)
+            remove_pages(folder)
             # An earlier run's sample grids would be shown as grids of this run.
             for sample_grid in (folder / SAMPLES_FOLDER).glob("step-*"):
                 sample_grid.unlink()
@@ -78,7 +82,7 @@ class Recorder:
             self._buffer.add(row)
         self._row_count += len(rows)
         if rows:
-            self._write(lambda folder: _append_rows(folder / SIGNALS_FILE, rows))
+            self._write(lambda folder: self._append_rows(folder, rows))
 
     def add_environment(self, **environment: Any) -> None:
         """Add entries that are known only later, such as the run's duration in seconds."""
@@ -125,9 +129,16 @@ class Recorder:
         """
         if self.folder is None:
             raise ValueError("a record in memory cannot be continued")
-        rows = [Row(*row) for row in keep_rows(self.folder / SIGNALS_FILE, state["rows"])]
+        path = self.folder / SIGNALS_FILE
+        rows = [Row(*row) for row in keep_rows(path, state["rows"])]
         for row in rows:
             self._buffer.add(row)
+        size = path.stat().st_size
+        remove_pages(self.folder, after=size)
+        pages = read_pages(self.folder, size)
+        self._page_begin, self._page_rows = pages.end, len(rows) - pages.rows
+        for row in rows[pages.rows :]:
+            self._page.add(row)
         self._row_count = len(rows)
         self.facts |= state["facts"]
         # The run is still the one that began then; its new part adds what was not known yet.
@@ -169,6 +180,7 @@ class Recorder:
             with suppress(OSError):
                 folder = Path(choose())
                 (folder / SAMPLES_FOLDER).mkdir(parents=True, exist_ok=True)
+                remove_pages(folder)  # their places are not those in the new file
                 rows = (encode_row(*row) for row in record.rows())
                 write_file(folder / SIGNALS_FILE, "".join(rows))
                 data = {**self.environment, "facts": self.facts}
@@ -176,6 +188,19 @@ class Recorder:
                 self.folder = folder
                 return True
         return False
+
+    def _append_rows(self, folder: Path, rows: Sequence[Row]) -> None:
+        path = folder / SIGNALS_FILE
+        # The file is opened for each call, so that a killed process loses no finished row.
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(encode_row(*row) for row in rows)
+        for row in rows:
+            self._page.add(row)
+        self._page_rows += len(rows)
+        if self._page_rows >= PAGE_ROWS:
+            end = path.stat().st_size
+            write_page(folder, self._page.signals(), self._page_begin, end, self._page_rows)
+            self._page, self._page_rows, self._page_begin = SignalBuffer(), 0, end
 
     def _write_environment(self) -> None:
         data = {**self.environment, "facts": self.facts}
@@ -189,12 +214,6 @@ class Recorder:
             write(self.folder)
         except OSError as error:  # such as a full disk, or a folder that was removed
             self.note_disk_error(error)
-
-
-def _append_rows(path: Path, rows: Iterable[Row]) -> None:
-    # The file is opened for each call, so that a killed process loses no finished row.
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(encode_row(*row) for row in rows)
 
 
 def _round_row(row: Row) -> Row:

@@ -10,6 +10,7 @@ from pathlib import Path
 from gandiag.plugins.errors import BadInput
 from gandiag.records.arrays import find_longest_rise
 from gandiag.records.facts import read_environment
+from gandiag.records.pages import read_pages
 from gandiag.records.record import ENVIRONMENT_FILE, SIGNALS_FILE, Record, Row, SignalBuffer
 from gandiag.records.storage import decode_row
 
@@ -39,8 +40,12 @@ class RecordTail:
         path = self.folder / SIGNALS_FILE
         try:
             with path.open("rb") as file:
-                if file.seek(0, 2) < self._read:
+                size = file.seek(0, 2)
+                if size < self._read:
                     self._reset()
+                start = self._read
+                if not self._read:
+                    self._read_pages(size)
                 file.seek(self._read)
                 new = file.read()
         except OSError as error:
@@ -56,13 +61,21 @@ class RecordTail:
             self._newest = rows[index].step
             self._columns.add(rows[index])
         self._read += len(whole)
-        return bool(whole)
+        return self._read > start
 
     @property
     def record(self) -> Record:
         """All rows read so far, as a record."""
         environment, facts = read_environment(self.folder / ENVIRONMENT_FILE)
         return Record(self._columns.signals(), facts, environment, self.folder)
+
+    def _read_pages(self, size: int) -> None:
+        """Begin with the pages of a long record, whose rows would take a minute to parse."""
+        pages = read_pages(self.folder, size)
+        self._columns.add_columns(pages.columns)
+        self._read = pages.end
+        ends = (int(steps[-1]) for steps, _ in pages.columns.values())
+        self._newest = max(ends, default=self._newest)
 
     def _reset(self) -> None:
         self._read, self._newest, self._columns = 0, -1, SignalBuffer()
