@@ -154,6 +154,6 @@ def _join(pages: Iterable[Columns]) -> Columns:
             if (np.diff(joined[key]) < 0).any():
                 raise ValueError(f"{name}: the steps go back")
         columns[name] = joined[key], np.concatenate([values for _, values in each])
-        # The parts of the values are freed one by one: all together take as much memory again.
+        # The parts are dropped one by one, as all together take as much memory again.
         parts[name] = [(steps, values[:0]) for steps, values in each]
     return columns
