@@ -13,6 +13,10 @@ from gandiag.plugins.errors import BadInput
 #: Most bytes that are read of one log, after unzipping. A longer log is cut here: a small gzipped
 #: file may unpack to any size. A row of two losses has about 60 bytes, so this is a million rows.
 MAX_BYTES = 64 * 2**20
+#: A gzipped log unpacks to at most this multiple of its size. Numbers compress 3 to 20 times; what
+#: unpacks to more may be made to take all memory.
+MAX_RATIO = 100
+LEAST_UNPACKED = 2**20  # bytes that any gzipped log may unpack to, as a short one has no such limit
 #: Bytes that are read to recognise the format of a file.
 HEAD_BYTES = 2**16
 # Share of unreadable characters of a text, which may be in an encoding of one byte per letter.
@@ -33,14 +37,18 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
     """Read at most `limit` bytes of a file as text; unreadable bytes become U+FFFD.
 
     Raises:
-        BadInput: the file cannot be read or unzipped.
+        BadInput: the file cannot be read, or cannot be unzipped to a text of usual size.
     """
-    open_file = gzip.open if path.name.lower().endswith(".gz") else open
+    is_zipped = path.name.lower().endswith(".gz")
+    open_file = gzip.open if is_zipped else open
     try:
+        most = max(LEAST_UNPACKED, MAX_RATIO * path.stat().st_size)
         with open_file(path, "rb") as file:
             data = file.read(limit)
     except (OSError, EOFError, zlib.error) as error:
         raise BadInput(str(path), f"cannot be read: {error}") from error
+    if is_zipped and len(data) > most:
+        raise BadInput(str(path), f"unzips to more than {MAX_RATIO} times its size; unzip it first")
     marks = (mark for mark in _ENCODINGS if data.startswith(mark))
     return data.decode(_ENCODINGS.get(next(marks, b""), "utf-8"), errors="replace")
 

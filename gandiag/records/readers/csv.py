@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SEPARATORS = (";", ",", "\t", "|")
 SPACES = r"\s+"
 MAX_PREAMBLE = 200  # lines before the header that are searched for it
+MAX_COLUMNS = 2000  # of a table; logs have tens, and pandas takes milliseconds for each
 SAMPLE = 20  # lines from which the layout of a table is guessed
 MIN_TABLE_SHARE = 0.5  # of the lines after the header have its number of cells
 MAX_NAMED_SHARE = 0.2  # of these lines may have named numbers, as console text has
@@ -82,6 +83,8 @@ class Csv:
         if not any(line.strip() for line in lines):
             raise BadInput(str(path), "the file is empty")
         layout = self._find_layout(lines) or _Layout(self._skip(lines), ",", True, ".")
+        if len(_split_cells(lines[layout.start], layout.separator)) > MAX_COLUMNS:
+            raise BadInput(f"{path}:{layout.start + 1}", f"has more than {MAX_COLUMNS} columns")
         if layout.has_index:
             lines[layout.start] = f"index {lines[layout.start]}"
         try:

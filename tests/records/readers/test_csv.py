@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gandiag.plugins.errors import BadInput
-from gandiag.records.logs import parse_column_map
+from gandiag.records.logs import parse_column_map, read_log
 from gandiag.records.readers.csv import Csv
 from tests.records.readers.conftest import LoggedRun
 
@@ -140,3 +140,28 @@ def test_damaged_gzip_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"not gzip")
     with pytest.raises(BadInput, match="cannot be read"):
         Csv().read(path, {})
+
+
+@pytest.mark.parametrize("text", ["1,", "1,2\n", "\0", "[", "d: 1 "])
+def test_bombs_are_refused_at_once(tmp_path: Path, text: str) -> None:
+    """A small gzipped file that unpacks to 20 MB is refused in one line, whatever it holds."""
+    path = tmp_path / "log.csv.gz"
+    path.write_bytes(gzip.compress(text.encode() * (2 * 10**7 // len(text)), 1))
+    with pytest.raises(BadInput, match="unzips to more than 100 times its size"):
+        read_log(path)
+
+
+def test_too_many_columns_are_refused(tmp_path: Path) -> None:
+    """A row of thousands of cells is no log, and pandas would take minutes for it."""
+    path = tmp_path / "log.csv"
+    path.write_text("1," * 100_000 + "\n")
+    with pytest.raises(BadInput, match=r"log.csv:1: has more than 2000 columns"):
+        read_log(path)
+
+
+def test_cut_file_is_one_line(tmp_path: Path) -> None:
+    """A gzipped file that was cut is refused in one line."""
+    whole = gzip.compress(b"".join(b"%d,0.5,1.%d\n" % (k, k * k) for k in range(2000)))
+    (tmp_path / "log.csv.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadInput, match=r"cannot be read: [^\n]+$"):
+        read_log(tmp_path / "log.csv.gz")
