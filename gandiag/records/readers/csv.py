@@ -29,7 +29,10 @@ MAX_COLUMNS = 2000  # of a table; logs have tens, and pandas takes milliseconds 
 SAMPLE = 20  # lines from which the layout of a table is guessed
 MIN_TABLE_SHARE = 0.5  # of the lines after the header have its number of cells
 MAX_NAMED_SHARE = 0.2  # of these lines may have named numbers, as console text has
-_NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.I)
+# Each digit can match in one way only; otherwise a cell of thousands of digits takes seconds.
+_NUMBER = re.compile(
+    r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.I
+)
 _DECIMAL_COMMA = re.compile(r"\d,\d")
 #: A line of text with named numbers in it, which the reader `console` reads.
 _NAMED_NUMBER = re.compile(r"[^\W\d_]['\")\]]?\s*[:=]\s*[\[(]?[+-]?\d")

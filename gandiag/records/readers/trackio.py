@@ -68,6 +68,7 @@ def _read_rows(path: Path) -> Iterator[tuple[str, int, dict[str, Any]]]:
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     with contextlib.closing(connection):
         deadline = time.monotonic() + MAX_SECONDS
+        connection.text_factory = lambda data: data.decode(errors="replace")
         connection.set_progress_handler(lambda: time.monotonic() > deadline, CALLBACK)
         for name, step, text in connection.execute(
             "SELECT run_name, step, metrics FROM metrics ORDER BY id"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +166,13 @@ def test_cut_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "log.csv.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BadInput, match=r"cannot be read: [^\n]+$"):
         read_log(tmp_path / "log.csv.gz")
+
+
+def test_long_cells_take_no_time(tmp_path: Path) -> None:
+    """The time to recognise a number grows with its digits, not with their square."""
+    path = tmp_path / "log.csv"
+    path.write_text("step,d_loss\n" + f"1,{'9' * 50_000}x\n" * 30)
+    began = time.process_time()
+    with pytest.raises(BadInput):
+        read_log(path)
+    assert time.process_time() - began < 5
