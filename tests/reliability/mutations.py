@@ -86,7 +86,7 @@ def mutate_value(data: Any, random: Random) -> Any:
     for _ in range(random.choice((1, 1, 2))):
         places = list(_places(data))
         if not places:
-            return random.choice(HOSTILE_VALUES)
+            return copy.deepcopy(random.choice(HOSTILE_VALUES))
         inside, key = random.choice(places)
         kind = random.randrange(8)
         if kind == 0:
@@ -102,7 +102,8 @@ def mutate_value(data: Any, random: Random) -> Any:
         elif kind == 3:
             inside[key] = copy.deepcopy(random.choice(places)[0])
         else:
-            inside[key] = random.choice(HOSTILE_VALUES)
+            # A copy: a list that a later mutation puts into itself would have no end.
+            inside[key] = copy.deepcopy(random.choice(HOSTILE_VALUES))
     return data
 
 

@@ -43,7 +43,8 @@ class Trackio:
         """Read all metrics of one run."""
         try:
             rows = list(_read_rows(path))
-        except (sqlite3.Error, OverflowError) as error:
+        # SQLite's messages quote bytes of the file, which need not be text.
+        except (sqlite3.Error, OverflowError, UnicodeError) as error:
             raise BadInput(str(path), f"not a database of trackio ({error})") from error
         names = list(dict.fromkeys(name for name, _, _ in rows))
         if not names or (self.run and self.run not in names):
