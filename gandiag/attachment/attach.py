@@ -19,6 +19,7 @@ from gandiag.attachment.pairs import Networks, Optimizers, Pair, choose_option, 
 from gandiag.attachment.real_samples import RealSampleBuffer, RealSamples, build_reference
 from gandiag.attachment.several_handles import SeveralAttachments
 from gandiag.attachment.step_hooks import StepHooks
+from gandiag.attachment.unwrap import inner_network
 from gandiag.attachment.watch_handle import Attachment
 from gandiag.diagnosis.diagnosis import Diagnosis
 from gandiag.models.scores import SCORE_FUNCTIONS, ScoreType
@@ -69,6 +70,7 @@ def attach(
     overwrite: bool = False,
     select: Callable[[Any], Any] | Mapping[str, Callable[[Any], Any]] | None = None,
     samples: Callable[[Any], Tensor] | Mapping[str, Callable[[Any], Tensor]] | None = None,
+    averaged: nn.Module | Mapping[str, nn.Module] | None = None,
     probes: Mapping[str, Any] | None = None,
     detection: Mapping[str, Any] | None = None,
     embed: Embedding | Mapping[str, Embedding] | None = None,
@@ -83,8 +85,8 @@ def attach(
     Several networks are passed as mappings or lists. A single generator is judged with each of
     several discriminators; several generators are judged with the discriminators of the same names
     (or places in a list). Each pair has a record of its own, in a folder of its name below
-    `folder`. The arguments `scores`, `real`, `select`, `samples` and `embed` may then be mappings
-    from names of pairs, too.
+    `folder`. The arguments `scores`, `real`, `select`, `samples`, `averaged` and `embed` may then
+    be mappings from names of pairs, too.
 
     Where several processes train together (DistributedDataParallel), call it in each of them after
     the process group is initialised. Rank 0 keeps the record, with numbers averaged and samples
@@ -118,6 +120,8 @@ def attach(
             generator's output. None: the first tensor that the generator returns; where the
             discriminator sees something else, what it sees is compared with what it sees of real
             samples.
+        averaged: the network with the average of the generator's weights, if the loop keeps one.
+            Its samples are compared with those of the generator, as are those in evaluation mode.
         probes: options of the probes, as in a scenario:
             ``{"diversity": {"every": 100}, "units": False}``.
         detection: options of the detection, as in a scenario:
@@ -143,7 +147,7 @@ def attach(
     """
     pairs = list_pairs(generator, discriminator, generator_optimizer, discriminator_optimizer)
     options: dict[str, Any] = {"scores": scores, "real": real, "select": select}
-    options |= {"samples": samples, "embed": embed}
+    options |= {"samples": samples, "averaged": averaged, "embed": embed}
     shared: dict[str, Any] = {"probes": probes or {}, "detection": detection or {}}
     shared["overwrite"] = overwrite
     if "" in pairs:
@@ -180,6 +184,7 @@ def _attach_pair(
     overwrite: bool,
     select: Callable[[Any], Any] | None,
     samples: Callable[[Any], Tensor] | None,
+    averaged: nn.Module | None,
     probes: Mapping[str, Any],
     detection: Mapping[str, Any],
     embed: Embedding | None,
@@ -242,6 +247,8 @@ def _attach_pair(
         samples,
     )
     _attached.add(hooks)
+    if averaged is not None:
+        session.watch.history.averaged = weakref.ref(inner_network(averaged))
     attachment = Attachment(hooks, session, components, claim)
     try:
         # None: an attached loop has no scenario.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,12 @@ from gandiag.monitoring.fixed_latents import FIXED_LATENTS, FixedLatents, Weight
 from gandiag.monitoring.recent_fakes import RecentFakes
 from gandiag.monitoring.reference import SAMPLE_SIZE, Reference
 from gandiag.monitoring.schedule import ScheduledProbe
+from gandiag.monitoring.side_effects import in_evaluation_mode
 from gandiag.monitoring.snapshot import Call, Snapshot
+from gandiag.monitoring.torch_internals import batch_norm_layers, dropout_layers
+
+# Layers that behave differently in training and in evaluation mode.
+LAYERS_WITH_MODES = (*batch_norm_layers(), *dropout_layers())
 
 
 class SampleHistory:
@@ -24,6 +30,7 @@ class SampleHistory:
         reference: reference statistics of the real data; None before they are computed.
         recent_fakes: the newest generated samples.
         latents: the fixed latents.
+        averaged: the user's average of the generator's weights; None without one.
         has_comparable_samples: whether `recent_fakes` are comparable with the reference.
         has_comparable_outputs: whether what G generates at the fixed latents is, too.
     """
@@ -33,6 +40,7 @@ class SampleHistory:
         self.reference: Reference | None = None
         self.recent_fakes = RecentFakes()
         self.latents = FixedLatents()
+        self.averaged: weakref.ref[nn.Module] | None = None
         self.has_comparable_samples = self.has_comparable_outputs = True
         self._weights = WeightSample()
 
@@ -109,6 +117,7 @@ class SampleHistory:
             "fake_stats": lambda: self._fake_stats(base, others),
             "weights": lambda: self._weights.update_displacement(base),
             "latents": self._latents,
+            "sampled": lambda: self._sampled(base),
             "fixed": lambda: self._fixed(base),
         }
         for field, compute in compute_fields.items():
@@ -135,6 +144,25 @@ class SampleHistory:
 
     def _latents(self) -> dict[str, Any]:
         return {"latents": tuple(self.latents.calls)} if self.latents.count == FIXED_LATENTS else {}
+
+    def _sampled(self, snapshot: Snapshot) -> dict[str, Any]:
+        """Samples as the user will draw them, beside those in training."""
+        if snapshot.network_name != "generator" or self.latents.count < FIXED_LATENTS:
+            return {}
+        if self.reference is None or not self.has_comparable_outputs:
+            return {}
+        generator = snapshot.generator
+        averaged = None if self.averaged is None else self.averaged()
+        ways: dict[str, nn.Module] = {} if averaged is None else {"averaged": averaged}
+        if any(isinstance(module, LAYERS_WITH_MODES) for module in generator.modules()):
+            ways["evaluation"] = generator
+        if not ways:
+            return {}
+        found = {"training": self.generate_samples(generator)}
+        for way, network in ways.items():
+            with in_evaluation_mode(network):
+                found[way] = self.generate_samples(network)
+        return {"sampled": found}
 
     def _fixed(self, snapshot: Snapshot) -> dict[str, Any]:
         forward_pass = snapshot.fixed_pass

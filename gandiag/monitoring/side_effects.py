@@ -92,3 +92,16 @@ def _cuda_devices(networks: Sequence[nn.Module]) -> list[int]:
         return []
     tensors = (parameter for network in networks for parameter in network.parameters())
     return sorted({tensor.device.index or 0 for tensor in tensors if tensor.is_cuda})
+
+
+@contextmanager
+def in_evaluation_mode(network: nn.Module) -> Iterator[None]:
+    """Set every module of a network to evaluation mode, and restore the modes afterwards."""
+    modes = [(module, module.training) for module in network.modules()]
+    try:
+        for module, _ in modes:
+            module.training = False
+        yield
+    finally:
+        for module, is_training in modes:
+            module.training = is_training

@@ -166,6 +166,8 @@ class Snapshot:
         fixed_before: this output at the newest evaluation that is at least 100 steps old, None
             before there is one.
         fixed_steps: generator steps between `fixed_before` and `fixed`.
+        sampled: samples ``(k, *shape)`` at the fixed latents by the way of drawing: ``training``,
+            ``evaluation`` (mode) and ``averaged``; None where there is one way only.
         reference: reference statistics of the real data.
         gradient_scale: factor that is still in ``.grad`` where the optimizer's step itself divides
             by the loss scale (fused optimizers under `torch.amp.GradScaler`); else 1.
@@ -197,6 +199,7 @@ class Snapshot:
     fixed: Tensor | None = None
     fixed_before: Tensor | None = None
     fixed_steps: int = 0
+    sampled: Mapping[str, Tensor] | None = None
     reference: Reference | None = None
     gradient_scale: float | Tensor = 1.0
     weights: Tensor | None = None

@@ -42,6 +42,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "objective": "gandiag.monitoring.probes.objective:Objective",
         "loop": "gandiag.monitoring.probes.loop:Loop",
         "inputs": "gandiag.monitoring.probes.inputs:Inputs",
+        "sampling": "gandiag.monitoring.probes.sampling:Sampling",
     },
     "detectors": {
         "vanishing_gradients": "gandiag.diagnosis.detectors.vanishing_gradients:VanishingGradients",
@@ -79,6 +80,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "constant_condition": "gandiag.diagnosis.lints.constant_condition:ConstantCondition",
         "ordered_batches": "gandiag.diagnosis.lints.ordered_batches:OrderedBatches",
         "repeated_latents": "gandiag.diagnosis.lints.repeated_latents:RepeatedLatents",
+        "unlike_sampling": "gandiag.diagnosis.lints.unlike_sampling:UnlikeSampling",
     },
     "readers": {
         # A notebook is a JSON document, too, so this reader comes before that of JSON.
@@ -173,6 +175,7 @@ PROBE_CADENCES: Mapping[str, Mapping[str, int]] = {
         "objective": 100,
         "loop": 100,
         "inputs": 100,
+        "sampling": 250,
     },
 }
 
@@ -199,6 +202,7 @@ LINTS = (
     "constant_condition",
     "ordered_batches",
     "repeated_latents",
+    "unlike_sampling",
 )
 
 #: Detectors for logs of losses alone, used by default beside `DETECTORS`.
