@@ -47,7 +47,8 @@ class GandiagCallback(Callback):
     The callback attaches when training starts (optimizers exist and checkpoints are loaded by then)
     and detaches when it ends or is interrupted. Sanity checks and validation are not monitored. A
     failure that appears raises a warning; one that disappears is logged. The trained weights have
-    the same bits as without the callback. Each ``fit`` starts a new record in the folder.
+    the same bits as without the callback. Each ``fit`` starts a new record in the folder, in place
+    of that of the callback's earlier ``fit``.
 
     Args:
         folder: where the record is written during training, and the reports at the end.
@@ -60,6 +61,7 @@ class GandiagCallback(Callback):
         probes: options of the probes.
         detection: options of the detection.
         followers: objects that receive the measurements during training.
+        overwrite: whether a record that is in the folder before the first ``fit`` may be replaced.
     """
 
     def __init__(
@@ -74,9 +76,11 @@ class GandiagCallback(Callback):
         probes: Mapping[str, Any] | None = None,
         detection: Mapping[str, Any] | None = None,
         followers: Sequence[Follower] = (),
+        overwrite: bool = False,
     ) -> None:
         self.folder = Path(folder)
         self.watch: Attachment | None = None
+        self._overwrite = overwrite
         self._names = (generator, discriminator)
         # Kept until the training starts, because only then there are optimizers to attach to.
         self._options: dict[str, Any] = {
@@ -119,6 +123,7 @@ class GandiagCallback(Callback):
             optimizers[0],
             optimizers[1],
             folder=self.folder,
+            overwrite=self._overwrite or self.watch is not None,
             on_alert=_report_alert,
             **self._options,
         )

@@ -511,13 +511,19 @@ DISCRIMINATOR_EVAL_MODE, GENERATOR_EVAL_MODE = _both(
     better="lower",
 )
 # The generator as its samples will be drawn.
-_OF_COLLAPSE = "squared energy distance from the real samples over that of total mode collapse, of "
 TRAINING_DISTANCE, EVALUATION_DISTANCE, AVERAGED_DISTANCE = (
-    _generator(f"sampling/{way}_distance", f"distance {label}", _OF_COLLAPSE + samples, low=-1.0)
-    for way, label, samples in (
-        ("training", "in training mode", "the samples at the fixed latents in training mode"),
-        ("evaluation", "in evaluation mode", "the samples at the fixed latents in evaluation mode"),
-        ("averaged", "with averaged weights", "the samples that averaged weights make there"),
+    _generator(
+        f"sampling/{way}_distance",
+        f"distance {label}",
+        "squared energy distance of the samples at the fixed latents from the real ones, over that "
+        f"of total mode collapse, {label}",
+        low=-math.inf,
+        better="lower",
+    )
+    for way, label in (
+        ("training", "in training mode"),
+        ("evaluation", "in evaluation mode"),
+        ("averaged", "with averaged weights"),
     )
 )
 MIXED_BATCH = _discriminator(

@@ -52,6 +52,7 @@ def full_snapshot(
             input_gradient=normal((8, 2)) if is_generator_step else None, loss=normal(()),
             recent=recent, fake_stats=fake_stats, latents=(Call((normal((64, 2)),), {}),),
             fixed=normal((64, 2)), fixed_before=normal((64, 2), seed=1), fixed_steps=100,
+            sampled={way: normal((64, 2)) for way in ("training", "evaluation", "averaged")},
             reference=ring_reference, probability=torch.sigmoid,
             weights=normal((9,)), weights_before=normal((9,), seed=1), weights_steps=10,
             loop_trace=trace,

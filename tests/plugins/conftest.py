@@ -49,6 +49,7 @@ def make_snapshot(
             probability=torch.sigmoid,
             loss=loss.detach(),
             recent=normal((512, 1, 28, 28)) if digits else normal((512, 2)),
+            sampled={"training": normal((64, 2)), "evaluation": normal((64, 2))},
             fake_stats=ring_reference.compute_fake_stats(normal((512, 2))),
             latents=(Call((latents,), {}),),
             fixed_pass=ForwardPass(gan.generator, lambda: gan.generator(latents)),

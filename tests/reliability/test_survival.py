@@ -287,8 +287,10 @@ def test_two_attachments_share_an_optimizer(unraised_warnings: list[str]) -> Non
     """An attachment that gives up within a step leaves the hooks of the other one in place."""
     generator, discriminator = build("simple")
     g_step, d_step = SGD(generator.parameters(), 0.05), SGD(discriminator.parameters(), 0.05)
-    networks = (generator, discriminator, g_step, d_step)
-    first, second = (gandiag.attach(*networks, scores="logits") for _ in range(2))
+    other = nn.Linear(2, 1)  # two attachments to one pair are refused
+    other_step = SGD(other.parameters(), 0.05)
+    first = gandiag.attach(generator, discriminator, g_step, d_step, scores="logits")
+    second = gandiag.attach(generator, other, g_step, other_step, scores="logits")
     first._hooks._arm = lambda: 1 / 0  # type: ignore[assignment, return-value, method-assign]
     for _ in range(5):
         simple(generator, discriminator, torch.randn(32, 2), g_step, d_step)

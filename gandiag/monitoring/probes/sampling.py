@@ -26,7 +26,7 @@ class Sampling:
     def observe(self, snapshot: Snapshot) -> Mapping[str, float | Tensor]:
         """Return one distance for each way of drawing, in a generator step."""
         reference = snapshot.reference
-        if reference is None or snapshot.sampled is None:
+        if snapshot.network_name != "generator" or reference is None or snapshot.sampled is None:
             return {}
         numbers = {}
         for name, samples in snapshot.sampled.items():
