@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 
 from gandiag.attachment.calls import DiscriminatorCall
+from gandiag.monitoring.features import flatten_samples
+from gandiag.monitoring.reference import Reference
+from gandiag.monitoring.sample_metrics import compute_sample_metrics
 
 # Generator steps in a row in which D must see something else than what G returned. The first steps
 # of a loop may have another form, such as a warm-up without the discriminator.
@@ -22,15 +25,39 @@ OTHER_SAMPLES = (
     "loop, such as an activation, noise or an augmentation, stands between the two. "
 )
 NOT_COMPARABLE = OTHER_SAMPLES + (
-    "So it is unknown which of the two is to be compared with real=..., and diversity is not "
-    "measured. Pass attach samples=..., a function from the generator's output to what is compared "
-    "with the real samples, or leave out real=...: then what the discriminator sees is compared."
+    "What it sees of real samples is not like real=..., so it is unknown what is to be compared "
+    "with them, and diversity is not measured. Pass attach samples=..., a function from the "
+    "generator's output to what is compared with the real samples, or leave out real=...: then "
+    "what the discriminator sees is compared."
 )
 NO_DISPLACEMENT = OTHER_SAMPLES + (
     "Diversity is measured of what the discriminator sees; how far the generator moves is not "
     "measured. Pass attach samples=..., a function from the generator's output to the samples, "
     "together with real=..., to measure it."
 )
+
+
+# Real samples of D's step that are compared with the reference, at least: chance explains less than
+# a tenth of the distance of total mode collapse then.
+MIN_SEEN = 16
+# Largest distance of what D sees of real samples from the reference, over that of total mode
+# collapse: 2 to 5 times what chance explains in batches of 64 to 16.
+SAME_DISTANCE = 0.25
+
+
+def sees_reference(reference: Reference | None, seen: Tensor | None) -> bool:
+    """Whether what D sees of real samples is like the reference that the user has passed.
+
+    Args:
+        reference: the user's real samples.
+        seen: real samples of D's latest step, ``(B, *shape)``.
+    """
+    if reference is None or seen is None or len(seen) < MIN_SEEN:
+        return False
+    if reference.embedding is None and flatten_samples(seen).shape[1:] != reference.mean.shape:
+        return False
+    metrics = compute_sample_metrics(reference, reference.compute_fake_stats(seen.detach()))
+    return bool(metrics["energy_distance"] < SAME_DISTANCE * reference.mean_energy_distance)
 
 
 class SampleView:

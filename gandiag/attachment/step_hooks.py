@@ -32,7 +32,12 @@ from gandiag.attachment.method_hooks import MethodHooks
 from gandiag.attachment.orientation import Orientation
 from gandiag.attachment.outputs import ScoreSelection
 from gandiag.attachment.real_samples import RealSampleBuffer
-from gandiag.attachment.sample_view import NO_DISPLACEMENT, NOT_COMPARABLE, SampleView
+from gandiag.attachment.sample_view import (
+    NO_DISPLACEMENT,
+    NOT_COMPARABLE,
+    SampleView,
+    sees_reference,
+)
 from gandiag.attachment.score_guess import PATIENCE, UNKNOWN, ScoreGuess
 from gandiag.attachment.snapshots import FakeBatch, SnapshotBuilder
 from gandiag.models.scores import SCORE_FUNCTIONS, ScoreType, reverse_scores
@@ -535,18 +540,23 @@ class StepHooks:
 
     def _change_view(self) -> None:
         """Compare something else with the real samples from now on."""
-        history, is_other = self._watch.history, self._view.is_other
+        history = self._watch.history
+        history.forget_samples()
         if self._create_buffer is not None:
             # The real samples are those that D sees, too: they are collected again.
-            history.restart()
+            history.reference = None
             self._real_samples = self._create_buffer()
-        if is_other:
-            history.has_comparable_outputs = False
-            history.has_comparable_samples = self._create_buffer is not None
-            text = NO_DISPLACEMENT if history.has_comparable_samples else NOT_COMPARABLE
-            probes = ("displacement", *(() if history.has_comparable_samples else ("diversity",)))
-            self._watch.recorder.add_limit("samples", text, probes)
-            warn_user(f"gandiag: {text}")
+        if not self._view.is_other:
+            return
+        history.has_comparable_outputs = False
+        is_comparable = self._create_buffer is not None or sees_reference(
+            history.reference, self._snapshots.discriminator_step.real
+        )
+        history.has_comparable_samples = is_comparable
+        text = NO_DISPLACEMENT if is_comparable else NOT_COMPARABLE
+        probes = ("displacement",) if is_comparable else ("displacement", "diversity")
+        self._watch.recorder.add_limit("samples", text, probes)
+        warn_user(f"gandiag: {text}")
 
     def _after_generator_step(self, *_: Any) -> None:
         if self.guard.is_paused:  # four of five steps at batches of 128 and the default cadences

@@ -68,9 +68,9 @@ class SampleHistory:
         if self.latents.count < FIXED_LATENTS:
             self.latents.add(batch, call)
 
-    def restart(self) -> None:
-        """Forget the samples and the reference: what is added from now on is something else."""
-        self.reference, self.recent_fakes = None, RecentFakes()
+    def forget_samples(self) -> None:
+        """Forget the generated samples: those that are added from now on are something else."""
+        self.recent_fakes = RecentFakes()
 
     def generate_samples(self, generator: nn.Module) -> Tensor:
         """Generate the fixed samples ``(count, *shape)``, in the generator's current mode."""

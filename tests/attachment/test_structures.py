@@ -124,6 +124,20 @@ def test_orientation_turns_the_scores(is_low_real: bool) -> None:
     assert torch.equal(turned.score(scores), -scores)
 
 
+@pytest.mark.parametrize("is_clean", [False, True])
+def test_real_samples_are_those_that_the_discriminator_sees(is_clean: bool) -> None:
+    """Behind an activation, D's inputs are compared with real=, unless real= is something else."""
+    structure = build("CTGAN")
+    kind = torch.randint(3, (700,))
+    rows = torch.cat([0.3 * torch.randn(700, 1), torch.eye(3)[kind], torch.eye(2)[kind % 2]], 1)
+    real = 3 + rows if is_clean else rows
+    with attach(structure, real=real, probes=OFTEN) as watch:
+        structure.train(40)
+        limits = watch.record.facts["not_measured"]
+        assert ("is not like real=" in limits["samples"]["text"]) == is_clean
+        assert ("diversity/effective_modes/generator" in watch.record.signals) != is_clean
+
+
 def test_relativistic_loss_is_recognised() -> None:
     """Scores that are compared in pairs are no logits of their own."""
     structure = build("R3GAN")

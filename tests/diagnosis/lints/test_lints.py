@@ -47,4 +47,5 @@ def test_correct_loop_has_no_bug(name: str) -> None:
 def test_every_lint_is_tried() -> None:
     """Each lint has a loop with its bug here."""
     bugs = [*WITH_BUG.values(), *written_loops.WITH_BUG.values()]
-    assert {lint for _, lint, _ in bugs} == set(LINTS)
+    # The samples of `unlike_sampling` need other loops: test_unlike_sampling.py.
+    assert {lint for _, lint, _ in bugs} | {"unlike_sampling"} == set(LINTS)
