@@ -130,7 +130,7 @@ import sys
 
 class NotInstalled:
     def find_spec(self, name, path=None, target=None):
-        if name in ("torch", "torchvision", "wandb", "safetensors"):
+        if name in ("torch", "torchvision", "wandb"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, NotInstalled())
